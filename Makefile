@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# One explicit, non-recursive Makefile. `make help` says what there is.
+
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+O ?= build
+V ?= 0
+DEV ?= 0
+SAN ?=
+PREFIX ?= /usr
+DESTDIR ?=
+CC := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+CLANG_BPF ?= clang
+LLVM_STRIP ?= llvm-strip
+PKG_CONFIG ?= pkg-config
+VERSION := 0.1.0
+
+Q := $(if $(filter 1,$(V)),,@)
+say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)')
+
+# ---- flags ---------------------------------------------------------------------------------
+LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wswitch-enum \
+	-Wimplicit-fallthrough
+ifeq ($(DEV),1)
+WARN += -Werror -Wnull-dereference -Wunused -Wredundant-decls -Wnested-externs
+endif
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+HARDEN := -fstack-protector-strong -fno-strict-aliasing -fno-common \
+	$(if $(SAN),,$(if $(findstring -O0,$(CFLAGS)),,-D_FORTIFY_SOURCE=2))
+CPP_ALL := -Iinclude -I. -D_GNU_SOURCE -DSTRAZH_VERSION='"$(VERSION)"'
+ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(SAN_FLAGS) -ffile-prefix-map=$(CURDIR)=. \
+	-fdebug-prefix-map=$(CURDIR)=. $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG) 2>/dev/null) \
+	$(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--build-id=sha1 $(SAN_FLAGS) $(LDFLAGS)
+LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PKG)) -lpthread
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wundef -Werror \
+	-Wno-unused-parameter -ffile-prefix-map=$(CURDIR)=. -Iinclude -I. \
+	$(if $(MULTIARCH),-isystem /usr/include/$(MULTIARCH))
+
+# ---- what there is -------------------------------------------------------------------------
+MAINS := user/daemon/main.c user/ctl/main.c
+LIB_SRCS := $(sort $(filter-out $(MAINS),$(wildcard user/*/*.c)))
+LIB_OBJS := $(LIB_SRCS:%.c=$(O)/obj/%.o) $(O)/obj/user/gate/object.o
+BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
+BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
+PROGRAMS := $(O)/strazhd $(O)/strazhctl
+# A file tests/unit/**/test_X.c or tests/gate/test_X.c is one cmocka program; the other files of
+# tests/gate are helpers linked into each of them. tests/tools/X.c is one plain program.
+UNIT_SRCS := $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
+UNIT_BINS := $(UNIT_SRCS:%.c=$(O)/%)
+GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
+GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
+GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))
+TOOL_SRCS := $(sort $(wildcard tests/tools/*.c))
+TOOL_BINS := $(TOOL_SRCS:%.c=$(O)/%)
+BENCH_SRCS := $(sort $(wildcard tests/bench/*.c))
+BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
+BENCH_BINS := $(O)/tests/bench/bench-gate
+FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BINS := $(FUZZ_SRCS:%.c=$(O)/%)
+REPLAY_BINS := $(FUZZ_SRCS:tests/fuzz/fuzz_%.c=$(O)/tests/fuzz/replay_%)
+OBJS := $(LIB_OBJS) $(MAINS:%.c=$(O)/obj/%.o)
+
+##@ Build
+.PHONY: help all
+help: ## Say what make can do here
+	@awk 'BEGIN{FS=":.*## "} /^##@/{printf "\n%s\n",substr($$0,5)} /^[a-z-]+:.*## /{printf "  make %-12s %s\n",$$1,$$2}' $(firstword $(MAKEFILE_LIST))
+	@printf '\nVariables: O=DIR (build there)  V=1 (show commands)  DEV=1 (warnings are errors)\n'
+	@printf '  SAN=address,undefined | thread   CC=gcc|clang   CLANG_BPF=clang|clang-19   CFLAGS   DESTDIR PREFIX\n'
+
+all: $(PROGRAMS) $(BPF_OBJS) ## Build strazhd, strazhctl and gate.bpf.o
+
+$(O)/strazhd: $(O)/obj/user/daemon/main.o $(O)/libuser.a
+$(O)/strazhctl: $(O)/obj/user/ctl/main.o $(O)/libuser.a
+$(PROGRAMS):
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(O)/libuser.a: $(LIB_OBJS)
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcD $@ $^
+
+$(O)/obj/%.o: %.c $(O)/flags
+	$(call say,CC)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The gate travels inside the programs; ip and xdp-loader take the same file from disk.
+$(O)/obj/user/gate/object.o: user/gate/object.S $(O)/gate.bpf.o
+	$(call say,AS)
+	$(Q)mkdir -p $(@D) && $(CC) -I$(O) -c -o $@ $<
+
+$(O)/%.bpf.o: bpf/%.bpf.c $(O)/flags
+	$(call say,BPF)
+	$(Q)mkdir -p $(@D) && $(CLANG_BPF) $(BPF_CFLAGS) -MMD -MP -MF $@.d -MT $@ -c -o $@ $<
+	$(Q)$(LLVM_STRIP) -g $@
+
+$(O)/tests/%.bpf.o: tests/%.bpf.c $(O)/flags
+	$(call say,BPF)
+	$(Q)mkdir -p $(@D) && $(CLANG_BPF) $(BPF_CFLAGS) -MMD -MP -MF $@.d -MT $@ -c -o $@ $<
+	$(Q)$(LLVM_STRIP) -g $@
+
+# Objects are rebuilt when compiler or flags change.
+$(O)/flags: FORCE
+	@mkdir -p $(O) && echo '$(CC) $(ALL_CFLAGS) $(CLANG_BPF)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(CLANG_BPF)' > $@
+.PHONY: FORCE
+FORCE:
+
+##@ Prove
+.PHONY: tests check check-unit check-gate check-e2e check-san bench lint fuzz
+tests: all $(UNIT_BINS) $(GATE_BINS) $(TOOL_BINS) $(REPLAY_BINS) ## Build every test program
+
+$(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(GATE_BINS): $(O)/%: $(O)/obj/%.o $(GATE_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(TOOL_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+check: tests ## Run every test (root: all of them; else what needs no root)
+	@O='$(O)' tests/run unit gate fuzz e2e
+check-unit: tests ## Run the unit tests and replay the fuzz corpora (no root)
+	@O='$(O)' tests/run unit fuzz
+check-gate: tests ## Run the packet tests (BPF_PROG_TEST_RUN; root)
+	@O='$(O)' tests/run gate
+check-e2e: tests ## Run the end-to-end tests in network namespaces (root)
+	@O='$(O)' tests/run e2e
+check-san: ## Unit and packet tests under ASan and UBSan
+	@$(MAKE) --no-print-directory O=$(O)/san CC=clang SAN=address,undefined tests
+	@O='$(O)/san' tests/run unit gate fuzz
+
+# The bench loads its own BPF programs and drives the shipped one.
+B ?= all
+$(O)/tests/bench/bench-gate: $(BENCH_SRCS:%.c=$(O)/obj/%.o) $(GATE_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+bench: all $(BENCH_BINS) $(BENCH_BPF) $(TOOL_BINS) ## Measure; B=gate for one group; writes build/bench.json (root)
+	@O='$(O)' tests/bench/run '$(B)'
+
+lint: ## Layers, headers alone, sizes, banned functions, shellcheck, clang-tidy, cppcheck, clang-format
+	@O='$(O)' tests/lint/run
+
+# clang only: libFuzzer. Corpora under tests/fuzz/corpus/NAME replay in `check`.
+FUZZ_S ?= 60
+$(FUZZ_BINS): $(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB_SRCS) $(O)/flags
+	$(call say,FUZZ)
+	$(Q)mkdir -p $(@D) && clang -std=gnu11 $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG)) -O1 -g \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $@ $< $(filter user/base/%,$(LIB_SRCS)) $(shell $(PKG_CONFIG) --libs jansson)
+$(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+fuzz: $(FUZZ_BINS) ## Fuzz each parser for FUZZ_S seconds (default 60)
+	@O='$(O)' FUZZ_S='$(FUZZ_S)' tests/fuzz/run
+
+##@ Use
+.PHONY: up install compdb clean
+IFACE ?=
+SECONDS_UP ?=
+up: all $(TOOL_BINS) ## Show it working: a demo in namespaces, or IFACE=eth0 for the real thing (root)
+	@O='$(O)' scripts/demo $(if $(SECONDS_UP),--seconds $(SECONDS_UP)) $(UP_ARGS) $(IFACE)
+
+install: all ## Install under DESTDIR and PREFIX
+	install -D -m 755 $(O)/strazhd $(DESTDIR)$(PREFIX)/sbin/strazhd
+	install -D -m 755 $(O)/strazhctl $(DESTDIR)$(PREFIX)/sbin/strazhctl
+	install -D -m 644 $(O)/gate.bpf.o $(DESTDIR)$(PREFIX)/lib/strazh/gate.bpf.o
+	install -D -m 644 scripts/strazhd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/strazhd.service
+	install -D -m 644 scripts/strazhctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/strazhctl
+	install -D -m 644 user/man/strazhctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhctl.8
+	install -D -m 644 user/man/strazhd.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhd.8
+
+compdb: ## Write compile_commands.json for clangd
+	@rm -rf $(O)/compdb && bear --output compile_commands.json -- $(MAKE) --no-print-directory O=$(O)/compdb tests
+
+clean: ## Remove the build folder
+	rm -rf $(O)
+
+-include $(shell test -d $(O) && find $(O) -name '*.d')

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * sz_settings, ARRAY of one, mmapable: what can be changed while packets flow. Each field is
+ * changed by one store. All zero is safe: lists and malformed packets enforced, rates observed.
+ */
+#ifndef STRAZH_ABI_SETTINGS_H
+#define STRAZH_ABI_SETTINGS_H
+
+#include <linux/types.h>
+
+#define SZ_SET_OBSERVE 1U      /* count what would be dropped, drop nothing */
+#define SZ_SET_RATE_ENFORCE 2U /* rates drop; else they only count */
+
+/* Bogon groups; the gate drops SZ_BOGON_DEFAULT ^ bogon_flip. */
+#define SZ_BOGON_MARTIAN 1U	 /* 127/8 224/4 240/4, ::1 ff00::/8 v4-mapped: never a source */
+#define SZ_BOGON_RESERVED 2U	 /* documentation, benchmark, discard, other special ranges */
+#define SZ_BOGON_PRIVATE 4U	 /* RFC 1918, 100.64/10, fc00::/7 */
+#define SZ_BOGON_LINKLOCAL 8U	 /* 169.254/16, fe80::/10 */
+#define SZ_BOGON_UNSPECIFIED 16U /* 0.0.0.0/8, :: */
+#define SZ_BOGON_ALL 31U
+#define SZ_BOGON_DEFAULT (SZ_BOGON_MARTIAN | SZ_BOGON_RESERVED)
+
+struct sz_settings {
+	__u64 lists_off; /* a set bit silences that list of the deny maps: swaps are one store */
+	__u32 flags;	 /* SZ_SET_* */
+	__u32 bogon_flip;
+	__u32 rate_step_ns;    /* one packet costs this much; 0: SZ_RATE_STEP_NS */
+	__u32 rate_burst_ns;   /* how far a source may run ahead; 0: SZ_RATE_BURST_NS */
+	__u32 events_per_s;    /* samples per reason and CPU; 0: SZ_EVENTS_PER_S */
+	__u32 present6_levels; /* SZ_LEVEL6_*: written with sz_present6 */
+	/*
+	 * The lockout guard of `attach --confirm`: from lease_until_s (boot time) on, packets of
+	 * this interface are observed only, even when no process is left to detach it. 0: none.
+	 */
+	__u32 lease_ifindex;
+	__u32 lease_until_s;
+	__u32 room[22];
+};
+
+_Static_assert(sizeof(struct sz_settings) == 128, "layout: two cache lines");
+
+#endif

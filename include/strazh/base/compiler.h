@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Attributes under short names, and the few macros that every file may use. */
+#ifndef STRAZH_BASE_COMPILER_H
+#define STRAZH_BASE_COMPILER_H
+
+#include <stddef.h>
+
+#define must_check __attribute__((warn_unused_result))
+#define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
+#define cleanup_with(func) __attribute__((cleanup(func)))
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+#define MAX(a, b) ((a) > (b) ? (a) : (b))
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Programs on interfaces. Through libxdp's dispatcher where the kernel takes freplace programs,
+ * directly (one program an interface) where not; the caller does not see the difference. The state
+ * is in the kernel only: what is attached is found through program and map ids, so a restarted
+ * daemon needs no memory of it.
+ *
+ * `foreign`: our program on maps of its own, as `ip link set xdp` or xdp-loader leave it.
+ * attach_adopt() imports its lists and replaces it, with no packet unfiltered, by ours on the
+ * canonical pins.
+ */
+#ifndef STRAZH_USER_GATE_ATTACH_H
+#define STRAZH_USER_GATE_ATTACH_H
+
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <user/gate/gate.h>
+
+enum attach_mode {
+	ATTACH_AUTO, /* native, else generic */
+	ATTACH_NATIVE,
+	ATTACH_GENERIC,
+};
+
+enum attach_owner {
+	ATTACH_NONE,	/* no XDP program there */
+	ATTACH_OURS,	/* ours, on the canonical pins */
+	ATTACH_FOREIGN, /* our program, on other maps: can be adopted */
+	ATTACH_OTHER,	/* somebody else's program, ours not among them */
+};
+
+struct attachment {
+	unsigned int ifindex;
+	char ifname[IF_NAMESIZE];
+	enum attach_owner owner;
+	enum attach_mode mode; /* native or generic */
+	bool dispatcher;
+	bool current;	  /* same program (tag) as the one inside this binary */
+	uint32_t prog_id; /* of our program, or of the other one */
+	char prog_name[16];
+	uint32_t instance; /* number of that instance, see sz_meta */
+};
+
+enum {
+	ATTACH_NO_SUCH_IF = 1,
+	ATTACH_LOOPBACK,  /* refused: lo carries only this machine's own traffic */
+	ATTACH_OCCUPIED,  /* somebody else's program is there and there is no dispatcher to share */
+	ATTACH_NO_NATIVE, /* the driver has no native XDP, and native was demanded */
+	ATTACH_ALREADY,	  /* ours is there */
+	ATTACH_NOT_THERE, /* detach: ours is not */
+};
+
+int attach_query(struct gate *gate, unsigned int ifindex, struct attachment *ret_one) must_check;
+/* Every interface of this network namespace. Array is the caller's: free(). */
+int attach_list(struct gate *gate, struct attachment **ret_all, size_t *ret_count) must_check;
+
+/* Attach ours; adopts a foreign instance instead where one is found. 0, a condition, -errno. */
+int attach_add(struct gate *gate, unsigned int ifindex, enum attach_mode mode) must_check;
+int attach_remove(struct gate *gate, unsigned int ifindex) must_check;
+
+/* What an adoption brought. */
+struct adoption {
+	uint64_t never, allow, nets, hosts, notes; /* entries imported */
+	uint64_t refused; /* denials that our never-ban set does not let in */
+};
+int attach_adopt(struct gate *gate, unsigned int ifindex, struct adoption *ret_adoption) must_check;
+
+/*
+ * Replace ours on `ifindex` by a fresh load of the embedded program on the same maps, with no
+ * packet unfiltered: an atomic exchange, or under a dispatcher new beside old, one store to
+ * meta.instance, then the old one goes.
+ */
+int attach_replace(struct gate *gate, unsigned int ifindex) must_check;
+
+#endif
