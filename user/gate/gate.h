@@ -49,7 +49,7 @@ enum gate_map {
 		GATE_MAP_COUNT,
 };
 
-extern const char *const gate_map_names[GATE_MAP_COUNT];
+extern const char *const gate_map_names[GATE_MAPS_TOTAL];
 
 /* Capacities, chosen when the maps are made; 0 takes the default of abi/limits.h. */
 struct gate_sizes {
@@ -65,9 +65,9 @@ struct gate_place {
 struct gate {
 	char pin_dir[200];
 	char run_dir[200];
-	int lock_fd;		      /* -1: opened for reading */
-	int map[GATE_MAP_COUNT];      /* descriptors */
-	uint32_t max[GATE_MAP_COUNT]; /* capacities */
+	int lock_fd;		       /* -1: opened for reading */
+	int map[GATE_MAPS_TOTAL];      /* descriptors */
+	uint32_t max[GATE_MAPS_TOTAL]; /* capacities */
 	volatile struct sz_settings *settings;
 	volatile struct sz_meta *meta;
 	struct sz_present4 *present4;
