@@ -46,7 +46,7 @@ enum gate_map {
 #define X(code, name) GATE_MAP_##code,
 	GATE_MAPS(X)
 #undef X
-		GATE_MAP_COUNT,
+		GATE_MAPS_TOTAL,
 };
 
 extern const char *const gate_map_names[GATE_MAPS_TOTAL];
