@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# What an operator types, right and wrong: exit codes and what is said, with a daemon and without.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# refuses CODE PATTERN ARGS...: the command fails with CODE and says PATTERN
+refuses() {
+	local code=$1 pattern=$2 said
+	shift 2
+	said=$(ctl "$@" 2>&1 </dev/null)
+	is $? "$code" "exit $code: strazhctl $*"
+	like "$said" "$pattern" "says /$pattern/: strazhctl $*"
+}
+
+refuses 6 "not loaded|no gate" ban 192.0.2.1
+refuses 6 "not loaded|no gate" list
+refuses 2 "did you mean|nearest|ban" bna 192.0.2.1
+net_up
+
+both_ways() {
+	refuses 2 "10\.0\.0\.0/8" ban 10.0.0.1/8
+	refuses 2 "300\.1\.1\.1" ban 300.1.1.1
+	refuses 2 "/33|0 to 32|length" ban 10.0.0.0/33
+	refuses 2 "duration|for example|10m" ban 192.0.2.9 --for soon
+	refuses 2 "ADDR" ban
+	refuses 4 "192\.0\.2\.200" unban 192.0.2.200
+	refuses 3 "127\.0\.0\.0/8|never" ban 127.0.0.1
+	refuses 3 "10\.66\.0\.1" ban 10.66.0.1
+	refuses 2 "observe.*enforce|enforce.*observe" mode maybe
+	refuses 2 "rate\.pps" set rate.pbs 5
+	refuses 2 "native" attach sv0 --mode fast
+	refuses 1 "nosuchfile" load /nosuchfile
+
+	ctl ban 192.0.2.1 --for 10m --reason "tried doors" >/dev/null 2>&1
+	is $? 0 "ban"
+	like "$(ctl list deny 2>/dev/null)" "192\.0\.2\.1 .*(9m|10m).*tried doors" "list shows time left and reason"
+	like "$(ctl why 192.0.2.1 2>/dev/null)" "tried doors" "why tells the reason"
+	ctl allow 198.51.100.0/24 >/dev/null 2>&1
+	refuses 3 "198\.51\.100\.0/24" ban 198.51.100.7
+	ctl disallow 198.51.100.0/24 >/dev/null 2>&1
+	is $? 0 "disallow"
+	ctl never 203.0.113.5 >/dev/null 2>&1
+	refuses 3 "203\.0\.113\.5" ban 203.0.113.0/24
+	ctl never 203.0.113.5 --remove >/dev/null 2>&1
+	is $? 0 "never --remove"
+	printf '%s\n' 192.0.2.10 "192.0.2.11 10m from a line" nonsense 2001:db8::9 |
+		ctl ban - >"$E2E_TMP/lines" 2>&1
+	is $? 7 "ban -: partly done"
+	like "$(cat "$E2E_TMP/lines")" "line 3.*nonsense" "names the line"
+	is "$(ctl list deny --json 2>/dev/null | jq -s '[.[] | select(.prefix)] | length')" 4 "the other lines are in force"
+	is "$(ctl list deny --match 192.0.2.8/29 --json 2>/dev/null | jq -rs '[.[] | select(.prefix) | .prefix] | sort | join(" ")')" \
+		"192.0.2.10 192.0.2.11" "list --match"
+	for command in status stats lists "list never" "why 192.0.2.1" mode set; do
+		# shellcheck disable=SC2086
+		ctl $command --json 2>/dev/null | jq -es 'length > 0' >/dev/null
+		is $? 0 "JSON: strazhctl $command --json"
+	done
+	ctl unban 192.0.2.1 >/dev/null 2>&1
+	is $? 0 "unban"
+	ctl flush deny --yes >/dev/null 2>&1
+	is $? 0 "flush"
+	is "$(ctl list deny --json 2>/dev/null | jq -s '[.[] | select(.prefix)] | length')" 0 "nothing is left"
+
+	cat >"$E2E_TMP/drop.txt" <<-'LIST'
+		; Spamhaus DROP List
+		1.10.16.0/20 ; SBL256894
+		10.66.0.0/24 ; would deny our own network
+		add fire 5.188.10.0/23 timeout 300
+		5.6.7.8-5.6.7.11
+	LIST
+	ctl load "$E2E_TMP/drop.txt" --list drop >"$E2E_TMP/load" 2>&1
+	is $? 7 "load: partly done, because of a never-ban address"
+	like "$(cat "$E2E_TMP/load")" "10\.66\.0\.0/24" "naming the refused entry"
+	is "$(ctl list deny --list drop --json 2>/dev/null | jq -rs '[.[] | select(.prefix) | .prefix] | sort | join(" ")')" \
+		"1.10.16.0/20 5.188.10.0/23 5.6.7.8/30" "and the others are loaded"
+	ctl unload drop >/dev/null 2>&1
+	is $? 0 "unload"
+}
+
+ctl attach sv0 >/dev/null 2>&1
+echo "# directly on the maps"
+both_ways
+echo "# via strazhd"
+strazhd_up
+both_ways
+
+ctl ban 10.66.0.66 >/dev/null
+timeout 5 "$O/strazhctl" events --follow --json >"$E2E_TMP/events" 2>/dev/null &
+sleep 0.5
+blocked4 10.66.0.66
+sleep 1
+like "$(cat "$E2E_TMP/events")" "deny-host.*10\.66\.0\.66|10\.66\.0\.66.*deny-host" "events --follow shows the drop as it happens"
+like "$(ctl events)" "10\.66\.0\.66" "events shows recent ones"
+like "$(ctl stats)" "deny-host +[0-9]" "stats counts it"
+like "$(ctl why 10.66.0.66)" "denied|dropped" "why says the verdict in words"
+setpriv --reuid 65534 --regid 65534 --clear-groups "$O/strazhctl" status >"$E2E_TMP/nobody" 2>&1
+is $? 6 "a stranger's uid is not served"
+finish

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# shellcheck shell=bash
+# A server and a client in network namespaces of the test's own, TAP on stdout.
+#
+# Sourced first: re-executes the test in fresh network and mount namespaces (private bpffs and
+# /run), so a test sees no gate but its own and leaves nothing behind. The test itself runs on the
+# server; `cl` runs a command on the client.
+#
+#   client: cl0  10.66.0.2 honest, .66 bad; fd66::2, fd66::66      server: sv0  10.66.0.1, fd66::1
+set -u
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(cd "$HERE/../.." && pwd)
+O=${O:-$TOP/build}
+case $O in /*) ;; *) O=$TOP/$O ;; esac
+export O
+
+if [ "${E2E_INSIDE:-}" != yes ]; then
+	if [ "$(id -u)" != 0 ]; then
+		echo "1..0 # SKIP needs root"
+		exit 0
+	fi
+	E2E_INSIDE=yes exec unshare --net --mount --pid --fork --kill-child --mount-proc \
+		--propagation private bash "$0" "$@"
+fi
+
+mount -t tmpfs tmpfs /run
+mount -t bpf bpf /sys/fs/bpf
+mkdir -p /run/strazh
+E2E_TMP=$(mktemp -d)
+trap 'rm -rf "$E2E_TMP"' EXIT
+export PATH="$O:$O/tests/tools:$PATH"
+ctl() { "$O/strazhctl" "$@"; }
+cl() { ip netns exec cl "$@"; }
+
+TAP_N=0 TAP_BAD=0
+# ok CONDITION-STATUS NAME: one TAP line
+ok() {
+	TAP_N=$((TAP_N + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $TAP_N - $2"
+	else
+		TAP_BAD=$((TAP_BAD + 1))
+		echo "not ok $TAP_N - $2"
+	fi
+}
+# is GOT WANTED NAME
+is() {
+	if [ "$1" = "$2" ]; then
+		ok 0 "$3"
+	else
+		ok 1 "$3"
+		echo "# got '$1', wanted '$2'"
+	fi
+}
+# like TEXT PATTERN NAME
+like() {
+	if grep -qE -- "$2" <<<"$1"; then
+		ok 0 "$3"
+	else
+		ok 1 "$3"
+		printf '# no match for /%s/ in:\n' "$2"
+		while IFS= read -r line; do printf '#   %s\n' "$line"; done <<<"$1"
+	fi
+}
+skip() {
+	TAP_N=$((TAP_N + 1))
+	echo "ok $TAP_N - $1 # SKIP $2"
+}
+finish() {
+	echo "1..$TAP_N"
+	[ "$TAP_BAD" = 0 ]
+	exit
+}
+
+# Poll CMD until it succeeds, at most about SECONDS.
+wait_for() {
+	local tries=$(($1 * 20))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+
+net_up() {
+	ip link set lo up
+	ip netns add cl
+	ip link add sv0 type veth peer name cl0 netns cl
+	sysctl -qw net.ipv6.conf.sv0.accept_dad=0
+	cl sysctl -qw net.ipv6.conf.cl0.accept_dad=0
+	ip addr add 10.66.0.1/24 dev sv0
+	ip addr add fd66::1/64 dev sv0 nodad
+	cl ip addr add 10.66.0.2/24 dev cl0
+	cl ip addr add 10.66.0.66/24 dev cl0
+	cl ip addr add fd66::2/64 dev cl0 nodad
+	cl ip addr add fd66::66/64 dev cl0 nodad
+	cl ip link set lo up
+	# The peer of a native program must have GRO on, or be native itself.
+	cl ethtool -K cl0 gro on >/dev/null 2>&1
+	cl ip link set cl0 up
+	ip link set sv0 up
+	# What came through the gate, by source: read by passed().
+	nft -f - <<-'NFT'
+		table inet seen {
+			counter bad4 {}
+			counter bad6 {}
+			counter good4 {}
+			chain pre {
+				type filter hook prerouting priority -400;
+				ip saddr 10.66.0.66 counter name bad4
+				ip6 saddr fd66::66 meta l4proto != ipv6-icmp counter name bad6
+				ip saddr 10.66.0.2 counter name good4
+			}
+		}
+	NFT
+	wait_for 5 ping4 10.66.0.2 || echo "# the veth pair carries nothing"
+	# IPv6 forwards some moments later than IPv4 after a link came up.
+	wait_for 5 ping6 fd66::2
+}
+# ping4 SRC: does the client, as SRC, get an answer from the server?
+ping4() { cl ping -nq -c1 -W1 -I "$1" 10.66.0.1 >/dev/null 2>&1; }
+ping6() { cl ping -nq -c1 -W1 -I "$1" fd66::1 >/dev/null 2>&1; }
+blocked4() { ! cl ping -nq -c2 -i0.2 -W1 -I "$1" 10.66.0.1 >/dev/null 2>&1; }
+blocked6() { ! cl ping -nq -c2 -i0.2 -W1 -I "$1" fd66::1 >/dev/null 2>&1; }
+
+# passed NAME: packets counted behind the gate
+passed() { nft -j list counter inet seen "$1" | jq '.nftables[1].counter.packets'; }
+
+# Daemon: strazhd_up [ARGS], strazhd_kill SIGNAL
+STRAZHD_PID=
+strazhd_up() {
+	"$O/strazhd" --state-dir "$E2E_TMP/state" "$@" >>"$E2E_TMP/strazhd.log" 2>&1 &
+	STRAZHD_PID=$!
+	wait_for 10 daemon_answers || {
+		echo "# strazhd did not come up:"
+		sed 's/^/#   /' "$E2E_TMP/strazhd.log"
+	}
+}
+daemon_answers() { ctl status --json 2>/dev/null | jq -es 'any(.[]; .via == "strazhd")'; }
+strazhd_kill() {
+	kill "-$1" "$STRAZHD_PID" 2>/dev/null
+	wait "$STRAZHD_PID" 2>/dev/null
+	STRAZHD_PID=
+}
+
+# flood SRC RATE SECONDS: UDP from the client in the background; flood_sent prints how many
+flood() {
+	cl /usr/bin/python3 "$HERE/udp_send.py" "$@" >"$E2E_TMP/flood" &
+	FLOOD_PID=$!
+	sleep 0.3
+}
+flood_sent() {
+	wait "$FLOOD_PID"
+	cat "$E2E_TMP/flood"
+}
+xdp_id() { ip -j link show dev "$1" | jq -r '.[0].xdp.prog.id // empty'; }
