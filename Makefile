@@ -52,7 +52,8 @@ BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
 PROGRAMS := $(O)/strazhd $(O)/strazhctl
 # A file tests/unit/**/test_X.c or tests/gate/test_X.c is one cmocka program; the other files of
-# tests/gate are helpers linked into each of them. tests/tools/X.c is one plain program.
+# tests/gate are helpers linked into each of them. tests/tools/X.c is one plain program,
+# tests/tools/kit what they share.
 UNIT_SRCS := $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(O)/%)
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
@@ -60,7 +61,8 @@ GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
 GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))
 TOOL_SRCS := $(sort $(wildcard tests/tools/*.c))
 TOOL_BINS := $(TOOL_SRCS:%.c=$(O)/%)
-BENCH_SRCS := $(sort $(wildcard tests/bench/*.c))
+TOOL_KIT := $(sort $(wildcard tests/tools/kit/*.c))
+BENCH_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c)))
 BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
 BENCH_BINS := $(O)/tests/bench/bench-gate
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
@@ -124,7 +126,7 @@ $(GATE_BINS): $(O)/%: $(O)/obj/%.o $(GATE_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-$(TOOL_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
+$(TOOL_BINS): $(O)/%: $(O)/obj/%.o $(TOOL_KIT:%.c=$(O)/obj/%.o)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -142,10 +144,10 @@ check-san: ## Unit and packet tests under ASan and UBSan
 
 # The bench loads its own BPF programs and drives the shipped one.
 B ?= all
-$(O)/tests/bench/bench-gate: $(BENCH_SRCS:%.c=$(O)/obj/%.o) $(GATE_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
+$(O)/tests/bench/bench-gate: $(BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-bench: all $(BENCH_BINS) $(BENCH_BPF) $(TOOL_BINS) ## Measure; B=gate for one group; writes build/bench.json (root)
+bench: all $(BENCH_BINS) $(BENCH_BPF) ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 
 lint: ## Layers, headers alone, sizes, banned functions, shellcheck, clang-tidy, cppcheck, clang-format
@@ -168,7 +170,9 @@ fuzz: $(FUZZ_BINS) ## Fuzz each parser for FUZZ_S seconds (default 60)
 .PHONY: up install compdb clean
 IFACE ?=
 SECONDS_UP ?=
-up: all $(TOOL_BINS) ## Show it working: a demo in namespaces, or IFACE=eth0 for the real thing (root)
+.PHONY: up-build
+up-build: all $(TOOL_BINS)
+up: up-build ## Show it working: a demo in namespaces, or IFACE=eth0 for the real thing (root)
 	@O='$(O)' scripts/demo $(if $(SECONDS_UP),--seconds $(SECONDS_UP)) $(UP_ARGS) $(IFACE)
 
 install: all ## Install under DESTDIR and PREFIX

@@ -38,7 +38,7 @@ struct attachment {
 	enum attach_owner owner;
 	enum attach_mode mode; /* native or generic */
 	bool dispatcher;
-	bool current;	  /* same program (tag) as the one inside this binary */
+	bool current;	  /* the program inside this binary, under the number that meta names */
 	uint32_t prog_id; /* of our program, or of the other one */
 	char prog_name[16];
 	uint32_t instance; /* number of that instance, see sz_meta */
@@ -50,7 +50,9 @@ enum {
 	ATTACH_OCCUPIED,  /* somebody else's program is there and there is no dispatcher to share */
 	ATTACH_NO_NATIVE, /* the driver has no native XDP, and native was demanded */
 	ATTACH_ALREADY,	  /* ours is there */
-	ATTACH_NOT_THERE, /* detach: ours is not */
+	ATTACH_NOT_THERE, /* detach, replace: ours is not; adopt: no foreign one is */
+	ATTACH_OTHER_LAYOUT, /* adopt: the foreign gate is of a version with other maps */
+	ATTACH_NO_ROOM,	     /* adopt: its entries do not fit into our maps; it stays in force */
 };
 
 int attach_query(struct gate *gate, unsigned int ifindex, struct attachment *ret_one) must_check;
@@ -64,14 +66,16 @@ int attach_remove(struct gate *gate, unsigned int ifindex) must_check;
 /* What an adoption brought. */
 struct adoption {
 	uint64_t never, allow, nets, hosts, notes; /* entries imported */
-	uint64_t refused; /* denials that our never-ban set does not let in */
+	uint64_t refused; /* denials that our never-ban set or allow list does not let in */
+	uint64_t pins;	  /* stale pins of ip under /sys/fs/bpf/tc/globals, removed */
+	bool settings;	  /* its settings were taken over, ours being untouched */
 };
 int attach_adopt(struct gate *gate, unsigned int ifindex, struct adoption *ret_adoption) must_check;
 
 /*
  * Replace ours on `ifindex` by a fresh load of the embedded program on the same maps, with no
- * packet unfiltered: an atomic exchange, or under a dispatcher new beside old, one store to
- * meta.instance, then the old one goes.
+ * packet unfiltered: an atomic exchange, or under a dispatcher new beside old, then the old one
+ * goes. Also finishes a replacement that was cut short.
  */
 int attach_replace(struct gate *gate, unsigned int ifindex) must_check;
 

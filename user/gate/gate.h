@@ -76,6 +76,7 @@ struct gate {
 	uint64_t hosts[2];	/* entries in dhost4, dhost6: exact after a sweep or count, kept by
 				   writers */
 	bool hosts_known;
+	uint32_t remade; /* bit per enum gate_map: lost with its pin, made anew by this opening */
 };
 
 enum gate_open_flags {
@@ -93,6 +94,8 @@ enum {
 
 /* The last failure in words, for a person: per thread, valid until the next call on this thread. */
 const char *gate_error(void);
+/* For the files of user/gate: say it. The text replaces the previous one. */
+void gate_explain(const char *format, ...) printf_like(1, 2);
 
 int gate_open(const struct gate_place *place, unsigned int flags, const struct gate_sizes *sizes,
 	      struct gate **ret_gate) must_check;

@@ -17,6 +17,8 @@
 
 #include <linux/types.h>
 
+#include <strazh/abi/hash.h>
+
 #define SZ_PRESENT4_LINES 65536U
 
 #define SZ_PRESENT6_DIRECT 128U
@@ -35,6 +37,28 @@ struct sz_present4 {
 struct sz_present6 {
 	__u64 bits[8];
 };
+
+/*
+ * Where the bit of a source stands, the same on both sides. sz_present4: line bit >> 8, word
+ * (bit >> 6) & 3; sz_present6: line bit >> 9, word (bit >> 6) & 7; of the word bit & 63. Addresses
+ * as numbers; hi and lo: the first 64 bits of an IPv6 address in two halves.
+ */
+static inline __u32 sz_present4_bit(__u32 addr)
+{
+	return addr >> 8;
+}
+
+/* The direct level, /16. */
+static inline __u32 sz_present6_bit16(__u32 hi)
+{
+	return hi >> 16;
+}
+
+/* The hashed levels: hi and lo cut to 32, 48 or 64 bits. */
+static inline __u32 sz_present6_bit(const struct sz_seed *seed, __u32 hi, __u32 lo)
+{
+	return SZ_PRESENT6_DIRECT * 512 + sz_hash64(seed, 0, hi, lo) % SZ_PRESENT6_BITS;
+}
 
 _Static_assert(sizeof(struct sz_present4) == 32, "layout");
 _Static_assert(sizeof(struct sz_present6) == 64, "layout");

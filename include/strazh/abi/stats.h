@@ -8,6 +8,9 @@
 
 #include <linux/types.h>
 
+#include <strazh/abi/hash.h>
+#include <strazh/abi/limits.h>
+
 struct sz_count {
 	__u64 packets;		/* passed (class pass) or dropped (the others) for this reason */
 	__u64 bytes;		/* of whole frames */
@@ -28,6 +31,24 @@ struct sz_rhost {
 	__u64 packets[4];
 	__u64 room[4]; /* bytes, SYNs */
 };
+
+/*
+ * Where a source stands. hi, lo: the first 64 bits of an IPv6 address as two numbers (a host there
+ * has a /64 to choose from); for IPv4 hi is SZ_RHOST_IP4, a prefix that IPv6 gives to nobody, and
+ * lo the address.
+ */
+#define SZ_RHOST_IP4 0xffffU
+#define SZ_RHOST_TIME ((1ULL << 48) - 1) /* of a word; the rest is the tag */
+
+static inline __u32 sz_rhost_line(const struct sz_seed *seed, __u32 hi, __u32 lo)
+{
+	return sz_hash64(seed, 0, hi, lo) % SZ_RHOST_LINES;
+}
+
+static inline __u64 sz_rhost_tag(const struct sz_seed *seed, __u32 hi, __u32 lo)
+{
+	return (__u64)sz_hash64(seed, 1, hi, lo) << 48;
+}
 
 _Static_assert(sizeof(struct sz_count) == 64, "layout: one cache line");
 _Static_assert(sizeof(struct sz_rhost) == 64, "layout: one cache line");

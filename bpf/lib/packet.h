@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the parser learned about a packet. Filled as far as the parser came: `family` is 0 until
+ * both addresses are known, and lengths count the IP packet, not the padding behind it.
+ */
+#ifndef STRAZH_BPF_PACKET_H
+#define STRAZH_BPF_PACKET_H
+
+#include <linux/types.h>
+
+#include <strazh/abi/rule.h>
+
+#define PACKET_FRAGMENT 1U /* one of several: the transport header is not all of it */
+#define PACKET_LATER 2U	   /* a fragment without transport header */
+#define PACKET_PORTS 4U	   /* sport and dport are known */
+
+#define PROTO_TCP 6
+#define PROTO_UDP 17
+#define PROTO_ICMP6 58
+
+struct packet {
+	/* The source stands as the key that the maps want; its host key is the address in it. */
+	union {
+		struct sz_net4 net4;
+		struct sz_net6 net6;
+		struct {
+			__u32 len;
+			__be32 addr[4];
+		} src;
+	};
+	__be32 dst[4];
+	__u32 frame_len;
+	__u32 left; /* bytes of the IP packet from the cursor on */
+	__u32 frag_offset;
+	__u16 vlan;
+	__u16 sport;
+	__u16 dport;
+	__u8 family;
+	__u8 proto; /* last next-header value read */
+	__u8 headers; /* IPv6 extension headers walked */
+	__u8 flags;   /* PACKET_* */
+	__u8 hop_limit;
+	__u8 tcp_flags;
+};
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * From the first byte of a frame to the first byte of the transport header: Ethernet, up to two
+ * VLAN tags, IPv4 with options, IPv6 with up to eight extension headers.
+ *
+ * Every function returns an enum sz_reason. SZ_REASON_PASS: go on, the cursor stands behind what
+ * was read. Anything else is final.
+ */
+#ifndef STRAZH_BPF_PARSE_H
+#define STRAZH_BPF_PARSE_H
+
+#include <strazh/abi/limits.h>
+#include <strazh/abi/reason.h>
+
+#include <bpf/lib/cursor.h>
+#include <bpf/lib/packet.h>
+
+#define ETHER_LEN 14
+#define ETHER_IP4 0x0800
+#define ETHER_IP6 0x86dd
+#define ETHER_VLAN 0x8100
+#define ETHER_QINQ 0x88a8
+#define ETHER_QINQ_OLD 0x9100
+#define VLAN_LEN 4
+#define VLAN_ID 0x0fff
+
+#define IP4_LEN_MIN 20
+#define IP4_MORE 0x2000
+#define IP4_OFFSET 0x1fff
+#define IP6_LEN 40
+#define IP_FRAGMENT_END 65535
+/* A frame beyond this holds a packet whose length field cannot say its length: BIG TCP. */
+#define IP_FRAME_BIG 65535
+
+#define EXT_LEN_MIN 8
+#define EXT_FRAGMENT 44
+#define EXT_AUTH 51
+/* Hop-by-hop 0, routing 43, fragment 44, authentication 51, destination options 60; mobility 135,
+ * HIP 139, shim6 140. */
+#define EXT_BELOW_64 (1ULL << 0 | 1ULL << 43 | 1ULL << 44 | 1ULL << 51 | 1ULL << 60)
+#define EXT_FROM_128 (1ULL << 7 | 1ULL << 11 | 1ULL << 12)
+
+static inlined int parse_is_vlan(__u16 type)
+{
+	return type == ETHER_VLAN || type == ETHER_QINQ || type == ETHER_QINQ_OLD;
+}
+
+static inlined int parse_is_ext(__u8 proto)
+{
+	__u64 known = proto < 64 ? EXT_BELOW_64 : proto >= 128 && proto < 192 ? EXT_FROM_128 : 0;
+
+	return known >> (proto & 63) & 1;
+}
+
+static inlined int parse_link(struct cursor *c, struct packet *p, __u16 *ret_type)
+{
+	__u16 type;
+
+	if (c->pos + ETHER_LEN > c->end)
+		return SZ_REASON_ETH_SHORT;
+	type = load16(c->pos + 12);
+	c->pos += ETHER_LEN;
+	for (int i = 0; i < SZ_VLAN_MAX && parse_is_vlan(type); i++) {
+		if (c->pos + VLAN_LEN > c->end)
+			return SZ_REASON_ETH_SHORT;
+		if (i == 0)
+			p->vlan = load16(c->pos) & VLAN_ID;
+		type = load16(c->pos + 2);
+		c->pos += VLAN_LEN;
+	}
+	*ret_type = type;
+	return parse_is_vlan(type) ? SZ_REASON_VLAN_DEEP : SZ_REASON_PASS;
+}
+
+/*
+ * Does the frame hold the IP packet that starts at the cursor and claims `claim` bytes, none of
+ * them fewer than `least`? A claim of `unsaid` is a packet too long for its length field, and is
+ * believed of a frame that long only. The length of the packet, or 0: it lies.
+ */
+static inlined __u32 parse_claim(struct cursor *c, struct packet *p, __u32 claim, __u32 unsaid,
+				 __u32 least)
+{
+	__u32 here = (__u32)(c->end - c->pos), before;
+
+	if (claim != unsaid && claim <= here)
+		return claim < least ? 0 : claim;
+	before = p->frame_len - here;
+	p->frame_len = cursor_whole(c);
+	here = p->frame_len - before;
+	if (claim == unsaid)
+		return p->frame_len > IP_FRAME_BIG ? here : 0;
+	return claim < least || claim > here ? 0 : claim;
+}
+
+/* A fragment of p->left bytes. */
+static inlined int parse_fragment(struct packet *p, __u32 offset, int more)
+{
+	if (!offset && !more)
+		return SZ_REASON_PASS;
+	p->flags |= offset ? PACKET_FRAGMENT | PACKET_LATER : PACKET_FRAGMENT;
+	p->frag_offset = offset;
+	if (more && (!p->left || p->left % 8))
+		return SZ_REASON_FRAG_LEN;
+	return offset + p->left > IP_FRAGMENT_END ? SZ_REASON_FRAG_LEN : SZ_REASON_PASS;
+}
+
+static inlined int parse_ip4(struct cursor *c, struct packet *p)
+{
+	__u32 head, len, frag;
+
+	if (c->pos + IP4_LEN_MIN > c->end)
+		return SZ_REASON_IP4_SHORT;
+	if (c->pos[0] >> 4 != 4)
+		return SZ_REASON_IP4_VERSION;
+	p->proto = c->pos[9];
+	p->net4.len = 32;
+	p->net4.addr = load_be32(c->pos + 12);
+	p->dst[0] = load_be32(c->pos + 16);
+	p->family = 4;
+	head = (c->pos[0] & 15) * 4;
+	if (head < IP4_LEN_MIN)
+		return SZ_REASON_IP4_IHL;
+	if (c->pos + head > c->end)
+		return SZ_REASON_IP4_SHORT;
+	len = parse_claim(c, p, load16(c->pos + 2), 0, head);
+	if (!len)
+		return SZ_REASON_IP4_LEN;
+	frag = load16(c->pos + 6);
+	p->left = len - head;
+	c->pos += head;
+	return parse_fragment(p, (frag & IP4_OFFSET) * 8, frag & IP4_MORE);
+}
+
+/* One extension header. */
+static inlined int parse_ext(struct cursor *c, struct packet *p)
+{
+	__u32 len = EXT_LEN_MIN, frag;
+	__u8 kind = p->proto;
+
+	if (c->pos + EXT_LEN_MIN > c->end)
+		return SZ_REASON_EXT_SHORT;
+	if (kind == EXT_AUTH)
+		len = (c->pos[1] + 2) * 4;
+	else if (kind != EXT_FRAGMENT)
+		len = (c->pos[1] + 1) * 8;
+	if (p->left < len)
+		return SZ_REASON_EXT_SHORT;
+	frag = load16(c->pos + 2);
+	p->proto = c->pos[0];
+	p->headers++;
+	p->left -= len;
+	c->pos += len;
+	if (kind != EXT_FRAGMENT)
+		return SZ_REASON_PASS;
+	return parse_fragment(p, frag & ~7U, frag & 1);
+}
+
+static inlined int parse_ext_chain(struct cursor *c, struct packet *p)
+{
+	for (int i = 0; i < SZ_EXT_MAX; i++) {
+		int reason;
+
+		if (!parse_is_ext(p->proto))
+			return SZ_REASON_PASS;
+		reason = parse_ext(c, p);
+		if (reason || p->flags & PACKET_LATER)
+			return reason;
+	}
+	return parse_is_ext(p->proto) ? SZ_REASON_EXT_DEEP : SZ_REASON_PASS;
+}
+
+/*
+ * Router and neighbour solicitation and advertisement, redirect, as RFC 4861 wants them: a router
+ * would have lowered the hop limit, so the sender is on this link.
+ */
+static inlined int parse_is_nd(const struct cursor *c, const struct packet *p)
+{
+	if (p->proto != PROTO_ICMP6 || p->hop_limit != 255 || p->headers || p->left < 8)
+		return 0;
+	if (c->pos + 8 > c->end)
+		return 0;
+	return c->pos[0] >= 133 && c->pos[0] <= 137 && c->pos[1] == 0;
+}
+
+static inlined int parse_ip6(struct cursor *c, struct packet *p)
+{
+	__u32 len;
+	int reason;
+
+	if (c->pos + IP6_LEN > c->end)
+		return SZ_REASON_IP6_SHORT;
+	if (c->pos[0] >> 4 != 6)
+		return SZ_REASON_IP6_VERSION;
+	p->proto = c->pos[6];
+	p->hop_limit = c->pos[7];
+	p->src.len = 128;
+	for (int i = 0; i < 4; i++) {
+		p->src.addr[i] = load_be32(c->pos + 8 + 4 * i);
+		p->dst[i] = load_be32(c->pos + 24 + 4 * i);
+	}
+	p->family = 6;
+	len = parse_claim(c, p, load16(c->pos + 4) + IP6_LEN, IP6_LEN, IP6_LEN);
+	if (!len)
+		return SZ_REASON_IP6_LEN;
+	p->left = len - IP6_LEN;
+	c->pos += IP6_LEN;
+	reason = parse_ext_chain(c, p);
+	if (reason)
+		return reason;
+	return parse_is_nd(c, p) ? SZ_REASON_ND : SZ_REASON_PASS;
+}
+
+/* The whole way. Besides PASS and the malformed: NOT_IP, ND. */
+static inlined int parse(struct cursor *c, struct packet *p)
+{
+	__u16 type = 0;
+	int reason;
+
+	p->frame_len = cursor_linear(c);
+	reason = parse_link(c, p, &type);
+	if (reason)
+		return reason;
+	if (type == ETHER_IP4)
+		return parse_ip4(c, p);
+	if (type == ETHER_IP6)
+		return parse_ip6(c, p);
+	return SZ_REASON_NOT_IP;
+}
+
+_Static_assert(SZ_REASON_PASS == 0, "parsers test a reason for zero");
+
+#endif

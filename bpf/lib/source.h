@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The verdict over the source address: never, allow, denied host, denied prefix, in this order.
+ * It looks at nothing but the address, so it holds for every protocol, fragment and header chain.
+ */
+#ifndef STRAZH_BPF_SOURCE_H
+#define STRAZH_BPF_SOURCE_H
+
+#include <bpf/lib/lists.h>
+#include <bpf/lib/maps.h>
+#include <bpf/lib/packet.h>
+#include <bpf/lib/presence.h>
+
+/* The live lists of an entry; a hit counts, whatever the mode makes of it. */
+static inlined __u64 source_hit(struct sz_rule *rule, __u64 off, __u64 guard)
+{
+	__u64 mask = rule->lists & ~off;
+
+	if (mask && lists_timed(rule))
+		mask = lists_live(rule, mask, guard, bpf_ktime_get_boot_ns());
+	if (mask)
+		__sync_fetch_and_add(&rule->hits, 1);
+	return mask;
+}
+
+/* `key` is that of `trie`: struct sz_net4 or sz_net6 of full length. */
+static inlined __u64 source_in(void *trie, const void *key, __u64 off, __u64 guard)
+{
+	struct sz_net_rule *net = bpf_map_lookup_elem(trie, key);
+
+	return net ? source_hit(&net->rule, off, guard) : 0;
+}
+
+static inlined __u64 source_is(void *hash, const void *key, __u64 off)
+{
+	struct sz_rule *rule = bpf_map_lookup_elem(hash, key);
+
+	return rule ? source_hit(rule, off, LISTS_DENY_GUARD) : 0;
+}
+
+/* An expired host says nothing, so its prefix is asked. */
+static inlined int source_ip4(const struct packet *p, __u64 off, __u64 *ret_lists)
+{
+	if (source_in(&sz_never4, &p->net4, 0, LISTS_PASS_GUARD))
+		return SZ_REASON_NEVER;
+	if (source_in(&sz_allow4, &p->net4, 0, LISTS_PASS_GUARD))
+		return SZ_REASON_ALLOW;
+	*ret_lists = source_is(&sz_dhost4, &p->net4.addr, off);
+	if (*ret_lists)
+		return SZ_REASON_DENY_HOST;
+	*ret_lists = source_in(&sz_dnet4, &p->net4, off, LISTS_DENY_GUARD);
+	return *ret_lists ? SZ_REASON_DENY_NET : SZ_REASON_PASS;
+}
+
+static inlined int source_ip6(const struct packet *p, __u64 off, __u64 *ret_lists)
+{
+	if (source_in(&sz_never6, &p->net6, 0, LISTS_PASS_GUARD))
+		return SZ_REASON_NEVER;
+	if (source_in(&sz_allow6, &p->net6, 0, LISTS_PASS_GUARD))
+		return SZ_REASON_ALLOW;
+	*ret_lists = source_is(&sz_dhost6, p->net6.addr, off);
+	if (*ret_lists)
+		return SZ_REASON_DENY_HOST;
+	*ret_lists = source_in(&sz_dnet6, &p->net6, off, LISTS_DENY_GUARD);
+	return *ret_lists ? SZ_REASON_DENY_NET : SZ_REASON_PASS;
+}
+
+/* PASS: no list speaks of it. *ret_lists: who denies it. */
+static inlined int source_ask(const struct packet *p, const struct sz_settings *settings,
+			      const struct sz_seed *seed, __u64 *ret_lists)
+{
+	if (p->family == 4)
+		return presence_ip4(p) ? source_ip4(p, settings->lists_off, ret_lists)
+				       : SZ_REASON_PASS;
+	return presence_ip6(p, seed, settings->present6_levels)
+		       ? source_ip6(p, settings->lists_off, ret_lists)
+		       : SZ_REASON_PASS;
+}
+
+#endif

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# The runner counts what fails: programs that fail, die, hang, say nothing or were never built.
+set -u
+RUN=$(cd "$(dirname "$0")/.." && pwd)/run
+TMP=$(mktemp -d)
+trap 'rm -rf "$TMP"' EXIT
+N=0 BAD=0
+mkdir -p "$TMP/tests/e2e" "$TMP/tests/unit/room" "$TMP/tests/fuzz/corpus/full"
+export TESTS_TOP=$TMP O=$TMP/o TEST_SECONDS=2
+
+# says BODY WANTED NAME: run one script of that body, compare the runner's last line and status
+says() {
+	local got status
+	printf '#!/bin/sh\n%s\n' "$1" >"$TMP/tests/e2e/x.sh"
+	chmod +x "$TMP/tests/e2e/x.sh"
+	got=$("$RUN" e2e 2>&1)
+	status=$?
+	judge "$(tail -n 1 <<<"$got")" "$status" "$2" "$3"
+}
+# judge GOT STATUS WANTED NAME [STATUS-WANTED]
+judge() {
+	local want_status=${5:-1}
+	case $3 in *" 0 failed"*) want_status=0 ;; esac
+	N=$((N + 1))
+	if [ "$1 status $2" = "$3 status $want_status" ]; then
+		echo "ok $N - $4"
+	else
+		BAD=1
+		printf "not ok %d - %s\n# got '%s' status %d, wanted '%s' status %d\n" "$N" "$4" \
+			"$1" "$2" "$3" "$want_status"
+	fi
+}
+# group GROUP WANTED NAME
+group() {
+	local got status
+	got=$("$RUN" "$1" 2>&1)
+	status=$?
+	judge "$(tail -n 1 <<<"$got")" "$status" "$2" "$3"
+}
+
+says 'echo ok 1 - a; echo ok 2 - b; echo 1..2' '2 passed, 0 failed, 0 skipped' 'two that pass'
+says 'echo 1..1; echo not ok 1 - a; exit 1' '0 passed, 1 failed, 0 skipped' 'one that fails'
+says 'echo 1..1; echo not ok 1 - a' '0 passed, 1 failed, 0 skipped' 'a failure with exit 0'
+says 'echo ok 1 - a; echo 1..1; exit 3' '1 passed, 1 failed, 0 skipped' 'a bad exit status'
+says 'echo ok 1 - a' '1 passed, 1 failed, 0 skipped' 'no plan'
+says 'echo 1..3; echo ok 1 - a' '1 passed, 1 failed, 0 skipped' 'fewer than planned'
+says 'echo 1..1; echo ok 1 - a; kill -SEGV $$' '1 passed, 1 failed, 0 skipped' 'death by a signal'
+says 'echo 1..1; echo ok 1 - a; sleep 60' '1 passed, 1 failed, 0 skipped' 'out of time'
+says 'exit 0' '0 passed, 1 failed, 0 skipped' 'silence'
+says 'echo "1..0 # SKIP why"' '0 passed, 0 failed, 1 skipped' 'skipped as a whole'
+says 'echo 1..2; echo ok 1 - a; echo "ok 2 - b # SKIP why"' '1 passed, 0 failed, 1 skipped' 'a skip'
+says 'echo 1..1; echo "not ok 1 # SKIP a"' '0 passed, 0 failed, 1 skipped' 'a skip as cmocka says it'
+echo '' >"$TMP/tests/unit/room/test_gone.c"
+group unit '0 passed, 1 failed, 0 skipped' 'a unit test that was not built'
+group gate '0 passed, 1 failed, 0 skipped' 'a group without tests'
+echo '' >"$TMP/tests/fuzz/fuzz_empty.c"
+group fuzz '0 passed, 1 failed, 0 skipped' 'a fuzzer without a corpus'
+"$RUN" nonsense >/dev/null 2>&1
+judge "" $? "" 'an unknown group is refused' 2
+echo "1..$N"
+exit "$BAD"
