@@ -62,6 +62,9 @@ GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))
 TOOL_SRCS := $(sort $(wildcard tests/tools/*.c))
 TOOL_BINS := $(TOOL_SRCS:%.c=$(O)/%)
 TOOL_KIT := $(sort $(wildcard tests/tools/kit/*.c))
+# tests/diff/*.c is one program.
+DIFF_SRCS := $(sort $(wildcard tests/diff/*.c))
+DIFF_BINS := $(O)/tests/diff/diff
 BENCH_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c)))
 BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
 BENCH_BINS := $(O)/tests/bench/bench-gate
@@ -116,7 +119,7 @@ FORCE:
 
 ##@ Prove
 .PHONY: tests check check-unit check-gate check-e2e check-san bench lint fuzz
-tests: all $(UNIT_BINS) $(GATE_BINS) $(TOOL_BINS) $(REPLAY_BINS) ## Build every test program
+tests: all $(UNIT_BINS) $(GATE_BINS) $(TOOL_BINS) $(REPLAY_BINS) $(DIFF_BINS) ## Build every test program
 
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
@@ -130,8 +133,12 @@ $(TOOL_BINS): $(O)/%: $(O)/obj/%.o $(TOOL_KIT:%.c=$(O)/obj/%.o)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
+$(DIFF_BINS): $(DIFF_SRCS:%.c=$(O)/obj/%.o)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
 check: tests ## Run every test (root: all of them; else what needs no root)
-	@O='$(O)' tests/run unit gate fuzz e2e
+	@O='$(O)' tests/run unit gate fuzz diff e2e
 check-unit: tests ## Run the unit tests and replay the fuzz corpora (no root)
 	@O='$(O)' tests/run unit fuzz
 check-gate: tests ## Run the packet tests (BPF_PROG_TEST_RUN; root)

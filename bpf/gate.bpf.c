@@ -59,7 +59,7 @@ static inlined int gate_judge(struct cursor *c, struct packet *p, const struct s
 	reason = parse(c, p);
 	if (reason)
 		return reason;
-	cursor_forget(c);
+	parse_forget(c, p);
 	seed = seed_get(meta);
 	listed = source_ask(p, settings, seed, ret_lists);
 	if (listed == SZ_REASON_DENY_HOST || listed == SZ_REASON_DENY_NET)

@@ -15,8 +15,6 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-#include <strazh/abi/limits.h>
-
 #define inlined inline __attribute__((always_inline))
 
 #ifdef __bpf__
@@ -26,6 +24,9 @@ typedef struct xdp_md *cursor_frame;
 #include <string.h>
 typedef __u32 cursor_frame; /* length of the whole frame */
 #endif
+
+/* No header starts behind it: 22 bytes, 40, and 8 extension headers of at most 2 KiB. */
+#define CURSOR_REACH 0x7fff
 
 struct cursor {
 	const __u8 *begin;
@@ -96,25 +97,34 @@ static inlined __be32 load_be32(const __u8 *p)
 
 /*
  * The verifier follows the rest of the program once for each way that led to a place, and there
- * are thousands of chains of extension headers. This makes it forget which one it was: a number
- * that was stored in two bytes is for it any number.
+ * are thousands of chains of extension headers. These make it forget which way it was: a number
+ * that lay in two bytes of memory is any number to it.
  */
-static inlined void cursor_forget(struct cursor *c)
+static inlined __u16 forget16(__u16 value)
 {
 #ifdef __bpf__
 	volatile struct {
-		__u16 aligned, at;
+		__u16 aligned, value; /* what is stored at a multiple of 8 is remembered */
 	} __attribute__((aligned(8))) hidden;
 
-	hidden.at = (__u16)(c->pos - c->begin);
+	hidden.value = value;
+	return hidden.value;
+#else
+	return value;
+#endif
+}
+
+static inlined void cursor_forget(struct cursor *c)
+{
+#ifdef __bpf__
+	__u16 at = forget16((__u16)(c->pos - c->begin));
+
 	c->begin = (const __u8 *)(long)c->frame->data;
 	c->end = (const __u8 *)(long)c->frame->data_end;
-	c->pos = c->begin + (hidden.at & 0x7fff);
+	c->pos = c->begin + (at & CURSOR_REACH);
 #else
 	(void)c;
 #endif
 }
-
-_Static_assert(SZ_EXT_MAX <= 8, "0x7fff reaches behind 8 extension headers of 2 KiB");
 
 #endif

@@ -162,6 +162,7 @@ static inlined int parse_ext_chain(struct cursor *c, struct packet *p)
 
 		if (!parse_is_ext(p->proto))
 			return SZ_REASON_PASS;
+		cursor_forget(c);
 		reason = parse_ext(c, p);
 		if (reason || p->flags & PACKET_LATER)
 			return reason;
@@ -208,6 +209,18 @@ static inlined int parse_ip6(struct cursor *c, struct packet *p)
 	if (reason)
 		return reason;
 	return parse_is_nd(c, p) ? SZ_REASON_ND : SZ_REASON_PASS;
+}
+
+/* For the verifier only; see cursor_forget(). */
+static inlined void parse_forget(struct cursor *c, struct packet *p)
+{
+	__u16 facts = forget16((__u16)(1 << 15 | p->family << 8 | p->headers << 4 | p->flags));
+
+	p->family = facts >> 8 & 15;
+	p->headers = facts >> 4 & 15;
+	p->flags = facts & 15;
+	p->frag_offset = forget16((__u16)(p->frag_offset | 1)) & ~7U;
+	cursor_forget(c);
 }
 
 /* The whole way. Besides PASS and the malformed: NOT_IP, ND. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The three comparisons. Each prints one or more lines of TAP. */
+/* The comparisons. Each prints one or more lines of TAP. */
 #ifndef STRAZH_TESTS_DIFF_COMPARE_H
 #define STRAZH_TESTS_DIFF_COMPARE_H
 
@@ -30,6 +30,7 @@ void tap(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)))
 int tap_end(void); /* prints the plan; exit status */
 
 void compare_model(struct run *run);
+void compare_large(struct run *run);
 void compare_mutants(struct run *run);
 void compare_nft(struct run *run);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * Gate against model, frame by frame: the verdict, and the one counter that may move. Settings
- * change from block to block. After each frame only the counter that the model expects to move is
+ * change from block to block, and the two programs of the object take turns. After each frame only the counter that the model expects to move is
  * read; after each block all of them, so nothing that moved behind the test's back stays unseen.
  */
 #include <stdio.h>
@@ -99,7 +99,7 @@ static void compare_frame(struct run *run, struct score *score, struct tally *ex
 			  const struct frame *frame)
 {
 	struct model_answer answer = model_judge(&run->world.model, frame->bytes, frame->len);
-	bool drops = gatebox_drops(run->box, frame);
+	bool drops = gatebox_drops(run->box, frame->bytes, frame->len);
 	struct sz_count count;
 
 	score_note(score, &answer);
@@ -120,6 +120,7 @@ static void compare_blocks(struct run *run, struct score *score)
 		if (i % BLOCK == 0) {
 			settings_draw(&run->world.model, &rng, i / BLOCK);
 			gatebox_settings(run->box, &run->world.model);
+			gatebox_choose(run->box, i / BLOCK % 2);
 		}
 		run_frame(run, i, &frame);
 		compare_frame(run, score, &expected, &frame);
@@ -175,7 +176,7 @@ static void compare_blind(struct run *run)
 	for (size_t i = 0; i < BLOCK; i++) {
 		run_frame(run, i, &frame);
 		found += model_judge(&forgetful, frame.bytes, frame.len).drop !=
-			 gatebox_drops(run->box, &frame);
+			 gatebox_drops(run->box, frame.bytes, frame.len);
 	}
 	tap(found > 100, "a model that forgot its deny lists is found out (%zu of %d frames)", found,
 	    BLOCK);
@@ -200,6 +201,7 @@ void compare_model(struct run *run)
 	    (unsigned long long)nets);
 	report_reach(&score);
 	settings_draw(&run->world.model, &rng, 0);
+	gatebox_choose(run->box, false);
 	gatebox_settings(run->box, &run->world.model);
 	compare_blind(run);
 }

@@ -84,6 +84,7 @@ static int run_all(uint64_t seed, const char *object, const char *frames)
 	       run.world.model.counts[MODEL_NEVER], run.world.model.counts[MODEL_ALLOW],
 	       run.world.model.counts[MODEL_HOST], run.world.model.counts[MODEL_NET]);
 	compare_model(&run);
+	compare_large(&run);
 	compare_mutants(&run);
 	compare_nft(&run);
 	gatebox_close(run.box);

@@ -223,6 +223,22 @@ static void change_transport(struct frame *frame, const struct world *world, str
 		frame->bytes[f.l4_at + at] = frame->bytes[(f.l4_at + at) ^ 1] = 0;
 }
 
+/* The length field says what is there: the mutant gets past the first checks. */
+static void repair_length(struct frame *frame)
+{
+	static const struct model_world nothing;
+	struct model_answer answer = model_judge(&nothing, frame->bytes, frame->len);
+	size_t at = 14 + 4 * (size_t)answer.facts.tags, len = frame->len - at;
+
+	if (answer.reason == SZ_REASON_IP4_LEN) {
+		frame->bytes[at + 2] = (uint8_t)(len >> 8);
+		frame->bytes[at + 3] = (uint8_t)len;
+	} else if (answer.reason == SZ_REASON_IP6_LEN && len > 40) {
+		frame->bytes[at + 4] = (uint8_t)((len - 40) >> 8);
+		frame->bytes[at + 5] = (uint8_t)(len - 40);
+	}
+}
+
 static change_fn *const changes[] = {
 	change_bits,   change_byte, change_length,    change_source,   change_source,
 	change_ip,     change_tags, change_extension, change_protocol, change_transport,
@@ -250,6 +266,8 @@ void frame_mutate(const struct corpus *corpus, const struct world *world, struct
 	*ret_frame = corpus->frames[rng_below(rng, (uint32_t)corpus->count)];
 	for (unsigned int i = 0, n = 1 + rng_below(rng, 4); i < n; i++)
 		changes[rng_below(rng, sizeof(changes) / sizeof(changes[0]))](ret_frame, world, rng);
+	if (rng_percent(rng, 70))
+		repair_length(ret_frame);
 }
 
 void frame_print(const struct frame *frame, const struct model_facts *f, FILE *to)

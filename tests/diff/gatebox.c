@@ -18,7 +18,7 @@
 
 struct gatebox {
 	struct bpf_object *object;
-	int prog_fd;
+	int prog_fd; /* the one in use */
 	int cpus;
 	int settings_fd, count_fd, meta_fd;
 	struct sz_seed seed;
@@ -31,11 +31,6 @@ static int map_fd(const struct gatebox *box, const char *name)
 	if (fd < 0)
 		errx(2, "the object has no map '%s'", name);
 	return fd;
-}
-
-static int quiet(enum libbpf_print_level level, const char *format, va_list args)
-{
-	return level == LIBBPF_WARN ? vfprintf(stderr, format, args) : 0;
 }
 
 /* Pinned nowhere; and small, because the defaults are sized for a million bans. */
@@ -54,14 +49,14 @@ static void maps_own(struct bpf_object *object)
 	}
 }
 
-static int program_fd(const struct bpf_object *object)
+static int program_fd(const struct bpf_object *object, const char *section)
 {
 	struct bpf_program *prog;
 
 	bpf_object__for_each_program(prog, object)
-		if (!strcmp(bpf_program__section_name(prog), "xdp"))
+		if (!strcmp(bpf_program__section_name(prog), section))
 			return bpf_program__fd(prog);
-	errx(2, "the object has no program in section 'xdp'");
+	errx(2, "the object has no program in section '%s'", section);
 }
 
 struct gatebox *gatebox_open(const char *path)
@@ -70,14 +65,13 @@ struct gatebox *gatebox_open(const char *path)
 
 	if (!box)
 		err(2, "no memory");
-	libbpf_set_print(quiet);
 	box->object = bpf_object__open_file(path, NULL);
 	if (!box->object)
 		err(2, "%s", path);
 	maps_own(box->object);
 	if (bpf_object__load(box->object) < 0)
 		err(2, "loading %s", path);
-	box->prog_fd = program_fd(box->object);
+	gatebox_choose(box, false);
 	box->cpus = libbpf_num_possible_cpus();
 	if (box->cpus < 1 || box->cpus > CPUS_MAX)
 		errx(2, "%d processors: 1 to %d would be right", box->cpus, CPUS_MAX);
@@ -101,7 +95,7 @@ static void put(int fd, const void *key, const void *value, const char *what)
 
 /* ---- presence -------------------------------------------------------------------------- */
 
-static void set_bits(uint64_t *words, uint32_t first, uint32_t count)
+static void set_bits(__u64 *words, uint32_t first, uint32_t count)
 {
 	for (uint32_t bit = first; bit < first + count; bit++)
 		words[bit / 64] |= 1ULL << bit % 64;
@@ -111,7 +105,7 @@ static void present4_mark(struct sz_present4 *table, const struct model_say *say
 {
 	uint32_t first = say->addr[0] * 65536U + say->addr[1] * 256U + say->addr[2];
 
-	set_bits(table->bits, first, say->len >= 24 ? 1 : 1U << (24 - say->len));
+	set_bits((__u64 *)table, first, say->len >= 24 ? 1 : 1U << (24 - say->len));
 }
 
 static void present6_mark(struct sz_present6 *table, const struct sz_seed *seed,
@@ -122,12 +116,12 @@ static void present6_mark(struct sz_present6 *table, const struct sz_seed *seed,
 	uint32_t lo = (uint32_t)a[4] << 24 | a[5] << 16 | a[6] << 8 | a[7];
 
 	if (say->len < 32) {
-		set_bits(table->bits, hi >> 16, say->len >= 16 ? 1 : 1U << (16 - say->len));
+		set_bits((__u64 *)table, hi >> 16, say->len >= 16 ? 1 : 1U << (16 - say->len));
 		return;
 	}
 	if (say->len < 64)
 		lo &= say->len < 48 ? 0 : 0xffff0000;
-	set_bits(table->bits, sz_present6_bit(seed, hi, lo), 1);
+	set_bits((__u64 *)table, sz_present6_bit(seed, hi, lo), 1);
 }
 
 static void present_write(int fd, const void *table, uint32_t lines, size_t line_len)
@@ -233,13 +227,18 @@ void gatebox_settings(struct gatebox *box, const struct model_world *m)
 
 /* ---- packets and counters -------------------------------------------------------------- */
 
-bool gatebox_drops(struct gatebox *box, const struct frame *frame)
+void gatebox_choose(struct gatebox *box, bool frags)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame->bytes, .data_size_in = frame->len,
+	box->prog_fd = program_fd(box->object, frags ? "xdp.frags" : "xdp");
+}
+
+bool gatebox_drops(struct gatebox *box, const uint8_t *frame, size_t len)
+{
+	LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame, .data_size_in = (uint32_t)len,
 		    .repeat = 1);
 
 	if (bpf_prog_test_run_opts(box->prog_fd, &run) < 0)
-		err(2, "BPF_PROG_TEST_RUN with %u bytes", frame->len);
+		err(2, "BPF_PROG_TEST_RUN with %zu bytes", len);
 	if (run.retval != XDP_PASS && run.retval != XDP_DROP)
 		errx(2, "the gate answered %u: neither pass nor drop", run.retval);
 	return run.retval == XDP_DROP;

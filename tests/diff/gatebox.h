@@ -21,8 +21,11 @@ void gatebox_fill(struct gatebox *box, const struct world *world);
 /* The model's settings become the gate's. */
 void gatebox_settings(struct gatebox *box, const struct model_world *settings);
 
-/* True: dropped. */
-bool gatebox_drops(struct gatebox *box, const struct frame *frame);
+/* From here on the program for drivers that spread a frame over several buffers, or the other. */
+void gatebox_choose(struct gatebox *box, bool frags);
+
+/* True: dropped. Frames beyond a page want the program chosen with `frags`. */
+bool gatebox_drops(struct gatebox *box, const uint8_t *frame, size_t len);
 /* Sums over all CPUs, sample fields 0. */
 void gatebox_count(struct gatebox *box, unsigned int index, struct sz_count *ret_count);
 /* Hits of all entries of the deny tables: hosts or prefixes. */

@@ -5,7 +5,8 @@
  * bytes, plain loops over plain arrays; slow and easy to read. Rates are left out: the harness
  * gives the gate a limit that no run reaches.
  *
- * Where the specification leaves a choice, the choice is listed at the head of model.c.
+ * Where the specification leaves a choice, it is listed at the head of model_read.c or
+ * model_shape.c.
  */
 #ifndef STRAZH_TESTS_DIFF_MODEL_H
 #define STRAZH_TESTS_DIFF_MODEL_H

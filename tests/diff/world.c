@@ -19,6 +19,7 @@
 #include "world.h"
 
 #define HOOD_COUNT 48
+#define NEAR_COUNT 1000
 #define FAR_S 1000000U
 
 static const struct {
@@ -142,33 +143,36 @@ static void says_draw(struct world *world, size_t row, struct world_address hood
 	}
 }
 
-/* Sources: inside each entry (at its ends and anywhere), near each neighbourhood, special ones. */
+/* Its first address, and any address inside it. */
+static void pool_add_say(struct world *world, const struct model_say *say, struct rng *rng)
+{
+	struct world_address *a = &world->pool[world->pool_count];
+	uint8_t outside[16];
+
+	a[0].family = a[1].family = say->family;
+	memcpy(a[0].addr, say->addr, 16);
+	rng_bytes(rng, a[1].addr, say->family == 4 ? 4 : 16);
+	memcpy(outside, a[1].addr, 16);
+	cut(outside, say->len);
+	for (unsigned int i = 0; i < 16; i++)
+		a[1].addr[i] ^= outside[i] ^ say->addr[i];
+	world->pool_count += 2;
+}
+
+/* Sources: in each entry, near each neighbourhood, and the special ones. */
 static void pool_make(struct world *world, struct world_address hoods[2][HOOD_COUNT],
 		      struct rng *rng)
 {
-	size_t room = HOOD_COUNT * 20 + sizeof(special) / sizeof(special[0]);
+	const struct model_world *m = &world->model;
+	size_t room = NEAR_COUNT + sizeof(special) / sizeof(special[0]);
 
 	for (unsigned int t = 0; t < MODEL_TABLES; t++)
-		room += world->model.counts[t] * 2;
+		room += m->counts[t] * 2;
 	world->pool = need(calloc(room, sizeof(*world->pool)));
 	for (unsigned int t = 0; t < MODEL_TABLES; t++)
-		for (size_t i = 0; i < world->model.counts[t]; i++) {
-			const struct model_say *say = &world->model.says[t][i];
-			struct world_address *a = &world->pool[world->pool_count];
-			uint8_t fresh[16];
-
-			a[0].family = a[1].family = say->family;
-			memcpy(a[0].addr, say->addr, 16);
-			rng_bytes(rng, fresh, sizeof(fresh));
-			for (unsigned int b = 0; b < (say->family == 4 ? 4U : 16U); b++)
-				a[1].addr[b] = b * 8 + 8 <= say->len ? say->addr[b]
-					       : b * 8 >= say->len
-						       ? fresh[b]
-						       : (uint8_t)(say->addr[b] |
-								   (fresh[b] & (0xff >> say->len % 8)));
-			world->pool_count += 2;
-		}
-	for (unsigned int i = 0; i < HOOD_COUNT * 20; i++) {
+		for (size_t i = 0; i < m->counts[t]; i++)
+			pool_add_say(world, &m->says[t][i], rng);
+	for (unsigned int i = 0; i < NEAR_COUNT; i++) {
 		struct world_address *a = &world->pool[world->pool_count++];
 		const struct world_address *hood = &hoods[i % 2][rng_below(rng, HOOD_COUNT)];
 
@@ -231,6 +235,23 @@ static bool over(uint32_t until_s, uint32_t now_s)
 	return until_s != 0 && until_s <= now_s;
 }
 
+/* What an origin says of the wider prefix holds for this one too. */
+static void inherit(struct sz_rule *rule, const struct model_say *wide, unsigned int origin,
+		    uint64_t mask, uint32_t now_s)
+{
+	uint32_t *until_s = &rule->until_s[origin];
+
+	if (!(wide->lists & mask) || over(wide->until_s[origin], now_s))
+		return;
+	if (over(*until_s, now_s) || !(rule->lists & mask)) {
+		rule->lists &= ~mask;
+		*until_s = wide->until_s[origin];
+	} else if (wide->until_s[origin] == 0) {
+		*until_s = 0;
+	}
+	rule->lists |= wide->lists & mask;
+}
+
 struct sz_net_rule world_net_rule(const struct world *world, enum model_table table,
 				  const struct model_say *say)
 {
@@ -246,20 +267,8 @@ struct sz_net_rule world_net_rule(const struct world *world, enum model_table ta
 		if (wide->family != say->family || wide->len >= say->len ||
 		    !model_same_bits(wide->addr, say->addr, wide->len))
 			continue;
-		for (unsigned int o = 0; o < SZ_ORIGINS; o++) {
-			uint64_t mask = origin_mask(table, o);
-			uint32_t *until_s = &made.rule.until_s[o];
-
-			if (!(wide->lists & mask) || over(wide->until_s[o], m->now_s))
-				continue;
-			if (over(*until_s, m->now_s) || !(made.rule.lists & mask)) {
-				made.rule.lists &= ~mask;
-				*until_s = wide->until_s[o];
-			} else if (wide->until_s[o] == 0) {
-				*until_s = 0;
-			}
-			made.rule.lists |= wide->lists & mask;
-		}
+		for (unsigned int o = 0; o < SZ_ORIGINS; o++)
+			inherit(&made.rule, wide, o, origin_mask(table, o), m->now_s);
 	}
 	return made;
 }

@@ -21,6 +21,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <bpf/bpf.h>
+
+#include <strazh/abi/present.h>
+#include <strazh/abi/rule.h>
+
 #define FRAME_LEN 60
 #define PAUSE_US 100
 
@@ -254,4 +259,23 @@ bool passes(int n, const char *source)
 
 	usleep(20000);
 	return traffic_stop(traffic).bad > 0;
+}
+
+void deny_raw(int dhost4_fd, int present4_fd, const char *address, uint32_t until_s)
+{
+	struct sz_rule rule = {.lists = 1U << SZ_LIST_OPERATOR, .until_s = {until_s}};
+	struct sz_present4 present;
+	struct sz_host4 host;
+	uint32_t line, third;
+
+	if (inet_pton(AF_INET, address, &host.addr) != 1)
+		die("address");
+	line = ntohl(host.addr) >> 16;
+	third = ntohl(host.addr) >> 8 & 0xff;
+	if (bpf_map_lookup_elem(present4_fd, &line, &present))
+		die("presence lookup");
+	present.bits[third / 64] |= 1ULL << (third % 64);
+	if (bpf_map_update_elem(present4_fd, &line, &present, BPF_ANY) ||
+	    bpf_map_update_elem(dhost4_fd, &host, &rule, BPF_ANY))
+		die("raw denial");
 }

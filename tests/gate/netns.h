@@ -36,4 +36,7 @@ struct traffic_seen traffic_stop(struct traffic *traffic);
 /* Does a frame of that source get through? */
 bool passes(int n, const char *source);
 
+/* Deny a host behind everybody's back, as bpftool would: presence bit, then the entry. */
+void deny_raw(int dhost4_fd, int present4_fd, const char *address, uint32_t until_s);
+
 #endif

@@ -41,6 +41,7 @@ struct act_answer {
 	uint64_t other_lists;
 	uint64_t fill, capacity; /* with ACT_FULL */
 	bool was_there;		 /* the entry existed with this bit and was renewed */
+	bool note_lost;		 /* it holds, but there was no room for its note */
 };
 
 /* Say it. A later say of the same origin replaces the expiry, also by an earlier one. */

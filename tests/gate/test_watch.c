@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What user space sees of packets that go through an attached gate: counters, events, buckets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <poll.h>
+
+#include <user/base/clock.h>
+#include <user/gate/act.h>
+#include <user/gate/attach.h>
+#include <user/gate/events.h>
+#include <user/gate/gate.h>
+#include <user/gate/stats.h>
+
+#include "netns.h"
+
+#define BAD "10.66.0.66"
+#define HONEST "10.66.0.2"
+#define ARRIVED_US 50000
+
+static struct gate *gate;
+
+static int setup(void **state)
+{
+	unsigned int ifindex = veth_up(0);
+
+	(void)state;
+	if (gate_open(NULL, GATE_WRITE | GATE_CREATE, NULL, &gate))
+		return -1;
+	deny_raw(gate->map[GATE_MAP_DHOST4], gate->map[GATE_MAP_PRESENT4], BAD, 0);
+	return attach_add(gate, ifindex, ATTACH_NATIVE);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	veth_down(0);
+	if (gate_unpin(gate))
+		return -1;
+	gate_close(gate);
+	return 0;
+}
+
+static void send_some(const char *source, int count)
+{
+	for (int i = 0; i < count; i++)
+		frame_send(0, source);
+	usleep(ARRIVED_US);
+}
+
+static void counters(void **state)
+{
+	struct gate_stats before, after;
+
+	(void)state;
+	assert_int_equal(gate_stats_read(gate, &before), 0);
+	send_some(BAD, 10);
+	send_some(HONEST, 4);
+	assert_int_equal(gate_stats_read(gate, &after), 0);
+	assert_int_equal(after.reason[SZ_REASON_DENY_HOST].packets, 10);
+	assert_int_equal(after.reason[SZ_REASON_DENY_HOST].bytes, 10 * 60);
+	assert_int_equal(after.dropped.packets - before.dropped.packets, 10);
+	assert_in_range(after.passed.packets - before.passed.packets, 4, 40); /* and IPv6's own */
+	assert_int_equal(after.observed.packets, 0);
+
+	gate->settings->flags = SZ_SET_OBSERVE;
+	send_some(BAD, 3);
+	assert_int_equal(gate_stats_read(gate, &after), 0);
+	assert_int_equal(after.reason[SZ_REASON_DENY_HOST].packets, 10);
+	assert_int_equal(after.reason[SZ_REASON_DENY_HOST].observed_packets, 3);
+	assert_int_equal(after.observed.packets, 3);
+	assert_int_equal(after.observed.bytes, 3 * 60);
+}
+
+struct seen {
+	unsigned int count;
+	struct sz_event last;
+};
+
+static void on_event(void *context, const struct sz_event *event)
+{
+	struct seen *seen = context;
+
+	seen->count++;
+	seen->last = *event;
+}
+
+static void events(void **state)
+{
+	struct events *events = NULL;
+	struct seen seen = {0};
+	struct pollfd readable;
+	struct in_addr bad;
+	uint64_t now;
+
+	(void)state;
+	assert_int_equal(events_new(gate, on_event, &seen, &events), 0);
+	readable = (struct pollfd){.fd = events_fd(events), .events = POLLIN};
+	assert_int_equal(events_read(events), 0);
+	send_some(BAD, 3);
+	now = clock_boot_ns();
+	assert_int_equal(poll(&readable, 1, 1000), 1);
+	assert_int_equal(events_read(events), 3);
+	assert_int_equal(seen.count, 3);
+	assert_int_equal(seen.last.reason, SZ_REASON_DENY_HOST);
+	assert_int_equal(seen.last.family, 4);
+	assert_int_equal(seen.last.lists, 1U << SZ_LIST_OPERATOR);
+	assert_int_equal(inet_pton(AF_INET, BAD, &bad), 1);
+	assert_memory_equal(seen.last.saddr, &bad, sizeof(bad));
+	assert_true(seen.last.at_ns <= now && now - seen.last.at_ns < NS_PER_S);
+	assert_int_equal(events_read(events), 0);
+	events_free(events);
+}
+
+static struct prefix host_of(const char *text)
+{
+	struct prefix host;
+
+	assert_int_equal(prefix_parse(text, strlen(text), &host), 0);
+	return host;
+}
+
+static void bucket(void **state)
+{
+	struct prefix honest = host_of(HONEST), other = host_of("10.66.0.3");
+	struct gate_bucket bucket;
+
+	(void)state;
+	gate->settings->rate_step_ns = NS_PER_S / 5;
+	gate->settings->rate_burst_ns = 4 * (uint32_t)NS_PER_S;
+	assert_int_equal(gate_bucket_read(gate, &honest, &bucket), ACT_NOT_FOUND);
+	send_some(HONEST, 10);
+	assert_int_equal(gate_bucket_read(gate, &honest, &bucket), 0);
+	assert_int_equal(bucket.step_ns, NS_PER_S / 5);
+	assert_int_equal(bucket.burst_ns, 4 * NS_PER_S);
+	/* ten steps of 200 ms, less the moments since then */
+	assert_in_range(bucket.used_ns, 1500 * (NS_PER_S / 1000), 2 * NS_PER_S);
+	assert_int_equal(gate_bucket_read(gate, &other, &bucket), ACT_NOT_FOUND);
+}
+
+#define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		IN_WORLD(counters),
+		IN_WORLD(events),
+		IN_WORLD(bucket),
+	};
+
+	if (!netns_enter())
+		return 0;
+	return cmocka_run_group_tests_name("watch", tests, NULL, NULL);
+}

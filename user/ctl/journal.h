@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * The journal: acts done by strazhctl while no strazhd ran, one JSON object a line in
+ * <state dir>/journal. The maps hold them already; the journal is for the case that the maps are
+ * lost before strazhd comes back (a reboot, removed pins). Each act carries the identity of the
+ * maps it was done on: acts on the maps that are there need no replay.
+ *
+ *   {"act": "add", "table": "deny", "prefix": "192.0.2.1", "until_wall": 1700000000,
+ *    "note": "...", "time": ..., "uid": 0, "boot": "...", "maps": "12.13..."}
+ *   remove, flush (table), set (name, value), load (list), attach, detach (interface)
+ */
+#ifndef STRAZH_USER_CTL_JOURNAL_H
+#define STRAZH_USER_CTL_JOURNAL_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include <user/gate/act.h>
+
+#define JOURNAL_STATE_DIR "/var/lib/strazh"
+#define JOURNAL_FILE "journal"
+#define JOURNAL_LINE_MAX 4096U
+
+/* Acts, not yet stamped; NULL when there is no memory. */
+json_t *journal_add(struct gate *gate, const struct act *act);
+json_t *journal_remove(struct gate *gate, enum sz_table table, const struct prefix *prefix);
+json_t *journal_flush(struct gate *gate, enum sz_table table);
+json_t *journal_set(struct gate *gate, const char *name, const char *value);
+json_t *journal_other(struct gate *gate, const char *act, const char *key, const char *value);
+
+/* Which maps these are: different for maps made anew, and after a reboot. */
+#define JOURNAL_MAPS_LEN 160
+int journal_identity(struct gate *gate, char text[JOURNAL_MAPS_LEN]) must_check;
+
+/* Append one act, with time, to the file, and have the disk confirm it. 0 or -errno. */
+int journal_write(const char *state_dir, const json_t *act) must_check;
+
+/*
+ * What is to be replayed: of `text` (the file) only acts on other maps than `maps`, and of these
+ * only what no later act overrules. Pure.
+ */
+struct journal_plan {
+	json_t *adds;	 /* object, "table prefix" -> act; in the order they were made */
+	json_t *sets;	 /* object, name -> value */
+	json_t *lists;	 /* object, names of lists that were loaded and cannot come back */
+	size_t acts;	 /* lines that hold an act */
+	size_t in_force; /* of these: done on the maps that are there */
+	size_t bad;	 /* lines that hold none */
+	bool torn;	 /* the last line has no end: its writer died; it is left out */
+};
+
+int journal_plan(const char *text, size_t len, const char *maps,
+		 struct journal_plan *ret_plan) must_check;
+void journal_plan_deinit(struct journal_plan *plan);
+
+/*
+ * One planned add as an act; the note points into `entry`. false: it is over, or nonsense.
+ */
+bool journal_decode(const json_t *entry, uint64_t wall_s, uint32_t boot_s, struct act *ret_act);
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * One command being carried out. It emits rows (JSON objects without a key "result") and then one
+ * result: {"result": NAME, "code": N, "command": ..., "message": ...}.
+ */
+#ifndef STRAZH_USER_CTL_REQUEST_H
+#define STRAZH_USER_CTL_REQUEST_H
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <strazh/base/compiler.h>
+#include <user/base/prefix.h>
+#include <user/ctl/command.h>
+#include <user/gate/attach.h>
+#include <user/gate/gate.h>
+#include <user/gate/sweep.h>
+
+struct history;
+
+/* Who carries it out. All pointers may be NULL. */
+struct host {
+	bool daemon;
+	const char *run_dir, *pin_dir, *state_dir;
+	uint64_t started_s; /* boot time */
+	struct sweep *sweep;
+	const struct history *history;
+	/* An act that strazhd must know of later: see journal.h. Steals nothing. */
+	int (*on_act)(void *context, const json_t *act);
+	/* The operator wants the gate there, or not there any more. */
+	void (*on_attached)(void *context, const char *ifname, enum attach_mode mode);
+	void (*on_detached)(void *context, const char *ifname);
+	/* Was it wanted, though it is not there now? */
+	bool (*is_wanted)(void *context, const char *ifname);
+	void *context;
+};
+
+struct request {
+	const struct command *command;
+	json_t *args;
+	struct gate *gate;
+	const struct host *host;
+	uid_t uid;
+	int file_fd; /* CMD_FILE, else -1 */
+	/* Takes a row over; non-zero: nobody reads any more, stop. */
+	int (*on_row)(void *context, json_t *row);
+	void *sink;
+	json_t *result;	  /* extra keys of the result; may stay NULL */
+	char message[1024];
+	char warning[256]; /* done, but */
+};
+
+/* Say how it ended; returns `code`. */
+int request_say(struct request *request, int code, const char *format, ...) printf_like(3, 4);
+/* What a call of user/gate/ returned and has explained, as what `run` may return. */
+int request_fail(struct request *request, int r);
+/* Done, but something beside it went wrong. */
+void request_warn(struct request *request, const char *format, ...) printf_like(2, 3);
+/* Steals `row`. Non-zero: stop. */
+int request_row(struct request *request, json_t *row) must_check;
+/* Extra key of the result; steals `value`. */
+void request_set(struct request *request, const char *key, json_t *value);
+/* Pass an act on to the host; a failure becomes a warning. Steals `act`. */
+void request_act(struct request *request, json_t *act);
+
+const char *request_text(const struct request *request, const char *key); /* NULL: not given */
+bool request_flag(const struct request *request, const char *key);
+uint64_t request_number(const struct request *request, const char *key); /* 0: not given */
+/* Duration in seconds, 0: not given. */
+uint64_t request_seconds(const struct request *request, const char *key);
+/* args_check() has been there; 0 or -EINVAL. */
+int request_prefix(const struct request *request, const char *key,
+		   struct prefix *ret_prefix) must_check;
+
+/* Run it and build the result, which is the caller's. */
+json_t *request_run(struct request *request);
+json_t *result_make(const char *command, int code, const char *message);
+
+/* ---- as a line ---- */
+
+/*
+ * {"command": NAME, "args": {...}}: CTL_DONE; or CTL_USAGE and `why`. The line is a stranger's:
+ * nesting, size and numbers are bounded by jansson and by args_check(), which this calls.
+ */
+int request_parse(const char *line, size_t len, const struct command **ret_command,
+		  json_t **ret_args, char why[WHY_LEN]) must_check;
+/* One line with newline; the caller's. NULL: no memory. */
+char *request_format(const struct command *command, const json_t *args);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * rate.pps and rate.burst are said in packets and kept in nanoseconds: step = 1 s / pps, burst =
+ * packets * step. So a change of rate.pps keeps the burst in packets, by a second store.
+ */
+#include <user/ctl/settings.h>
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <strazh/abi/limits.h>
+#include <user/base/clock.h>
+#include <user/ctl/nearest.h>
+
+/* A word of the rate table has 48 bits of ns, half of them ahead: burst stays far below. */
+#define BURST_NS_MAX 4000000000ULL
+#define PPS_MAX 100000000U
+#define EVENTS_MAX 1000000U
+
+const struct setting settings_all[SETTINGS_COUNT] = {
+	{"mode", "observe|enforce", "observe counts what it would drop and drops nothing"},
+	{"rate.mode", "observe|enforce", "what happens to a source above rate.pps"},
+	{"rate.pps", "1 to 100000000", "packets/s that one source may send"},
+	{"rate.burst", "1 to 4 s worth", "packets that a source may send at once"},
+	{"events.per_second", "1 to 1000000", "samples of drops, per reason and CPU"},
+	{"bogon.martian", "on|off", "drop sources that cannot be: 127/8, 224/4, 240/4, ff00::/8"},
+	{"bogon.reserved", "on|off", "drop sources of documentation and benchmark ranges"},
+	{"bogon.private", "on|off", "drop private sources: 10/8, 192.168/16, fc00::/7"},
+	{"bogon.linklocal", "on|off", "drop link-local sources: 169.254/16, fe80::/10"},
+	{"bogon.unspecified", "on|off", "drop sources of 0.0.0.0/8 and ::"},
+};
+
+static const struct {
+	const char *name;
+	uint32_t bit;
+} groups[] = {
+	{"bogon.martian", SZ_BOGON_MARTIAN},	 {"bogon.reserved", SZ_BOGON_RESERVED},
+	{"bogon.private", SZ_BOGON_PRIVATE},	 {"bogon.linklocal", SZ_BOGON_LINKLOCAL},
+	{"bogon.unspecified", SZ_BOGON_UNSPECIFIED},
+};
+
+static uint32_t group_bit(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++)
+		if (strcmp(groups[i].name, name) == 0)
+			return groups[i].bit;
+	return 0;
+}
+
+static uint32_t flag_bit(const char *name)
+{
+	if (strcmp(name, "mode") == 0)
+		return SZ_SET_OBSERVE;
+	return strcmp(name, "rate.mode") == 0 ? SZ_SET_RATE_ENFORCE : 0;
+}
+
+static uint32_t step_ns(const volatile struct sz_settings *settings)
+{
+	return settings->rate_step_ns ? settings->rate_step_ns : SZ_RATE_STEP_NS;
+}
+
+static uint32_t burst_ns(const volatile struct sz_settings *settings)
+{
+	return settings->rate_burst_ns ? settings->rate_burst_ns : SZ_RATE_BURST_NS;
+}
+
+static uint64_t rounded(uint64_t a, uint64_t b)
+{
+	return (a + b / 2) / b;
+}
+
+/* ---- get ---- */
+
+static bool get_number(const volatile struct sz_settings *settings, const char *name,
+		       uint64_t *ret)
+{
+	if (strcmp(name, "rate.pps") == 0)
+		*ret = rounded(NS_PER_S, step_ns(settings));
+	else if (strcmp(name, "rate.burst") == 0)
+		*ret = rounded(burst_ns(settings), step_ns(settings));
+	else if (strcmp(name, "events.per_second") == 0)
+		*ret = settings->events_per_s ? settings->events_per_s : SZ_EVENTS_PER_S;
+	else
+		return false;
+	return true;
+}
+
+bool settings_get(const volatile struct sz_settings *settings, const char *name, char *value,
+		  size_t size)
+{
+	const char *word = NULL;
+	uint64_t number;
+
+	if (strcmp(name, "mode") == 0)
+		word = settings->flags & SZ_SET_OBSERVE ? "observe" : "enforce";
+	else if (strcmp(name, "rate.mode") == 0)
+		word = settings->flags & SZ_SET_RATE_ENFORCE ? "enforce" : "observe";
+	else if (group_bit(name))
+		word = (SZ_BOGON_DEFAULT ^ settings->bogon_flip) & group_bit(name) ? "on" : "off";
+	if (word)
+		(void)snprintf(value, size, "%s", word);
+	else if (get_number(settings, name, &number))
+		(void)snprintf(value, size, "%llu", (unsigned long long)number);
+	else
+		return false;
+	return true;
+}
+
+bool settings_is_default(const volatile struct sz_settings *settings, const char *name)
+{
+	const volatile struct sz_settings zero = {0};
+	char now[32] = "", standard[32] = "";
+
+	settings_get(settings, name, now, sizeof(now));
+	settings_get(&zero, name, standard, sizeof(standard));
+	return strcmp(now, standard) == 0;
+}
+
+/* ---- put ---- */
+
+static int wants(const char *name, const char *value, const char *right,
+		 char why[SETTINGS_WHY_LEN])
+{
+	(void)snprintf(why, SETTINGS_WHY_LEN, "'%.40s' is no value for %s: %s", value, name, right);
+	return -EINVAL;
+}
+
+static int put_flag(volatile struct sz_settings *settings, const char *name, const char *value,
+		    char why[SETTINGS_WHY_LEN])
+{
+	/* mode's flag means observe, rate.mode's flag means enforce */
+	const char *on = strcmp(name, "mode") == 0 ? "observe" : "enforce";
+	uint32_t bit = flag_bit(name);
+
+	if (strcmp(value, "observe") != 0 && strcmp(value, "enforce") != 0)
+		return wants(name, value, "observe or enforce", why);
+	if (strcmp(value, on) == 0)
+		settings->flags |= bit;
+	else
+		settings->flags &= ~bit;
+	return 0;
+}
+
+static int put_group(volatile struct sz_settings *settings, const char *name, const char *value,
+		     char why[SETTINGS_WHY_LEN])
+{
+	uint32_t bit = group_bit(name), want;
+
+	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+		return wants(name, value, "on or off", why);
+	want = strcmp(value, "on") == 0 ? bit : 0;
+	settings->bogon_flip =
+		(settings->bogon_flip & ~bit) | ((SZ_BOGON_DEFAULT & bit) ^ want);
+	return 0;
+}
+
+static int parse_number(const char *name, const char *value, uint64_t most, uint64_t *ret,
+			char why[SETTINGS_WHY_LEN])
+{
+	char right[60], *end;
+	unsigned long long number;
+
+	(void)snprintf(right, sizeof(right), "a number, 1 to %llu", (unsigned long long)most);
+	if (value[0] < '0' || value[0] > '9')
+		return wants(name, value, right, why);
+	errno = 0;
+	number = strtoull(value, &end, 10);
+	if (errno || *end || !number || number > most)
+		return wants(name, value, right, why);
+	*ret = number;
+	return 0;
+}
+
+static int put_pps(volatile struct sz_settings *settings, const char *value,
+		   char why[SETTINGS_WHY_LEN])
+{
+	uint64_t burst = rounded(burst_ns(settings), step_ns(settings)), pps, step;
+	int r = parse_number("rate.pps", value, PPS_MAX, &pps, why);
+
+	if (r)
+		return r;
+	step = rounded(NS_PER_S, pps);
+	settings->rate_step_ns = (uint32_t)step;
+	settings->rate_burst_ns = (uint32_t)MAX(MIN(burst * step, BURST_NS_MAX), step);
+	return 0;
+}
+
+static int put_burst(volatile struct sz_settings *settings, const char *value,
+		     char why[SETTINGS_WHY_LEN])
+{
+	uint64_t step = step_ns(settings), packets;
+	int r = parse_number("rate.burst", value, MAX(BURST_NS_MAX / step, 1U), &packets, why);
+
+	if (r)
+		return r;
+	settings->rate_burst_ns = (uint32_t)(packets * step);
+	return 0;
+}
+
+static int put_events(volatile struct sz_settings *settings, const char *value,
+		      char why[SETTINGS_WHY_LEN])
+{
+	uint64_t number;
+	int r = parse_number("events.per_second", value, EVENTS_MAX, &number, why);
+
+	if (!r)
+		settings->events_per_s = (uint32_t)number;
+	return r;
+}
+
+static int no_such(const char *name, char why[SETTINGS_WHY_LEN])
+{
+	const char *near = NULL;
+
+	for (size_t i = 0; i < SETTINGS_COUNT; i++)
+		if (!near || word_distance(name, settings_all[i].name) < word_distance(name, near))
+			near = settings_all[i].name;
+	if (!word_near(name, near))
+		near = NULL;
+	(void)snprintf(why, SETTINGS_WHY_LEN, "there is no setting '%.40s'%s%s%s", name,
+		       near ? "; did you mean " : "; `strazhctl set` shows all", near ? near : "",
+		       near ? "?" : "");
+	return -ENOENT;
+}
+
+int settings_put(volatile struct sz_settings *settings, const char *name, const char *value,
+		 char why[SETTINGS_WHY_LEN])
+{
+	if (flag_bit(name))
+		return put_flag(settings, name, value, why);
+	if (group_bit(name))
+		return put_group(settings, name, value, why);
+	if (strcmp(name, "rate.pps") == 0)
+		return put_pps(settings, value, why);
+	if (strcmp(name, "rate.burst") == 0)
+		return put_burst(settings, value, why);
+	if (strcmp(name, "events.per_second") == 0)
+		return put_events(settings, value, why);
+	return no_such(name, why);
+}
+
+unsigned int settings_mend(volatile struct sz_settings *settings)
+{
+	unsigned int mended = 0;
+
+	if (settings->flags & ~(SZ_SET_OBSERVE | SZ_SET_RATE_ENFORCE)) {
+		settings->flags &= SZ_SET_OBSERVE | SZ_SET_RATE_ENFORCE;
+		mended++;
+	}
+	if (settings->bogon_flip & ~SZ_BOGON_ALL) {
+		settings->bogon_flip &= SZ_BOGON_ALL;
+		mended++;
+	}
+	if (settings->rate_step_ns > NS_PER_S) {
+		settings->rate_step_ns = 0;
+		mended++;
+	}
+	if (settings->rate_burst_ns > BURST_NS_MAX) {
+		settings->rate_burst_ns = 0;
+		mended++;
+	}
+	return mended;
+}
