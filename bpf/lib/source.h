@@ -2,6 +2,9 @@
 /*
  * The verdict over the source address: never, allow, denied host, denied prefix, in this order.
  * It looks at nothing but the address, so it holds for every protocol, fragment and header chain.
+ *
+ * The tries of never and allow cost a denied packet more than all the rest when its entry is in the
+ * cache, and few sources have to do with them: a bit in the settings tells which need not ask.
  */
 #ifndef STRAZH_BPF_SOURCE_H
 #define STRAZH_BPF_SOURCE_H
@@ -38,13 +41,40 @@ static inlined __u64 source_is(void *hash, const void *key, __u64 off)
 	return rule ? source_hit(rule, off, LISTS_DENY_GUARD) : 0;
 }
 
-/* An expired host says nothing, so its prefix is asked. */
-static inlined int source_ip4(const struct packet *p, __u64 off, __u64 *ret_lists)
+/* NEVER, ALLOW, or PASS. */
+static inlined int source_pass4(const struct packet *p, const struct sz_settings *settings)
 {
+	__u32 bit = sz_pass4_bit(swap32(p->net4.addr));
+
+	if (settings->pass4_void[bit >> 6] >> (bit & 63) & 1)
+		return SZ_REASON_PASS;
 	if (source_in(&sz_never4, &p->net4, 0, LISTS_PASS_GUARD))
 		return SZ_REASON_NEVER;
-	if (source_in(&sz_allow4, &p->net4, 0, LISTS_PASS_GUARD))
-		return SZ_REASON_ALLOW;
+	return source_in(&sz_allow4, &p->net4, 0, LISTS_PASS_GUARD) ? SZ_REASON_ALLOW
+								    : SZ_REASON_PASS;
+}
+
+static inlined int source_pass6(const struct packet *p, const struct sz_settings *settings)
+{
+	__u32 bit = sz_pass6_bit(swap32(p->src.addr[0]));
+
+	if (settings->pass6_void[bit >> 6] >> (bit & 63) & 1)
+		return SZ_REASON_PASS;
+	if (source_in(&sz_never6, &p->net6, 0, LISTS_PASS_GUARD))
+		return SZ_REASON_NEVER;
+	return source_in(&sz_allow6, &p->net6, 0, LISTS_PASS_GUARD) ? SZ_REASON_ALLOW
+								    : SZ_REASON_PASS;
+}
+
+/* An expired host says nothing, so its prefix is asked. */
+static inlined int source_ip4(const struct packet *p, const struct sz_settings *settings,
+			      __u64 *ret_lists)
+{
+	__u64 off = settings->lists_off;
+	int pass = source_pass4(p, settings);
+
+	if (pass)
+		return pass;
 	*ret_lists = source_is(&sz_dhost4, &p->net4.addr, off);
 	if (*ret_lists)
 		return SZ_REASON_DENY_HOST;
@@ -52,12 +82,14 @@ static inlined int source_ip4(const struct packet *p, __u64 off, __u64 *ret_list
 	return *ret_lists ? SZ_REASON_DENY_NET : SZ_REASON_PASS;
 }
 
-static inlined int source_ip6(const struct packet *p, __u64 off, __u64 *ret_lists)
+static inlined int source_ip6(const struct packet *p, const struct sz_settings *settings,
+			      __u64 *ret_lists)
 {
-	if (source_in(&sz_never6, &p->net6, 0, LISTS_PASS_GUARD))
-		return SZ_REASON_NEVER;
-	if (source_in(&sz_allow6, &p->net6, 0, LISTS_PASS_GUARD))
-		return SZ_REASON_ALLOW;
+	__u64 off = settings->lists_off;
+	int pass = source_pass6(p, settings);
+
+	if (pass)
+		return pass;
 	*ret_lists = source_is(&sz_dhost6, p->net6.addr, off);
 	if (*ret_lists)
 		return SZ_REASON_DENY_HOST;
@@ -70,10 +102,10 @@ static inlined int source_ask(const struct packet *p, const struct sz_settings *
 			      const struct sz_seed *seed, __u64 *ret_lists)
 {
 	if (p->family == 4)
-		return presence_ip4(p) ? source_ip4(p, settings->lists_off, ret_lists)
+		return presence_ip4(p) ? source_ip4(p, settings, ret_lists)
 				       : SZ_REASON_PASS;
 	return presence_ip6(p, seed, settings->present6_levels)
-		       ? source_ip6(p, settings->lists_off, ret_lists)
+		       ? source_ip6(p, settings, ret_lists)
 		       : SZ_REASON_PASS;
 }
 

@@ -106,9 +106,11 @@ void lists_free(struct lists *lists);
 /* `count` denied hosts from number `first` on, sorted. Caller's: free(). */
 struct prefix *lists_hosts(uint32_t first, uint32_t count, size_t *ret_count);
 /* One entry a line, shuffled as a text file that nobody sorted. */
-void lists_write(const char *path, const struct prefix *entries, size_t count);
+void lists_file(const char *path, const struct prefix *entries, size_t count);
 /* Never and allow entries, a plausible number; none covers a source. */
 void lists_pass(struct gate *gate);
+/* A round of the sweep, as strazhd makes them: presence and hints are exact after it. */
+void lists_sweep(struct gate *gate);
 /* act_load(), and dies on a refusal; seconds. */
 double lists_load(struct gate *gate, const char *name, const struct prefix *entries, size_t count);
 

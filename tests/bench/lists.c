@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <user/gate/act.h>
+#include <user/gate/sweep.h>
 
 static uint32_t rng = 2463534242U;
 
@@ -121,7 +122,7 @@ void lists_free(struct lists *lists)
 	free(lists->rest);
 }
 
-void lists_write(const char *path, const struct prefix *entries, size_t count)
+void lists_file(const char *path, const struct prefix *entries, size_t count)
 {
 	uint32_t *order = calloc(count, sizeof(*order));
 	FILE *file = fopen(path, "w");
@@ -177,4 +178,18 @@ void lists_pass(struct gate *gate)
 		ip6.addr[0] = 0x2c;
 		pass(gate, table, ip6);
 	}
+}
+
+void lists_sweep(struct gate *gate)
+{
+	struct sweep *sweep;
+	double begin = now_s();
+	int r = sweep_new(gate, &sweep);
+
+	if (!r)
+		r = sweep_all(sweep);
+	if (r)
+		die("sweep: %d, %s", r, gate_error());
+	say("sweep: a round over the lists took %.2f s", now_s() - begin);
+	sweep_free(sweep);
 }

@@ -55,7 +55,7 @@ static void load_by_command(struct rig *rig, const struct lists *lists)
 	static struct samples whole, inside;
 
 	say("load: %zu hosts, %d times", lists->hosts4_count, ROUNDS);
-	lists_write(FILE_HOSTS, lists->hosts4, lists->hosts4_count);
+	lists_file(FILE_HOSTS, lists->hosts4, lists->hosts4_count);
 	for (int round = 0; round < ROUNDS; round++) {
 		rig_release(rig);
 		samples_add(&whole, CTL(NULL, "load", FILE_HOSTS, "--list", "bench"));

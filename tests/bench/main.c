@@ -45,6 +45,7 @@ int main(int argc, char *argv[])
 		bench_lists(&rig, &lists);
 	else
 		load_quietly(&rig, &lists);
+	lists_sweep(rig.gate);
 	if (wanted(parts, argc - 2, "packet"))
 		bench_packet(&rig);
 	if (wanted(parts, argc - 2, "swap"))

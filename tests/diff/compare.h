@@ -9,6 +9,7 @@
 
 struct run {
 	uint64_t seed;
+	const char *object;
 	size_t total; /* frames in all; those behind the corpus are mutants */
 	struct corpus corpus;
 	struct world world;
@@ -30,6 +31,7 @@ void tap(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)))
 int tap_end(void); /* prints the plan; exit status */
 
 void compare_model(struct run *run);
+void compare_bogons(struct run *run);
 void compare_large(struct run *run);
 void compare_mutants(struct run *run);
 void compare_nft(struct run *run);

@@ -13,7 +13,8 @@
 
 static size_t length_draw(struct rng *rng)
 {
-	static const size_t lengths[] = {3000, 4096, 9014, 32768, 65000, 65535, 65536, 65550, 69000};
+	static const size_t lengths[] = {3000,	4096,  9014,  32768, 65000,
+					 65535, 65536, 65550, 69000};
 
 	return lengths[rng_below(rng, sizeof(lengths) / sizeof(lengths[0]))] + rng_below(rng, 40);
 }
@@ -85,5 +86,6 @@ void compare_large(struct run *run)
 	gatebox_choose(run->box, false);
 	tap(differences == 0 && silent > 50 && tried - kept > 100,
 	    "frames of several buffers: %zu, %zu passed, %zu of those too "
-	    "long for their length field, %zu differences", tried, kept, silent, differences);
+	    "long for their length field, %zu differences",
+	    tried, kept, silent, differences);
 }

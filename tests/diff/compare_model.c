@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
  * Gate against model, frame by frame: the verdict, and the one counter that may move. Settings
- * change from block to block, and the two programs of the object take turns. After each frame only the counter that the model expects to move is
- * read; after each block all of them, so nothing that moved behind the test's back stays unseen.
+ * change from block to block, and the two programs of the object take turns. After each frame only
+ * the counter that the model expects to move is read; after each block all of them, so nothing that
+ * moved behind the test's back stays unseen.
  */
 #include <stdio.h>
 #include <string.h>
@@ -78,10 +79,9 @@ static void difference(struct run *run, struct score *score, struct tally *expec
 	score->pairs[answer->reason][moved]++;
 	if (++score->differences > SHOWN_MAX)
 		return;
-	printf("# difference: the model says %s %s%s, the gate %s %s\n",
-	       verdict_text(answer->drop), model_reason_name(answer->reason),
-	       answer->observed ? " (observed)" : "", verdict_text(drops),
-	       model_reason_name(moved));
+	printf("# difference: the model says %s %s%s, the gate %s %s\n", verdict_text(answer->drop),
+	       model_reason_name(answer->reason), answer->observed ? " (observed)" : "",
+	       verdict_text(drops), model_reason_name(moved));
 	frame_print(frame, &answer->facts, stdout);
 }
 
@@ -149,8 +149,8 @@ static void report_reach(const struct score *score)
 	for (unsigned int r = 0; r < SZ_REASON_COUNT; r++) {
 		size_t drops = score->seen[r][0], all = drops + score->seen[r][1];
 
-		printf("# %-12s %6zu frames, %zu of them only observed\n", model_reason_name(r), all,
-		       score->seen[r][1]);
+		printf("# %-12s %6zu frames, %zu of them only observed\n", model_reason_name(r),
+		       all, score->seen[r][1]);
 		if (r != SZ_REASON_RATE_HOST && r != SZ_REASON_ETH_SHORT)
 			reached += drops >= SEEN_MIN;
 		else if (r == SZ_REASON_ETH_SHORT)
@@ -159,8 +159,8 @@ static void report_reach(const struct score *score)
 	tap(reached == SZ_REASON_COUNT - 1,
 	    "every reason but the rate was met: %u of %u, %d times and more", reached,
 	    SZ_REASON_COUNT - 1, SEEN_MIN);
-	tap(score->denied[0][0] > 1000 && score->denied[0][1] > 1000 && score->denied[1][0] > 1000 &&
-		    score->denied[1][1] > 1000,
+	tap(score->denied[0][0] > 1000 && score->denied[0][1] > 1000 &&
+		    score->denied[1][0] > 1000 && score->denied[1][1] > 1000,
 	    "denied by host: %zu IPv4, %zu IPv6; by prefix: %zu and %zu", score->denied[0][0],
 	    score->denied[0][1], score->denied[1][0], score->denied[1][1]);
 }
@@ -178,8 +178,8 @@ static void compare_blind(struct run *run)
 		found += model_judge(&forgetful, frame.bytes, frame.len).drop !=
 			 gatebox_drops(run->box, frame.bytes, frame.len);
 	}
-	tap(found > 100, "a model that forgot its deny lists is found out (%zu of %d frames)", found,
-	    BLOCK);
+	tap(found > 100, "a model that forgot its deny lists is found out (%zu of %d frames)",
+	    found, BLOCK);
 }
 
 void compare_model(struct run *run)
@@ -190,15 +190,17 @@ void compare_model(struct run *run)
 
 	compare_blocks(run, &score);
 	report_pairs(&score);
-	tap(score.differences == 0, "gate and model agree on verdict and reason: %zu frames, %zu "
-	    "differences", score.frames, score.differences);
+	tap(score.differences == 0,
+	    "gate and model agree on verdict and reason: %zu frames, %zu "
+	    "differences",
+	    score.frames, score.differences);
 	tap(score.blind_blocks == 0, "no other counter moved");
 	hosts = gatebox_hits(run->box, MODEL_HOST);
 	nets = gatebox_hits(run->box, MODEL_NET);
 	tap(hosts == score.denied[0][0] + score.denied[0][1] &&
 		    nets == score.denied[1][0] + score.denied[1][1],
-	    "hits of the entries add up: %llu in hosts, %llu in prefixes", (unsigned long long)hosts,
-	    (unsigned long long)nets);
+	    "hits of the entries add up: %llu in hosts, %llu in prefixes",
+	    (unsigned long long)hosts, (unsigned long long)nets);
 	report_reach(&score);
 	settings_draw(&run->world.model, &rng, 0);
 	gatebox_choose(run->box, false);

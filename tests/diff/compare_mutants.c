@@ -44,8 +44,8 @@ static void disturb(struct frame *frame, const struct model_facts *f, size_t l3,
 	if (rng_percent(rng, 30))
 		frame->len = (uint16_t)(FRAME_MIN + rng_below(rng, frame->len - FRAME_MIN + 1U));
 	for (uint32_t i = 0; i < flips && frame->len > from; i++)
-		frame->bytes[from + rng_below(rng, frame->len - from)] =
-			(uint8_t)rng_below(rng, 256);
+		frame->bytes[from + rng_below(rng, frame->len - from)] = (uint8_t)rng_below(rng,
+											    256);
 	memcpy(frame->bytes, before.bytes, l3);
 	frame->bytes[l3] = (uint8_t)((before.bytes[l3] & 0xf0) | (frame->bytes[l3] & 0x0f));
 	memcpy(frame->bytes + f->src_at, before.bytes + f->src_at, f->addr_len);
@@ -58,7 +58,8 @@ void compare_mutants(struct run *run)
 	size_t tried = 0, passed = 0;
 
 	while (tried < MUTANTS) {
-		struct frame frame = run->corpus.frames[rng_below(&rng, (uint32_t)run->corpus.count)];
+		struct frame frame =
+			run->corpus.frames[rng_below(&rng, (uint32_t)run->corpus.count)];
 		struct model_facts f = model_judge(&nothing, frame.bytes, frame.len).facts;
 		size_t l3 = f.src_at - (f.family == 4 ? 12 : 8);
 
@@ -74,6 +75,7 @@ void compare_mutants(struct run *run)
 		if (passed++ < 5)
 			frame_print(&frame, &f, stdout);
 	}
-	tap(passed == 0, "a denied source stays dropped under every mutation: %zu frames, %zu passed",
-	    tried, passed);
+	tap(passed == 0,
+	    "a denied source stays dropped under every mutation: %zu frames, %zu passed", tried,
+	    passed);
 }

@@ -21,8 +21,8 @@ struct ask {
 	struct wire wire;
 	struct frame batch[WIRE_BATCH];
 	uint32_t first, fill;
-	uint8_t *seen;	 /* by number, enum wire_seen */
-	uint8_t *denies; /* the gate's word */
+	uint8_t *seen;	  /* by number, enum wire_seen */
+	uint8_t *denies;  /* the gate's word */
 	uint32_t *origin; /* number of the frame in the run */
 	bool marker_lost;
 };
@@ -115,8 +115,8 @@ static void report(struct run *run, const struct ask *ask)
 	}
 	printf("# %zu frames on the wire that this test did not send\n", ask->wire.strangers);
 	tap(!ask->marker_lost && lost == 0 && ask->first > run->total / 3,
-	    "every frame asked of nftables came out once: %u sent, %zu lost or doubled%s", ask->first,
-	    lost, ask->marker_lost ? ", a marker lost" : "");
+	    "every frame asked of nftables came out once: %u sent, %zu lost or doubled%s",
+	    ask->first, lost, ask->marker_lost ? ", a marker lost" : "");
 	tap(differences == 0 && denied > 1000 && ask->first - denied > 1000,
 	    "gate and nftables deny the same: %u frames, %zu of them denied, %zu differences",
 	    ask->first, denied, differences);

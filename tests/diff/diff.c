@@ -72,7 +72,7 @@ unsigned int tally_moved(const struct tally *before, const struct tally *after)
 
 static int run_all(uint64_t seed, const char *object, const char *frames)
 {
-	struct run run = {.seed = seed, .total = FRAMES_TOTAL};
+	struct run run = {.seed = seed, .object = object, .total = FRAMES_TOTAL};
 
 	world_make(&run.world, seed);
 	corpus_read(&run.corpus, frames);
@@ -84,6 +84,7 @@ static int run_all(uint64_t seed, const char *object, const char *frames)
 	       run.world.model.counts[MODEL_NEVER], run.world.model.counts[MODEL_ALLOW],
 	       run.world.model.counts[MODEL_HOST], run.world.model.counts[MODEL_NET]);
 	compare_model(&run);
+	compare_bogons(&run);
 	compare_large(&run);
 	compare_mutants(&run);
 	compare_nft(&run);

@@ -87,14 +87,15 @@ static void change_bits(struct frame *frame, const struct world *world, struct r
 {
 	(void)world;
 	for (unsigned int i = 0, n = 1 + rng_below(rng, 4); i < n; i++)
-		frame->bytes[12 + rng_below(rng, frame->len - 12U)] ^=
-			(uint8_t)(1 << rng_below(rng, 8));
+		frame->bytes[12 + rng_below(rng, frame->len - 12U)] ^= (uint8_t)(1 << rng_below(rng,
+												8));
 }
 
 /* The first 80 bytes hold every header; flips there are seldom wasted. */
 static void change_byte(struct frame *frame, const struct world *world, struct rng *rng)
 {
-	static const uint8_t values[] = {0, 1, 4, 6, 7, 8, 17, 43, 44, 51, 58, 60, 0x7f, 0x80, 0xff};
+	static const uint8_t values[] = {0,  1,	 4,  6,	 7,    8,    17,  43,
+					 44, 51, 58, 60, 0x7f, 0x80, 0xff};
 	uint32_t reach = frame->len < 80 ? frame->len : 80;
 
 	(void)world;
@@ -154,7 +155,8 @@ static void change_tags(struct frame *frame, const struct world *world, struct r
 	static const uint8_t types[][2] = {{0x81, 0}, {0x81, 0}, {0x88, 0xa8}, {0x91, 0}};
 	struct model_facts f = facts_of(frame);
 	const uint8_t *type = types[rng_below(rng, 4)];
-	uint8_t tag[4] = {type[0], type[1], (uint8_t)rng_below(rng, 256), (uint8_t)rng_below(rng, 256)};
+	uint8_t tag[4] = {type[0], type[1], (uint8_t)rng_below(rng, 256),
+			  (uint8_t)rng_below(rng, 256)};
 
 	(void)world;
 	if (f.tags > 0 && rng_percent(rng, 50)) {
@@ -210,7 +212,8 @@ static void change_protocol(struct frame *frame, const struct world *world, stru
 /* Ports, flags, offsets and lengths of the transport header. */
 static void change_transport(struct frame *frame, const struct world *world, struct rng *rng)
 {
-	static const uint8_t at_tcp[] = {0, 1, 2, 3, 12, 13, 13, 13, 13}, at_udp[] = {2, 3, 4, 5, 5};
+	static const uint8_t at_tcp[] = {0, 1, 2, 3, 12, 13, 13, 13, 13},
+			     at_udp[] = {2, 3, 4, 5, 5};
 	struct model_facts f = facts_of(frame);
 	uint32_t at = f.proto == 6 ? at_tcp[rng_below(rng, sizeof(at_tcp))]
 				   : at_udp[rng_below(rng, sizeof(at_udp))];
@@ -240,15 +243,16 @@ static void repair_length(struct frame *frame)
 }
 
 static change_fn *const changes[] = {
-	change_bits,   change_byte, change_length,    change_source,   change_source,
-	change_ip,     change_tags, change_extension, change_protocol, change_transport,
+	change_bits, change_byte, change_length,    change_source,   change_source,
+	change_ip,   change_tags, change_extension, change_protocol, change_transport,
 };
 
 /* Bytes from nowhere behind an ethertype that promises something. */
 static void frame_random(struct rng *rng, struct frame *frame)
 {
-	static const uint8_t heads[][3] = {{0x08, 0x00, 0x45}, {0x08, 0x00, 0x46}, {0x86, 0xdd, 0x60},
-					   {0x86, 0xdd, 0x6f}, {0x81, 0x00, 0x00}, {0x88, 0xa8, 0x0f}};
+	static const uint8_t heads[][3] = {{0x08, 0x00, 0x45}, {0x08, 0x00, 0x46},
+					   {0x86, 0xdd, 0x60}, {0x86, 0xdd, 0x6f},
+					   {0x81, 0x00, 0x00}, {0x88, 0xa8, 0x0f}};
 
 	frame->len = (uint16_t)(FRAME_MIN + rng_below(rng, 120));
 	rng_bytes(rng, frame->bytes, frame->len);
@@ -265,7 +269,8 @@ void frame_mutate(const struct corpus *corpus, const struct world *world, struct
 	}
 	*ret_frame = corpus->frames[rng_below(rng, (uint32_t)corpus->count)];
 	for (unsigned int i = 0, n = 1 + rng_below(rng, 4); i < n; i++)
-		changes[rng_below(rng, sizeof(changes) / sizeof(changes[0]))](ret_frame, world, rng);
+		changes[rng_below(rng, sizeof(changes) / sizeof(changes[0]))](ret_frame, world,
+									      rng);
 	if (rng_percent(rng, 70))
 		repair_length(ret_frame);
 }
@@ -277,8 +282,8 @@ void frame_print(const struct frame *frame, const struct model_facts *f, FILE *t
 
 	fprintf(to, "#   frame of %u bytes, %u tags", frame->len, f->tags);
 	if (f->family)
-		fprintf(to, ", IPv%u %s > %s, protocol %u at %zu of %zu, %u extensions%s%s", f->family,
-			inet_ntop(family, frame->bytes + f->src_at, src, sizeof(src)),
+		fprintf(to, ", IPv%u %s > %s, protocol %u at %zu of %zu, %u extensions%s%s",
+			f->family, inet_ntop(family, frame->bytes + f->src_at, src, sizeof(src)),
 			inet_ntop(family, frame->bytes + f->dst_at, dst, sizeof(dst)), f->proto,
 			f->l4_at, f->end_at, f->extensions, f->frag_first ? ", first fragment" : "",
 			f->frag_later ? ", later fragment" : "");

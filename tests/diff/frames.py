@@ -270,7 +270,7 @@ class Maker:
         tail = frame[12:]
         if kind < 4:
             return frame[:12] + bytes(corrupt_bits(tail, n=self.rng.randrange(1, 5)))
-        return frame[:12] + bytes(corrupt_bytes(tail, n=self.rng.randrange(1, 4)))
+        return frame[:12] + bytes(corrupt_bytes(tail, n=min(len(tail), self.rng.randrange(1, 4))))
 
 
 def main():

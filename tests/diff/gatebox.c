@@ -38,7 +38,8 @@ static void maps_own(struct bpf_object *object)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object) {
+	bpf_object__for_each_map(map, object)
+	{
 		enum bpf_map_type type = bpf_map__type(map);
 
 		if (bpf_map__set_pin_path(map, NULL) < 0)
@@ -53,9 +54,9 @@ static int program_fd(const struct bpf_object *object, const char *section)
 {
 	struct bpf_program *prog;
 
-	bpf_object__for_each_program(prog, object)
-		if (!strcmp(bpf_program__section_name(prog), section))
-			return bpf_program__fd(prog);
+	bpf_object__for_each_program(prog,
+				     object) if (!strcmp(bpf_program__section_name(prog),
+							 section)) return bpf_program__fd(prog);
 	errx(2, "the object has no program in section '%s'", section);
 }
 

@@ -50,9 +50,9 @@ static bool origin_speaks(const struct model_world *world, enum model_table tabl
 	if (say->until_s[origin] != 0 && say->until_s[origin] <= world->now_s)
 		return false;
 	for (unsigned int bit = 0; bit < SZ_LISTS; bit++) {
-		enum sz_origin whose = bit == 0			    ? SZ_ORIGIN_OPERATOR
+		enum sz_origin whose = bit == 0			? SZ_ORIGIN_OPERATOR
 				       : bit == 1 || pass_table ? SZ_ORIGIN_GUARD
-								    : SZ_ORIGIN_FEED;
+								: SZ_ORIGIN_FEED;
 
 		if (whose != origin || !(say->lists >> bit & 1))
 			continue;

@@ -43,17 +43,17 @@ struct model_world {
 
 /* What the model read in a frame; members after `family` hold only where family is not 0. */
 struct model_facts {
-	unsigned int tags;	 /* VLAN tags read */
-	uint16_t tag_types[2];	 /* their ethertypes */
-	unsigned int family;	 /* 4, 6; 0: no addresses were read */
-	size_t src_at, dst_at;	 /* offsets in the frame */
+	unsigned int tags;     /* VLAN tags read */
+	uint16_t tag_types[2]; /* their ethertypes */
+	unsigned int family;   /* 4, 6; 0: no addresses were read */
+	size_t src_at, dst_at; /* offsets in the frame */
 	size_t addr_len;
 	unsigned int proto;	 /* last next-header value */
 	unsigned int extensions; /* IPv6 extension headers walked, fragment headers included */
 	bool frag_header;	 /* IPv6 only: there was one, atomic or not */
 	bool frag_first, frag_later;
-	size_t frag_offset;	 /* bytes */
-	size_t l4_at, end_at;	 /* of transport header and packet; later fragments: of the data */
+	size_t frag_offset;   /* bytes */
+	size_t l4_at, end_at; /* of transport header and packet; later fragments: of the data */
 };
 
 struct model_answer {
@@ -73,6 +73,9 @@ bool model_holds(const struct model_world *world, enum model_table table,
 		 const struct model_say *say);
 /* Are the first `bits` bits of a and b the same? */
 bool model_same_bits(const uint8_t *a, const uint8_t *b, unsigned int bits);
+
+/* The special source ranges, one by one: false past the last. */
+bool model_special(size_t i, unsigned int *ret_family, unsigned int *ret_len, uint8_t ret_addr[16]);
 
 /* "deny-net", ... */
 const char *model_reason_name(unsigned int reason);

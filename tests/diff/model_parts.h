@@ -18,7 +18,7 @@ static inline unsigned int be16(const uint8_t *at)
 /* Frame to transport header; NOT_IP and ND leave here. */
 int model_read(const uint8_t *frame, size_t len, struct model_facts *f);
 /* Transport header, LAND, bogons. trusted: never or allow speaks for the source. */
-int model_shape(const struct model_world *world, const uint8_t *frame,
-		const struct model_facts *f, bool trusted);
+int model_shape(const struct model_world *world, const uint8_t *frame, const struct model_facts *f,
+		bool trusted);
 
 #endif

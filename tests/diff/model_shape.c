@@ -101,6 +101,16 @@ static const struct group groups[] = {
 	{SZ_BOGON_RESERVED, 6, 96, {0}},
 };
 
+bool model_special(size_t i, unsigned int *ret_family, unsigned int *ret_len, uint8_t ret_addr[16])
+{
+	if (i >= sizeof(groups) / sizeof(groups[0]))
+		return false;
+	*ret_family = groups[i].family;
+	*ret_len = groups[i].len;
+	memcpy(ret_addr, groups[i].addr, 16);
+	return true;
+}
+
 static uint32_t group_of(unsigned int family, const uint8_t *src)
 {
 	const struct group *best = NULL;
@@ -112,8 +122,8 @@ static uint32_t group_of(unsigned int family, const uint8_t *src)
 	return best ? best->flag : 0;
 }
 
-int model_shape(const struct model_world *world, const uint8_t *frame,
-		const struct model_facts *f, bool trusted)
+int model_shape(const struct model_world *world, const uint8_t *frame, const struct model_facts *f,
+		bool trusted)
 {
 	uint32_t dropped = SZ_BOGON_DEFAULT ^ world->bogon_flip;
 	int said = transport_shape(frame, f);

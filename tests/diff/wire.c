@@ -63,8 +63,12 @@ void wire_close(struct wire *wire)
 /* 02:5a and the number for a frame of the test, 02:5b for a marker. */
 static void address_write(uint8_t *bytes, uint8_t kind, uint32_t number)
 {
-	uint8_t mac[6] = {0x02, kind, (uint8_t)(number >> 24), (uint8_t)(number >> 16),
-			  (uint8_t)(number >> 8), (uint8_t)number};
+	uint8_t mac[6] = {0x02,
+			  kind,
+			  (uint8_t)(number >> 24),
+			  (uint8_t)(number >> 16),
+			  (uint8_t)(number >> 8),
+			  (uint8_t)number};
 
 	memcpy(bytes + 6, mac, sizeof(mac));
 }
@@ -94,8 +98,8 @@ static void batch_send(struct wire *wire, struct frame *frames, uint32_t first, 
 {
 	struct mmsghdr messages[WIRE_BATCH + 1] = {0};
 	struct iovec parts[WIRE_BATCH + 1];
-	uint8_t marker[MARKER_LEN] = {0x02, 0, 0, 0, 0, 2, [12] = MARKER_TYPE >> 8,
-				      [13] = MARKER_TYPE & 0xff};
+	uint8_t marker[MARKER_LEN] = {
+		0x02, 0, 0, 0, 0, 2, [12] = MARKER_TYPE >> 8, [13] = MARKER_TYPE & 0xff};
 
 	for (uint32_t i = 0; i < count; i++) {
 		address_write(frames[i].bytes, 0x5a, first + i);

@@ -26,20 +26,22 @@ static const struct {
 	unsigned int family, count, len_min, len_max;
 	enum model_table table;
 } plan[] = {
-	{4, 24, 16, 32, MODEL_NEVER},	 {6, 24, 32, 128, MODEL_NEVER},
-	{4, 80, 12, 32, MODEL_ALLOW},	 {6, 80, 20, 128, MODEL_ALLOW},
+	{4, 24, 16, 32, MODEL_NEVER}, {6, 24, 32, 128, MODEL_NEVER},
+	{4, 80, 12, 32, MODEL_ALLOW}, {6, 80, 20, 128, MODEL_ALLOW},
 	{4, 900, 32, 32, MODEL_HOST}, {6, 700, 128, 128, MODEL_HOST},
-	{4, 400, 8, 31, MODEL_NET},	 {6, 400, 10, 127, MODEL_NET},
+	{4, 400, 8, 31, MODEL_NET},   {6, 400, 10, 127, MODEL_NET},
 };
 
 /* Ranges with rules of their own belong to the neighbourhoods: loopback, private, bogons. */
 static const char *const special[] = {
-	"127.0.0.1",	"10.1.2.3",    "172.16.9.9", "192.168.1.1",	"100.64.3.3",  "169.254.7.7",
-	"0.0.0.0",	"0.1.2.3",     "224.0.0.1",  "239.255.255.250", "240.0.0.1",   "255.255.255.255",
-	"192.0.2.7",	"198.51.100.1", "203.0.113.9", "198.18.5.5",	"192.0.0.8",   "192.88.99.1",
-	"::",		"::1",	       "ff02::1",    "::ffff:1.2.3.4",	"fe80::1",     "fd00::7",
-	"2001:db8::1",	"3fff::1",     "2001:2::1",  "100::1",		"2001:10::1",  "fec0::1",
-	"64:ff9b::1",	"2002:102:304::1", "5f00::1", "::1.2.3.4",	"2001::1",     "192.31.196.1",
+	"127.0.0.1",	"10.1.2.3",	   "172.16.9.9",  "192.168.1.1",  "100.64.3.3",
+	"169.254.7.7",	"0.0.0.0",	   "0.1.2.3",	  "224.0.0.1",	  "239.255.255.250",
+	"240.0.0.1",	"255.255.255.255", "192.0.2.7",	  "198.51.100.1", "203.0.113.9",
+	"198.18.5.5",	"192.0.0.8",	   "192.88.99.1", "::",		  "::1",
+	"ff02::1",	"::ffff:1.2.3.4",  "fe80::1",	  "fd00::7",	  "2001:db8::1",
+	"3fff::1",	"2001:2::1",	   "100::1",	  "2001:10::1",	  "fec0::1",
+	"64:ff9b::1",	"2002:102:304::1", "5f00::1",	  "::1.2.3.4",	  "2001::1",
+	"192.31.196.1",
 };
 
 static void *need(void *memory)
@@ -84,7 +86,8 @@ static void hoods_draw(struct world_address hoods[2][HOOD_COUNT], struct rng *rn
 static void say_draw(struct model_say *say, uint32_t now_s, struct rng *rng)
 {
 	for (unsigned int i = 0, bits = 1 + rng_below(rng, 3); i < bits; i++)
-		say->lists |= 1ULL << (rng_percent(rng, 50) ? rng_below(rng, 3) : rng_below(rng, 64));
+		say->lists |= 1ULL
+			      << (rng_percent(rng, 50) ? rng_below(rng, 3) : rng_below(rng, 64));
 	for (unsigned int o = 0; o < SZ_ORIGINS; o++) {
 		unsigned int kind = rng_below(rng, 8);
 
@@ -126,8 +129,8 @@ static void says_draw(struct world *world, size_t row, struct world_address hood
 	enum model_table table = plan[row].table;
 	size_t *count = &m->counts[table];
 
-	m->says[table] = need(realloc(m->says[table],
-				      (*count + plan[row].count) * sizeof(*m->says[table])));
+	m->says[table] = need(
+		realloc(m->says[table], (*count + plan[row].count) * sizeof(*m->says[table])));
 	for (unsigned int i = 0; i < plan[row].count; i++) {
 		const struct world_address *hood =
 			&hoods[plan[row].family == 6][rng_below(rng, HOOD_COUNT)];
@@ -303,7 +306,8 @@ static void set_print(const struct world *world, enum model_table table, unsigne
 
 		if (say->family != family || !model_holds(m, table, say))
 			continue;
-		fprintf(to, "%s\t\t\t%s/%u", comma, address_text(family, say->addr, text), say->len);
+		fprintf(to, "%s\t\t\t%s/%u", comma, address_text(family, say->addr, text),
+			say->len);
 		comma = ",\n";
 	}
 	fprintf(to, "\n\t\t}\n\t}\n");

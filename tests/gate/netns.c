@@ -63,8 +63,11 @@ int sh(const char *format, ...)
 	va_end(args);
 	snprintf(quiet, sizeof(quiet), "(%s) >/run/sh.out 2>&1 </dev/null", command);
 	status = system(quiet);
-	if (status)
-		fprintf(stderr, "# '%s' failed: see /run/sh.out\n", command);
+	if (status) {
+		fprintf(stderr, "# '%s' failed:\n", command);
+		if (system("sed 's/^/#   /' /run/sh.out >&2"))
+			fputs("# and its output is lost\n", stderr);
+	}
 	return status;
 }
 

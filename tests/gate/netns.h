@@ -15,7 +15,7 @@
 /* Prints the TAP skip line and returns false when not root. Ends the test program if it fails. */
 bool netns_enter(void);
 
-/* printf for /bin/sh; output is thrown away. Returns the exit status. */
+/* printf for /bin/sh; output is shown only on failure. Returns the exit status. */
 int sh(const char *format, ...) printf_like(1, 2);
 
 /* Make the pair sz<n>, pr<n>, both up; the protected end's index. */

@@ -33,12 +33,19 @@ const struct command *command_find(const char *name)
 	return NULL;
 }
 
+bool command_reads(const struct command *command, const json_t *args)
+{
+	if (command->flags & CMD_SHOWS)
+		return !json_object_get(args, "value") && !json_object_get(args, "mode");
+	return command->flags & CMD_READ;
+}
+
 const struct command *command_nearest(const char *name)
 {
 	const struct command *best = NULL;
 
 	for (size_t i = 0; commands[i]; i++)
-		if (word_near(name, commands[i]->name) &&
+		if (!(commands[i]->flags & CMD_HIDDEN) && word_near(name, commands[i]->name) &&
 		    (!best || word_distance(name, commands[i]->name) <
 				      word_distance(name, best->name)))
 			best = commands[i];

@@ -45,6 +45,8 @@ struct arg {
 #define CMD_STREAM 4U	/* many rows: strazhd lets a child of its own write them */
 #define CMD_FOLLOW 8U	/* with follow: true, rows go on until the client leaves */
 #define CMD_SSH 16U	/* carries the operator's SSH peer, which becomes never */
+#define CMD_HIDDEN 64U	/* strazhctl's own, not on the command line */
+#define CMD_SHOWS 128U	/* changes nothing unless "value" or "mode" is given */
 #define CMD_FILE 32U	/* carries prefix records in a sealed memfd */
 
 struct command {
@@ -64,6 +66,8 @@ struct command {
 extern const struct command *const commands[]; /* ends with NULL; in the order of the help */
 
 const struct command *command_find(const char *name);
+/* Does this call change nothing? */
+bool command_reads(const struct command *command, const json_t *args);
 /* The one whose name is nearest to a mistyped one; NULL: nothing comes near. */
 const struct command *command_nearest(const char *name);
 

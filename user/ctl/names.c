@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <user/ctl/names.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <bpf/bpf.h>
-
 #include <strazh/abi/rule.h>
+#include <user/gate/lists.h>
 
 const char *const table_names[SZ_TABLES] = {
 	[SZ_TABLE_NEVER] = "never",
@@ -32,14 +30,15 @@ enum sz_table table_find(const char *name)
 
 int names_read(struct gate *gate, struct list_names *ret_names)
 {
-	memset(ret_names, 0, sizeof(*ret_names));
-	for (uint32_t bit = 0; bit < SZ_LISTS; bit++) {
-		struct sz_list *list = &ret_names->list[bit];
+	struct lists lists;
+	int r = lists_read(gate, &lists);
 
-		if (bpf_map_lookup_elem(gate->map[GATE_MAP_LIST], &bit, list))
-			return -errno;
-		list->name[SZ_LIST_NAME_LEN - 1] = '\0';
-	}
+	if (r)
+		return r;
+	memset(ret_names, 0, sizeof(*ret_names));
+	for (uint32_t bit = SZ_LIST_FEED; bit < SZ_LISTS; bit++)
+		if (lists.used >> bit & 1)
+			ret_names->list[bit] = lists.at[bit];
 	ret_names->list[SZ_LIST_OPERATOR] = (struct sz_list){.name = "operator"};
 	ret_names->list[SZ_LIST_GUARD] = (struct sz_list){.name = "guard"};
 	return 0;

@@ -33,6 +33,8 @@ struct host {
 	/* The operator wants the gate there, or not there any more. */
 	void (*on_attached)(void *context, const char *ifname, enum attach_mode mode);
 	void (*on_detached)(void *context, const char *ifname);
+	/* An attachment waits for `confirm`: somebody must roll it back at until_s. */
+	void (*on_lease)(void *context, uint32_t until_s);
 	/* Was it wanted, though it is not there now? */
 	bool (*is_wanted)(void *context, const char *ifname);
 	void *context;

@@ -48,7 +48,7 @@ void explain_forget(void)
 	warning[0] = '\0';
 }
 
-static void keep(const char *format, va_list args)
+static void printf_like(1, 0) keep(const char *format, va_list args)
 {
 	char line[WARNING_MAX];
 	size_t len;

@@ -173,7 +173,7 @@ const struct sz_seed *gate_seed(struct gate *gate)
 	volatile struct sz_seed *seed = &gate->meta->seed;
 
 	for (size_t i = 0; i < ARRAY_LEN(seed->word) && gate->lock_fd >= 0; i++) {
-		uint64_t none = 0, word;
+		__u64 none = 0, word;
 
 		if (seed->word[i])
 			continue;

@@ -16,6 +16,7 @@
 #include <bpf/bpf.h>
 
 #include <strazh/base/own.h>
+#include <user/gate/nets.h>
 #include <user/gate/present.h>
 
 #define BUSY_TRIES 64
@@ -43,6 +44,12 @@ void host_set(struct sz_rule *rule, const struct say *say)
 
 /* ---- one ---- */
 
+static void count_act(struct gate *gate)
+{
+	if (gate->nets)
+		gate->nets->host_acts++;
+}
+
 int host_read(struct gate *gate, const struct prefix *host, struct sz_rule *ret_rule)
 {
 	return bpf_map_lookup_elem(gate->map[hosts_map(host->family)], host->addr, ret_rule);
@@ -58,8 +65,10 @@ int host_write(struct gate *gate, const struct prefix *host, const struct sz_rul
 		if (r != -EBUSY)
 			break;
 	}
-	if (!r)
-		gate->hosts[host->family == 6] += fresh ? 1 : 0;
+	if (!r && fresh) {
+		gate->hosts[host->family == 6]++;
+		count_act(gate);
+	}
 	return r == -E2BIG ? -ENOSPC : r;
 }
 
@@ -67,9 +76,11 @@ int host_delete(struct gate *gate, const struct prefix *host)
 {
 	int r = bpf_map_delete_elem(gate->map[hosts_map(host->family)], host->addr);
 
-	if (!r && gate->hosts[host->family == 6])
-		gate->hosts[host->family == 6]--;
-	return r;
+	if (r)
+		return r;
+	gate->hosts[host->family == 6] -= gate->hosts[host->family == 6] ? 1 : 0;
+	count_act(gate);
+	return 0;
 }
 
 /* ---- many ---- */
@@ -297,6 +308,7 @@ int hosts_scan(struct gate *gate, uint8_t family, host_decide decide, void *cont
 	bool done = false;
 	int r = host_scan_new(gate, family, &scan);
 
+	count_act(gate);
 	while (!r && !done)
 		r = host_scan_step(scan, HOSTS_BATCH, decide, context, &done);
 	return r;

@@ -19,6 +19,7 @@
 #include <strazh/abi/rule.h>
 #include <user/base/clock.h>
 #include <user/gate/act.h>
+#include <user/gate/lists.h>
 #include <user/gate/nets.h>
 #include <user/gate/rule.h>
 
@@ -34,6 +35,7 @@ struct import {
 
 /* ---- list names ---- */
 
+/* Where the foreign list has no name, or one that we would not take: UNNAMED_LIST. */
 static int list_name(struct gate *foreign, uint32_t bit, char name[SZ_LIST_NAME_LEN])
 {
 	struct sz_list list = {0};
@@ -42,45 +44,35 @@ static int list_name(struct gate *foreign, uint32_t bit, char name[SZ_LIST_NAME_
 	    bpf_map_lookup_elem(foreign->map[GATE_MAP_LIST], &bit, &list))
 		return -errno;
 	list.name[SZ_LIST_NAME_LEN - 1] = '\0';
-	snprintf(name, SZ_LIST_NAME_LEN, "%s", list.name[0] ? list.name : UNNAMED_LIST);
-	return 0;
-}
-
-static int claim_bit(struct gate *gate, uint32_t bit, const char *name)
-{
-	struct sz_list list = {.flags = SZ_LIST_USED, .loaded_s = clock_wall_s()};
-
-	snprintf(list.name, sizeof(list.name), "%s", name);
-	if (bpf_map_update_elem(gate->map[GATE_MAP_LIST], &bit, &list, BPF_ANY))
-		return -errno;
-	gate->settings->lists_off &= ~(1ULL << bit);
+	snprintf(name, SZ_LIST_NAME_LEN, "%s", lists_check_name(list.name) ? UNNAMED_LIST : list.name);
 	return 0;
 }
 
 /* The bit of the list of that name in ours, given now if there is none. */
 static int our_bit(struct gate *gate, const char *name, uint32_t *ret_bit)
 {
-	uint32_t free_bit = 0;
+	struct lists lists;
+	uint32_t bit;
+	int r = lists_read(gate, &lists);
 
-	for (uint32_t bit = SZ_LIST_FEED; bit < SZ_LISTS; bit++) {
-		struct sz_list list;
-
-		if (bpf_map_lookup_elem(gate->map[GATE_MAP_LIST], &bit, &list))
-			return -errno;
-		if (!list.name[0] && !free_bit)
-			free_bit = bit;
-		if (strncmp(list.name, name, sizeof(list.name)) != 0)
-			continue;
-		*ret_bit = bit;
-		return 0;
+	if (r)
+		return r;
+	bit = lists_find(&lists, name);
+	if (bit >= SZ_LISTS) {
+		r = lists_take(gate, &bit);
+		if (!r)
+			r = lists_write(gate, bit, name, 0);
+		if (!r)
+			lists_switch(gate, 0, 1ULL << bit);
 	}
-	if (!free_bit) {
-		gate_explain("no room for the list '%s': all %u names are given", name,
+	if (r == ACT_TOO_MANY_LISTS) {
+		gate_explain("no room for the list '%s': all %d names are given", name,
 			     SZ_LISTS - SZ_LIST_FEED);
 		return ATTACH_NO_ROOM;
 	}
-	*ret_bit = free_bit;
-	return claim_bit(gate, free_bit, name);
+	if (!r)
+		*ret_bit = bit;
+	return r;
 }
 
 static int translate(struct import *import, enum sz_table table, uint32_t bit, uint32_t *ret_bit)
@@ -281,7 +273,13 @@ bool import_settings(struct gate *gate, struct gate *foreign)
 	struct sz_settings ours = *(struct sz_settings *)(uintptr_t)gate->settings;
 	volatile struct sz_settings *to = gate->settings, *from = foreign->settings;
 
-	ours.present6_levels = 0; /* says how the lists are indexed, not what anybody wants */
+	/* How lists are indexed, which ones are silenced, a pending attach: nobody's wishes. */
+	ours.present6_levels = 0;
+	memset(ours.pass4_void, 0, sizeof(ours.pass4_void));
+	memset(ours.pass6_void, 0, sizeof(ours.pass6_void));
+	ours.lists_off = 0;
+	ours.lease_ifindex = 0;
+	ours.lease_until_s = 0;
 	if (memcmp(&ours, &untouched, sizeof(ours)) != 0)
 		return false;
 	to->bogon_flip = from->bogon_flip;

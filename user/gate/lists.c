@@ -121,7 +121,11 @@ static void set_off(struct gate *gate, uint64_t off)
 
 void lists_switch(struct gate *gate, uint64_t off, uint64_t on)
 {
-	set_off(gate, (gate->settings->lists_off | off) & ~on);
+	uint64_t was = gate->settings->lists_off, is = (was | off) & ~on;
+
+	if (is == was)
+		return;
+	set_off(gate, is);
 	if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 		usleep(GRACE_US);
 }

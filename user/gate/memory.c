@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * What the gate costs: the kernel says it per descriptor, as "memlock:" in /proc/self/fdinfo. For
- * hashes and tries without preallocation it counts what is in use, not the capacity.
+ * What the gate costs: the kernel says it per descriptor, as "memlock:" in /proc/self/fdinfo. Since
+ * Linux 6.4 hashes and tries without preallocation are counted by what is in use (on 6.18: 32 MiB
+ * of buckets and 96 bytes a host, 84 bytes a prefix); before, by their capacity.
  */
 #include <errno.h>
 #include <stdio.h>

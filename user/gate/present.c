@@ -111,6 +111,54 @@ void present_mark(struct gate *gate, const struct prefix *prefix)
 				  __ATOMIC_SEQ_CST);
 }
 
+/* The bits of never and allow that the prefix has to do with. */
+static void pass_bits(const struct prefix *p, uint64_t ret_bits[4])
+{
+	memset(ret_bits, 0, 4 * sizeof(*ret_bits));
+	if (p->family == 4 && p->len >= 8)
+		set_bit(ret_bits, sz_pass4_bit(number_at(p->addr)));
+	else if (p->family == 4)
+		for (uint32_t i = 0; i < 1U << (8 - p->len); i++)
+			set_bit(ret_bits, sz_pass4_bit(number_at(p->addr)) + i);
+	else if (p->len >= 32)
+		set_bit(ret_bits, sz_pass6_bit(number_at(p->addr)));
+	else
+		memset(ret_bits, 0xff, 4 * sizeof(*ret_bits));
+}
+
+void present_see_pass(struct present_shadow *shadow, const struct prefix *prefix)
+{
+	uint64_t bits[4];
+
+	pass_bits(prefix, bits);
+	for (int i = 0; i < 4; i++)
+		(prefix->family == 4 ? shadow->pass4 : shadow->pass6)[i] |= bits[i];
+}
+
+void present_mark_pass(struct gate *gate, const struct prefix *prefix)
+{
+	struct present_shadow *shadow = nets_shadow(gate);
+	uint64_t bits[4];
+
+	if (shadow)
+		present_see_pass(shadow, prefix);
+	pass_bits(prefix, bits);
+	for (int i = 0; i < 4; i++)
+		__atomic_fetch_and(prefix->family == 4 ? &gate->settings->pass4_void[i]
+						       : &gate->settings->pass6_void[i],
+				   ~bits[i], __ATOMIC_SEQ_CST);
+}
+
+static void finish_pass(struct gate *gate, const struct present_shadow *shadow)
+{
+	for (int i = 0; i < 4; i++) {
+		__atomic_store_n(&gate->settings->pass4_void[i], ~shadow->pass4[i],
+				 __ATOMIC_SEQ_CST);
+		__atomic_store_n(&gate->settings->pass6_void[i], ~shadow->pass6[i],
+				 __ATOMIC_SEQ_CST);
+	}
+}
+
 static void finish_words(uint64_t *words, const uint64_t *shadow, size_t count, uint64_t *set,
 			 uint64_t *cleared)
 {
@@ -136,6 +184,7 @@ void present_finish(struct gate *gate, const struct present_shadow *shadow, uint
 	finish_words((uint64_t *)(void *)gate->present6, (const uint64_t *)(const void *)shadow->v6,
 		     sizeof(shadow->v6) / (sizeof(uint64_t)), &set, &cleared);
 	__atomic_store_n(&gate->settings->present6_levels, shadow->levels, __ATOMIC_SEQ_CST);
+	finish_pass(gate, shadow);
 	*ret_set = set;
 	*ret_cleared = cleared;
 }

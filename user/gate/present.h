@@ -18,12 +18,16 @@ struct present_shadow {
 	struct sz_present4 v4[SZ_PRESENT4_LINES];
 	struct sz_present6 v6[SZ_PRESENT6_LINES];
 	uint32_t levels;
+	uint64_t pass4[4], pass6[4]; /* what never and allow have to do with; see abi/settings.h */
 };
 
 /* Before the entry is inserted. Safe on several threads at once. */
 void present_mark(struct gate *gate, const struct prefix *prefix);
+/* The same for an entry of never or allow, besides. */
+void present_mark_pass(struct gate *gate, const struct prefix *prefix);
 /* An entry that a sweep came by: its shadow only. */
 void present_see(struct gate *gate, struct present_shadow *shadow, const struct prefix *prefix);
+void present_see_pass(struct present_shadow *shadow, const struct prefix *prefix);
 
 /* Make the maps say what the shadow says; counts bits that were missing and bits that were stale. */
 void present_finish(struct gate *gate, const struct present_shadow *shadow, uint64_t *ret_set,

@@ -88,6 +88,8 @@ static int write_net(struct pass *pass, struct net *net, const struct say *all)
 	if (!net->kept && pass->t->kept >= pass->t->capacity)
 		return -ENOSPC;
 	present_mark(pass->gate, &net->prefix);
+	if (pass->t->table != SZ_TABLE_DENY)
+		present_mark_pass(pass->gate, &net->prefix);
 	pass->settled->written++;
 	pass->settled->repaired += net->kept && say_equal(&net->was_own, &net->own) ? 1 : 0;
 	return trie_write(pass->t, net, all);

@@ -34,8 +34,26 @@ struct sz_settings {
 	 */
 	__u32 lease_ifindex;
 	__u32 lease_until_s;
-	__u32 room[22];
+	/*
+	 * Written with the never and allow maps: a set bit says that no entry of theirs has to do
+	 * with this sz_pass4_bit() or sz_pass6_bit(), so they need not be asked. Zero asks always.
+	 */
+	__u64 pass4_void[4];
+	__u64 pass6_void[4];
+	__u32 room[6];
 };
+
+/* By first octet. */
+static inline __u32 sz_pass4_bit(__u32 addr)
+{
+	return addr >> 24;
+}
+
+/* By the first 32 bits, mixed; an entry shorter than that has to do with all of them. */
+static inline __u32 sz_pass6_bit(__u32 hi)
+{
+	return hi * 0x9e3779b1U >> 24;
+}
 
 _Static_assert(sizeof(struct sz_settings) == 128, "layout: two cache lines");
 

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * why ADDR: walks the verdict order of the gate for this source and says what decides. Rows by
+ * "kind": verdict first, then entry, bucket, event.
+ */
+#include <user/ctl/cmd.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <user/base/clock.h>
+#include <user/ctl/history.h>
+#include <user/ctl/request.h>
+#include <user/ctl/rows.h>
+#include <user/ctl/view.h>
+#include <user/gate/act.h>
+#include <user/gate/stats.h>
+
+#define ENTRIES_MAX 160U
+#define EVENTS_SHOWN 10U
+
+struct case_file {
+	struct request *request;
+	struct prefix prefix;
+	char text[PREFIX_TEXT_LEN];
+	struct list_names names;
+	struct entry entries[ENTRIES_MAX];
+	size_t count;
+	uint32_t now_s;
+	uint64_t lists_off;
+	const struct entry *decides;
+};
+
+static uint64_t live(const struct case_file *file, const struct entry *entry)
+{
+	return entry_own_live(entry, file->lists_off, file->now_s);
+}
+
+/* The longest live entry of a table; entries come longest first. */
+static const struct entry *first_of(const struct case_file *file, enum sz_table table)
+{
+	for (size_t i = 0; i < file->count; i++)
+		if (file->entries[i].table == table && live(file, &file->entries[i]))
+			return &file->entries[i];
+	return NULL;
+}
+
+static void decide(struct case_file *file)
+{
+	file->decides = first_of(file, SZ_TABLE_NEVER);
+	if (!file->decides)
+		file->decides = first_of(file, SZ_TABLE_ALLOW);
+	if (!file->decides)
+		file->decides = first_of(file, SZ_TABLE_DENY);
+}
+
+/* ---- verdict ---- */
+
+static void describe(const struct case_file *file, char *text, size_t size)
+{
+	const struct entry *entry = file->decides;
+	char prefix[PREFIX_TEXT_LEN], lists[120], until[80];
+	uint64_t mask = live(file, entry);
+
+	names_text(&file->names, entry->table, mask, lists, sizeof(lists));
+	until_text(entry_until(entry, mask, file->now_s), until, sizeof(until));
+	(void)snprintf(text, size, "%s entry %s (%s), %s", table_names[entry->table],
+		       prefix_format(&entry->prefix, prefix), lists, until);
+}
+
+static json_t *verdict_row(const struct case_file *file)
+{
+	const bool observe = file->request->gate->settings->flags & SZ_SET_OBSERVE;
+	const struct entry *entry = file->decides;
+	const char *verdict = "passes", *reason = "pass";
+	char text[500], what[320];
+
+	if (!entry) {
+		(void)snprintf(text, sizeof(text),
+			       "%s passes: no list speaks of it. Its packets are dropped only when "
+			       "malformed or from a bogon range%s.",
+			       file->text,
+			       file->request->gate->settings->flags & SZ_SET_RATE_ENFORCE
+				       ? ", or above rate.pps"
+				       : "");
+	} else {
+		describe(file, what, sizeof(what));
+		if (entry->table == SZ_TABLE_DENY) {
+			verdict = observe ? "observed" : "denied";
+			reason = prefix_is_host(&entry->prefix) ? "deny-host" : "deny-net";
+		} else {
+			verdict = table_names[entry->table];
+			reason = verdict;
+		}
+		(void)snprintf(text, sizeof(text), "%s %s, by the %s.", file->text,
+			       entry->table != SZ_TABLE_DENY ? "passes and cannot be denied"
+			       : observe ? "would be dropped, were the mode not observe"
+					 : "is denied: every packet is dropped",
+			       what);
+	}
+	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "verdict", "address", file->text,
+			 "verdict", verdict, "reason", reason, "text", text);
+}
+
+/* ---- what concerns it ---- */
+
+static int show_entry(const struct case_file *file, const struct entry *entry)
+{
+	uint64_t mask = live(file, entry);
+	json_t *row = row_entry(file->request->gate, &file->names, entry,
+				mask ? mask : entry->own_lists, file->now_s);
+
+	if (row) {
+		(void)!json_object_set_new(row, "kind", json_string("entry"));
+		(void)!json_object_set_new(row, "live", json_boolean(mask != 0));
+		(void)!json_object_set_new(row, "decides", json_boolean(entry == file->decides));
+	}
+	return request_row(file->request, row);
+}
+
+static int show_bucket(const struct case_file *file)
+{
+	struct gate_bucket bucket;
+	int r;
+
+	if (!prefix_is_host(&file->prefix))
+		return 0;
+	r = gate_bucket_read(file->request->gate, &file->prefix, &bucket);
+	if (r == ACT_NOT_FOUND || !bucket.step_ns || !bucket.burst_ns)
+		return 0;
+	if (r)
+		return request_fail(file->request, r);
+	return request_row(
+		file->request,
+		json_pack("{s:s, s:I, s:I, s:I, s:I}", "kind", "bucket", "pps",
+			  (json_int_t)(NS_PER_S / bucket.step_ns), "burst",
+			  (json_int_t)(bucket.burst_ns / bucket.step_ns), "used",
+			  (json_int_t)(bucket.used_ns / bucket.step_ns), "used_percent",
+			  (json_int_t)(bucket.used_ns * 100 / bucket.burst_ns)));
+}
+
+static bool concerns(const struct case_file *file, const struct sz_event *event)
+{
+	struct prefix source;
+
+	if (event->family != 4 && event->family != 6)
+		return false;
+	source = prefix_from(event->family, event->saddr, prefix_len_max(event->family));
+	return prefix_covers(&file->prefix, &source);
+}
+
+/* The last ones, oldest first. */
+static int show_events(const struct case_file *file)
+{
+	const struct history *history = file->request->host->history;
+	size_t count = history ? history_count(history) : 0, begin = count, found = 0;
+
+	while (begin && found < EVENTS_SHOWN)
+		found += concerns(file, history_get(history, --begin));
+	for (size_t i = begin; i < count; i++) {
+		json_t *row;
+
+		if (!concerns(file, history_get(history, i)))
+			continue;
+		row = row_event(&file->names, history_get(history, i));
+		if (row)
+			(void)!json_object_set_new(row, "kind", json_string("event"));
+		if (request_row(file->request, row))
+			return CTL_FAILED;
+	}
+	return 0;
+}
+
+static int show_all(struct case_file *file)
+{
+	int stop;
+
+	decide(file);
+	stop = request_row(file->request, verdict_row(file));
+	for (size_t i = 0; i < file->count && !stop; i++)
+		stop = show_entry(file, &file->entries[i]);
+	if (!stop)
+		stop = show_bucket(file);
+	if (!stop)
+		stop = show_events(file);
+	return stop ? CTL_FAILED : CTL_DONE;
+}
+
+static int run_why(struct request *request)
+{
+	struct case_file file = {
+		.request = request,
+		.now_s = clock_boot_s(),
+		.lists_off = request->gate->settings->lists_off,
+	};
+	int r = request_prefix(request, "prefix", &file.prefix);
+
+	if (!r)
+		r = names_read(request->gate, &file.names);
+	if (!r)
+		r = act_covering(request->gate, &file.prefix, file.entries, ENTRIES_MAX,
+				 &file.count);
+	if (r)
+		return request_fail(request, r);
+	prefix_format(&file.prefix, file.text);
+	return show_all(&file);
+}
+
+static const struct arg why_args[] = {
+	{"prefix", ARG_PREFIX, ARG_POSITIONAL | ARG_REQUIRED, "ADDR", "an address, or a prefix"},
+	{0},
+};
+
+const struct command cmd_why = {
+	.name = "why",
+	.flags = CMD_READ,
+	.args = why_args,
+	.summary = "say what happens to an address, and why",
+	.help = "The verdict in words, then every entry that covers the address (what is over too), "
+		"its rate bucket, and recent events about it.",
+	.run = run_why,
+	.view = &view_why,
+};

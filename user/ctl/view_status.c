@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <user/ctl/view.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <user/base/clock.h>
+#include <user/ctl/render.h>
+
+static const char *word(const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	return text ? text : "";
+}
+
+static unsigned long long number(const json_t *row, const char *key)
+{
+	return (unsigned long long)json_integer_value(json_object_get(row, key));
+}
+
+static void label(const struct render *render, const char *text)
+{
+	fprintf(render->out, "%s%-11s%s ", render_paint(render, PAINT_DIM), text,
+		render_paint(render, PAINT_OFF));
+}
+
+static void show_gate(const struct render *render, const json_t *row)
+{
+	const bool observe = strcmp(word(row, "mode"), "observe") == 0;
+	char text[32];
+
+	label(render, "gate");
+	fprintf(render->out, "strazh %s, %s%s%s%s, rates %s\n", word(row, "version"),
+		render_paint(render, PAINT_BOLD),
+		render_paint(render, observe ? PAINT_YELLOW : PAINT_GREEN),
+		observe ? "observing: drops nothing" : "enforcing",
+		render_paint(render, PAINT_OFF),
+		strcmp(word(row, "rate_mode"), "enforce") == 0 ? "enforced" : "observed");
+	label(render, "via");
+	if (strcmp(word(row, "via"), "strazhd") == 0)
+		fprintf(render->out, "strazhd, process %llu, up %s\n", number(row, "pid"),
+			duration_format(MAX(number(row, "uptime_s"), 1ULL), text));
+	else
+		fprintf(render->out, "%sstrazhd is not running%s: directly on the pinned maps\n",
+			render_paint(render, PAINT_YELLOW), render_paint(render, PAINT_OFF));
+	if (json_object_get(row, "memory_bytes")) {
+		bytes_text(number(row, "memory_bytes"), text, sizeof(text));
+		label(render, "memory");
+		fprintf(render->out, "%s in the kernel\n", text);
+	}
+}
+
+static void show_interface(const struct render *render, const json_t *row)
+{
+	const char *owner = word(row, "owner");
+	char left[DURATION_TEXT_LEN];
+
+	label(render, "interface");
+	fprintf(render->out, "%s%s%s  %s%s", render_paint(render, PAINT_BOLD),
+		word(row, "interface"), render_paint(render, PAINT_OFF), word(row, "mode"),
+		json_is_true(json_object_get(row, "dispatcher")) ? ", dispatcher" : "");
+	if (strcmp(owner, "other") == 0)
+		fprintf(render->out, ", somebody else's program '%s'", word(row, "prog_name"));
+	else if (strcmp(owner, "foreign") == 0)
+		fputs(", a gate on maps of its own: `strazhctl attach` adopts it", render->out);
+	else if (!json_is_true(json_object_get(row, "current")))
+		fputs(", program of another build: `strazhctl replace` renews it", render->out);
+	if (json_object_get(row, "confirm_left_s"))
+		fprintf(render->out, ", %sdetached in %s unless you say `strazhctl confirm`%s",
+			render_paint(render, PAINT_YELLOW),
+			duration_format(number(row, "confirm_left_s"), left),
+			render_paint(render, PAINT_OFF));
+	fputc('\n', render->out);
+}
+
+static void show_table(const struct render *render, const json_t *row)
+{
+	unsigned long long entries = number(row, "entries"), capacity = number(row, "capacity");
+	unsigned long long percent = capacity ? entries * 100 / capacity : 0;
+	char have[32], most[32];
+
+	count_text(entries, have, sizeof(have));
+	count_text(capacity, most, sizeof(most));
+	label(render, "");
+	fprintf(render->out, "%-16s %11s of %s%s%s%s\n", word(row, "table"), have, most,
+		percent >= 90 ? render_paint(render, PAINT_RED) : "",
+		percent >= 90 ? " nearly full" : "",
+		percent >= 90 ? render_paint(render, PAINT_OFF) : "");
+}
+
+static void show_traffic(const struct render *render, const json_t *row)
+{
+	static const struct {
+		const char *packets, *bytes;
+	} lines[] = {{"passed", "passed_bytes"},
+		     {"dropped", "dropped_bytes"},
+		     {"observed", "observed_bytes"}};
+
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		char packets[32], bytes[32];
+
+		count_text(number(row, lines[i].packets), packets, sizeof(packets));
+		bytes_text(number(row, lines[i].bytes), bytes, sizeof(bytes));
+		label(render, i ? "" : "packets");
+		fprintf(render->out, "%-16s %11s  %s\n", lines[i].packets, packets, bytes);
+	}
+}
+
+static void status_row(struct render *render, const json_t *row)
+{
+	if (!render->gathered)
+		render->gathered = json_array();
+	(void)!json_array_append(render->gathered, (json_t *)(uintptr_t)row);
+}
+
+static size_t show_kind(struct render *render, const char *kind,
+			void (*show)(const struct render *, const json_t *))
+{
+	size_t i, shown = 0;
+	json_t *row;
+
+	json_array_foreach(render->gathered, i, row) {
+		if (strcmp(word(row, "kind"), kind) == 0) {
+			show(render, row);
+			shown++;
+		}
+	}
+	return shown;
+}
+
+static void status_end(struct render *render)
+{
+	show_kind(render, "gate", show_gate);
+	if (!show_kind(render, "interface", show_interface)) {
+		label(render, "interface");
+		fputs("none: `strazhctl attach IFACE`\n", render->out);
+	}
+	label(render, "entries");
+	fputc('\n', render->out);
+	show_kind(render, "table", show_table);
+	show_kind(render, "traffic", show_traffic);
+}
+
+const struct view view_status = {.row = status_row, .end = status_end};

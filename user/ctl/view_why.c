@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <user/ctl/view.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <user/base/clock.h>
+#include <user/ctl/render.h>
+
+static const struct column entry_columns[] = {
+	{"", "decides", COL_YES, false},   {"TABLE", "table", COL_TEXT, false},
+	{"ENTRY", "prefix", COL_TEXT, false}, {"LISTS", "lists", COL_LIST, false},
+	{"LEFT", "left", COL_TEXT, false}, {"HITS", "hits", COL_COUNT, false},
+	{"REASON", "note", COL_TEXT, true}, {0},
+};
+
+static const char *word(const json_t *row, const char *key)
+{
+	const char *text = json_string_value(json_object_get(row, key));
+
+	return text ? text : "";
+}
+
+static void why_row(struct render *render, const json_t *row)
+{
+	if (!render->gathered)
+		render->gathered = json_array();
+	(void)!json_array_append(render->gathered, (json_t *)(uintptr_t)row);
+}
+
+static void show_verdict(const struct render *render, const json_t *row)
+{
+	const char *verdict = word(row, "verdict");
+	enum paint paint = strcmp(verdict, "denied") == 0    ? PAINT_RED
+			   : strcmp(verdict, "observed") == 0 ? PAINT_YELLOW
+							      : PAINT_GREEN;
+
+	fprintf(render->out, "%s%s%s%s\n", render_paint(render, PAINT_BOLD),
+		render_paint(render, paint), word(row, "text"), render_paint(render, PAINT_OFF));
+}
+
+static void show_bucket(const struct render *render, const json_t *row)
+{
+	fprintf(render->out, "\nrate: %lld of %lld packets of its burst used (%lld %%), %lld/s allowed\n",
+		(long long)json_integer_value(json_object_get(row, "used")),
+		(long long)json_integer_value(json_object_get(row, "burst")),
+		(long long)json_integer_value(json_object_get(row, "used_percent")),
+		(long long)json_integer_value(json_object_get(row, "pps")));
+}
+
+static void show_entries(struct render *render)
+{
+	struct table table;
+	size_t i, shown = 0;
+	json_t *row;
+
+	table_init(&table, entry_columns, render->out, render->line_max, render->colour);
+	json_array_foreach(render->gathered, i, row) {
+		json_t *copy;
+		char left[32];
+		const json_t *seconds = json_object_get(row, "left_s");
+
+		if (strcmp(word(row, "kind"), "entry") != 0)
+			continue;
+		if (!shown++)
+			fputc('\n', render->out);
+		copy = json_copy(row);
+		if (!json_is_true(json_object_get(row, "live")))
+			(void)snprintf(left, sizeof(left), "over");
+		else if (json_is_null(seconds))
+			(void)snprintf(left, sizeof(left), "for good");
+		else
+			(void)duration_format((uint64_t)json_integer_value(seconds), left);
+		(void)!json_object_set_new(copy, "left", json_string(left));
+		table_add(&table, copy);
+		json_decref(copy);
+	}
+	table_deinit(&table);
+}
+
+static void show_events(struct render *render)
+{
+	struct render events;
+	size_t i, shown = 0;
+	json_t *row;
+
+	render_init(&events, &view_events, render->out, false);
+	json_array_foreach(render->gathered, i, row) {
+		if (strcmp(word(row, "kind"), "event") != 0)
+			continue;
+		if (!shown++)
+			fputs("\nrecent events\n", render->out);
+		render_row(&events, json_incref(row));
+	}
+	render_deinit(&events);
+}
+
+static void why_end(struct render *render)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(render->gathered, i, row)
+		if (strcmp(word(row, "kind"), "verdict") == 0)
+			show_verdict(render, row);
+	show_entries(render);
+	json_array_foreach(render->gathered, i, row)
+		if (strcmp(word(row, "kind"), "bucket") == 0)
+			show_bucket(render, row);
+	show_events(render);
+}
+
+const struct view view_why = {.row = why_row, .end = why_end};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Views that are one table, and small ones. status and why: view_status.c, view_why.c. */
+#include <user/ctl/view.h>
+
+#include <string.h>
+
+#include <user/ctl/render.h>
+
+static const struct column list_columns[] = {
+	{"PREFIX", "prefix", COL_TEXT, false}, {"LISTS", "lists", COL_LIST, false},
+	{"LEFT", "left_s", COL_LEFT, false},   {"UNTIL", "until", COL_WALL, false},
+	{"HITS", "hits", COL_COUNT, false},    {"REASON", "note", COL_TEXT, true},
+	{0},
+};
+
+/* Which table is worth a word where it is not the deny table. */
+static void list_row(struct render *render, const json_t *row)
+{
+	const char *table = json_string_value(json_object_get(row, "table"));
+
+	if (table && strcmp(table, "allow") == 0) {
+		json_t *shown = json_copy((json_t *)(uintptr_t)row);
+		const char *note = json_string_value(json_object_get(row, "note"));
+
+		(void)!json_object_set_new(shown, "note",
+					   note ? json_sprintf("(allowed) %s", note)
+						: json_string("(allowed)"));
+		table_add(&render->table, shown);
+		json_decref(shown);
+		return;
+	}
+	table_add(&render->table, row);
+}
+
+const struct view view_list = {
+	.columns = list_columns,
+	.row = list_row,
+	.nothing = "no entries",
+};
+
+static const struct column lists_columns[] = {
+	{"LIST", "list", COL_TEXT, false},
+	{"ENTRIES", "entries", COL_COUNT, false},
+	{"LOADED", "loaded", COL_WALL, false},
+	{"ACTIVE", "active", COL_YES, false},
+	{0},
+};
+
+const struct view view_lists = {.columns = lists_columns, .nothing = "no lists"};
+
+static const struct column settings_columns[] = {
+	{"SETTING", "setting", COL_TEXT, false},
+	{"VALUE", "value", COL_TEXT, false},
+	{"", "default", COL_TEXT, false},
+	{"", "text", COL_TEXT, true},
+	{0},
+};
+
+const struct view view_settings = {.columns = settings_columns};
+
+/* ---- events ---- */
+
+static const struct column event_columns[] = {
+	{"TIME", "at", COL_CLOCK, false},     {"REASON", "reason", COL_TEXT, false},
+	{"SOURCE", "source", COL_TEXT, false}, {"TARGET", "to", COL_TEXT, false},
+	{"WHAT", "what", COL_TEXT, true},      {0},
+};
+
+static json_t *event_words(const json_t *row)
+{
+	const char *proto = json_string_value(json_object_get(row, "proto_name"));
+	const char *interface = json_string_value(json_object_get(row, "interface"));
+	long long number = (long long)json_integer_value(json_object_get(row, "proto"));
+
+	return json_sprintf("%s%.0lld%s %lld B %s%s", proto ? proto : number ? "proto " : "",
+			    proto ? 0 : number,
+			    json_is_true(json_object_get(row, "fragment")) ? " fragment" : "",
+			    (long long)json_integer_value(json_object_get(row, "len")),
+			    interface ? interface : "",
+			    json_is_true(json_object_get(row, "observed")) ? ", observed" : "");
+}
+
+static void event_row(struct render *render, const json_t *row)
+{
+	json_t *shown = json_copy((json_t *)(uintptr_t)row);
+	const char *target = json_string_value(json_object_get(row, "target"));
+	const json_t *port = json_object_get(row, "dport");
+	const json_t *lost = json_object_get(row, "lost");
+
+	if (lost) {
+		table_flush(&render->table);
+		fprintf(render->out, "(%lld events missed: this reader was too slow)\n",
+			(long long)json_integer_value(lost));
+		json_decref(shown);
+		return;
+	}
+	if (target && port)
+		(void)!json_object_set_new(
+			shown, "to",
+			json_sprintf(strchr(target, ':') ? "[%s]:%lld" : "%s:%lld", target,
+				     (long long)json_integer_value(port)));
+	else if (target)
+		(void)!json_object_set_new(shown, "to", json_string(target));
+	(void)!json_object_set_new(shown, "what", event_words(row));
+	table_add(&render->table, shown);
+	json_decref(shown);
+}
+
+const struct view view_events = {
+	.columns = event_columns,
+	.row = event_row,
+	.nothing = "no events yet",
+};
+
+/* ---- stats ---- */
+
+static const struct column stats_columns[] = {
+	{"REASON", "reason", COL_TEXT, false},	      {"PACKETS", "packets", COL_COUNT, false},
+	{"BYTES", "bytes", COL_BYTES, false},	      {"OBSERVED", "observed_packets", COL_COUNT, false},
+	{"", "text", COL_TEXT, true},		      {0},
+};
+
+static void stats_row(struct render *render, const json_t *row)
+{
+	json_t *shown = json_copy((json_t *)(uintptr_t)row);
+	json_t *name = json_object_get(row, "tally");
+
+	if (!name)
+		name = json_object_get(row, "sum");
+	if (name)
+		(void)!json_object_set(shown, "reason", name);
+	if (json_object_get(row, "sum"))
+		(void)!json_object_set_new(shown, "text", json_string("in all"));
+	if (!json_integer_value(json_object_get(row, "observed_packets")))
+		(void)json_object_del(shown, "observed_packets");
+	table_add(&render->table, shown);
+	json_decref(shown);
+}
+
+const struct view view_stats = {.columns = stats_columns, .row = stats_row};
+
+/* Rows with "error" go to stderr by render.c; there are no others. */
+const struct view view_problems = {0};
