@@ -94,7 +94,7 @@ void rig_sources(struct rig *rig, const uint32_t first[2], const uint32_t count[
 #define LISTS_NETS4 20000U
 #define LISTS_ENTRIES6 100000U
 #define LISTS_HOSTS6 60000U /* of these; the others are prefixes */
-#define LISTS_PASS 40U	    /* never and allow entries of each family */
+#define LISTS_PASS 12U	    /* never and allow entries of each family */
 
 struct lists {
 	struct prefix *hosts4, *rest; /* sorted, no duplicates */

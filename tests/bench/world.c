@@ -43,6 +43,7 @@ void world_enter(void)
 		die("mkdir '%s': %s", WORLD_DIR, strerror(errno));
 	if (setpriority(PRIO_PROCESS, 0, NICE_MEASURE))
 		die("setpriority: %s", strerror(errno));
+	setenv("STRAZH_STATE_DIR", WORLD_STATE, 1);
 	RUN("ip", "link", "set", "lo", "up");
 }
 

@@ -201,8 +201,8 @@ static void *sender_run(void *argument)
 static void count_one(struct traffic *traffic)
 {
 	uint8_t frame[2048];
-	in_addr_t source =
-		frame_source(frame, recv(traffic->see_fd, frame, sizeof(frame), MSG_DONTWAIT));
+	in_addr_t source = frame_source(frame,
+					recv(traffic->see_fd, frame, sizeof(frame), MSG_DONTWAIT));
 
 	if (source && source == frame_source(traffic->bad, FRAME_LEN))
 		traffic->seen.bad++;

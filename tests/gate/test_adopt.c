@@ -282,6 +282,33 @@ static void names_and_notes(void **state)
 	must(attach_remove(world->gate, world->ifindex));
 }
 
+/* Every pin of ours removed while it is attached: its own maps are the foreign ones now. */
+static void from_ourselves(void **state)
+{
+	struct act act = {.table = SZ_TABLE_DENY, .note = "tried doors"};
+	struct adoption adoption = {0};
+	struct world *world = *state;
+	struct act_answer answer;
+	struct traffic *traffic;
+	struct sz_note found;
+
+	must(prefix_parse(BAD, strlen(BAD), &act.prefix));
+	must(act_add(world->gate, &act, &answer));
+	must(attach_add(world->gate, world->ifindex, ATTACH_NATIVE));
+	gate_close(world->gate);
+	assert_int_equal(sh("rm -r " GATE_PIN_DIR), 0);
+	must(gate_open(NULL, GATE_WRITE | GATE_CREATE, NULL, &world->gate));
+	assert_int_equal(query(world).owner, ATTACH_FOREIGN);
+	traffic = traffic_start(0, BAD, HONEST);
+	must(attach_adopt(world->gate, world->ifindex, &adoption));
+	assert_int_equal(traffic_stop(traffic).bad, 0);
+	assert_int_equal(adoption.hosts, 1);
+	must(act_note(world->gate, SZ_TABLE_DENY, &act.prefix, &found));
+	assert_string_equal(found.text, "tried doors");
+	assert_int_equal(query(world).owner, ATTACH_OURS);
+	must(attach_remove(world->gate, world->ifindex));
+}
+
 static void settings_of(struct world *world, uint32_t flags)
 {
 	struct sz_settings settings = {.flags = flags, .rate_step_ns = 1000};
@@ -366,9 +393,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		IN_WORLD(from_ip_native),      IN_WORLD(from_ip_generic),
 		IN_WORLD(from_xdp_loader),     IN_WORLD(from_xdp_loader_generic),
-		IN_WORLD(names_and_notes),     IN_WORLD(settings_come_along),
-		IN_WORLD(our_settings_stay),   IN_WORLD(other_layout),
-		IN_WORLD(no_room),
+		IN_WORLD(names_and_notes),     IN_WORLD(from_ourselves),
+		IN_WORLD(settings_come_along), IN_WORLD(our_settings_stay),
+		IN_WORLD(other_layout),	       IN_WORLD(no_room),
 	};
 
 	if (!netns_enter())

@@ -17,9 +17,11 @@
 
 #include <strazh/abi/rule.h>
 #include <strazh/abi/stats.h>
+#include <user/gate/act.h>
 #include <user/gate/attach.h>
 #include <user/gate/gate.h>
 #include <user/gate/maps.h>
+#include <user/gate/present.h>
 #include <user/gate/stats.h>
 
 #include "netns.h"
@@ -211,6 +213,29 @@ static void missing_pins_are_named(void **state)
 	drop(gate);
 }
 
+/* A new seed: the bits that IPv6 entries need are others, and they are set when it is opened. */
+static void presence_follows_the_seed(void **state)
+{
+	static struct present_shadow wanted;
+	const char *const text = "2001:db8:1::7";
+	struct act act = {.table = SZ_TABLE_DENY, .bit = SZ_LIST_OPERATOR};
+	struct gate *gate = must_create(NULL);
+	struct act_answer answer;
+	struct sz_seed old = *gate_seed(gate);
+
+	(void)state;
+	assert_int_equal(prefix_parse(text, strlen(text), &act.prefix), 0);
+	assert_int_equal(act_add(gate, &act, &answer), 0);
+	gate_close(gate);
+	assert_int_equal(unlink(PINS "/sz_meta"), 0);
+	gate = must_create(NULL);
+	assert_memory_not_equal(gate_seed(gate), &old, sizeof(old));
+	present_see(gate, &wanted, &act.prefix);
+	assert_memory_equal(gate->present6, wanted.v6, sizeof(wanted.v6));
+	assert_int_equal(gate->settings->present6_levels, wanted.levels);
+	drop(gate);
+}
+
 /* A lost pin of an attached gate is the very map that the program uses, not a new one. */
 static void missing_pins_are_found_again(void **state)
 {
@@ -305,6 +330,7 @@ int main(void)
 		cmocka_unit_test(other_layout_number),
 		cmocka_unit_test(impostors),
 		cmocka_unit_test(missing_pins_are_named),
+		cmocka_unit_test(presence_follows_the_seed),
 		cmocka_unit_test(missing_pins_are_found_again),
 		cmocka_unit_test(half_a_creation),
 		cmocka_unit_test(mounts_bpffs_itself),

@@ -62,7 +62,7 @@ static enum attach_mode wanted_mode(const struct request *request)
 static int lease_taken(struct request *request, uint32_t ifindex)
 {
 	uint32_t pending, until_s;
-	char name[IF_NAMESIZE] = "another interface", left[DURATION_TEXT_LEN];
+	char name[IF_NAMESIZE] = "another", left[DURATION_TEXT_LEN];
 
 	if (!lease_get(request->gate, &pending, &until_s) || pending == ifindex)
 		return CTL_DONE;
@@ -187,7 +187,7 @@ const struct command cmd_attach = {
 static int run_confirm(struct request *request)
 {
 	uint32_t ifindex, until_s;
-	char name[IF_NAMESIZE] = "the interface";
+	char name[IF_NAMESIZE] = "interface";
 
 	if (!lease_get(request->gate, &ifindex, &until_s))
 		return request_say(request, CTL_NOT_FOUND,

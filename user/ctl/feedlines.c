@@ -6,6 +6,7 @@
 #include <user/ctl/feedlines.h>
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>

@@ -19,7 +19,7 @@
 void listfile_name(const char *path, char *name, size_t size)
 {
 	const char *base = strrchr(path, '/');
-	size_t len;
+	size_t len = 0;
 
 	base = base ? base + 1 : path;
 	len = strcspn(base, ".");
@@ -115,7 +115,7 @@ int listfile_prepare(struct client *client, json_t *args, bool *ret_stop)
 	own_free char *text = NULL;
 	struct cidrlist list;
 	char name[SZ_LIST_NAME_LEN];
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	(void)ret_stop;

@@ -177,15 +177,17 @@ void wall_text(uint64_t wall_s, char *text, size_t size)
 {
 	time_t now = time(NULL), then = (time_t)wall_s;
 	struct tm today, day;
-	const char *format = "%F";
+	size_t len;
 
 	localtime_r(&now, &today);
 	localtime_r(&then, &day);
 	if (today.tm_year == day.tm_year && today.tm_yday == day.tm_yday)
-		format = "%T";
+		len = strftime(text, size, "%T", &day);
 	else if (llabs((long long)(then - now)) < HALF_YEAR_S)
-		format = "%b %e %R";
-	if (!strftime(text, size, format, &day))
+		len = strftime(text, size, "%b %e %R", &day);
+	else
+		len = strftime(text, size, "%F", &day);
+	if (!len)
 		text[0] = '\0';
 }
 

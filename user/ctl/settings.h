@@ -6,6 +6,7 @@
 #ifndef STRAZH_USER_CTL_SETTINGS_H
 #define STRAZH_USER_CTL_SETTINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -2,6 +2,7 @@
 /* Views that are one table, and small ones. status and why: view_status.c, view_why.c. */
 #include <user/ctl/view.h>
 
+#include <stdint.h>
 #include <string.h>
 
 #include <user/ctl/render.h>
@@ -51,7 +52,7 @@ const struct view view_lists = {.columns = lists_columns, .nothing = "no lists"}
 static const struct column settings_columns[] = {
 	{"SETTING", "setting", COL_TEXT, false},
 	{"VALUE", "value", COL_TEXT, false},
-	{"", "default", COL_TEXT, false},
+	{"CAN BE", "values", COL_TEXT, false},
 	{"", "text", COL_TEXT, true},
 	{0},
 };

@@ -61,11 +61,11 @@ static void find_unnamed(const struct prog_facts *facts, int fds[GATE_MAPS_TOTAL
 		if (map_id(meta) != facts->map_ids[GATE_MAP_META])
 			continue;
 		if (fds[GATE_MAP_LIST] < 0)
-			fds[GATE_MAP_LIST] =
-				pin_get(pin_places[i], GATE_MAP_LIST, path, sizeof(path));
+			fds[GATE_MAP_LIST] = pin_get(pin_places[i], GATE_MAP_LIST, path,
+						     sizeof(path));
 		if (fds[GATE_MAP_NOTE] < 0)
-			fds[GATE_MAP_NOTE] =
-				pin_get(pin_places[i], GATE_MAP_NOTE, path, sizeof(path));
+			fds[GATE_MAP_NOTE] = pin_get(pin_places[i], GATE_MAP_NOTE, path,
+						     sizeof(path));
 	}
 }
 

@@ -48,7 +48,7 @@
 
 static void fill_facts(struct gate *gate, const struct prog_facts *facts, struct attachment *one)
 {
-	one->owner = !facts->gate		? ATTACH_OTHER
+	one->owner = !facts->gate		 ? ATTACH_OTHER
 		     : prog_is_ours(gate, facts) ? ATTACH_OURS
 						 : ATTACH_FOREIGN;
 	one->prog_id = facts->id;

@@ -8,6 +8,11 @@
  * `foreign`: our program on maps of its own, as `ip link set xdp` or xdp-loader leave it.
  * attach_adopt() imports its lists and replaces it, with no packet unfiltered, by ours on the
  * canonical pins.
+ *
+ * Everything here wants CAP_SYS_ADMIN in the effective set once something is attached: the kernel
+ * turns ids into descriptors for nobody else (-EPERM, and libxdp does it too). A daemon keeps it
+ * permitted and raises it around these calls. Conditions above 0 are ATTACH_*; gate_error() says
+ * why, for those and for -errno.
  */
 #ifndef STRAZH_USER_GATE_ATTACH_H
 #define STRAZH_USER_GATE_ATTACH_H

@@ -62,16 +62,16 @@ static void printf_like(1, 0) keep(const char *format, va_list args)
 	memcpy(warning, line, len + 1);
 }
 
-static int printf_like(2, 0) on_libbpf(enum libbpf_print_level level, const char *format,
-				       va_list args)
+static int printf_like(2, 0)
+	on_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	if (level == LIBBPF_WARN)
 		keep(format, args);
 	return 0;
 }
 
-static int printf_like(2, 0) on_libxdp(enum libxdp_print_level level, const char *format,
-				       va_list args)
+static int printf_like(2, 0)
+	on_libxdp(enum libxdp_print_level level, const char *format, va_list args)
 {
 	if (level == LIBXDP_WARN)
 		keep(format, args);

@@ -206,7 +206,7 @@ static int rebuild_presence(struct gate *gate)
 
 static int open_pins(struct gate *gate, unsigned int flags, const struct gate_sizes *sizes)
 {
-	int r = pins_open(gate, flags);
+	int r = pins_open(gate);
 
 	if (r == GATE_ABSENT && flags & GATE_CREATE)
 		return pins_create(gate, sizes);

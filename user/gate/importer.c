@@ -28,9 +28,9 @@
 struct import {
 	struct gate *gate, *foreign;
 	struct adoption *adoption;
-	uint64_t off;		    /* lists silenced there */
+	uint64_t off; /* lists silenced there */
 	uint32_t now_s;
-	uint32_t bits[SZ_LISTS];    /* its bit of a named list -> ours; 0: not met yet */
+	uint32_t bits[SZ_LISTS]; /* its bit of a named list -> ours; 0: not met yet */
 };
 
 /* ---- list names ---- */
@@ -44,7 +44,8 @@ static int list_name(struct gate *foreign, uint32_t bit, char name[SZ_LIST_NAME_
 	    bpf_map_lookup_elem(foreign->map[GATE_MAP_LIST], &bit, &list))
 		return -errno;
 	list.name[SZ_LIST_NAME_LEN - 1] = '\0';
-	snprintf(name, SZ_LIST_NAME_LEN, "%s", lists_check_name(list.name) ? UNNAMED_LIST : list.name);
+	snprintf(name, SZ_LIST_NAME_LEN, "%s",
+		 lists_check_name(list.name) ? UNNAMED_LIST : list.name);
 	return 0;
 }
 

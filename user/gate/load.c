@@ -42,11 +42,12 @@ static int object_open(struct bpf_object **ret_object)
 		gate_explain("the gate inside this binary cannot be read: %s", explain_warning());
 		return -errno;
 	}
-	bpf_object__for_each_map(map, object)
-		if (bpf_map__pin_path(map) && bpf_map__set_pin_path(map, NULL)) {
-			bpf_object__close(object);
-			return -ENOMEM;
-		}
+	bpf_object__for_each_map(map, object) if (bpf_map__pin_path(map) &&
+						  bpf_map__set_pin_path(map, NULL))
+	{
+		bpf_object__close(object);
+		return -ENOMEM;
+	}
 	*ret_object = object;
 	return 0;
 }
@@ -129,7 +130,8 @@ static int make_maps(const struct gate_sizes *sizes, int fds[GATE_MAPS_TOTAL])
 
 	if (r)
 		return r;
-	bpf_object__for_each_program(program, object) {
+	bpf_object__for_each_program(program, object)
+	{
 		r = bpf_program__set_autoload(program, false);
 		if (r)
 			return r;
@@ -183,7 +185,8 @@ static int choose_entry(struct bpf_object *object, enum load_entry entry)
 {
 	struct bpf_program *program;
 
-	bpf_object__for_each_program(program, object) {
+	bpf_object__for_each_program(program, object)
+	{
 		const char *section = bpf_program__section_name(program);
 		int r = bpf_program__set_autoload(program,
 						  strcmp(section, load_sections[entry]) == 0);

@@ -27,9 +27,18 @@ struct shape {
 	uint32_t key, value;
 };
 
-#define TRIE(key) {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct key), sizeof(struct sz_net_rule)}
-#define HASH(key, value) {BPF_MAP_TYPE_HASH, sizeof(struct key), sizeof(struct value)}
-#define ARRAY(value) {BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct value)}
+#define TRIE(key)                                                                                  \
+	{                                                                                          \
+		BPF_MAP_TYPE_LPM_TRIE, sizeof(struct key), sizeof(struct sz_net_rule)              \
+	}
+#define HASH(key, value)                                                                           \
+	{                                                                                          \
+		BPF_MAP_TYPE_HASH, sizeof(struct key), sizeof(struct value)                        \
+	}
+#define ARRAY(value)                                                                               \
+	{                                                                                          \
+		BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct value)                         \
+	}
 
 static const struct shape shapes[GATE_MAPS_TOTAL] = {
 	[GATE_MAP_NEVER4] = TRIE(sz_net4),

@@ -74,12 +74,11 @@ static int want_bpffs(const char *parent)
 
 /* ---- opening ---- */
 
-static int pin_open(const char *pin_dir, const char *name, unsigned int flags)
+static int pin_open(const char *pin_dir, const char *name)
 {
 	char path[PATH_LEN];
 	int fd, r = path_of(path, pin_dir, name);
 
-	(void)flags;
 	if (r)
 		return r;
 	fd = bpf_obj_get(path);
@@ -114,12 +113,12 @@ static int say_missing(struct gate *gate)
 	return GATE_DAMAGED;
 }
 
-int pins_open(struct gate *gate, unsigned int flags)
+int pins_open(struct gate *gate)
 {
 	int found = 0;
 
 	for (enum gate_map i = 0; i < GATE_MAPS_TOTAL; i++) {
-		int r, fd = pin_open(gate->pin_dir, gate_map_names[i], flags);
+		int r, fd = pin_open(gate->pin_dir, gate_map_names[i]);
 
 		if (fd == -ENOENT)
 			continue;

@@ -12,7 +12,7 @@
  * Open every pin of `gate`->pin_dir into gate->map. 0; GATE_ABSENT (none), GATE_DAMAGED (some are
  * missing: theirs stay -1, or something else is pinned there), GATE_OTHER_LAYOUT; -errno.
  */
-int pins_open(struct gate *gate, unsigned int flags) must_check;
+int pins_open(struct gate *gate) must_check;
 /* Make all maps and pin them in one step: after a crash there are all or none. */
 int pins_create(struct gate *gate, const struct gate_sizes *sizes) must_check;
 /*

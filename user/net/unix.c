@@ -2,6 +2,7 @@
 #include <user/net/unix.h>
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>

@@ -28,8 +28,7 @@ static void names(void **state)
 
 static void capacities(void **state)
 {
-	const struct gate_sizes sizes = {
-		.host4 = 1, .host6 = 2, .net = 3, .allow = 4, .never = 5};
+	const struct gate_sizes sizes = {.host4 = 1, .host6 = 2, .net = 3, .allow = 4, .never = 5};
 
 	(void)state;
 	assert_int_equal(map_capacity(GATE_MAP_DHOST4, &sizes), 1);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <user/ctl/help.h>
+
+#include <string.h>
+
+#include <user/ctl/settings.h>
+
+#define TEXT_COLUMNS 78U
+
+static void show_codes(FILE *out)
+{
+	fputs("\nExit codes:", out);
+	for (int i = 0; i < CTL_CODE_COUNT; i++)
+		fprintf(out, "\n  %d  %s", i, ctl_code_texts[i]);
+	fputc('\n', out);
+}
+
+void help_all(FILE *out)
+{
+	fputs("strazhctl: the operator's command of strazh, the XDP firewall\n\n"
+	      "  strazhctl [OPTIONS] COMMAND ...\n\nCommands:\n",
+	      out);
+	for (size_t i = 0; commands[i]; i++)
+		if (!(commands[i]->flags & CMD_HIDDEN))
+			fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("  help       `strazhctl help COMMAND`, or COMMAND --help\n\n"
+	      "Options, before or after the command:\n"
+	      "  --json           one JSON object a row, then one with the result\n"
+	      "  -q, --quiet      say only what went wrong\n"
+	      "  --run-dir DIR    where strazhd's socket is (/run/strazh, $STRAZH_RUN_DIR)\n"
+	      "  --pin-dir DIR    where the maps are pinned (/sys/fs/bpf/strazh, $STRAZH_PIN_DIR)\n"
+	      "  --state-dir DIR  where the journal is (/var/lib/strazh, $STRAZH_STATE_DIR)\n"
+	      "  --version\n",
+	      out);
+	show_codes(out);
+}
+
+/* Words of a paragraph, folded. */
+static void show_folded(FILE *out, const char *text, size_t len)
+{
+	size_t column = 0;
+
+	while (len) {
+		size_t word = 0;
+
+		while (word < len && text[word] != ' ')
+			word++;
+		if (column && column + 1 + word > TEXT_COLUMNS) {
+			fputc('\n', out);
+			column = 0;
+		}
+		fprintf(out, "%s%.*s", column ? " " : "", (int)word, text);
+		column += word + (column ? 1 : 0);
+		text += word;
+		len -= word;
+		while (len && *text == ' ') {
+			text++;
+			len--;
+		}
+	}
+	fputc('\n', out);
+}
+
+static void show_arg(FILE *out, const struct arg *arg)
+{
+	char left[60];
+	const bool place = arg->flags & ARG_POSITIONAL;
+
+	if (arg->flags & ARG_INTERNAL)
+		return;
+	(void)snprintf(left, sizeof(left), "%s%s%s%s", place ? "" : "--", place ? "" : arg->key,
+		       place || !arg->meta ? "" : " ", arg->meta ? arg->meta : "");
+	fprintf(out, "  %-26s %s\n", left, arg->help);
+}
+
+void help_command(FILE *out, const struct command *command)
+{
+	char synopsis[200];
+
+	args_synopsis(command, synopsis, sizeof(synopsis));
+	fprintf(out, "strazhctl %s\n\n", synopsis);
+	for (const char *at = command->help; at;) {
+		const char *end = strchr(at, '\n');
+
+		show_folded(out, at, end ? (size_t)(end - at) : strlen(at));
+		at = end ? end + 1 : NULL;
+	}
+	if (command->args->key)
+		fputc('\n', out);
+	for (const struct arg *arg = command->args; arg->key; arg++)
+		show_arg(out, arg);
+	if (strcmp(command->name, "set") == 0) {
+		fputc('\n', out);
+		for (size_t i = 0; i < SETTINGS_COUNT; i++)
+			fprintf(out, "  %-18s %-16s %s\n", settings_all[i].name,
+				settings_all[i].values, settings_all[i].text);
+	}
+}
+
+/* ---- completion ---- */
+
+static void complete_options(FILE *out, const struct command *command)
+{
+	for (const struct arg *arg = command->args; arg->key; arg++)
+		if (!(arg->flags & (ARG_INTERNAL | ARG_POSITIONAL)))
+			fprintf(out, "--%s\n", arg->key);
+}
+
+/* What can stand at a place, one word a line; kinds that only the shell knows as <IFACE>. */
+static void complete_values(FILE *out, const struct command *command, const char *key)
+{
+	for (const struct arg *arg = command->args; arg->key; arg++) {
+		if (strcmp(arg->key, key) != 0)
+			continue;
+		if (arg->kind == ARG_CHOICE) {
+			for (const char *c = arg->meta; *c; c++)
+				fputc(*c == '|' ? '\n' : *c, out);
+			fputc('\n', out);
+		} else if (arg->meta) {
+			fprintf(out, "<%s>\n", arg->meta);
+		}
+	}
+}
+
+bool help_complete(FILE *out, int argc, char *const *argv)
+{
+	const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
+
+	if (argc == 1 && strcmp(argv[0], "commands") == 0) {
+		for (size_t i = 0; commands[i]; i++)
+			if (!(commands[i]->flags & CMD_HIDDEN))
+				fprintf(out, "%s\n", commands[i]->name);
+		return true;
+	}
+	if (argc == 1 && strcmp(argv[0], "settings") == 0) {
+		for (size_t i = 0; i < SETTINGS_COUNT; i++)
+			fprintf(out, "%s\n", settings_all[i].name);
+		return true;
+	}
+	if (!command)
+		return false;
+	if (argc == 2 && strcmp(argv[0], "options") == 0)
+		complete_options(out, command);
+	else if (argc == 2 && strcmp(argv[0], "places") == 0)
+		for (const struct arg *arg = command->args; arg->key; arg++) {
+			if (arg->flags & ARG_POSITIONAL)
+				complete_values(out, command, arg->key);
+		}
+	else if (argc == 3 && strcmp(argv[0], "values") == 0)
+		complete_values(out, command, argv[2]);
+	else
+		return false;
+	return true;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * The keeper: owns the gate, serves strazhctl, and keeps what is in the kernel as it should be.
+ * One thread, one loop. Each part of it is a file of its own over this struct.
+ */
+#ifndef STRAZH_USER_DAEMON_KEEPER_H
+#define STRAZH_USER_DAEMON_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <user/ctl/history.h>
+#include <user/ctl/request.h>
+#include <user/daemon/options.h>
+#include <user/daemon/wanted.h>
+#include <user/gate/events.h>
+#include <user/gate/gate.h>
+#include <user/gate/sweep.h>
+#include <user/net/loop.h>
+#include <user/net/netwatch.h>
+
+struct client_link;
+struct reader;
+
+#define CLIENTS_MAX 64U
+/* Of these, those that are not root: nobody but root can use up the last ones. */
+#define CLIENTS_GUESTS 32U
+#define READERS_MAX 8U
+#define READERS_GUESTS 4U
+
+struct keeper {
+	const struct daemon_options *options;
+	struct loop *loop;
+	struct gate *gate;
+	struct sweep *sweep;
+	struct events *events;
+	struct history history;
+	struct host host; /* as commands see us */
+	struct wanted wanted;
+
+	struct watch listen;
+	struct client_link *clients; /* list */
+	unsigned int clients_len, guests_len;
+	struct reader *readers; /* list: children that write long answers */
+	unsigned int readers_len, guest_readers_len;
+	gid_t group; /* of those who may read; (gid_t)-1: there is no such group */
+
+	struct watch event_watch;
+	struct timer tick;    /* each second */
+	struct timer settle;  /* some moments after the network changed */
+	struct timer sweeper; /* a slice of collecting */
+	struct netwatch netwatch;
+	struct signals signals;
+	struct watch clock_watch; /* wakes when the wall clock is set */
+	int64_t boot_ahead_ns;	  /* boot time minus monotonic time: grows by what we slept */
+	uint32_t last_never_s;
+	uint64_t notify_every_s; /* watchdog, 0: none */
+	bool never_failing, drift_failing; /* said already */
+	char status[200];
+};
+
+/* Each part: opened once, in this order; closing is safe in every state. */
+int server_open(struct keeper *keeper) must_check;
+void server_close(struct keeper *keeper);
+/* An event for those who follow. */
+void server_tell(struct keeper *keeper, const struct sz_event *event);
+void server_tick(struct keeper *keeper);
+/* A child has ended. */
+void readers_reap(struct keeper *keeper);
+
+int ticks_open(struct keeper *keeper) must_check;
+void ticks_close(struct keeper *keeper);
+/* Everything anew: sweep, never, drift. */
+void ticks_resync(struct keeper *keeper);
+
+int clockwatch_open(struct keeper *keeper) must_check;
+void clockwatch_close(struct keeper *keeper);
+/* Did the machine sleep since the last call? */
+void clockwatch_tick(struct keeper *keeper);
+
+/* Interfaces as they should be, pins where they should be. */
+void drift_check(struct keeper *keeper);
+/* What is attached at start: adopt, upgrade, attach what the options name. 0 or a failure said. */
+int drift_start(struct keeper *keeper) must_check;
+
+/* Acts done while we were away. */
+int replay_journal(struct keeper *keeper) must_check;
+
+/* The line in `systemctl status`, sent when it changed. */
+void notify_status(struct keeper *keeper);
+
+#endif

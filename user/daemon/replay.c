@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The journal at start: before anything is repaired. What it says and why: ctl/journal.h. */
+#include <user/daemon/keeper.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <strazh/base/own.h>
+#include <user/base/clock.h>
+#include <user/base/log.h>
+#include <user/ctl/journal.h>
+#include <user/ctl/settings.h>
+#include <user/gate/act.h>
+
+#define JOURNAL_MAX_BYTES (256U << 20)
+
+static int open_journal(const struct keeper *keeper, int *ret_fd)
+{
+	char path[300];
+	int n = snprintf(path, sizeof(path), "%s/%s", keeper->options->state_dir, JOURNAL_FILE);
+
+	if (n < 0 || (size_t)n >= sizeof(path))
+		return -ENAMETOOLONG;
+	*ret_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	return *ret_fd < 0 ? -errno : 0;
+}
+
+static int read_journal(int fd, char **ret_text, size_t *ret_len)
+{
+	own_free char *text = NULL;
+	struct stat st;
+	size_t len = 0;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (st.st_size > JOURNAL_MAX_BYTES)
+		return -EFBIG;
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return -ENOMEM;
+	while (len < (size_t)st.st_size) {
+		ssize_t n = pread(fd, text + len, (size_t)st.st_size - len, (off_t)len);
+
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	*ret_text = take_ptr(text);
+	*ret_len = len;
+	return 0;
+}
+
+static void redo_adds(struct keeper *keeper, const struct journal_plan *plan)
+{
+	size_t done = 0, over = 0;
+	const char *key;
+	json_t *entry;
+
+	json_object_foreach(plan->adds, key, entry) {
+		struct act_answer answer;
+		struct act act;
+
+		if (!journal_decode(entry, clock_wall_s(), clock_boot_s(), &act)) {
+			over++;
+			continue;
+		}
+		if (act_add(keeper->gate, &act, &answer))
+			log_warning("journal: '%s' is not done again: %s", key, gate_error());
+		else
+			done++;
+	}
+	if (done || over)
+		log_info("journal: %zu acts done again on maps that had lost them, %zu were over",
+			 done, over);
+}
+
+static void redo_sets(struct keeper *keeper, const struct journal_plan *plan)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(plan->sets, name, value) {
+		char why[SETTINGS_WHY_LEN];
+
+		if (settings_put(keeper->gate->settings, name, json_string_value(value), why))
+			log_warning("journal: %s", why);
+		else
+			log_info("journal: %s is %s again", name, json_string_value(value));
+	}
+}
+
+static void redo(struct keeper *keeper, const struct journal_plan *plan)
+{
+	const char *name;
+	json_t *value;
+
+	log_info("journal: %zu acts while strazhd was down, %zu of them in force already",
+		 plan->acts, plan->in_force);
+	redo_adds(keeper, plan);
+	redo_sets(keeper, plan);
+	json_object_foreach(plan->lists, name, value)
+		log_warning("journal: list '%s' was lost with its map: load it again", name);
+	if (plan->torn)
+		log_warning("journal: its last line is torn and left out: its writer died");
+	if (plan->bad)
+		log_warning("journal: %zu lines hold no act and are left out", plan->bad);
+}
+
+int replay_journal(struct keeper *keeper)
+{
+	own_fd int fd = -1;
+	own_free char *text = NULL;
+	char maps[JOURNAL_MAPS_LEN];
+	struct journal_plan plan;
+	size_t len;
+	int r = open_journal(keeper, &fd);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	if (!r)
+		r = read_journal(fd, &text, &len);
+	if (!r && !len)
+		return 0;
+	if (!r)
+		r = journal_identity(keeper->gate, maps);
+	if (!r)
+		r = journal_plan(text, len, maps, &plan);
+	if (r) {
+		log_error("journal in '%s' cannot be read: %s; it is left as it is",
+			  keeper->options->state_dir, strerror(-r));
+		return 0; /* the gate matters more */
+	}
+	redo(keeper, &plan);
+	journal_plan_deinit(&plan);
+	/* Emptied only now: dying on the way means doing it again, which changes nothing. */
+	if (ftruncate(fd, 0) || fsync(fd))
+		log_error("journal in '%s' cannot be emptied: %s", keeper->options->state_dir,
+			  strerror(errno));
+	return 0;
+}
