@@ -29,6 +29,8 @@ mount -t bpf bpf /sys/fs/bpf
 mkdir -p /run/strazh
 E2E_TMP=$(mktemp -d)
 trap 'rm -rf "$E2E_TMP"' EXIT
+# strazhctl keeps its journal there while no strazhd runs.
+export STRAZH_STATE_DIR=$E2E_TMP/state
 export PATH="$O:$O/tests/tools:$PATH"
 ctl() { "$O/strazhctl" "$@"; }
 cl() { ip netns exec cl "$@"; }

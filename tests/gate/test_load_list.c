@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -309,51 +309,77 @@ static void too_many_lists(void **state)
 
 /* ---- dying ---- */
 
+/* Runs `name` = numbers first.. in a child that dies before its n-th system call; did it die? */
+static bool swap_and_die(struct gate *gate, uint32_t first, unsigned int n)
+{
+	pid_t pid = fork();
+	int status;
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		struct gate *mine = fake_gate_again(gate);
+		struct prefix *entries = make_entries(first, 20, 4);
+		struct list_report report;
+
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) || raise(SIGSTOP))
+			_exit(2);
+		_exit(act_load(mine, "l", entries, 24, 0, &report) ? 1 : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	/* Two stops a call: before it and behind it. */
+	for (unsigned int stops = 0; WIFSTOPPED(status); stops++) {
+		if (stops == 2 * n) {
+			kill(pid, SIGKILL);
+		} else {
+			assert_int_equal(ptrace(PTRACE_SYSCALL, pid, NULL, NULL), 0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+	}
+	if (WIFEXITED(status))
+		assert_int_equal(WEXITSTATUS(status), 0);
+	return WIFSIGNALED(status);
+}
+
 /*
- * A child swaps a list and is killed after a random time; whatever it left, sources of both
- * versions were denied all the time and a sweep brings everything to one of the two.
+ * A swap that dies at any of its system calls: sources of both versions stay denied, and a sweep
+ * brings everything to one version or the other.
  */
 static void killed_swaps(void **state)
 {
 	struct gate *gate = fake_gate(NULL);
-	unsigned int seed = 7, kills = 0;
+	unsigned int n = 0, with_old = 0, with_new = 0;
+	uint32_t first = 0;
 
 	(void)state;
-	load(gate, "l", 0, 3000, 300);
-	for (int round = 0; round < 60; round++) {
-		uint32_t first = round % 2 ? 0 : 1500;
-		int status;
-		pid_t pid = fork();
+	load(gate, "l", 0, 20, 4); /* 20.0.0.0..19, 30.0.0.0/24..30.0.3.0/24 */
+	for (bool died = true; died; n++) {
+		uint32_t other = first ? 0 : 2;
+		struct gate *next;
 
-		assert_true(pid >= 0);
-		if (!pid) {
-			struct gate *mine = fake_gate_again(gate);
-			struct prefix *entries = make_entries(first, 3000, 300);
-			struct list_report report;
-
-			_exit(act_load(mine, "l", entries, 3300, 0, &report) ? 1 : 0);
+		died = swap_and_die(gate, other, n);
+		assert_int_equal(verdict(gate, "20.0.0.2"), 3);
+		assert_int_equal(verdict(gate, "20.0.0.19"), 3);
+		assert_int_equal(verdict(gate, "30.0.2.1"), 4);
+		assert_int_equal(verdict(gate, "30.0.3.1"), 4);
+		next = fake_gate_again(gate);
+		sweep_once(next);
+		assert_int_equal(next->settings->lists_off, 0);
+		assert_int_equal(count_deny(next), 24);
+		assert_int_equal(verdict(next, "20.0.0.0"), verdict(next, "20.0.0.1"));
+		assert_int_not_equal(verdict(next, "20.0.0.0"), verdict(next, "20.0.0.21"));
+		assert_int_not_equal(!verdict(next, "30.0.0.1"), !verdict(next, "30.0.5.1"));
+		if (verdict(next, "20.0.0.0") == (first ? 0 : 3)) {
+			with_old++;
+		} else {
+			with_new++;
+			first = other;
 		}
-		usleep((useconds_t)(rand_r(&seed) % 12000));
-		kill(pid, SIGKILL);
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		kills += WIFSIGNALED(status) ? 1 : 0;
-		/* 1500..2999 are in both versions; so are the prefixes 30.0.150.0 and on only in one */
-		assert_int_equal(verdict(gate, "20.0.6.0"), 3);
-		assert_int_equal(verdict(gate, "20.0.11.100"), 3);
-		if (round % 3 == 0) {
-			struct gate *next = fake_gate_again(gate);
-			bool old_one, new_one;
-
-			sweep_once(next);
-			assert_int_equal(next->settings->lists_off, 0);
-			assert_int_equal(count_deny(next), 3300);
-			old_one = verdict(next, "20.0.0.1") == 3;
-			new_one = verdict(next, "20.0.16.0") == 3; /* number 4096 */
-			assert_true(old_one != new_one);
-			gate_close(next);
-		}
+		gate_close(next);
 	}
-	assert_true(kills > 5);
+	printf("# killed at %u system calls: old list %u times, new list %u times\n", n - 1,
+	       with_old, with_new);
+	assert_true(with_old > 20);
+	assert_true(with_new > 5);
 	gate_close(gate);
 }
 

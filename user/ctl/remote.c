@@ -146,10 +146,11 @@ int remote_call(struct client *client, const json_t *args, json_t **ret_result, 
 	/* A daemon that refuses us says so before it hangs up: read that. */
 	if (!r || r == -EPIPE || r == -ECONNRESET)
 		r = converse(client, ret_result);
-	if (!r)
-		return (int)json_integer_value(json_object_get(*ret_result, "code"));
+	/* One connection a request: `ban -` may wait for hours between two, strazhd does not. */
 	close(client->socket_fd);
 	client->socket_fd = -1;
+	if (!r)
+		return (int)json_integer_value(json_object_get(*ret_result, "code"));
 	if (r == -EPIPE)
 		return give_up(client, ret_result, CTL_FAILED, NULL);
 	return give_up(client, ret_result, CTL_FAILED,

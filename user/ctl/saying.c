@@ -51,11 +51,16 @@ static int full(const struct prefix *prefix, const struct act_answer *answer,
 	return CTL_FULL;
 }
 
-static int added(const struct act *act, const struct act_answer *answer, char text[SAYING_LEN])
+static int added(const struct act *act, uint64_t for_s, const struct act_answer *answer,
+		 char text[SAYING_LEN])
 {
-	char what[PREFIX_TEXT_LEN], until[80];
+	char what[PREFIX_TEXT_LEN], until[80] = "for good", wall[32], time[DURATION_TEXT_LEN];
 
-	until_text(act->until_s, until, sizeof(until));
+	if (act->until_s) {
+		wall_text(clock_wall_of(act->until_s), wall, sizeof(wall));
+		(void)snprintf(until, sizeof(until), "for %s (until %s)",
+			       duration_format(for_s, time), wall);
+	}
 	(void)snprintf(text, SAYING_LEN, "%s: %s%s %s%s%s", prefix_format(&act->prefix, what),
 		       past[act->table], answer->was_there ? ", renewed," : "", until,
 		       act->note && act->note[0] ? ": " : "", act->note ? act->note : "");
@@ -85,7 +90,7 @@ int saying_add(struct request *request, enum sz_table table, const struct prefix
 		return r < 0 ? r : CTL_FAILED;
 	}
 	request_act(request, journal_add(request->gate, &act));
-	return added(&act, &answer, text);
+	return added(&act, for_s, &answer, text);
 }
 
 static int not_found(struct gate *gate, enum sz_table table, const struct prefix *prefix,

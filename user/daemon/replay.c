@@ -118,7 +118,7 @@ int replay_journal(struct keeper *keeper)
 	own_free char *text = NULL;
 	char maps[JOURNAL_MAPS_LEN];
 	struct journal_plan plan;
-	size_t len;
+	size_t len = 0;
 	int r = open_journal(keeper, &fd);
 
 	if (r == -ENOENT || r == -ENOTDIR)

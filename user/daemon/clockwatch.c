@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Expiries are boot time: neither a step of the wall clock nor a suspend makes them wrong. Both
+ * are told, because times that people saw before are wrong now, and after a sleep much is over.
+ */
+#include <user/daemon/keeper.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <strazh/base/own.h>
+#include <user/base/clock.h>
+#include <user/base/log.h>
+
+#define SLEPT_NS 500000000LL
+
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now);
+	return (int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec;
+}
+
+static int64_t boot_ahead(void)
+{
+	return now_ns(CLOCK_BOOTTIME) - now_ns(CLOCK_MONOTONIC);
+}
+
+static int arm(int fd)
+{
+	/* Never due: it is there to be cancelled by whoever sets the clock. */
+	const struct itimerspec never = {.it_value = {.tv_sec = (time_t)1 << 40}};
+
+	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &never, NULL)
+		       ? -errno
+		       : 0;
+}
+
+static void clock_set(struct watch *watch, uint32_t events)
+{
+	struct keeper *keeper = watch->context;
+	uint64_t times;
+
+	(void)events;
+	if (read(watch->fd, &times, sizeof(times)) < 0 && errno == ECANCELED) {
+		log_warning("the wall clock was set: bans end when they would have, at another "
+			    "time of day");
+		ticks_resync(keeper);
+	}
+	(void)!arm(watch->fd);
+}
+
+void clockwatch_tick(struct keeper *keeper)
+{
+	int64_t ahead = boot_ahead(), slept = ahead - keeper->boot_ahead_ns;
+
+	keeper->boot_ahead_ns = ahead;
+	if (slept < SLEPT_NS)
+		return;
+	log_info("the machine slept for %lld s: collecting what is over",
+		 (long long)(slept / (int64_t)NS_PER_S));
+	ticks_resync(keeper);
+}
+
+int clockwatch_open(struct keeper *keeper)
+{
+	own_fd int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+	int r;
+
+	keeper->boot_ahead_ns = boot_ahead();
+	if (fd < 0)
+		return -errno;
+	keeper->clock_watch = (struct watch){.fd = fd, .on_ready = clock_set, .context = keeper};
+	r = arm(fd);
+	if (!r)
+		r = loop_add(keeper->loop, &keeper->clock_watch, EPOLLIN);
+	if (r)
+		return r;
+	take_fd(&fd);
+	return 0;
+}
+
+void clockwatch_close(struct keeper *keeper)
+{
+	if (!keeper->clock_watch.on_ready)
+		return;
+	loop_remove(keeper->loop, &keeper->clock_watch);
+	close(keeper->clock_watch.fd);
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#ifndef STRAZH_USER_DAEMON_RUN_H
+#define STRAZH_USER_DAEMON_RUN_H
+
+#include <strazh/base/compiler.h>
+#include <user/daemon/options.h>
+
+/* Until SIGTERM. 0, or -errno; what went wrong has been logged. */
+int keeper_run(const struct daemon_options *options) must_check;
+
+#endif
