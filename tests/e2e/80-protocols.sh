@@ -7,15 +7,15 @@ net_up
 # Everything IP from the banned source, tagged or not, whatever follows; but neighbour discovery.
 nft -f - <<'NFT'
 table netdev behind {
-	counter all {}
+	counter reached {}
 	chain in {
 		type filter hook ingress device sv0 priority 0;
-		ether saddr 02:00:00:00:00:66 counter name all
+		ether saddr 02:00:00:00:00:66 counter name reached
 	}
 }
 NFT
-count() { nft -j list counter netdev behind all | jq '.nftables[1].counter.packets'; }
-sent() { cl /usr/bin/python3 "$HERE/protocols.py" "$(cat /sys/class/net/sv0/address)"; }
+count() { nft -j list counter netdev behind reached | jq '.nftables[1].counter.packets'; }
+sent() { cl /usr/bin/python3 "$HERE/protocols.py" "$(ip -j link show dev sv0 | jq -r '.[0].address')"; }
 
 strazhd_up --interface sv0
 n=$(sent)

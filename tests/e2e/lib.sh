@@ -153,8 +153,9 @@ flood() {
 	FLOOD_PID=$!
 	sleep 0.3
 }
+# Called as $(flood_sent): a subshell, which cannot wait for the flood as for a child.
 flood_sent() {
-	wait "$FLOOD_PID"
+	tail --pid="$FLOOD_PID" -f /dev/null
 	cat "$E2E_TMP/flood"
 }
 xdp_id() { ip -j link show dev "$1" | jq -r '.[0].xdp.prog.id // empty'; }

@@ -37,8 +37,8 @@ for depth in range(1, 9):
     for n in range(depth):
         packet = packet / (IPv6ExtHdrHopByHop() if n == 0 else IPv6ExtHdrDestOpt())
     packets.append(packet / UDP(dport=9) / load)
-packets.append(six / IPv6ExtHdrRouting(addresses=[]) / UDP(dport=9) / load)
-packets.append(six / AH(spi=1, seq=1, icv=b"x" * 12) / UDP(dport=9) / load)
+packets.append(six / IPv6ExtHdrRouting(type=4, segleft=0, addresses=["fd66::1"]) / UDP(dport=9) / load)
+packets.append(six / AH(nh=17, payloadlen=4, spi=1, seq=1, icv=b"x" * 12) / UDP(dport=9) / load)
 
 frames = [ether / packet for packet in packets]
 frames += [ether / Dot1Q(vlan=7) / packet for packet in packets]
