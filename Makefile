@@ -162,11 +162,15 @@ lint: ## Layers, headers alone, sizes, banned functions, shellcheck, clang-tidy,
 
 # clang only: libFuzzer. Corpora under tests/fuzz/corpus/NAME replay in `check`.
 FUZZ_S ?= 60
-$(FUZZ_BINS): $(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIB_SRCS) $(O)/flags
+FUZZ_O := $(O)/fuzzlib
+.PHONY: fuzz-lib
+fuzz-lib: # all of user/, instrumented
+	@$(MAKE) --no-print-directory O=$(FUZZ_O) CC=clang SAN=fuzzer-no-link,address,undefined $(FUZZ_O)/libuser.a
+$(FUZZ_BINS): $(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/flags fuzz-lib
 	$(call say,FUZZ)
 	$(Q)mkdir -p $(@D) && clang -std=gnu11 $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG)) -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $@ $< $(filter user/base/%,$(LIB_SRCS)) $(shell $(PKG_CONFIG) --libs jansson)
+		-o $@ $< $(FUZZ_O)/libuser.a $(LIBS)
 $(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Lists from the world: whatever the text, the entries are canonical, sorted and without doubles. */
+/* Lists from the world: whatever the text, the entries are canonical, sorted and without doubles.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

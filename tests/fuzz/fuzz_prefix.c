@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* What is read as a prefix is written so that it is read as the same prefix. Times along with it. */
+/* What is read as a prefix is written so that it is read as the same prefix. Times along with it.
+ */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

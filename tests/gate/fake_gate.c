@@ -186,9 +186,9 @@ static uint64_t live_of(enum sz_table table, const struct sz_rule *rule, uint64_
 	uint64_t live = 0, now_ns = clock_boot_ns();
 
 	for (uint32_t bit = 0; bit < SZ_LISTS; bit++) {
-		enum sz_origin origin = bit == 0	     ? SZ_ORIGIN_OPERATOR
+		enum sz_origin origin = bit == 0			    ? SZ_ORIGIN_OPERATOR
 					: table == SZ_TABLE_DENY && bit > 1 ? SZ_ORIGIN_FEED
-									     : SZ_ORIGIN_GUARD;
+									    : SZ_ORIGIN_GUARD;
 		uint64_t until_ns = rule->until_s[origin] * NS_PER_S;
 
 		if (rule->lists & ~off & 1ULL << bit && (!until_ns || until_ns > now_ns))

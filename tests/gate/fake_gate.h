@@ -20,8 +20,8 @@ bool fake_present(struct gate *gate, const struct prefix *host);
 /* Bits set in both presence maps. */
 uint64_t fake_present_bits(const struct gate *gate);
 /*
- * The gate's verdict on a source, from the maps alone: 0 pass, else 1 never, 2 allow, 3 denied host,
- * 4 denied prefix. *ret_lists: the live lists.
+ * The gate's verdict on a source, from the maps alone: 0 pass, else 1 never, 2 allow, 3 denied
+ * host, 4 denied prefix. *ret_lists: the live lists.
  */
 int fake_verdict(struct gate *gate, const struct prefix *host, uint64_t *ret_lists);
 

@@ -216,8 +216,8 @@ static void foreign_entries_can_be_taken_back(void **state)
 
 static void covering_is_longest_first(void **state)
 {
-	static const char *const order[] = {"10.1.2.3", "10.1.0.0/16", "10.1.2.0/24",
-					    "10.0.0.0/8", "0.0.0.0/0"};
+	static const char *const order[] = {"10.1.2.3", "10.1.0.0/16", "10.1.2.0/24", "10.0.0.0/8",
+					    "0.0.0.0/0"};
 	struct gate *gate = fake_gate(NULL);
 	struct prefix host = pfx("10.1.2.3");
 	struct act_answer answer;
@@ -335,14 +335,15 @@ static void flush_spares_what_the_machine_needs(void **state)
 static void notes_are_kept_and_go(void **state)
 {
 	struct gate *gate = fake_gate(NULL);
-	struct act act = {.table = SZ_TABLE_DENY, .prefix = pfx("10.0.0.1"), .note = "спам, №5"};
+	static const char text[] = "спам, №5";
+	struct act act = {.table = SZ_TABLE_DENY, .prefix = pfx("10.0.0.1"), .note = text};
 	struct act_answer answer;
 	struct sz_note note;
 
 	(void)state;
 	assert_int_equal(act_add(gate, &act, &answer), 0);
 	assert_int_equal(act_note(gate, SZ_TABLE_DENY, &act.prefix, &note), 0);
-	assert_string_equal(note.text, "спам, №5");
+	assert_string_equal(note.text, text);
 	assert_true(note.made_s + 5 > clock_wall_s());
 	assert_int_equal(act_note(gate, SZ_TABLE_ALLOW, &act.prefix, &note), ACT_NOT_FOUND);
 	act.note = NULL;
@@ -356,9 +357,10 @@ static void notes_are_kept_and_go(void **state)
 static void bad_notes_are_refused(void **state)
 {
 	static const char *const bad[] = {
-		"tab\there",	   "line\nbreak", "\x1b[31mred", "del\x7f",	   "c1 \xc2\x9b",
-		"cut \xd0",	   "\x80",	  "\xc0\xaf",	 "\xed\xa0\x80", "\xf4\x90\x80\x80",
-		"\xe0\x80\x80", "\xf0\x8f\xbf\xbf", "\xff",
+		"tab\there",	"line\nbreak",	    "\x1b[31mred",  "del\x7f",
+		"c1 \xc2\x9b",	"cut \xd0",	    "\x80",	    "\xc0\xaf",
+		"\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe0\x80\x80", "\xf0\x8f\xbf\xbf",
+		"\xff",
 	};
 	struct gate *gate = fake_gate(NULL);
 	struct act act = {.table = SZ_TABLE_DENY, .prefix = pfx("10.0.0.1")};
@@ -457,7 +459,8 @@ static void full_of_expired_makes_room(void **state)
 	assert_int_equal(gate->hosts[0], 51);
 	assert_int_equal(add(gate, SZ_TABLE_DENY, "11.0.99.0/24", &answer), 0);
 	assert_int_equal(gate->nets->tables[SZ_TABLE_DENY][0].kept, 2);
-	/* Full again without anything expired, then with something: the memory of "nothing" ends. */
+	/* Full again without anything expired, then with something: the memory of "nothing" ends.
+	 */
 	for (unsigned int i = 0; i < 49; i++) {
 		snprintf(text, sizeof(text), "10.0.2.%u", i);
 		assert_int_equal(add(gate, SZ_TABLE_DENY, text, &answer), 0);

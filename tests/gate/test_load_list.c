@@ -195,8 +195,8 @@ static void expiry_of_lists(void **state)
 static void never_is_left_out(void **state)
 {
 	struct gate *gate = fake_gate(NULL);
-	struct prefix entries[] = {pfx("20.0.0.0/16"), pfx("20.0.0.1"),	   pfx("20.0.1.0/24"),
-				   pfx("20.1.0.0/24"), pfx("20.2.3.4"),	   pfx("20.2.3.5"),
+	struct prefix entries[] = {pfx("20.0.0.0/16"), pfx("20.0.0.1"),	    pfx("20.0.1.0/24"),
+				   pfx("20.1.0.0/24"), pfx("20.2.3.4"),	    pfx("20.2.3.5"),
 				   pfx("2001:db8::1"), pfx("2001:db9::/32")};
 	struct act never = {.table = SZ_TABLE_NEVER};
 	struct list_report report;
@@ -262,7 +262,8 @@ static void full_in_the_middle_is_undone(void **state)
 	for (uint32_t i = 0; i < 3000; i++) {
 		uint32_t key = i << 8 | 40;
 
-		assert_int_equal(bpf_map_update_elem(gate->map[GATE_MAP_DHOST4], &key, &rule, 0), 0);
+		assert_int_equal(bpf_map_update_elem(gate->map[GATE_MAP_DHOST4], &key, &rule, 0),
+				 0);
 	}
 	assert_int_equal(act_load(gate, "more", entries, 9005, 0, &report), ACT_FULL);
 	assert_int_equal(count_deny(gate), 3500);

@@ -253,7 +253,9 @@ static void act_random(struct gate *gate, struct said *s)
 			.prefix = s->prefix,
 			.bit = bit,
 			.origin = origin_of(bit),
-			.until_s = kind < 3 ? 0 : kind < 5 ? now_s + 1000 + draw(5) : now_s - 5,
+			.until_s = kind < 3   ? 0
+				   : kind < 5 ? now_s + 1000 + draw(5)
+					      : now_s - 5,
 		};
 
 		assert_int_equal(act_add(gate, &act, &answer), 0);
@@ -352,12 +354,43 @@ static void model_is_what_the_kernel_has(void **state)
 	gate_close(gate);
 }
 
+/* What the gate counted stays through every rewriting that an inheritance brings. */
+static void hits_and_since_survive(void **state)
+{
+	struct gate *gate = fake_gate(NULL);
+	struct act act = {.table = SZ_TABLE_DENY, .prefix = pfx("10.1.0.0/16")};
+	struct trie_key key = trie_key(&act.prefix);
+	struct act_answer answer;
+	struct sz_net_rule value;
+
+	(void)state;
+	assert_int_equal(act_add(gate, &act, &answer), 0);
+	assert_int_equal(trie_match(gate->map[GATE_MAP_DNET4], &act.prefix, &value), 0);
+	assert_true(value.rule.since_s > 0);
+	value.rule.hits = 123;
+	value.rule.since_s = 9;
+	assert_int_equal(bpf_map_update_elem(gate->map[GATE_MAP_DNET4], &key, &value, 0), 0);
+	nets_free(gate->nets); /* as another process would find it */
+	gate->nets = NULL;
+	act.prefix = pfx("10.0.0.0/8");
+	act.bit = SZ_LIST_GUARD;
+	act.origin = SZ_ORIGIN_GUARD;
+	assert_int_equal(act_add(gate, &act, &answer), 0);
+	act.prefix = pfx("10.1.0.0/16");
+	assert_int_equal(trie_match(gate->map[GATE_MAP_DNET4], &act.prefix, &value), 0);
+	assert_int_equal(value.rule.lists, 3);
+	assert_int_equal(value.rule.hits, 123);
+	assert_int_equal(value.rule.since_s, 9);
+	gate_close(gate);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_acts_ip4),
 		cmocka_unit_test(random_acts_ip6),
 		cmocka_unit_test(model_is_what_the_kernel_has),
+		cmocka_unit_test(hits_and_since_survive),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -199,13 +199,13 @@ static void finds_the_ssh_session(void **state)
 	char peer[64];
 
 	(void)state;
-	assert_int_equal(find_below("SSH_CONNECTION=203.0.113.9 50022 192.0.2.10 22", peer,
-				    sizeof(peer)),
-			 0);
+	assert_int_equal(
+		find_below("SSH_CONNECTION=203.0.113.9 50022 192.0.2.10 22", peer, sizeof(peer)),
+		0);
 	assert_string_equal(peer, "203.0.113.9");
-	assert_int_equal(find_below("SSH_CONNECTION=fe80::5%eth0 50022 fe80::1%eth0 22", peer,
-				    sizeof(peer)),
-			 0);
+	assert_int_equal(
+		find_below("SSH_CONNECTION=fe80::5%eth0 50022 fe80::1%eth0 22", peer, sizeof(peer)),
+		0);
 	assert_string_equal(peer, "fe80::5");
 	assert_int_equal(find_below("XSSH_CONNECTION=203.0.113.9 1 2 3", peer, sizeof(peer)), 1);
 	assert_int_equal(find_below("SSH_CONNECTION=nonsense", peer, sizeof(peer)), 1);

@@ -58,7 +58,9 @@ static void collects_and_counts(void **state)
 {
 	struct gate *gate = fake_gate(NULL);
 	uint32_t soon = clock_boot_s() + 2;
-	struct act noted = {.table = SZ_TABLE_DENY, .prefix = pfx("10.0.0.9"), .until_s = soon,
+	struct act noted = {.table = SZ_TABLE_DENY,
+			    .prefix = pfx("10.0.0.9"),
+			    .until_s = soon,
 			    .note = "gone soon"};
 	struct act_answer answer;
 	struct sweep_round round;
@@ -233,7 +235,77 @@ static void others_wrote_into_the_maps(void **state)
 	entry = read_entry(gate, "10.1.0.0/16");
 	assert_int_equal(entry.prefix.len, 8);
 	assert_int_equal(read_entry(gate, "44.0.0.1").rule.hits, 5);
+	add_until(gate, SZ_TABLE_DENY, "10.1.0.0/16", 0);
+	assert_int_equal(read_entry(gate, "10.1.0.0/16").prefix.len, 16);
 	assert_int_equal(sweep_once(gate).repaired, 0);
+	gate_close(gate);
+}
+
+/* The model has not heard of the deletion; whoever bans anew must get his ban. */
+static void banned_again_after_a_foreign_delete(void **state)
+{
+	struct gate *gate = fake_gate(NULL);
+	struct prefix p = pfx("10.1.0.0/16");
+	struct sz_net4 key = {.len = 16};
+
+	(void)state;
+	add_until(gate, SZ_TABLE_DENY, "10.1.0.0/16", 0);
+	memcpy(&key.addr, p.addr, 4);
+	assert_int_equal(bpf_map_delete_elem(gate->map[GATE_MAP_DNET4], &key), 0);
+	assert_int_equal(verdict(gate, "10.1.0.1"), 0);
+	add_until(gate, SZ_TABLE_DENY, "10.1.0.0/16", 0);
+	assert_int_equal(verdict(gate, "10.1.0.1"), 4);
+	gate_close(gate);
+}
+
+/* The model still has what is gone; a sweep makes it forget, with what was inherited from it. */
+static void heirs_of_the_deleted(void **state)
+{
+	struct gate *gate = fake_gate(NULL);
+	struct act wide = {.table = SZ_TABLE_DENY,
+			   .prefix = pfx("10.0.0.0/8"),
+			   .bit = SZ_LIST_GUARD,
+			   .origin = SZ_ORIGIN_GUARD};
+	struct sz_net4 key = {.len = 8};
+	struct act_answer answer;
+
+	(void)state;
+	add_until(gate, SZ_TABLE_DENY, "10.1.0.0/16", 0);
+	assert_int_equal(act_add(gate, &wide, &answer), 0);
+	memcpy(&key.addr, wide.prefix.addr, 4);
+	assert_int_equal(bpf_map_delete_elem(gate->map[GATE_MAP_DNET4], &key), 0);
+	sweep_once(gate);
+	assert_int_equal(read_entry(gate, "10.1.0.0/16").rule.lists, 1);
+	assert_int_equal(act_remove(gate, SZ_TABLE_DENY, &wide.prefix, SZ_LIST_GUARD, &answer),
+			 ACT_NOT_FOUND);
+	gate_close(gate);
+}
+
+/* One of a batch is gone already: the others go all the same, and the number is right. */
+static void batch_with_a_gone_one(void **state)
+{
+	static const char *const hosts[] = {"10.0.0.1", "10.0.0.2", "10.0.0.3"};
+	struct gate *gate = fake_gate(NULL);
+	struct host_batch *batch = calloc(1, sizeof(*batch));
+	struct sz_rule none = {0};
+	struct prefix p;
+
+	(void)state;
+	assert_non_null(batch);
+	batch->gate = gate;
+	batch->family = 4;
+	for (int i = 0; i < 3; i++) {
+		p = pfx(hosts[i]);
+		if (i != 1)
+			add_until(gate, SZ_TABLE_DENY, hosts[i], 0);
+		host_batch_put(batch, p.addr, &none);
+	}
+	assert_int_equal(gate->hosts[0], 2);
+	assert_int_equal(host_batch_delete(batch), 0);
+	assert_int_equal(gate->hosts[0], 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(verdict(gate, hosts[i]), 0);
+	free(batch);
 	gate_close(gate);
 }
 
@@ -304,8 +376,11 @@ static void inserts_during_a_round(void **state)
 static void heirs_of_the_expired(void **state)
 {
 	struct gate *gate = fake_gate(NULL);
-	struct act wide = {.table = SZ_TABLE_DENY, .prefix = pfx("10.0.0.0/8"), .bit = SZ_LIST_GUARD,
-			   .origin = SZ_ORIGIN_GUARD, .until_s = clock_boot_s() + 2};
+	struct act wide = {.table = SZ_TABLE_DENY,
+			   .prefix = pfx("10.0.0.0/8"),
+			   .bit = SZ_LIST_GUARD,
+			   .origin = SZ_ORIGIN_GUARD,
+			   .until_s = clock_boot_s() + 2};
 	struct act_answer answer;
 
 	(void)state;
@@ -328,6 +403,9 @@ int main(void)
 		cmocka_unit_test(counts_nothing_silenced),
 		cmocka_unit_test(one_expiry_for_many),
 		cmocka_unit_test(others_wrote_into_the_maps),
+		cmocka_unit_test(banned_again_after_a_foreign_delete),
+		cmocka_unit_test(heirs_of_the_deleted),
+		cmocka_unit_test(batch_with_a_gone_one),
 		cmocka_unit_test(presence_is_mended),
 		cmocka_unit_test(inserts_during_a_round),
 		cmocka_unit_test(heirs_of_the_expired),

@@ -94,13 +94,15 @@ static int put(struct building *b, const struct prefix *p)
 static void fault(struct building *b, struct text line, const char *why)
 {
 	struct cidrlist *list = b->list;
-	struct cidrlist_fault *f = &list->faults[list->faults_total];
-	size_t len = MIN((size_t)(line.end - line.at), sizeof(f->text) - 1);
+	struct cidrlist_fault *f;
+	size_t len;
 
 	if (list->faults_total++ >= ARRAY_LEN(list->faults))
 		return;
+	f = &list->faults[list->faults_total - 1];
 	f->line = list->lines;
 	f->why = why;
+	len = MIN((size_t)(line.end - line.at), sizeof(f->text) - 1);
 	for (size_t i = 0; i < len; i++)
 		f->text[i] = line.at[i] >= ' ' && line.at[i] < 0x7f ? line.at[i] : '?';
 	f->text[len] = '\0';

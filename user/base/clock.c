@@ -77,7 +77,8 @@ uint64_t clock_left(uint32_t until_s)
 	if (!until_s)
 		return UINT64_MAX;
 	now = clock_boot_ns();
-	return end <= now ? 0 : (end - now + NS_PER_S - 1) / NS_PER_S;
+	/* An end was rounded up when it was made: rounded down here, "10m" reads 10m. */
+	return end <= now ? 0 : MAX((end - now) / NS_PER_S, 1ULL);
 }
 
 uint64_t clock_wall_of(uint32_t boot_s)

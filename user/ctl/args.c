@@ -46,8 +46,8 @@ const struct command *command_nearest(const char *name)
 
 	for (size_t i = 0; commands[i]; i++)
 		if (!(commands[i]->flags & CMD_HIDDEN) && word_near(name, commands[i]->name) &&
-		    (!best || word_distance(name, commands[i]->name) <
-				      word_distance(name, best->name)))
+		    (!best ||
+		     word_distance(name, commands[i]->name) < word_distance(name, best->name)))
 			best = commands[i];
 	return best;
 }
@@ -66,12 +66,12 @@ static int check_prefix(const char *command, const char *text, char why[WHY_LEN]
 	if (fault == PREFIX_HOST_BITS)
 		return wrong(why, "%s: '%.60s' has bits set beyond %s; did you mean %s?", command,
 			     text, slash ? slash : "its length", prefix_format(&prefix, right));
-	return wrong(why, "%s: '%.60s': %s; right would be 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32",
+	return wrong(why,
+		     "%s: '%.60s': %s; right would be 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32",
 		     command, text, prefix_fault_text(fault));
 }
 
-static int check_duration(const char *command, const char *key, const char *text,
-			  char why[WHY_LEN])
+static int check_duration(const char *command, const char *key, const char *text, char why[WHY_LEN])
 {
 	const char *right;
 	uint64_t seconds;
@@ -174,7 +174,8 @@ int args_check(const struct command *command, const json_t *args, char why[WHY_L
 	const char *key;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)args, key, value) {
+	json_object_foreach((json_t *)(uintptr_t)args, key, value)
+	{
 		const struct arg *arg = find_arg(command, key);
 		int code;
 
@@ -208,7 +209,7 @@ static int unknown_option(const struct command *command, const char *word, char 
 }
 
 /* --key VALUE, --key=VALUE, --flag. How many words were used up; 0: wrong. */
-static int take_option(const struct command *command, char *const *argv, json_t *args,
+static int take_option(const struct command *command, const char *const *argv, json_t *args,
 		       char why[WHY_LEN])
 {
 	const char *word = argv[0] + 2;
@@ -237,8 +238,8 @@ static int take_option(const struct command *command, char *const *argv, json_t 
 	return equals ? 1 : 2;
 }
 
-static int take_positional(const struct command *command, size_t n, const char *word,
-			   json_t *args, char why[WHY_LEN])
+static int take_positional(const struct command *command, size_t n, const char *word, json_t *args,
+			   char why[WHY_LEN])
 {
 	const struct arg *arg = nth_positional(command, n);
 	char synopsis[200];
@@ -252,7 +253,7 @@ static int take_positional(const struct command *command, size_t n, const char *
 	return CTL_DONE;
 }
 
-static int build(const struct command *command, int argc, char *const *argv, json_t *args,
+static int build(const struct command *command, int argc, const char *const *argv, json_t *args,
 		 char why[WHY_LEN])
 {
 	bool options = true;
@@ -277,7 +278,7 @@ static int build(const struct command *command, int argc, char *const *argv, jso
 	return CTL_DONE;
 }
 
-int args_build(const struct command *command, int argc, char *const *argv, json_t **ret_args,
+int args_build(const struct command *command, int argc, const char *const *argv, json_t **ret_args,
 	       char why[WHY_LEN])
 {
 	json_t *args = json_object();

@@ -63,8 +63,8 @@ int client_fail(struct client *client, int code, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	return client_finish(client, result_make(client->command ? client->command->name : NULL,
-						 code, text));
+	return client_finish(
+		client, result_make(client->command ? client->command->name : NULL, code, text));
 }
 
 static void show_result(const struct client *client, const json_t *result, int code)

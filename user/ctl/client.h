@@ -17,10 +17,10 @@ struct client {
 	bool json, quiet, said_way;
 	const struct command *command;
 	struct render *render;
-	int file_fd;	   /* to be sent along, -1 */
-	int socket_fd;	   /* connection to strazhd, -1 */
-	bool direct;	   /* no strazhd: found out by the first call */
-	char *in;	   /* received, not yet shown */
+	int file_fd;   /* to be sent along, -1 */
+	int socket_fd; /* connection to strazhd, -1 */
+	bool direct;   /* no strazhd: found out by the first call */
+	char *in;      /* received, not yet shown */
 	size_t in_len;
 };
 

@@ -257,8 +257,9 @@ static int run_detach(struct request *request)
 	if (request_flag(request, "all"))
 		return detach_all(request);
 	if (!ifname)
-		return request_say(request, CTL_USAGE, "detach: which interface? strazhctl detach "
-						       "IFACE, or --all");
+		return request_say(request, CTL_USAGE,
+				   "detach: which interface? strazhctl detach "
+				   "IFACE, or --all");
 	ifindex = if_nametoindex(ifname);
 	if (!ifindex && host->is_wanted && host->is_wanted(host->context, ifname)) {
 		forget(request, 0, ifname);
@@ -269,8 +270,8 @@ static int run_detach(struct request *request)
 	if (!ifindex)
 		return no_interface(request, ifname);
 	r = attach_remove(request->gate, ifindex);
-	if (r && !(r == ATTACH_NOT_THERE && host->is_wanted &&
-		   host->is_wanted(host->context, ifname)))
+	if (r &&
+	    !(r == ATTACH_NOT_THERE && host->is_wanted && host->is_wanted(host->context, ifname)))
 		return say_attach(request, r);
 	forget(request, ifindex, ifname);
 	return request_say(request, CTL_DONE, "%s: detached; lists stay loaded", ifname);

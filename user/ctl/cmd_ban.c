@@ -13,8 +13,7 @@
 
 static int say(struct request *request, int code, const char *text)
 {
-	return code < 0 ? code
-			: request_say(request, code, "%s: %s", request->command->name, text);
+	return code < 0 ? code : request_say(request, code, "%s: %s", request->command->name, text);
 }
 
 static int run_ban(struct request *request)
@@ -32,7 +31,7 @@ static int run_ban(struct request *request)
 
 static const struct arg ban_args[] = {
 	{"prefix", ARG_PREFIX, ARG_POSITIONAL | ARG_REQUIRED, "ADDR[/LEN]",
-	 "an address or prefix; - reads lines from stdin"},
+	 "an address or prefix; or - for lines from stdin"},
 	{"for", ARG_DURATION, 0, "10m", "how long; for good without it"},
 	{"reason", ARG_TEXT, 0, "TEXT", "kept with the entry, shown by list and why"},
 	{0},
@@ -62,9 +61,8 @@ static int bad_line(struct request *request, struct tally *tally, uint64_t numbe
 {
 	if (!tally->failed++)
 		tally->first_code = code;
-	return request_row(request,
-			   json_pack("{s:I, s:i, s:s}", "line", (json_int_t)number, "code", code,
-				     "error", error));
+	return request_row(request, json_pack("{s:I, s:i, s:s}", "line", (json_int_t)number, "code",
+					      code, "error", error));
 }
 
 static int one_line(struct request *request, struct tally *tally, uint64_t number, char *line)

@@ -36,9 +36,10 @@ static int prepare_flush(struct client *client, json_t *args, bool *ret_stop)
 	if (json_is_true(json_object_get(args, "yes")))
 		return CTL_DONE;
 	if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))
-		return client_fail(client, CTL_USAGE,
-				   "flush: this removes every entry%s%s; say --yes if that is meant",
-				   table ? " of " : "", table ? table : "");
+		return client_fail(
+			client, CTL_USAGE,
+			"flush: this removes every entry%s%s; say --yes if that is meant",
+			table ? " of " : "", table ? table : "");
 	fprintf(stderr, "Remove every entry of %s? [y/N] ", table ? table : "all lists");
 	if (fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y'))
 		return CTL_DONE;

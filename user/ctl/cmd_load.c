@@ -26,8 +26,9 @@ static int show_refusals(struct request *request, const struct list_report *repo
 		prefix_format(&report->refusals[i].never, never);
 		(void)snprintf(error, sizeof(error), "%s is left out: never entry %s", entry,
 			       never);
-		if (request_row(request, json_pack("{s:s, s:s, s:i, s:s}", "refused", entry, "never",
-						   never, "code", CTL_REFUSED, "error", error)))
+		if (request_row(request,
+				json_pack("{s:s, s:s, s:i, s:s}", "refused", entry, "never", never,
+					  "code", CTL_REFUSED, "error", error)))
 			return CTL_FAILED;
 	}
 	return CTL_DONE;
@@ -50,8 +51,9 @@ static int load_done(struct request *request, const char *name, const struct lis
 	request_act(request, journal_other(request->gate, "load", "list", name));
 	if (show_refusals(request, report))
 		return CTL_FAILED;
-	(void)request_say(request, CTL_DONE, "list '%s': %llu entries in force: %llu new, %llu kept, "
-					     "%llu gone",
+	(void)request_say(request, CTL_DONE,
+			  "list '%s': %llu entries in force: %llu new, %llu kept, "
+			  "%llu gone",
 			  name, (unsigned long long)(report->added + report->kept),
 			  (unsigned long long)report->added, (unsigned long long)report->kept,
 			  (unsigned long long)report->removed);
@@ -80,10 +82,11 @@ static int load_records(struct request *request, const struct records *records)
 				   name, records->count, (unsigned long long)report.fill,
 				   (unsigned long long)report.capacity);
 	if (r == ACT_TOO_MANY_LISTS)
-		return request_say(request, CTL_FULL,
-				   "load: there is no room for another list: %d at most; `strazhctl "
-				   "unload` one",
-				   SZ_LISTS - SZ_LIST_FEED);
+		return request_say(
+			request, CTL_FULL,
+			"load: there is no room for another list: %d at most; `strazhctl "
+			"unload` one",
+			SZ_LISTS - SZ_LIST_FEED);
 	if (r)
 		return request_fail(request, r);
 	return load_done(request, name, &report, request_number(request, "faults"));
@@ -104,8 +107,9 @@ static int run_load(struct request *request)
 	if (!name)
 		return request_say(request, CTL_USAGE, "load: the list needs a name: --list NAME");
 	if (reserved(name))
-		return request_say(request, CTL_USAGE, "load: '%s' is the name of what is banned by "
-						       "hand or learned; choose another",
+		return request_say(request, CTL_USAGE,
+				   "load: '%s' is the name of what is banned by "
+				   "hand or learned; choose another",
 				   name);
 	if (request->file_fd < 0)
 		return request_say(request, CTL_USAGE, "load: no records came along");

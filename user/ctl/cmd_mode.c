@@ -16,11 +16,10 @@ static int show(struct request *request, const struct setting *setting)
 	char value[32] = "";
 
 	settings_get(settings, setting->name, value, sizeof(value));
-	return request_row(request,
-			   json_pack("{s:s, s:s, s:b, s:s, s:s}", "setting", setting->name, "value",
-				     value, "default",
-				     (int)settings_is_default(settings, setting->name), "values",
-				     setting->values, "text", setting->text));
+	return request_row(request, json_pack("{s:s, s:s, s:b, s:s, s:s}", "setting", setting->name,
+					      "value", value, "default",
+					      (int)settings_is_default(settings, setting->name),
+					      "values", setting->values, "text", setting->text));
 }
 
 static int change(struct request *request, const char *name, const char *value)
@@ -57,7 +56,8 @@ const struct command cmd_mode = {
 	.flags = CMD_SSH | CMD_SHOWS,
 	.args = mode_args,
 	.summary = "drop, or only count what would be dropped",
-	.help = "In observe mode every packet passes; `strazhctl stats` counts what would have been "
+	.help = "In observe mode every packet passes; `strazhctl stats` counts what would have "
+		"been "
 		"dropped.",
 	.prepare = ssh_prepare,
 	.run = run_mode,
@@ -97,7 +97,8 @@ const struct command cmd_set = {
 	.flags = CMD_SHOWS,
 	.args = set_args,
 	.summary = "show or change settings",
-	.help = "rate.pps, rate.burst, rate.mode, events.per_second, bogon.GROUP. In force with the "
+	.help = "rate.pps, rate.burst, rate.mode, events.per_second, bogon.GROUP. In force with "
+		"the "
 		"next packet.",
 	.run = run_set,
 	.view = &view_settings,

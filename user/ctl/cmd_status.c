@@ -38,8 +38,7 @@ static int show_gate(struct request *request)
 		return -1;
 	if (host->daemon) {
 		set(row, "pid", json_integer(getpid()));
-		set(row, "uptime_s",
-		    json_integer((json_int_t)(clock_boot_s() - host->started_s)));
+		set(row, "uptime_s", json_integer((json_int_t)(clock_boot_s() - host->started_s)));
 	}
 	if (!gate_memory(request->gate, &bytes))
 		set(row, "memory_bytes", json_integer((json_int_t)bytes));
@@ -109,8 +108,8 @@ static int count_entry(void *context, const struct entry *entry)
 /* strazhd has counted in its rounds; without it the tables are walked. */
 static int count_all(struct request *request, struct fill *fill)
 {
-	const struct sweep_round *round =
-		request->host->sweep ? sweep_last(request->host->sweep) : NULL;
+	const struct sweep_round *round = request->host->sweep ? sweep_last(request->host->sweep)
+							       : NULL;
 	int r = 0;
 
 	fill->lists_off = request->gate->settings->lists_off;
@@ -130,10 +129,9 @@ static int count_all(struct request *request, struct fill *fill)
 static int show_table(struct request *request, const char *name, uint64_t entries,
 		      uint64_t capacity)
 {
-	return request_row(request,
-			   json_pack("{s:s, s:s, s:I, s:I}", "kind", "table", "table", name,
-				     "entries", (json_int_t)entries, "capacity",
-				     (json_int_t)capacity));
+	return request_row(request, json_pack("{s:s, s:s, s:I, s:I}", "kind", "table", "table",
+					      name, "entries", (json_int_t)entries, "capacity",
+					      (json_int_t)capacity));
 }
 
 static int show_tables(struct request *request)
@@ -166,14 +164,13 @@ static int show_traffic(struct request *request)
 
 	if (r)
 		return r;
-	return request_row(request,
-			   json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", "traffic",
-				     "passed", (json_int_t)stats.passed.packets, "passed_bytes",
-				     (json_int_t)stats.passed.bytes, "dropped",
-				     (json_int_t)stats.dropped.packets, "dropped_bytes",
-				     (json_int_t)stats.dropped.bytes, "observed",
-				     (json_int_t)stats.observed.packets, "observed_bytes",
-				     (json_int_t)stats.observed.bytes));
+	return request_row(request, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
+					      "traffic", "passed", (json_int_t)stats.passed.packets,
+					      "passed_bytes", (json_int_t)stats.passed.bytes,
+					      "dropped", (json_int_t)stats.dropped.packets,
+					      "dropped_bytes", (json_int_t)stats.dropped.bytes,
+					      "observed", (json_int_t)stats.observed.packets,
+					      "observed_bytes", (json_int_t)stats.observed.bytes));
 }
 
 static int run_status(struct request *request)

@@ -130,13 +130,12 @@ static int show_bucket(const struct case_file *file)
 		return 0;
 	if (r)
 		return request_fail(file->request, r);
-	return request_row(
-		file->request,
-		json_pack("{s:s, s:I, s:I, s:I, s:I}", "kind", "bucket", "pps",
-			  (json_int_t)(NS_PER_S / bucket.step_ns), "burst",
-			  (json_int_t)(bucket.burst_ns / bucket.step_ns), "used",
-			  (json_int_t)(bucket.used_ns / bucket.step_ns), "used_percent",
-			  (json_int_t)(bucket.used_ns * 100 / bucket.burst_ns)));
+	return request_row(file->request,
+			   json_pack("{s:s, s:I, s:I, s:I, s:I}", "kind", "bucket", "pps",
+				     (json_int_t)(NS_PER_S / bucket.step_ns), "burst",
+				     (json_int_t)(bucket.burst_ns / bucket.step_ns), "used",
+				     (json_int_t)(bucket.used_ns / bucket.step_ns), "used_percent",
+				     (json_int_t)(bucket.used_ns * 100 / bucket.burst_ns)));
 }
 
 static bool concerns(const struct case_file *file, const struct sz_event *event)
@@ -216,7 +215,8 @@ const struct command cmd_why = {
 	.flags = CMD_READ,
 	.args = why_args,
 	.summary = "say what happens to an address, and why",
-	.help = "The verdict in words, then every entry that covers the address (what is over too), "
+	.help = "The verdict in words, then every entry that covers the address (what is over "
+		"too), "
 		"its rate bucket, and recent events about it.",
 	.run = run_why,
 	.view = &view_why,

@@ -40,14 +40,14 @@ struct arg {
 	const char *help;
 };
 
-#define CMD_READ 1U	/* changes nothing: members of group strazh may */
-#define CMD_CREATE 2U	/* makes the gate where there is none */
-#define CMD_STREAM 4U	/* many rows: strazhd lets a child of its own write them */
-#define CMD_FOLLOW 8U	/* with follow: true, rows go on until the client leaves */
-#define CMD_SSH 16U	/* carries the operator's SSH peer, which becomes never */
-#define CMD_HIDDEN 64U	/* strazhctl's own, not on the command line */
-#define CMD_SHOWS 128U	/* changes nothing unless "value" or "mode" is given */
-#define CMD_FILE 32U	/* carries prefix records in a sealed memfd */
+#define CMD_READ 1U    /* changes nothing: members of group strazh may */
+#define CMD_CREATE 2U  /* makes the gate where there is none */
+#define CMD_STREAM 4U  /* many rows: strazhd lets a child of its own write them */
+#define CMD_FOLLOW 8U  /* with follow: true, rows go on until the client leaves */
+#define CMD_SSH 16U    /* carries the operator's SSH peer, which becomes never */
+#define CMD_HIDDEN 64U /* strazhctl's own, not on the command line */
+#define CMD_SHOWS 128U /* changes nothing unless "value" or "mode" is given */
+#define CMD_FILE 32U   /* carries prefix records in a sealed memfd */
 
 struct command {
 	const char *name;
@@ -76,7 +76,7 @@ const struct command *command_nearest(const char *name);
 int args_check(const struct command *command, const json_t *args, char why[WHY_LEN]) must_check;
 /* Words of a command line into arguments, values not checked yet: *ret_args is the caller's.
  * CTL_DONE or CTL_USAGE. */
-int args_build(const struct command *command, int argc, char *const *argv, json_t **ret_args,
+int args_build(const struct command *command, int argc, const char *const *argv, json_t **ret_args,
 	       char why[WHY_LEN]) must_check;
 /* "ban ADDR[/LEN] [--for 10m] [--reason TEXT]" */
 void args_synopsis(const struct command *command, char *text, size_t size);

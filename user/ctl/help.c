@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include <user/ctl/settings.h>
+#include <user/ctl/table.h>
 
 #define TEXT_COLUMNS 78U
+#define LEFT_COLUMNS 16
 
 static void show_codes(FILE *out)
 {
@@ -27,38 +29,12 @@ void help_all(FILE *out)
 	      "Options, before or after the command:\n"
 	      "  --json           one JSON object a row, then one with the result\n"
 	      "  -q, --quiet      say only what went wrong\n"
-	      "  --run-dir DIR    where strazhd's socket is (/run/strazh, $STRAZH_RUN_DIR)\n"
-	      "  --pin-dir DIR    where the maps are pinned (/sys/fs/bpf/strazh, $STRAZH_PIN_DIR)\n"
-	      "  --state-dir DIR  where the journal is (/var/lib/strazh, $STRAZH_STATE_DIR)\n"
+	      "  --run-dir DIR    strazhd's socket (/run/strazh, $STRAZH_RUN_DIR)\n"
+	      "  --pin-dir DIR    pinned maps (/sys/fs/bpf/strazh, $STRAZH_PIN_DIR)\n"
+	      "  --state-dir DIR  journal (/var/lib/strazh, $STRAZH_STATE_DIR)\n"
 	      "  --version\n",
 	      out);
 	show_codes(out);
-}
-
-/* Words of a paragraph, folded. */
-static void show_folded(FILE *out, const char *text, size_t len)
-{
-	size_t column = 0;
-
-	while (len) {
-		size_t word = 0;
-
-		while (word < len && text[word] != ' ')
-			word++;
-		if (column && column + 1 + word > TEXT_COLUMNS) {
-			fputc('\n', out);
-			column = 0;
-		}
-		fprintf(out, "%s%.*s", column ? " " : "", (int)word, text);
-		column += word + (column ? 1 : 0);
-		text += word;
-		len -= word;
-		while (len && *text == ' ') {
-			text++;
-			len--;
-		}
-	}
-	fputc('\n', out);
 }
 
 static void show_arg(FILE *out, const struct arg *arg)
@@ -70,7 +46,10 @@ static void show_arg(FILE *out, const struct arg *arg)
 		return;
 	(void)snprintf(left, sizeof(left), "%s%s%s%s", place ? "" : "--", place ? "" : arg->key,
 		       place || !arg->meta ? "" : " ", arg->meta ? arg->meta : "");
-	fprintf(out, "  %-26s %s\n", left, arg->help);
+	if (strlen(left) > LEFT_COLUMNS)
+		fprintf(out, "  %s\n  %*s %s\n", left, LEFT_COLUMNS, "", arg->help);
+	else
+		fprintf(out, "  %-*s %s\n", LEFT_COLUMNS, left, arg->help);
 }
 
 void help_command(FILE *out, const struct command *command)
@@ -82,7 +61,7 @@ void help_command(FILE *out, const struct command *command)
 	for (const char *at = command->help; at;) {
 		const char *end = strchr(at, '\n');
 
-		show_folded(out, at, end ? (size_t)(end - at) : strlen(at));
+		print_folded(out, at, end ? (size_t)(end - at) : strlen(at), TEXT_COLUMNS);
 		at = end ? end + 1 : NULL;
 	}
 	if (command->args->key)
@@ -92,7 +71,7 @@ void help_command(FILE *out, const struct command *command)
 	if (strcmp(command->name, "set") == 0) {
 		fputc('\n', out);
 		for (size_t i = 0; i < SETTINGS_COUNT; i++)
-			fprintf(out, "  %-18s %-16s %s\n", settings_all[i].name,
+			fprintf(out, "  %-17s %-16s %s\n", settings_all[i].name,
 				settings_all[i].values, settings_all[i].text);
 	}
 }

@@ -113,8 +113,8 @@ static bool ends_torn(int fd)
 	struct stat st;
 	char last;
 
-	return fstat(fd, &st) == 0 && st.st_size > 0 &&
-	       pread(fd, &last, 1, st.st_size - 1) == 1 && last != '\n';
+	return fstat(fd, &st) == 0 && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) == 1 &&
+	       last != '\n';
 }
 
 int journal_write(const char *state_dir, const json_t *act)
@@ -170,7 +170,8 @@ static void forget_table(json_t *adds, const char *table)
 	json_t *value;
 	void *next;
 
-	json_object_foreach_safe(adds, next, key, value) {
+	json_object_foreach_safe(adds, next, key, value)
+	{
 		const char *of = json_string_value(json_object_get(value, "table"));
 
 		if (strcmp(table, "all") == 0 || strcmp(of, table) == 0)

@@ -84,12 +84,11 @@ static void show_faults(struct client *client, const char *path, const struct ci
 	size_t shown = MIN(list->faults_total, ARRAY_LEN(list->faults));
 
 	for (size_t i = 0; i < shown; i++)
-		render_row(client->render,
-			   json_pack("{s:s, s:I, s:s, s:o}", "file", path, "line",
-				     (json_int_t)list->faults[i].line, "text", list->faults[i].text,
-				     "error",
-				     json_sprintf("%s: '%s'", list->faults[i].why,
-						  list->faults[i].text)));
+		render_row(client->render, json_pack("{s:s, s:I, s:s, s:o}", "file", path, "line",
+						     (json_int_t)list->faults[i].line, "text",
+						     list->faults[i].text, "error",
+						     json_sprintf("%s: '%s'", list->faults[i].why,
+								  list->faults[i].text)));
 }
 
 static int send_list(struct client *client, json_t *args, const char *path,

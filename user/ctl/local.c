@@ -109,8 +109,9 @@ int local_call(struct client *client, const json_t *args, json_t **ret_result, b
 	*ret_result = run(&local, args, gate);
 	gate_close(gate);
 	if (local.lease_until_s && guard_spawn(&place, local.lease_until_s))
-		fprintf(stderr, "strazhctl: warning: no guard process: the gate stops dropping when "
-				"the time is up, but stays attached\n");
+		fprintf(stderr,
+			"strazhctl: warning: no guard process: the gate stops dropping when "
+			"the time is up, but stays attached\n");
 	return *ret_result ? (int)json_integer_value(json_object_get(*ret_result, "code"))
 			   : CTL_FAILED;
 }

@@ -48,7 +48,7 @@ static int run(struct client *client, int argc, char **argv)
 	client->command = command_find(argv[0]);
 	if (!client->command)
 		return unknown(client, argv[0]);
-	if (args_build(client->command, argc - 1, argv + 1, &args, why))
+	if (args_build(client->command, argc - 1, (const char *const *)argv + 1, &args, why))
 		return client_fail(client, CTL_USAGE, "%s", why);
 	render_init(&render, client->command->view, stdout, client->json);
 	client->render = &render;

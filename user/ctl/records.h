@@ -23,8 +23,7 @@ struct records {
 };
 
 /* Canonical, sorted, no duplicates. */
-int records_check(const struct prefix *entries, size_t count,
-		  char why[RECORDS_WHY_LEN]) must_check;
+int records_check(const struct prefix *entries, size_t count, char why[RECORDS_WHY_LEN]) must_check;
 /* 0; -EBADMSG and `why`: it is not sealed or holds what a sender must not send; -errno. */
 int records_receive(int fd, struct records *ret_records, char why[RECORDS_WHY_LEN]) must_check;
 void records_deinit(struct records *records);

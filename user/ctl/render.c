@@ -29,7 +29,7 @@ void render_init(struct render *render, const struct view *view, FILE *out, bool
 const char *render_paint(const struct render *render, enum paint paint)
 {
 	static const char *const codes[] = {
-		[PAINT_OFF] = "\033[0m",   [PAINT_BOLD] = "\033[1m",  [PAINT_DIM] = "\033[2m",
+		[PAINT_OFF] = "\033[0m",  [PAINT_BOLD] = "\033[1m",   [PAINT_DIM] = "\033[2m",
 		[PAINT_RED] = "\033[31m", [PAINT_GREEN] = "\033[32m", [PAINT_YELLOW] = "\033[33m",
 	};
 
@@ -52,8 +52,8 @@ static bool show_problem(const struct render *render, const json_t *row)
 		return false;
 	(void)render;
 	if (line)
-		fprintf(stderr, "strazhctl: line %lld: %s\n",
-			(long long)json_integer_value(line), error);
+		fprintf(stderr, "strazhctl: line %lld: %s\n", (long long)json_integer_value(line),
+			error);
 	else
 		fprintf(stderr, "strazhctl: %s\n", error);
 	return true;

@@ -50,7 +50,7 @@ struct request {
 	/* Takes a row over; non-zero: nobody reads any more, stop. */
 	int (*on_row)(void *context, json_t *row);
 	void *sink;
-	json_t *result;	  /* extra keys of the result; may stay NULL */
+	json_t *result; /* extra keys of the result; may stay NULL */
 	char message[1024];
 	char warning[256]; /* done, but */
 };

@@ -117,7 +117,7 @@ static void set_protocol(json_t *row, const struct sz_event *event)
 	static const struct {
 		uint8_t proto;
 		const char *name;
-	} known[] = {{1, "icmp"},  {6, "tcp"},	    {17, "udp"}, {47, "gre"},
+	} known[] = {{1, "icmp"}, {6, "tcp"},	  {17, "udp"},	{47, "gre"},
 		     {50, "esp"}, {58, "icmpv6"}, {132, "sctp"}};
 
 	if (!event->family)
@@ -153,9 +153,9 @@ json_t *row_event(const struct list_names *names, const struct sz_event *event)
 	if (!row)
 		return NULL;
 	set(row, "at", json_real(event_wall(event)));
-	set(row, "reason", event->reason < SZ_REASON_COUNT
-				   ? json_string(reason_names[event->reason])
-				   : json_sprintf("reason %u", event->reason));
+	set(row, "reason",
+	    event->reason < SZ_REASON_COUNT ? json_string(reason_names[event->reason])
+					    : json_sprintf("reason %u", event->reason));
 	set(row, "observed", json_boolean(event->flags & SZ_EVENT_OBSERVED));
 	set_address(row, "source", event->family, event->saddr);
 	set_address(row, "target", event->family, event->daddr);

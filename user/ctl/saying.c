@@ -24,8 +24,8 @@ static void say_entry(struct gate *gate, const struct act_answer *answer, char *
 		       lists[0] ? ")" : "");
 }
 
-static int refused(struct gate *gate, const struct prefix *prefix,
-		   const struct act_answer *answer, char text[SAYING_LEN])
+static int refused(struct gate *gate, const struct prefix *prefix, const struct act_answer *answer,
+		   char text[SAYING_LEN])
 {
 	char what[PREFIX_TEXT_LEN], entry[260];
 	const char *verb = "the";
@@ -38,8 +38,7 @@ static int refused(struct gate *gate, const struct prefix *prefix,
 	return CTL_REFUSED;
 }
 
-static int full(const struct prefix *prefix, const struct act_answer *answer,
-		char text[SAYING_LEN])
+static int full(const struct prefix *prefix, const struct act_answer *answer, char text[SAYING_LEN])
 {
 	char what[PREFIX_TEXT_LEN];
 

@@ -21,24 +21,24 @@
 #define EVENTS_MAX 1000000U
 
 const struct setting settings_all[SETTINGS_COUNT] = {
-	{"mode", "observe|enforce", "observe counts what it would drop and drops nothing"},
-	{"rate.mode", "observe|enforce", "what happens to a source above rate.pps"},
-	{"rate.pps", "1 to 100000000", "packets/s that one source may send"},
-	{"rate.burst", "1 to 4 s worth", "packets that a source may send at once"},
-	{"events.per_second", "1 to 1000000", "samples of drops, per reason and CPU"},
-	{"bogon.martian", "on|off", "drop sources that cannot be: 127/8, 224/4, 240/4, ff00::/8"},
-	{"bogon.reserved", "on|off", "drop sources of documentation and benchmark ranges"},
-	{"bogon.private", "on|off", "drop private sources: 10/8, 192.168/16, fc00::/7"},
-	{"bogon.linklocal", "on|off", "drop link-local sources: 169.254/16, fe80::/10"},
-	{"bogon.unspecified", "on|off", "drop sources of 0.0.0.0/8 and ::"},
+	{"mode", "observe|enforce", "observe: count only, drop nothing"},
+	{"rate.mode", "observe|enforce", "what a source above rate.pps meets"},
+	{"rate.pps", "1 to 100000000", "packets/s of one source"},
+	{"rate.burst", "1 to 4 s worth", "packets of one source at once"},
+	{"events.per_second", "1 to 1000000", "samples, per reason and CPU"},
+	{"bogon.martian", "on|off", "drop 127/8, 224/4, 240/4, ::1, ff00::/8"},
+	{"bogon.reserved", "on|off", "drop documentation, benchmark ranges"},
+	{"bogon.private", "on|off", "drop 10/8, 192.168/16, ..., fc00::/7"},
+	{"bogon.linklocal", "on|off", "drop 169.254/16, fe80::/10"},
+	{"bogon.unspecified", "on|off", "drop 0.0.0.0/8, ::"},
 };
 
 static const struct {
 	const char *name;
 	uint32_t bit;
 } groups[] = {
-	{"bogon.martian", SZ_BOGON_MARTIAN},	 {"bogon.reserved", SZ_BOGON_RESERVED},
-	{"bogon.private", SZ_BOGON_PRIVATE},	 {"bogon.linklocal", SZ_BOGON_LINKLOCAL},
+	{"bogon.martian", SZ_BOGON_MARTIAN},	     {"bogon.reserved", SZ_BOGON_RESERVED},
+	{"bogon.private", SZ_BOGON_PRIVATE},	     {"bogon.linklocal", SZ_BOGON_LINKLOCAL},
 	{"bogon.unspecified", SZ_BOGON_UNSPECIFIED},
 };
 
@@ -74,8 +74,7 @@ static uint64_t rounded(uint64_t a, uint64_t b)
 
 /* ---- get ---- */
 
-static bool get_number(const volatile struct sz_settings *settings, const char *name,
-		       uint64_t *ret)
+static bool get_number(const volatile struct sz_settings *settings, const char *name, uint64_t *ret)
 {
 	if (strcmp(name, "rate.pps") == 0)
 		*ret = rounded(NS_PER_S, step_ns(settings));
@@ -121,8 +120,7 @@ bool settings_is_default(const volatile struct sz_settings *settings, const char
 
 /* ---- put ---- */
 
-static int wants(const char *name, const char *value, const char *right,
-		 char why[SETTINGS_WHY_LEN])
+static int wants(const char *name, const char *value, const char *right, char why[SETTINGS_WHY_LEN])
 {
 	(void)snprintf(why, SETTINGS_WHY_LEN, "'%.40s' is no value for %s: %s", value, name, right);
 	return -EINVAL;
@@ -152,8 +150,7 @@ static int put_group(volatile struct sz_settings *settings, const char *name, co
 	if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
 		return wants(name, value, "on or off", why);
 	want = strcmp(value, "on") == 0 ? bit : 0;
-	settings->bogon_flip =
-		(settings->bogon_flip & ~bit) | ((SZ_BOGON_DEFAULT & bit) ^ want);
+	settings->bogon_flip = (settings->bogon_flip & ~bit) | ((SZ_BOGON_DEFAULT & bit) ^ want);
 	return 0;
 }
 

@@ -10,6 +10,9 @@
 #include <user/ctl/rows.h>
 
 #define GAP 2U
+/* A last column narrower than this goes to a line of its own. */
+#define REST_MIN 20U
+#define REST_INDENT 4U
 #define CELL_MAX 512
 
 /* ---- texts ---- */
@@ -40,6 +43,31 @@ char *text_cut(const char *text, size_t width)
 
 		return asprintf(&cut, "%.*s…", (int)(end - text), text) < 0 ? NULL : cut;
 	}
+}
+
+void print_folded(FILE *out, const char *text, size_t len, size_t line_max)
+{
+	size_t column = 0;
+
+	while (len) {
+		size_t word = 0;
+
+		while (word < len && text[word] != ' ')
+			word++;
+		if (column && column + 1 + word > line_max) {
+			fputc('\n', out);
+			column = 0;
+		}
+		fprintf(out, "%s%.*s", column ? " " : "", (int)word, text);
+		column += word + (column ? 1 : 0);
+		text += word;
+		len -= word;
+		while (len && *text == ' ') {
+			text++;
+			len--;
+		}
+	}
+	fputc('\n', out);
 }
 
 void count_text(unsigned long long number, char *text, size_t size)
@@ -87,7 +115,8 @@ static void list_text(const json_t *list, char *text, size_t size)
 	json_t *item;
 
 	text[0] = '\0';
-	json_array_foreach((json_t *)(uintptr_t)list, i, item) {
+	json_array_foreach((json_t *)(uintptr_t)list, i, item)
+	{
 		if (at < size)
 			at += (size_t)snprintf(text + at, size - at, "%s%s", i ? "," : "",
 					       json_string_value(item));
@@ -140,8 +169,7 @@ static char *cell(const struct column *column, const json_t *row)
 void table_init(struct table *table, const struct column *columns, FILE *out, size_t line_max,
 		bool bold)
 {
-	*table = (struct table){
-		.columns = columns, .out = out, .line_max = line_max, .bold = bold};
+	*table = (struct table){.columns = columns, .out = out, .line_max = line_max, .bold = bold};
 	while (columns[table->columns_len].title)
 		table->columns_len++;
 	for (size_t i = 0; i < table->columns_len; i++)
@@ -157,32 +185,49 @@ static size_t room_left(const struct table *table, size_t used)
 {
 	if (!table->line_max)
 		return SIZE_MAX;
-	return table->line_max > used ? table->line_max - used : 1;
+	return table->line_max > used ? table->line_max - used : 0;
+}
+
+/* The last column: on this line, or where too little is left of it, on one of its own. */
+static void print_rest(struct table *table, const char *cell, size_t used, size_t owed, bool title)
+{
+	size_t room = room_left(table, used + owed);
+	own_free char *text = NULL;
+
+	if (!cell[0] || (title && room < text_width(cell)))
+		return;
+	if (room < MIN(text_width(cell), REST_MIN)) {
+		owed = REST_INDENT;
+		room = room_left(table, REST_INDENT);
+		fputc('\n', table->out);
+	}
+	text = text_cut(cell, room);
+	if (text)
+		fprintf(table->out, "%*s%s", (int)owed, "", text);
 }
 
 /* One line; blanks at its end are not printed. */
-static void print_line(struct table *table, char *const *cells)
+static void print_line(struct table *table, char *const *cells, bool title)
 {
 	size_t used = 0, owed = 0;
 
 	for (size_t i = 0; i < table->columns_len; i++) {
 		const struct column *column = &table->columns[i];
-		own_free char *text =
-			column->rest ? text_cut(cells[i], room_left(table, used + owed))
-				     : strdup(cells[i]);
-		size_t width = text ? text_width(text) : 0;
+		size_t width = text_width(cells[i]);
 		size_t pad = table->width[i] > width ? table->width[i] - width : 0;
 
-		if (width) {
-			if (right_side(column))
-				owed += pad;
-			fprintf(table->out, "%*s%s", (int)owed, "", text);
-			used += owed + width;
-			owed = right_side(column) ? 0 : pad;
-		} else {
-			owed += pad;
+		if (column->rest) {
+			print_rest(table, cells[i], used, owed, title);
+			break;
 		}
-		owed += GAP;
+		if (right_side(column))
+			owed += pad;
+		if (width) {
+			fprintf(table->out, "%*s%s", (int)owed, "", cells[i]);
+			used += owed + width;
+			owed = 0;
+		}
+		owed += GAP + (right_side(column) ? 0 : pad);
 	}
 	fputc('\n', table->out);
 }
@@ -195,7 +240,7 @@ static void print_titles(struct table *table)
 		titles[i] = (char *)(uintptr_t)table->columns[i].title;
 	if (table->bold)
 		fputs("\033[1m", table->out);
-	print_line(table, titles);
+	print_line(table, titles, true);
 	if (table->bold)
 		fputs("\033[0m", table->out);
 }
@@ -216,7 +261,7 @@ void table_flush(struct table *table)
 		print_titles(table);
 	table->running = true;
 	for (size_t i = 0; i < table->rows_len; i++)
-		print_line(table, table->cells + i * n);
+		print_line(table, table->cells + i * n, false);
 	free_cells(table->cells, table->rows_len * n);
 	table->rows_len = 0;
 }

@@ -29,7 +29,7 @@ struct column {
 	const char *title; /* NULL: end */
 	const char *key;
 	enum column_format format;
-	bool rest; /* takes what is left of the line; cut where it does not fit */
+	bool rest; /* the last: takes what is left of the line, or a line of its own; cut there */
 };
 
 struct table {
@@ -55,6 +55,8 @@ void table_deinit(struct table *table);
 size_t text_width(const char *text);
 /* The first `width` columns of it; the caller's. */
 char *text_cut(const char *text, size_t width);
+/* Words in lines of at most line_max bytes, and a newline. */
+void print_folded(FILE *out, const char *text, size_t len, size_t line_max);
 void count_text(unsigned long long number, char *text, size_t size);
 void bytes_text(unsigned long long bytes, char *text, size_t size);
 

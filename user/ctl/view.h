@@ -18,7 +18,7 @@ struct view {
 	const char *nothing; /* said when there was no row */
 };
 
-extern const struct view view_list, view_lists, view_events, view_stats, view_settings,
-	view_status, view_why, view_problems;
+extern const struct view view_list, view_lists, view_events, view_stats, view_settings, view_status,
+	view_why, view_problems;
 
 #endif

@@ -34,8 +34,7 @@ static void show_gate(const struct render *render, const json_t *row)
 	fprintf(render->out, "strazh %s, %s%s%s%s, rates %s\n", word(row, "version"),
 		render_paint(render, PAINT_BOLD),
 		render_paint(render, observe ? PAINT_YELLOW : PAINT_GREEN),
-		observe ? "observing: drops nothing" : "enforcing",
-		render_paint(render, PAINT_OFF),
+		observe ? "observing: drops nothing" : "enforcing", render_paint(render, PAINT_OFF),
 		strcmp(word(row, "rate_mode"), "enforce") == 0 ? "enforced" : "observed");
 	label(render, "via");
 	if (strcmp(word(row, "via"), "strazhd") == 0)
@@ -120,7 +119,8 @@ static size_t show_kind(struct render *render, const char *kind,
 	size_t i, shown = 0;
 	json_t *row;
 
-	json_array_foreach(render->gathered, i, row) {
+	json_array_foreach(render->gathered, i, row)
+	{
 		if (strcmp(word(row, "kind"), kind) == 0) {
 			show(render, row);
 			shown++;

@@ -8,10 +8,10 @@
 #include <user/ctl/render.h>
 
 static const struct column entry_columns[] = {
-	{"", "decides", COL_YES, false},   {"TABLE", "table", COL_TEXT, false},
+	{"", "decides", COL_YES, false},      {"TABLE", "table", COL_TEXT, false},
 	{"ENTRY", "prefix", COL_TEXT, false}, {"LISTS", "lists", COL_LIST, false},
-	{"LEFT", "left", COL_TEXT, false}, {"HITS", "hits", COL_COUNT, false},
-	{"REASON", "note", COL_TEXT, true}, {0},
+	{"LEFT", "left", COL_TEXT, false},    {"HITS", "hits", COL_COUNT, false},
+	{"REASON", "note", COL_TEXT, true},   {0},
 };
 
 static const char *word(const json_t *row, const char *key)
@@ -30,18 +30,21 @@ static void why_row(struct render *render, const json_t *row)
 
 static void show_verdict(const struct render *render, const json_t *row)
 {
-	const char *verdict = word(row, "verdict");
-	enum paint paint = strcmp(verdict, "denied") == 0    ? PAINT_RED
+	const char *verdict = word(row, "verdict"), *text = word(row, "text");
+	enum paint paint = strcmp(verdict, "denied") == 0     ? PAINT_RED
 			   : strcmp(verdict, "observed") == 0 ? PAINT_YELLOW
 							      : PAINT_GREEN;
 
-	fprintf(render->out, "%s%s%s%s\n", render_paint(render, PAINT_BOLD),
-		render_paint(render, paint), word(row, "text"), render_paint(render, PAINT_OFF));
+	fputs(render_paint(render, PAINT_BOLD), render->out);
+	fputs(render_paint(render, paint), render->out);
+	print_folded(render->out, text, strlen(text), render->line_max ? render->line_max : 1000);
+	fputs(render_paint(render, PAINT_OFF), render->out);
 }
 
 static void show_bucket(const struct render *render, const json_t *row)
 {
-	fprintf(render->out, "\nrate: %lld of %lld packets of its burst used (%lld %%), %lld/s allowed\n",
+	fprintf(render->out,
+		"\nrate: %lld of %lld packets of its burst used (%lld %%), %lld/s allowed\n",
 		(long long)json_integer_value(json_object_get(row, "used")),
 		(long long)json_integer_value(json_object_get(row, "burst")),
 		(long long)json_integer_value(json_object_get(row, "used_percent")),
@@ -55,7 +58,8 @@ static void show_entries(struct render *render)
 	json_t *row;
 
 	table_init(&table, entry_columns, render->out, render->line_max, render->colour);
-	json_array_foreach(render->gathered, i, row) {
+	json_array_foreach(render->gathered, i, row)
+	{
 		json_t *copy;
 		char left[32];
 		const json_t *seconds = json_object_get(row, "left_s");
@@ -85,7 +89,8 @@ static void show_events(struct render *render)
 	json_t *row;
 
 	render_init(&events, &view_events, render->out, false);
-	json_array_foreach(render->gathered, i, row) {
+	json_array_foreach(render->gathered, i, row)
+	{
 		if (strcmp(word(row, "kind"), "event") != 0)
 			continue;
 		if (!shown++)
@@ -100,13 +105,11 @@ static void why_end(struct render *render)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(render->gathered, i, row)
-		if (strcmp(word(row, "kind"), "verdict") == 0)
-			show_verdict(render, row);
+	json_array_foreach(render->gathered, i, row) if (strcmp(word(row, "kind"), "verdict") == 0)
+		show_verdict(render, row);
 	show_entries(render);
-	json_array_foreach(render->gathered, i, row)
-		if (strcmp(word(row, "kind"), "bucket") == 0)
-			show_bucket(render, row);
+	json_array_foreach(render->gathered, i, row) if (strcmp(word(row, "kind"), "bucket") == 0)
+		show_bucket(render, row);
 	show_events(render);
 }
 

@@ -8,29 +8,27 @@
 #include <user/ctl/render.h>
 
 static const struct column list_columns[] = {
-	{"PREFIX", "prefix", COL_TEXT, false}, {"LISTS", "lists", COL_LIST, false},
-	{"LEFT", "left_s", COL_LEFT, false},   {"UNTIL", "until", COL_WALL, false},
-	{"HITS", "hits", COL_COUNT, false},    {"REASON", "note", COL_TEXT, true},
+	{"PREFIX", "prefix", COL_TEXT, false},
+	{"LISTS", "lists", COL_LIST, false},
+	{"LEFT", "left_s", COL_LEFT, false},
+	{"UNTIL", "until", COL_WALL, false},
+	{"HITS", "hits", COL_COUNT, false},
+	{"REASON", "note", COL_TEXT, true},
 	{0},
 };
 
-/* Which table is worth a word where it is not the deny table. */
+/* An entry of the allow table says so where others name their lists. */
 static void list_row(struct render *render, const json_t *row)
 {
 	const char *table = json_string_value(json_object_get(row, "table"));
+	json_t *shown = NULL;
 
 	if (table && strcmp(table, "allow") == 0) {
-		json_t *shown = json_copy((json_t *)(uintptr_t)row);
-		const char *note = json_string_value(json_object_get(row, "note"));
-
-		(void)!json_object_set_new(shown, "note",
-					   note ? json_sprintf("(allowed) %s", note)
-						: json_string("(allowed)"));
-		table_add(&render->table, shown);
-		json_decref(shown);
-		return;
+		shown = json_copy((json_t *)(uintptr_t)row);
+		(void)!json_object_set_new(shown, "lists", json_pack("[s]", "(allow)"));
 	}
-	table_add(&render->table, row);
+	table_add(&render->table, shown ? shown : row);
+	json_decref(shown);
 }
 
 const struct view view_list = {
@@ -62,7 +60,7 @@ const struct view view_settings = {.columns = settings_columns};
 /* ---- events ---- */
 
 static const struct column event_columns[] = {
-	{"TIME", "at", COL_CLOCK, false},     {"REASON", "reason", COL_TEXT, false},
+	{"TIME", "at", COL_CLOCK, false},      {"REASON", "reason", COL_TEXT, false},
 	{"SOURCE", "source", COL_TEXT, false}, {"TARGET", "to", COL_TEXT, false},
 	{"WHAT", "what", COL_TEXT, true},      {0},
 };
@@ -73,7 +71,10 @@ static json_t *event_words(const json_t *row)
 	const char *interface = json_string_value(json_object_get(row, "interface"));
 	long long number = (long long)json_integer_value(json_object_get(row, "proto"));
 
-	return json_sprintf("%s%.0lld%s %lld B %s%s", proto ? proto : number ? "proto " : "",
+	return json_sprintf("%s%.0lld%s %lld B %s%s",
+			    proto    ? proto
+			    : number ? "proto "
+				     : "",
 			    proto ? 0 : number,
 			    json_is_true(json_object_get(row, "fragment")) ? " fragment" : "",
 			    (long long)json_integer_value(json_object_get(row, "len")),
@@ -116,9 +117,9 @@ const struct view view_events = {
 /* ---- stats ---- */
 
 static const struct column stats_columns[] = {
-	{"REASON", "reason", COL_TEXT, false},	      {"PACKETS", "packets", COL_COUNT, false},
-	{"BYTES", "bytes", COL_BYTES, false},	      {"OBSERVED", "observed_packets", COL_COUNT, false},
-	{"", "text", COL_TEXT, true},		      {0},
+	{"REASON", "reason", COL_TEXT, false}, {"PACKETS", "packets", COL_COUNT, false},
+	{"BYTES", "bytes", COL_BYTES, false},  {"OBSERVED", "observed_packets", COL_COUNT, false},
+	{"", "text", COL_TEXT, true},	       {0},
 };
 
 static void stats_row(struct render *render, const json_t *row)

@@ -98,10 +98,11 @@ static int open_gate(struct keeper *keeper)
 	else if (r)
 		log_error("the gate cannot be opened: %s", gate_error());
 	if (!r && options->max_hosts && keeper->gate->max[GATE_MAP_DHOST4] != options->max_hosts)
-		log_warning("--max-hosts %u: the map was made for %u and stays so; detach, flush and "
-			    "remove '%s' to have it made anew",
-			    options->max_hosts, keeper->gate->max[GATE_MAP_DHOST4],
-			    keeper->gate->pin_dir);
+		log_warning(
+			"--max-hosts %u: the map was made for %u and stays so; detach, flush and "
+			"remove '%s' to have it made anew",
+			options->max_hosts, keeper->gate->max[GATE_MAP_DHOST4],
+			keeper->gate->pin_dir);
 	return r ? -EBUSY : 0;
 }
 

@@ -54,9 +54,9 @@ struct keeper {
 	struct watch clock_watch; /* wakes when the wall clock is set */
 	int64_t boot_ahead_ns;	  /* boot time minus monotonic time: grows by what we slept */
 	uint32_t last_never_s, last_drift_s;
-	uint64_t sweep_work_ns; /* spent in this round */
-	bool settling;		/* the network changed, and we let it come to rest */
-	bool watchdog;		/* systemd wants a sign of life */
+	uint64_t sweep_work_ns;		   /* spent in this round */
+	bool settling;			   /* the network changed, and we let it come to rest */
+	bool watchdog;			   /* systemd wants a sign of life */
 	bool never_failing, drift_failing; /* said already */
 	char status[200];
 };

@@ -111,8 +111,9 @@ int reader_start(struct client_link *link, struct request *request, char *why, s
 
 	if (keeper->readers_len >= READERS_MAX ||
 	    (!link->root && keeper->guest_readers_len >= READERS_GUESTS)) {
-		(void)snprintf(why, size, "%s: too many long answers are being read already; try "
-					  "again",
+		(void)snprintf(why, size,
+			       "%s: too many long answers are being read already; try "
+			       "again",
 			       request->command->name);
 		return CTL_FAILED;
 	}

@@ -62,7 +62,8 @@ static void redo_adds(struct keeper *keeper, const struct journal_plan *plan)
 	const char *key;
 	json_t *entry;
 
-	json_object_foreach(plan->adds, key, entry) {
+	json_object_foreach(plan->adds, key, entry)
+	{
 		struct act_answer answer;
 		struct act act;
 
@@ -85,7 +86,8 @@ static void redo_sets(struct keeper *keeper, const struct journal_plan *plan)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(plan->sets, name, value) {
+	json_object_foreach(plan->sets, name, value)
+	{
 		char why[SETTINGS_WHY_LEN];
 
 		if (settings_put(keeper->gate->settings, name, json_string_value(value), why))

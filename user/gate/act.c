@@ -40,7 +40,8 @@ static void answer_other(struct act_answer *answer, enum sz_table table,
 
 /* ---- what covers a prefix ---- */
 
-/* The longest entry of a trie with a live say of its own over `prefix`: 1 (answer set), 0, -errno. */
+/* The longest entry of a trie with a live say of its own over `prefix`: 1 (answer set), 0, -errno.
+ */
 static int find_over(struct gate *gate, enum sz_table table, const struct prefix *prefix,
 		     struct act_answer *answer)
 {
@@ -195,6 +196,7 @@ static int try_net(struct gate *gate, const struct act *act, struct act_answer *
 	if (r)
 		return r;
 	old = net->own;
+	net->was.lists = 0; /* written in any case: others may have deleted it meanwhile */
 	answer->was_there = was_live(act, &old);
 	say_add(act->table, &net->own, act->bit, act->until_s, clock_boot_s());
 	r = nets_settle_below(gate, t, &act->prefix);

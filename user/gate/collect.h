@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Room in a full map: entries whose time is over, taken out at once instead of by the next sweep. */
+/* Room in a full map: entries whose time is over, taken out at once instead of by the next sweep.
+ */
 #ifndef STRAZH_USER_GATE_COLLECT_H
 #define STRAZH_USER_GATE_COLLECT_H
 

@@ -121,23 +121,6 @@ size_t nets_end(const struct net_table *t, size_t begin, const struct prefix *pr
 	return low;
 }
 
-struct net *nets_above(struct net_table *t, const struct prefix *prefix, bool strictly,
-		       uint32_t now_s)
-{
-	for (int len = prefix->len - (strictly ? 1 : 0); len >= 0; len--) {
-		struct prefix wider;
-		struct net *net;
-
-		if (!t->of_length[len])
-			continue;
-		wider = prefix_from(prefix->family, prefix->addr, (uint8_t)len);
-		net = nets_find(t, &wider);
-		if (net && say_live(t->table, &net->own, now_s))
-			return net;
-	}
-	return NULL;
-}
-
 struct net *nets_inside(struct net_table *t, const struct prefix *prefix, uint32_t now_s)
 {
 	for (size_t i = nets_seek(t, prefix); i < t->count; i++) {

@@ -48,8 +48,8 @@ struct gate_nets {
 	struct present_shadow *shadow; /* of the running sweep round, not owned */
 	uint32_t round;		       /* number of that round */
 	uint32_t loads;		       /* act_load() calls so far: bits may have changed hands */
-	uint64_t host_acts;	       /* changes of the host maps so far, but for the sweep's own */
-	uint32_t host_expiry_s[2];     /* no denied host of that family expires before; 0: unknown */
+	uint64_t host_acts;	   /* changes of the host maps so far, but for the sweep's own */
+	uint32_t host_expiry_s[2]; /* no denied host of that family expires before; 0: unknown */
 };
 
 int nets_get(struct gate *gate, struct gate_nets **ret_nets) must_check;
@@ -68,9 +68,6 @@ size_t nets_seek(const struct net_table *t, const struct prefix *prefix);
 struct net *nets_find(struct net_table *t, const struct prefix *prefix);
 /* End of the entries from `begin` (its place, whether it is there or not) that prefix covers. */
 size_t nets_end(const struct net_table *t, size_t begin, const struct prefix *prefix);
-/* The longest entry that covers `prefix` (strictly: not itself) with a live say of its own. */
-struct net *nets_above(struct net_table *t, const struct prefix *prefix, bool strictly,
-		       uint32_t now_s);
 /* An entry inside `prefix`, or it, with a live say of its own. */
 struct net *nets_inside(struct net_table *t, const struct prefix *prefix, uint32_t now_s);
 
@@ -95,7 +92,8 @@ struct nets_settled {
 int nets_settle(struct gate *gate, struct net_table *t, size_t begin, size_t end, uint64_t drop,
 		struct nets_settled *settled, size_t *ret_end) must_check;
 /* The entry and all that inherits from it. */
-int nets_settle_below(struct gate *gate, struct net_table *t, const struct prefix *prefix) must_check;
+int nets_settle_below(struct gate *gate, struct net_table *t,
+		      const struct prefix *prefix) must_check;
 int nets_settle_all(struct gate *gate, struct net_table *t, uint64_t drop,
 		    struct nets_settled *settled) must_check;
 

@@ -27,7 +27,7 @@
 
 static const char *const resolver_files[] = {
 	"/etc/resolv.conf",
-	/* Behind the stub 127.0.0.53 of systemd-resolved. */
+	/* What systemd-resolved asks behind its own 127.0.0.53. */
 	"/run/systemd/resolve/resolv.conf",
 };
 

@@ -18,7 +18,8 @@
 
 /* ---- text ---- */
 
-/* Length of the UTF-8 sequence at `at` (RFC 3629: shortest form, no surrogates), 0 if it is none. */
+/* Length of the UTF-8 sequence at `at` (RFC 3629: shortest form, no surrogates), 0 if it is none.
+ */
 static size_t sequence_len(const unsigned char *at)
 {
 	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;

@@ -9,7 +9,8 @@
 #include <user/base/prefix.h>
 #include <user/gate/gate.h>
 
-/* UTF-8 that fits, without control characters? Else -EINVAL, and gate_error() says what is wrong. */
+/* UTF-8 that fits, without control characters? Else -EINVAL, and gate_error() says what is wrong.
+ */
 int note_check(const char *text) must_check;
 /* A checked text; "" takes the note away. -ENOSPC: no room. */
 int note_write(struct gate *gate, enum sz_table table, const struct prefix *prefix,

@@ -29,7 +29,8 @@ void present_mark_pass(struct gate *gate, const struct prefix *prefix);
 void present_see(struct gate *gate, struct present_shadow *shadow, const struct prefix *prefix);
 void present_see_pass(struct present_shadow *shadow, const struct prefix *prefix);
 
-/* Make the maps say what the shadow says; counts bits that were missing and bits that were stale. */
+/* Make the maps say what the shadow says; counts bits that were missing and bits that were stale.
+ */
 void present_finish(struct gate *gate, const struct present_shadow *shadow, uint64_t *ret_set,
 		    uint64_t *ret_cleared);
 

@@ -130,8 +130,8 @@ static int dump(uint16_t type, uint8_t family, mnl_cb_t each, struct surrounding
 	int r = -EINTR;
 
 	for (uint32_t tries = 0; r == -EINTR && tries < 8; tries++) {
-		cleanup_with(socket_closep) struct mnl_socket *nl =
-			mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+		cleanup_with(socket_closep) struct mnl_socket *nl = mnl_socket_open2(NETLINK_ROUTE,
+										     SOCK_CLOEXEC);
 		struct dumping dumping = {.around = around};
 		char request[MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct rtmsg))] = {0};
 		struct nlmsghdr *head = mnl_nlmsg_put_header(request);
@@ -164,28 +164,6 @@ static bool attr_holds(const struct nlattr *attr, int family)
 	return mnl_attr_get_payload_len(attr) >= (family == AF_INET ? 4 : 16);
 }
 
-/* On a point-to-point link IFA_ADDRESS is the other end and IFA_LOCAL is ours. */
-static int on_address(const struct nlmsghdr *head, void *context)
-{
-	const struct ifaddrmsg *body = mnl_nlmsg_get_payload(head);
-	struct dumping *dumping = context;
-	const struct nlattr *attr, *address = NULL, *local = NULL;
-
-	mnl_attr_for_each(attr, head, sizeof(*body)) {
-		if (!attr_holds(attr, body->ifa_family))
-			continue;
-		if (mnl_attr_get_type(attr) == IFA_ADDRESS)
-			address = attr;
-		else if (mnl_attr_get_type(attr) == IFA_LOCAL)
-			local = attr;
-	}
-	local = local ? local : address;
-	if (!local)
-		return MNL_CB_OK;
-	return stop(dumping, put_host(dumping->around, body->ifa_family,
-				      mnl_attr_get_payload(local), SZ_PASS_OWN));
-}
-
 /* RTA_GATEWAY is of the route's family; RTA_VIA says its own (IPv4 over an IPv6 next hop). */
 static int on_hop(struct surroundings *around, int family, const struct nlattr *attr)
 {
@@ -202,49 +180,85 @@ static int on_hop(struct surroundings *around, int family, const struct nlattr *
 	return put_host(around, via->rtvia_family, via->rtvia_addr, SZ_PASS_GATEWAY);
 }
 
-static int on_nexthop(struct surroundings *around, int family, const struct rtnexthop *hop)
+/* Attributes between two addresses; libmnl's and the kernel's own loops cast const away. */
+typedef int (*attr_visit)(struct surroundings *around, int family, const struct nlattr *attr);
+
+static int each_attr(struct surroundings *around, int family, const void *begin, const void *end,
+		     attr_visit visit)
 {
-	const char *end = (const char *)hop + hop->rtnh_len;
-	const struct nlattr *attr = (const void *)RTNH_DATA(hop);
+	const struct nlattr *attr = begin;
 	int r = 0;
 
-	while (!r && mnl_attr_ok(attr, (int)(end - (const char *)attr))) {
-		r = on_hop(around, family, attr);
-		attr = mnl_attr_next(attr);
+	while (!r && mnl_attr_ok(attr, (int)((const char *)end - (const char *)attr))) {
+		r = visit(around, family, attr);
+		attr = (const void *)((const char *)attr + MNL_ALIGN(attr->nla_len));
 	}
 	return r;
 }
 
 static int on_multipath(struct surroundings *around, int family, const struct nlattr *attr)
 {
-	const struct rtnexthop *hop = mnl_attr_get_payload(attr);
+	const char *at = mnl_attr_get_payload(attr);
 	int len = mnl_attr_get_payload_len(attr), r = 0;
 
-	for (; !r && RTNH_OK(hop, len); hop = RTNH_NEXT(hop)) {
-		r = on_nexthop(around, family, hop);
-		len -= RTNH_ALIGN(hop->rtnh_len);
+	while (!r && RTNH_OK((const struct rtnexthop *)(const void *)at, len)) {
+		const struct rtnexthop *hop = (const void *)at;
+		int whole = RTNH_ALIGN(hop->rtnh_len);
+
+		r = each_attr(around, family, at + RTNH_LENGTH(0), at + hop->rtnh_len, on_hop);
+		at += whole;
+		len -= whole;
 	}
 	return r;
+}
+
+static int on_route_attr(struct surroundings *around, int family, const struct nlattr *attr)
+{
+	return mnl_attr_get_type(attr) == RTA_MULTIPATH ? on_multipath(around, family, attr)
+							: on_hop(around, family, attr);
+}
+
+static const void *message_end(const struct nlmsghdr *head)
+{
+	return (const char *)head + head->nlmsg_len;
+}
+
+/*
+ * On a point-to-point link IFA_ADDRESS is the other end and IFA_LOCAL is ours; IPv6 has only
+ * IFA_ADDRESS where there is no other end.
+ */
+static int on_address(const struct nlmsghdr *head, void *context)
+{
+	const struct ifaddrmsg *body = mnl_nlmsg_get_payload(head);
+	const struct nlattr *attr = mnl_nlmsg_get_payload_offset(head, sizeof(*body));
+	const char *end = message_end(head);
+	const struct nlattr *address = NULL, *local = NULL;
+	struct dumping *dumping = context;
+
+	while (mnl_attr_ok(attr, (int)(end - (const char *)attr))) {
+		if (mnl_attr_get_type(attr) == IFA_ADDRESS && attr_holds(attr, body->ifa_family))
+			address = attr;
+		if (mnl_attr_get_type(attr) == IFA_LOCAL && attr_holds(attr, body->ifa_family))
+			local = attr;
+		attr = (const void *)((const char *)attr + MNL_ALIGN(attr->nla_len));
+	}
+	local = local ? local : address;
+	if (!local)
+		return MNL_CB_OK;
+	return stop(dumping, put_host(dumping->around, body->ifa_family,
+				      mnl_attr_get_payload(local), SZ_PASS_OWN));
 }
 
 static int on_route(const struct nlmsghdr *head, void *context)
 {
 	const struct rtmsg *body = mnl_nlmsg_get_payload(head);
 	struct dumping *dumping = context;
-	const struct nlattr *attr;
-	int r = 0;
 
 	if (body->rtm_dst_len > DEFAULT_LEN_MAX || body->rtm_type != RTN_UNICAST)
 		return MNL_CB_OK;
-	mnl_attr_for_each(attr, head, sizeof(*body)) {
-		if (mnl_attr_get_type(attr) == RTA_MULTIPATH)
-			r = on_multipath(dumping->around, body->rtm_family, attr);
-		else
-			r = on_hop(dumping->around, body->rtm_family, attr);
-		if (r)
-			break;
-	}
-	return stop(dumping, r);
+	return stop(dumping, each_attr(dumping->around, body->rtm_family,
+				       mnl_nlmsg_get_payload_offset(head, sizeof(*body)),
+				       message_end(head), on_route_attr));
 }
 
 int surroundings_addresses(struct surroundings *around)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* What this machine says about itself: addresses, next hops, DNS servers. Reads; changes nothing. */
+/* What this machine says about itself: addresses, next hops, DNS servers. Reads; changes nothing.
+ */
 #ifndef STRAZH_USER_GATE_SURROUNDINGS_H
 #define STRAZH_USER_GATE_SURROUNDINGS_H
 

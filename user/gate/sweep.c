@@ -236,7 +236,8 @@ static int hosts_begin(struct sweep *sweep)
 	return host_scan_new(sweep->gate, sweep->family, &sweep->scan);
 }
 
-/* With acts during the scan nobody knows what it saw of them: the number the writers keep stands. */
+/* With acts during the scan nobody knows what it saw of them: the number the writers keep stands.
+ */
 static void hosts_end(struct sweep *sweep)
 {
 	if (sweep->host_acts == sweep->gate->nets->host_acts)

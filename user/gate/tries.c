@@ -37,7 +37,7 @@ struct prefix trie_prefix(uint8_t family, const void *key)
 	p.len = (uint8_t)MIN(len, prefix_len_max(family));
 	memcpy(p.addr, (const uint8_t *)key + sizeof(len), family == 4 ? 4 : 16);
 	for (uint32_t bit = p.len; bit < prefix_len_max(family); bit++)
-		p.addr[bit / 8] &= (uint8_t)~(0x80U >> bit % 8);
+		p.addr[bit / 8] &= (uint8_t) ~(0x80U >> bit % 8);
 	return p;
 }
 
@@ -177,8 +177,8 @@ static int load_slice(struct net_table *t, const struct trie_slice *slice)
 	for (uint32_t i = 0; i < slice->count; i++) {
 		struct net *net = &t->at[t->count++];
 
-		*net = (struct net){.prefix = trie_prefix(t->family,
-							  trie_slice_key(slice, t->family, i))};
+		*net = (struct net){
+			.prefix = trie_prefix(t->family, trie_slice_key(slice, t->family, i))};
 		trie_take(net, t->table, &slice->values[i]);
 	}
 	return 0;

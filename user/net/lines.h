@@ -36,10 +36,10 @@ struct lines {
 	size_t in_len, in_size;
 	char *out;
 	size_t out_len, out_at, out_size, out_max;
-	int passed_fd; /* the last descriptor that came, -1; whoever wants it takes it */
-	bool paused;   /* no input is read */
+	int passed_fd;	/* the last descriptor that came, -1; whoever wants it takes it */
+	bool paused;	/* no input is read */
 	bool finishing; /* on_end() when the output is drained */
-	bool *gone;    /* set by lines_deinit(): tells a caller up the stack */
+	bool *gone;	/* set by lines_deinit(): tells a caller up the stack */
 };
 
 /* Takes `fd`, which must be non-blocking, also on failure. */

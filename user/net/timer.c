@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* A timer is a timerfd on CLOCK_BOOTTIME: it counts suspended time, and clock steps do not move it. */
+/* A timer is a timerfd on CLOCK_BOOTTIME: it counts suspended time, and clock steps do not move it.
+ */
 #include <user/net/loop.h>
 
 #include <errno.h>

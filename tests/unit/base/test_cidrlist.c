@@ -58,13 +58,15 @@ static void spamhaus_json(void **state)
 	       "{ \"sblid\" : \"SBL1\", \"cidr\" : \"2a06:e480::/29\" }\n"
 	       "{\"type\":\"metadata\",\"timestamp\":1704103200,\"records\":2}\n",
 	       "1.10.16.0/20 2a06:e480::/29", 0);
-	expect("{\"sblid\":\"x\"}\n{\"cidr\":\"1.2.3.4\n{\"cidr\":5}\n{\"cidr\":\"x\"}\n{\n", "", 5);
+	expect("{\"sblid\":\"x\"}\n{\"cidr\":\"1.2.3.4\n{\"cidr\":5}\n{\"cidr\":\"x\"}\n{\n", "",
+	       5);
 }
 
 static void ipset_save(void **state)
 {
 	(void)state;
-	expect("create bad hash:net family inet hashsize 1024 maxelem 65536 timeout 60 bucketsize 12\n"
+	expect("create bad hash:net family inet hashsize 1024 maxelem 65536 timeout 60 bucketsize "
+	       "12\n"
 	       "flush bad\n"
 	       "add bad 1.2.3.4 timeout 60\n"
 	       "add bad 10.0.0.0/8 comment \"see nomatch, # and ; here\"\n"
@@ -110,7 +112,8 @@ static void ranges(void **state)
 static void layout_of_lines(void **state)
 {
 	(void)state;
-	expect("\xef\xbb\xbf" "1.2.3.4\r\n\r\n  5.6.7.8 \t\r\n9.9.9.9# x\r\n\t# only this\n::1",
+	expect("\xef\xbb\xbf"
+	       "1.2.3.4\r\n\r\n  5.6.7.8 \t\r\n9.9.9.9# x\r\n\t# only this\n::1",
 	       "1.2.3.4 5.6.7.8 9.9.9.9 ::1", 0);
 	expect("", "", 0);
 	expect("\xef\xbb\xbf", "", 0);
@@ -124,10 +127,11 @@ static void layout_of_lines(void **state)
 
 static void bad_lines_are_told(void **state)
 {
-	static const char text[] = "1.2.3.4\n<html>\x1b[31m\n5.6.7.8/99\n\n1.2.3\n"
-				   "a long line that goes on and on and on, much longer than what is "
-				   "kept of it for the message\n6.6.6.6\n"
-				   "x\nx\nx\nx\nx\nx\nx";
+	static const char text[] =
+		"1.2.3.4\n<html>\x1b[31m\n5.6.7.8/99\n\n1.2.3\n"
+		"a long line that goes on and on and on, much longer than what is "
+		"kept of it for the message\n6.6.6.6\n"
+		"x\nx\nx\nx\nx\nx\nx";
 	struct cidrlist list = parse_len(text, sizeof(text) - 1);
 
 	(void)state;
@@ -176,7 +180,7 @@ static void sorts_a_million(void **state)
 		unsigned int bits = i % 10 ? 32 : 8 + (unsigned int)rand_r(&seed) % 25;
 
 		len += (size_t)snprintf(text + len, 20, "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2],
-				       bytes[3]);
+					bytes[3]);
 		len += (size_t)snprintf(text + len, 20, i % 10 ? "\n" : "/%u\n", bits);
 		want[i] = prefix_from(4, bytes, (uint8_t)bits);
 	}

@@ -46,14 +46,29 @@ static void durations(void **state)
 		const char *text;
 		uint64_t seconds;
 	} good[] = {
-		{"90", 90},	   {"90s", 90},	    {"10m", 600},	{"2h", 7200},
-		{"7d", 604800},	   {"4w", 2419200}, {"1h30m", 5400},	{"1w2d3h4m5s", 788645},
+		{"90", 90},	   {"90s", 90},	    {"10m", 600},	    {"2h", 7200},
+		{"7d", 604800},	   {"4w", 2419200}, {"1h30m", 5400},	    {"1w2d3h4m5s", 788645},
 		{"1d12h", 129600}, {"1", 1},	    {"36525d", 3155760000},
 	};
-	static const char *const bad[] = {"",	   "0",	  "0s",	  "m",	    "10x",   "1h30",
-					  "30m1h", "1m1m", " 1m",  "1m ",    "-1",    "+1",
-					  "1.5h",  "1 h",  "36526d", "5219w", "99999999999999999999",
-					  "never", "1hh"};
+	static const char *const bad[] = {"",
+					  "0",
+					  "0s",
+					  "m",
+					  "10x",
+					  "1h30",
+					  "30m1h",
+					  "1m1m",
+					  " 1m",
+					  "1m ",
+					  "-1",
+					  "+1",
+					  "1.5h",
+					  "1 h",
+					  "36526d",
+					  "5219w",
+					  "99999999999999999999",
+					  "never",
+					  "1hh"};
 	const char *why;
 	uint64_t seconds;
 
@@ -79,10 +94,19 @@ static void formats(void **state)
 		uint64_t seconds;
 		const char *text;
 	} cases[] = {
-		{0, "0s"},	     {9, "9s"},		{60, "1m"},   {598, "9m58s"},
-		{3600, "1h"},	     {3601, "1h"},	{5400, "1h30m"}, {183600, "2d3h"},
-		{86400, "1d"},	     {86460, "1d"},	{2419200, "28d"},
-		{UINT64_MAX, "never"}, {UINT64_MAX - 1, "213503982334601d7h"},
+		{0, "0s"},
+		{9, "9s"},
+		{60, "1m"},
+		{598, "9m58s"},
+		{3600, "1h"},
+		{3601, "1h"},
+		{5400, "1h30m"},
+		{183600, "2d3h"},
+		{86400, "1d"},
+		{86460, "1d"},
+		{2419200, "28d"},
+		{UINT64_MAX, "never"},
+		{UINT64_MAX - 1, "213503982334601d7h"},
 	};
 	char text[DURATION_TEXT_LEN];
 
@@ -113,7 +137,7 @@ static void time_namespace(void **state)
 			_exit(78);
 		inner = fork();
 		if (!inner) {
-			char *argv[] = {(char *)(uintptr_t)"test_clock", NULL};
+			char *argv[] = {(char *)(uintptr_t) "test_clock", NULL};
 			char text[32], *env[] = {text, NULL};
 
 			snprintf(text, sizeof(text), "BEFORE=%llu", (unsigned long long)before);

@@ -18,7 +18,7 @@ static const char *text(const json_t *args, const char *key)
 
 static void test_ban_words(void **state)
 {
-	char *const words[] = {"192.0.2.1", "--for", "10m", "--reason=tried doors", NULL};
+	const char *const words[] = {"192.0.2.1", "--for", "10m", "--reason=tried doors", NULL};
 	char why[WHY_LEN];
 	json_t *args;
 
@@ -33,7 +33,7 @@ static void test_ban_words(void **state)
 
 static void test_two_dashes_end_options(void **state)
 {
-	char *const words[] = {"--", "--for", NULL};
+	const char *const words[] = {"--", "--for", NULL};
 	char why[WHY_LEN];
 	json_t *args;
 
@@ -43,7 +43,7 @@ static void test_two_dashes_end_options(void **state)
 	json_decref(args);
 }
 
-static void expect_wrong(const char *command, char *const *words, int count, const char *said)
+static void expect_wrong(const char *command, const char *const *words, int count, const char *said)
 {
 	char why[WHY_LEN] = "";
 	json_t *args = NULL;
@@ -61,7 +61,7 @@ static void test_wrong_words(void **state)
 {
 	static const struct {
 		const char *command;
-		char *words[3];
+		const char *words[3];
 		const char *said;
 	} cases[] = {
 		{"ban", {NULL}, "ADDR[/LEN] is missing"},
@@ -87,8 +87,8 @@ static void test_wrong_words(void **state)
 		while (count < 3 && cases[i].words[count])
 			count++;
 		{
-			char *const words[4] = {cases[i].words[0], cases[i].words[1],
-						cases[i].words[2], NULL};
+			const char *const words[4] = {cases[i].words[0], cases[i].words[1],
+						      cases[i].words[2], NULL};
 
 			expect_wrong(cases[i].command, words, count, cases[i].said);
 		}
@@ -191,14 +191,10 @@ static void test_synopsis(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ban_words),
-		cmocka_unit_test(test_two_dashes_end_options),
-		cmocka_unit_test(test_wrong_words),
-		cmocka_unit_test(test_strange_requests),
-		cmocka_unit_test(test_who_reads),
-		cmocka_unit_test(test_every_command_is_whole),
-		cmocka_unit_test(test_nearest),
-		cmocka_unit_test(test_synopsis),
+		cmocka_unit_test(test_ban_words),   cmocka_unit_test(test_two_dashes_end_options),
+		cmocka_unit_test(test_wrong_words), cmocka_unit_test(test_strange_requests),
+		cmocka_unit_test(test_who_reads),   cmocka_unit_test(test_every_command_is_whole),
+		cmocka_unit_test(test_nearest),	    cmocka_unit_test(test_synopsis),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

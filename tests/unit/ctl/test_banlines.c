@@ -62,10 +62,8 @@ static void test_bad_lines(void **state)
 	static const struct {
 		const char *line, *said;
 	} cases[] = {
-		{"nonsense", "'nonsense'"},
-		{"10.0.0.1/8 10m", "did you mean 10.0.0.0/8?"},
-		{"192.0.2.1 10x spam", "'10x'"},
-		{"192.0.2.1 0", "'0'"},
+		{"nonsense", "'nonsense'"},	    {"10.0.0.1/8 10m", "did you mean 10.0.0.0/8?"},
+		{"192.0.2.1 10x spam", "'10x'"},    {"192.0.2.1 0", "'0'"},
 		{"192.0.2.1, 10m", "'192.0.2.1,'"},
 	};
 

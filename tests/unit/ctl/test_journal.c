@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* What is replayed of a journal, and what must not be: acts in force, acts overruled, torn lines. */
+/* What is replayed of a journal, and what must not be: acts in force, acts overruled, torn lines.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,8 +36,8 @@ static struct journal_plan plan_of(const char *text)
 
 static void test_lost_acts_come_back(void **state)
 {
-	struct journal_plan plan = plan_of(ADD("deny", "192.0.2.1", OLD) ADD("allow", "192.0.2.2", OLD)
-						   ADD("deny", "192.0.2.3", NEW));
+	struct journal_plan plan = plan_of(ADD("deny", "192.0.2.1", OLD) ADD(
+		"allow", "192.0.2.2", OLD) ADD("deny", "192.0.2.3", NEW));
 
 	(void)state;
 	assert_int_equal(plan.acts, 3);
@@ -49,12 +50,12 @@ static void test_lost_acts_come_back(void **state)
 
 static void test_later_acts_overrule(void **state)
 {
-	struct journal_plan plan =
-		plan_of(ADD("deny", "192.0.2.1", OLD) REMOVE("deny", "192.0.2.1", OLD)
-				ADD("deny", "192.0.2.2", OLD) ADD("deny", "192.0.2.2", NEW)
-					ADD("deny", "192.0.2.3", OLD) REMOVE("deny", "192.0.2.3", NEW)
-						REMOVE("deny", "192.0.2.4", OLD)
-							ADD("deny", "192.0.2.4", OLD));
+	struct journal_plan plan = plan_of(
+		ADD("deny", "192.0.2.1", OLD) REMOVE("deny", "192.0.2.1", OLD)
+			ADD("deny", "192.0.2.2", OLD) ADD("deny", "192.0.2.2", NEW)
+				ADD("deny", "192.0.2.3", OLD) REMOVE("deny", "192.0.2.3", NEW)
+					REMOVE("deny", "192.0.2.4", OLD)
+						ADD("deny", "192.0.2.4", OLD));
 
 	(void)state;
 	assert_int_equal(json_object_size(plan.adds), 1);
@@ -64,8 +65,8 @@ static void test_later_acts_overrule(void **state)
 
 static void test_flush_forgets_its_table(void **state)
 {
-	struct journal_plan plan = plan_of(ADD("deny", "192.0.2.1", OLD) ADD("allow", "192.0.2.2", OLD)
-						   FLUSH("deny", NEW) ADD("deny", "192.0.2.3", OLD));
+	struct journal_plan plan = plan_of(ADD("deny", "192.0.2.1", OLD) ADD(
+		"allow", "192.0.2.2", OLD) FLUSH("deny", NEW) ADD("deny", "192.0.2.3", OLD));
 
 	(void)state;
 	assert_int_equal(json_object_size(plan.adds), 2);
@@ -100,13 +101,14 @@ static void test_settings_and_lists(void **state)
 
 static void test_torn_and_bad_lines(void **state)
 {
-	struct journal_plan plan = plan_of("{\"act\":\"add\",\"table\":\n"
-					   "[1]\n"
-					   "\n"
-					   "{\"act\":\"add\",\"table\":\"x\",\"prefix\":\"1.2.3.4\"}\n"
-					   "{\"act\":\"add\",\"table\":\"deny\"}\n"
-					   "{\"act\":\"set\",\"name\":\"mode\",\"value\":7}\n" //
-					   ADD("deny", "192.0.2.1", OLD) "{\"act\":\"add\",\"ta");
+	struct journal_plan plan = plan_of(
+		"{\"act\":\"add\",\"table\":\n"
+		"[1]\n"
+		"\n"
+		"{\"act\":\"add\",\"table\":\"x\",\"prefix\":\"1.2.3.4\"}\n"
+		"{\"act\":\"add\",\"table\":\"deny\"}\n"
+		"{\"act\":\"set\",\"name\":\"mode\",\"value\":7}\n" //
+		ADD("deny", "192.0.2.1", OLD) "{\"act\":\"add\",\"ta");
 
 	(void)state;
 	assert_true(plan.torn);
@@ -131,8 +133,10 @@ static void test_remaining_time(void **state)
 {
 	(void)state;
 	expect_decoded("{\"table\":\"deny\",\"prefix\":\"192.0.2.1\"}", true, 0);
-	expect_decoded("{\"table\":\"deny\",\"prefix\":\"192.0.2.1\",\"until_wall\":1060}", true, 110);
-	expect_decoded("{\"table\":\"deny\",\"prefix\":\"192.0.2.1\",\"until_wall\":1000}", false, 0);
+	expect_decoded("{\"table\":\"deny\",\"prefix\":\"192.0.2.1\",\"until_wall\":1060}", true,
+		       110);
+	expect_decoded("{\"table\":\"deny\",\"prefix\":\"192.0.2.1\",\"until_wall\":1000}", false,
+		       0);
 	expect_decoded("{\"table\":\"deny\",\"prefix\":\"192.0.2.1\",\"until_wall\":-5}", false, 0);
 	expect_decoded("{\"table\":\"deny\",\"prefix\":\"192.0.2\"}", false, 0);
 }

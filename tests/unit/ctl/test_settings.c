@@ -51,10 +51,10 @@ static void test_put_then_get(void **state)
 	static const struct {
 		const char *name, *value;
 	} cases[] = {
-		{"mode", "observe"},	     {"mode", "enforce"},      {"rate.mode", "enforce"},
-		{"rate.mode", "observe"},    {"rate.pps", "1"},	       {"rate.pps", "1000"},
-		{"rate.burst", "50"},	     {"bogon.private", "on"},  {"bogon.private", "off"},
-		{"bogon.martian", "off"},    {"bogon.martian", "on"},  {"events.per_second", "7"},
+		{"mode", "observe"},	     {"mode", "enforce"},	{"rate.mode", "enforce"},
+		{"rate.mode", "observe"},    {"rate.pps", "1"},		{"rate.pps", "1000"},
+		{"rate.burst", "50"},	     {"bogon.private", "on"},	{"bogon.private", "off"},
+		{"bogon.martian", "off"},    {"bogon.martian", "on"},	{"events.per_second", "7"},
 		{"bogon.unspecified", "on"}, {"bogon.linklocal", "on"},
 	};
 	struct sz_settings settings = {0};

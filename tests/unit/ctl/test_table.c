@@ -56,12 +56,36 @@ static void test_last_column_is_cut(void **state)
 	struct table table;
 
 	(void)state;
-	table_init(&table, columns, out, 16, false);
-	add(&table, "a", 1, "п'ять слів тут");
+	table_init(&table, columns, out, 34, false);
+	add(&table, "a", 1, "п'ять слів або навіть більше");
 	table_deinit(&table);
 	fclose(out);
 	assert_string_equal(text, "NAME  HITS  NOTE\n"
-				  "a        1  п'я…\n");
+				  "a        1  п'ять слів або навіть…\n");
+	free(text);
+}
+
+/* Where next to nothing is left of the line, it gets one of its own. */
+static void test_last_column_moves(void **state)
+{
+	char *text;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+	struct table table;
+
+	(void)state;
+	table_init(&table, columns, out, 24, false);
+	add(&table, "192.0.2.0/24", 1, "a reason of some length");
+	add(&table, "192.0.2.0/24", 1, "short");
+	add(&table, "192.0.2.0/24", 1, NULL);
+	table_deinit(&table);
+	fclose(out);
+	assert_string_equal(text, "NAME          HITS  NOTE\n"
+				  "192.0.2.0/24     1\n"
+				  "    a reason of some le…\n"
+				  "192.0.2.0/24     1\n"
+				  "    short\n"
+				  "192.0.2.0/24     1\n");
 	free(text);
 }
 
@@ -131,9 +155,9 @@ static void test_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_aligned), cmocka_unit_test(test_last_column_is_cut),
-		cmocka_unit_test(test_streams), cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_aligned),		  cmocka_unit_test(test_last_column_is_cut),
+		cmocka_unit_test(test_last_column_moves), cmocka_unit_test(test_streams),
+		cmocka_unit_test(test_numbers),		  cmocka_unit_test(test_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

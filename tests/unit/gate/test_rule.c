@@ -38,7 +38,8 @@ static void bits_have_one_origin(void **state)
 		}
 		assert_true(all == ~0ULL);
 		for (uint32_t bit = 0; bit < 64; bit++)
-			assert_true(rule_origin_bits(table, rule_bit_origin(table, bit)) >> bit & 1);
+			assert_true(rule_origin_bits(table, rule_bit_origin(table, bit)) >> bit &
+				    1);
 	}
 	assert_int_equal(rule_bit_origin(DENY, 2), SZ_ORIGIN_FEED);
 	assert_int_equal(rule_bit_origin(DENY, 63), SZ_ORIGIN_FEED);
