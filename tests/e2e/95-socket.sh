@@ -52,7 +52,9 @@ is "$(awk '/CapBnd/ { print $2 }' "/proc/$STRAZHD_PID/status")" 000000c000201000
 
 # Nonsense on the socket.
 is "$(talk 's.sendall(b"nonsense\n"); print(json.loads(s.recv(4096))["result"])')" usage "no JSON: told"
-is "$(talk 's.sendall(b"{\"command\":\"ban\",\"args\":{\"prefix\":\"10.0.0.1/8\"}}\n"); print(json.loads(s.recv(4096))["result"])')" \
+is "$(talk '
+s.sendall(b"""{"command":"ban","args":{"prefix":"10.0.0.1/8"}}\n""")
+print(json.loads(s.recv(4096))["result"])')" \
 	usage "a wrong prefix: checked again by strazhd"
 is "$(talk '
 try:
@@ -63,7 +65,11 @@ try:
     print(json.loads(s.recv(4096))["result"])
 except OSError:
     print("reset")')" usage "an endless line: told, and shown out"
-is "$(talk 'f = os.memfd_create("x"); os.write(f, b"y" * 36); socket.send_fds(s, [b"{\"command\":\"load\",\"args\":{\"file\":\"x\",\"list\":\"x\"}}\n"], [f]); print(json.loads(s.recv(4096))["message"])')" \
+is "$(talk '
+f = os.memfd_create("x")
+os.write(f, b"y" * 36)
+socket.send_fds(s, [b"""{"command":"load","args":{"file":"x","list":"x"}}\n"""], [f])
+print(json.loads(s.recv(4096))["message"])')" \
 	"load: the descriptor is no sealed memfd" "a list that is not sealed is refused"
 before=$(rss)
 is "$(talk '

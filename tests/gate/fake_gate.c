@@ -212,6 +212,18 @@ static uint64_t net_lists(const struct gate *gate, enum gate_map map4, const str
 	return live_of(table, &value.rule, off);
 }
 
+/* Does the program skip never and allow for that address? */
+static bool pass_is_void(const struct gate *gate, const struct prefix *host)
+{
+	uint32_t n = number_at(host->addr), bit;
+
+	bit = host->family == 4 ? sz_pass4_bit(n) : sz_pass6_bit(n);
+	return (host->family == 4 ? gate->settings->pass4_void
+				  : gate->settings->pass6_void)[bit >> 6] >>
+		       (bit & 63) &
+	       1;
+}
+
 int fake_verdict(struct gate *gate, const struct prefix *host, uint64_t *ret_lists)
 {
 	uint64_t off = gate->settings->lists_off;
@@ -220,12 +232,14 @@ int fake_verdict(struct gate *gate, const struct prefix *host, uint64_t *ret_lis
 	*ret_lists = 0;
 	if (!fake_present(gate, host))
 		return 0;
-	*ret_lists = net_lists(gate, GATE_MAP_NEVER4, host, SZ_TABLE_NEVER, 0);
-	if (*ret_lists)
-		return 1;
-	*ret_lists = net_lists(gate, GATE_MAP_ALLOW4, host, SZ_TABLE_ALLOW, 0);
-	if (*ret_lists)
-		return 2;
+	if (!pass_is_void(gate, host)) {
+		*ret_lists = net_lists(gate, GATE_MAP_NEVER4, host, SZ_TABLE_NEVER, 0);
+		if (*ret_lists)
+			return 1;
+		*ret_lists = net_lists(gate, GATE_MAP_ALLOW4, host, SZ_TABLE_ALLOW, 0);
+		if (*ret_lists)
+			return 2;
+	}
 	if (!bpf_map_lookup_elem(gate->map[GATE_MAP_DHOST4 + (host->family == 6)], host->addr,
 				 &rule))
 		*ret_lists = live_of(SZ_TABLE_DENY, &rule, off);

@@ -308,6 +308,8 @@ static void flush_spares_what_the_machine_needs(void **state)
 			  .origin = SZ_ORIGIN_GUARD};
 	struct act_answer answer;
 	struct list_report report;
+	struct sz_net4 key = {.len = 16};
+	struct sz_net_rule value = {.rule.lists = 1};
 	struct prefix p = pfx("10.9.9.9");
 	uint64_t removed;
 
@@ -327,6 +329,13 @@ static void flush_spares_what_the_machine_needs(void **state)
 	assert_int_equal(act_load(gate, "l", NULL, 0, 0, &report), ACT_NOT_FOUND);
 	assert_int_equal(act_flush(gate, SZ_TABLE_NEVER, &removed), 0);
 	assert_int_equal(removed, 1);
+	/* What others wrote, and no model has seen, goes as well. */
+	p = pfx("10.8.0.0/16");
+	memcpy(&key.addr, p.addr, 4);
+	assert_int_equal(bpf_map_update_elem(gate->map[GATE_MAP_ALLOW4], &key, &value, 0), 0);
+	assert_int_equal(act_flush(gate, SZ_TABLE_ALLOW, &removed), 0);
+	assert_int_equal(removed, 1);
+	assert_int_equal(bpf_map_lookup_elem(gate->map[GATE_MAP_ALLOW4], &key, &value), -ENOENT);
 	gate_close(gate);
 }
 

@@ -372,6 +372,43 @@ static void inserts_during_a_round(void **state)
 	gate_close(gate);
 }
 
+/* Never and allow entries of every length, found at once and after rounds, in both families. */
+static void protections_are_always_found(void **state)
+{
+	static const char *const texts[][2] = {
+		{"10.0.0.1", "10.0.0.1"},
+		{"20.0.0.0/7", "21.9.9.9"},
+		{"32.0.0.0/3", "63.255.255.255"},
+		{"192.0.2.0/24", "192.0.2.77"},
+		{"2001:db8::5", "2001:db8::5"},
+		{"2400::/12", "240f:ffff::1"},
+		{"2a00:1450::/32", "2a00:1450::99"},
+		{"c000::/2", "fd00::1"},
+	};
+	struct gate *gate = fake_gate(NULL);
+	struct sweep *sweep;
+	bool done = false;
+
+	(void)state;
+	sweep_once(gate);
+	assert_int_equal(sweep_new(gate, &sweep), 0);
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		assert_int_equal(verdict(gate, texts[i][1]), 0);
+		add_until(gate, i % 2 ? SZ_TABLE_ALLOW : SZ_TABLE_NEVER, texts[i][0], 0);
+		for (size_t j = 0; j <= i; j++)
+			assert_int_equal(verdict(gate, texts[j][1]), j % 2 ? 2 : 1);
+		for (int k = 0; k < 5; k++) /* rounds end at all sorts of moments */
+			assert_int_equal(sweep_step(sweep, 1, &done), 0);
+	}
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(sweep_all(sweep), 0);
+		for (size_t j = 0; j < ARRAY_LEN(texts); j++)
+			assert_int_equal(verdict(gate, texts[j][1]), j % 2 ? 2 : 1);
+	}
+	sweep_free(sweep);
+	gate_close(gate);
+}
+
 /* An expired prefix no longer speaks for those inside it, and theirs is not lost with it. */
 static void heirs_of_the_expired(void **state)
 {
@@ -408,6 +445,7 @@ int main(void)
 		cmocka_unit_test(batch_with_a_gone_one),
 		cmocka_unit_test(presence_is_mended),
 		cmocka_unit_test(inserts_during_a_round),
+		cmocka_unit_test(protections_are_always_found),
 		cmocka_unit_test(heirs_of_the_expired),
 	};
 

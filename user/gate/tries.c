@@ -200,7 +200,8 @@ int tries_load(struct net_table *t)
 		if (r)
 			return r;
 	} while (!slice->last && cursor.read <= 2 * t->capacity + TRIE_SLICE);
-	qsort(t->at, t->count, sizeof(*t->at), order_nets);
+	if (t->count)
+		qsort(t->at, t->count, sizeof(*t->at), order_nets);
 	t->kept = t->count = drop_repeats(t->at, t->count);
 	memset(t->of_length, 0, sizeof(t->of_length));
 	for (size_t i = 0; i < t->count; i++)
@@ -285,7 +286,8 @@ int nets_miss(struct gate *gate, struct net_table *t, size_t begin, size_t end, 
 		if (net->kept)
 			t->at[to++] = *net;
 	}
-	memmove(&t->at[to], &t->at[end], (t->count - end) * sizeof(*t->at));
+	if (to != end)
+		memmove(&t->at[to], &t->at[end], (t->count - end) * sizeof(*t->at));
 	t->count -= end - to;
 	*ret_end = to;
 	return 0;
