@@ -4,6 +4,11 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# denied ARGS...: the denied prefixes of `list deny ARGS`, sorted, in one line
+denied() {
+	ctl list deny --json "$@" 2>/dev/null |
+		jq -rs '[.[] | select(.prefix) | .prefix] | sort | join(" ")'
+}
 # refuses CODE PATTERN ARGS...: the command fails with CODE and says PATTERN
 refuses() {
 	local code=$1 pattern=$2 said
@@ -48,9 +53,8 @@ both_ways() {
 		ctl ban - >"$E2E_TMP/lines" 2>&1
 	is $? 7 "ban -: partly done"
 	like "$(cat "$E2E_TMP/lines")" "line 3.*nonsense" "names the line"
-	is "$(ctl list deny --json 2>/dev/null | jq -s '[.[] | select(.prefix)] | length')" 4 "the other lines are in force"
-	is "$(ctl list deny --match 192.0.2.8/29 --json 2>/dev/null | jq -rs '[.[] | select(.prefix) | .prefix] | sort | join(" ")')" \
-		"192.0.2.10 192.0.2.11" "list --match"
+	is "$(denied)" "192.0.2.1 192.0.2.10 192.0.2.11 2001:db8::9" "the other lines are in force"
+	is "$(denied --match 192.0.2.8/29)" "192.0.2.10 192.0.2.11" "list --match"
 	for command in status stats lists "list never" "why 192.0.2.1" mode set; do
 		# shellcheck disable=SC2086
 		ctl $command --json 2>/dev/null | jq -es 'length > 0' >/dev/null
@@ -60,7 +64,7 @@ both_ways() {
 	is $? 0 "unban"
 	ctl flush deny --yes >/dev/null 2>&1
 	is $? 0 "flush"
-	is "$(ctl list deny --json 2>/dev/null | jq -s '[.[] | select(.prefix)] | length')" 0 "nothing is left"
+	is "$(denied)" "" "nothing is left"
 
 	cat >"$E2E_TMP/drop.txt" <<-'LIST'
 		; Spamhaus DROP List
@@ -72,8 +76,7 @@ both_ways() {
 	ctl load "$E2E_TMP/drop.txt" --list drop >"$E2E_TMP/load" 2>&1
 	is $? 7 "load: partly done, because of a never-ban address"
 	like "$(cat "$E2E_TMP/load")" "10\.66\.0\.0/24" "naming the refused entry"
-	is "$(ctl list deny --list drop --json 2>/dev/null | jq -rs '[.[] | select(.prefix) | .prefix] | sort | join(" ")')" \
-		"1.10.16.0/20 5.188.10.0/23 5.6.7.8/30" "and the others are loaded"
+	is "$(denied --list drop)" "1.10.16.0/20 5.188.10.0/23 5.6.7.8/30" "and the others are loaded"
 	ctl unload drop >/dev/null 2>&1
 	is $? 0 "unload"
 }

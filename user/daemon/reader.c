@@ -95,7 +95,8 @@ static int child_main(struct client_link *link, struct request *request)
 	request->gate->lock_fd = -1;
 	writer.fd = lines->watch.fd;
 	/* What the keeper had not sent yet comes first. */
-	if (write_all(writer.fd, lines->out + lines->out_at, lines->out_len - lines->out_at))
+	if (lines->out_at < lines->out_len &&
+	    write_all(writer.fd, lines->out + lines->out_at, lines->out_len - lines->out_at))
 		return 1;
 	request->on_row = writer_row;
 	request->sink = &writer;
