@@ -49,8 +49,9 @@ static inlined int gate_rate(const struct packet *p, const struct sz_settings *s
 }
 
 /* The reason for what happens to the packet. *ret_lists: who denied it. */
-static inlined int gate_judge(struct cursor *c, struct packet *p, const struct sz_settings *settings,
-			      struct sz_meta *meta, __u64 *ret_lists)
+static inlined int gate_judge(struct cursor *c, struct packet *p,
+			      const struct sz_settings *settings, struct sz_meta *meta,
+			      __u64 *ret_lists)
 {
 	__u32 bogons = SZ_BOGON_DEFAULT ^ settings->bogon_flip;
 	const struct sz_seed *seed;

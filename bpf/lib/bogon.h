@@ -8,6 +8,7 @@
 
 #include <strazh/abi/settings.h>
 
+#include <bpf/lib/cursor.h>
 #include <bpf/lib/packet.h>
 
 /* Inside 192/8, 198/8 and 203/8. */

@@ -36,7 +36,7 @@ struct packet {
 	__u16 sport;
 	__u16 dport;
 	__u8 family;
-	__u8 proto; /* last next-header value read */
+	__u8 proto;   /* last next-header value read */
 	__u8 headers; /* IPv6 extension headers walked */
 	__u8 flags;   /* PACKET_* */
 	__u8 hop_limit;

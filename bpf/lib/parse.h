@@ -13,6 +13,8 @@
 #include <strazh/abi/reason.h>
 
 #include <bpf/lib/cursor.h>
+#include <bpf/lib/ext.h>
+#include <bpf/lib/ip.h>
 #include <bpf/lib/packet.h>
 
 #define ETHER_LEN 14
@@ -28,28 +30,10 @@
 #define IP4_MORE 0x2000
 #define IP4_OFFSET 0x1fff
 #define IP6_LEN 40
-#define IP_FRAGMENT_END 65535
-/* A frame beyond this holds a packet whose length field cannot say its length: BIG TCP. */
-#define IP_FRAME_BIG 65535
-
-#define EXT_LEN_MIN 8
-#define EXT_FRAGMENT 44
-#define EXT_AUTH 51
-/* Hop-by-hop 0, routing 43, fragment 44, authentication 51, destination options 60; mobility 135,
- * HIP 139, shim6 140. */
-#define EXT_BELOW_64 (1ULL << 0 | 1ULL << 43 | 1ULL << 44 | 1ULL << 51 | 1ULL << 60)
-#define EXT_FROM_128 (1ULL << 7 | 1ULL << 11 | 1ULL << 12)
 
 static inlined int parse_is_vlan(__u16 type)
 {
 	return type == ETHER_VLAN || type == ETHER_QINQ || type == ETHER_QINQ_OLD;
-}
-
-static inlined int parse_is_ext(__u8 proto)
-{
-	__u64 known = proto < 64 ? EXT_BELOW_64 : proto >= 128 && proto < 192 ? EXT_FROM_128 : 0;
-
-	return known >> (proto & 63) & 1;
 }
 
 static inlined int parse_link(struct cursor *c, struct packet *p, __u16 *ret_type)
@@ -70,38 +54,6 @@ static inlined int parse_link(struct cursor *c, struct packet *p, __u16 *ret_typ
 	}
 	*ret_type = type;
 	return parse_is_vlan(type) ? SZ_REASON_VLAN_DEEP : SZ_REASON_PASS;
-}
-
-/*
- * Does the frame hold the IP packet that starts at the cursor and claims `claim` bytes, none of
- * them fewer than `least`? A claim of `unsaid` is a packet too long for its length field, and is
- * believed of a frame that long only. The length of the packet, or 0: it lies.
- */
-static inlined __u32 parse_claim(struct cursor *c, struct packet *p, __u32 claim, __u32 unsaid,
-				 __u32 least)
-{
-	__u32 here = (__u32)(c->end - c->pos), before;
-
-	if (claim != unsaid && claim <= here)
-		return claim < least ? 0 : claim;
-	before = p->frame_len - here;
-	p->frame_len = cursor_whole(c);
-	here = p->frame_len - before;
-	if (claim == unsaid)
-		return p->frame_len > IP_FRAME_BIG ? here : 0;
-	return claim < least || claim > here ? 0 : claim;
-}
-
-/* A fragment of p->left bytes. */
-static inlined int parse_fragment(struct packet *p, __u32 offset, int more)
-{
-	if (!offset && !more)
-		return SZ_REASON_PASS;
-	p->flags |= offset ? PACKET_FRAGMENT | PACKET_LATER : PACKET_FRAGMENT;
-	p->frag_offset = offset;
-	if (more && (!p->left || p->left % 8))
-		return SZ_REASON_FRAG_LEN;
-	return offset + p->left > IP_FRAGMENT_END ? SZ_REASON_FRAG_LEN : SZ_REASON_PASS;
 }
 
 static inlined int parse_ip4(struct cursor *c, struct packet *p)
@@ -129,45 +81,6 @@ static inlined int parse_ip4(struct cursor *c, struct packet *p)
 	p->left = len - head;
 	c->pos += head;
 	return parse_fragment(p, (frag & IP4_OFFSET) * 8, frag & IP4_MORE);
-}
-
-/* One extension header. */
-static inlined int parse_ext(struct cursor *c, struct packet *p)
-{
-	__u32 len = EXT_LEN_MIN, frag;
-	__u8 kind = p->proto;
-
-	if (c->pos + EXT_LEN_MIN > c->end)
-		return SZ_REASON_EXT_SHORT;
-	if (kind == EXT_AUTH)
-		len = (c->pos[1] + 2) * 4;
-	else if (kind != EXT_FRAGMENT)
-		len = (c->pos[1] + 1) * 8;
-	if (p->left < len)
-		return SZ_REASON_EXT_SHORT;
-	frag = load16(c->pos + 2);
-	p->proto = c->pos[0];
-	p->headers++;
-	p->left -= len;
-	c->pos += len;
-	if (kind != EXT_FRAGMENT)
-		return SZ_REASON_PASS;
-	return parse_fragment(p, frag & ~7U, frag & 1);
-}
-
-static inlined int parse_ext_chain(struct cursor *c, struct packet *p)
-{
-	for (int i = 0; i < SZ_EXT_MAX; i++) {
-		int reason;
-
-		if (!parse_is_ext(p->proto))
-			return SZ_REASON_PASS;
-		cursor_forget(c);
-		reason = parse_ext(c, p);
-		if (reason || p->flags & PACKET_LATER)
-			return reason;
-	}
-	return parse_is_ext(p->proto) ? SZ_REASON_EXT_DEEP : SZ_REASON_PASS;
 }
 
 /*

@@ -6,6 +6,7 @@
 #ifndef STRAZH_BPF_PRESENCE_H
 #define STRAZH_BPF_PRESENCE_H
 
+#include <bpf/lib/cursor.h>
 #include <bpf/lib/maps.h>
 #include <bpf/lib/packet.h>
 

@@ -6,6 +6,8 @@
 #ifndef STRAZH_BPF_SEED_H
 #define STRAZH_BPF_SEED_H
 
+#include <linux/bpf.h>
+
 #include <bpf/bpf_helpers.h>
 
 #include <strazh/abi/meta.h>

@@ -102,11 +102,9 @@ static inlined int source_ask(const struct packet *p, const struct sz_settings *
 			      const struct sz_seed *seed, __u64 *ret_lists)
 {
 	if (p->family == 4)
-		return presence_ip4(p) ? source_ip4(p, settings, ret_lists)
-				       : SZ_REASON_PASS;
-	return presence_ip6(p, seed, settings->present6_levels)
-		       ? source_ip6(p, settings, ret_lists)
-		       : SZ_REASON_PASS;
+		return presence_ip4(p) ? source_ip4(p, settings, ret_lists) : SZ_REASON_PASS;
+	return presence_ip6(p, seed, settings->present6_levels) ? source_ip6(p, settings, ret_lists)
+								: SZ_REASON_PASS;
 }
 
 #endif

@@ -46,6 +46,7 @@ static int load_done(struct request *request, const char *name, const struct lis
 		     uint64_t faults)
 {
 	const bool partly = report->refused || faults;
+	const uint64_t held = report->added + report->kept;
 
 	set_report(request, report);
 	request_act(request, journal_other(request->gate, "load", "list", name));
@@ -54,9 +55,8 @@ static int load_done(struct request *request, const char *name, const struct lis
 	(void)request_say(request, CTL_DONE,
 			  "list '%s': %llu entries in force: %llu new, %llu kept, "
 			  "%llu gone",
-			  name, (unsigned long long)(report->added + report->kept),
-			  (unsigned long long)report->added, (unsigned long long)report->kept,
-			  (unsigned long long)report->removed);
+			  name, (unsigned long long)held, (unsigned long long)report->added,
+			  (unsigned long long)report->kept, (unsigned long long)report->removed);
 	if (partly) {
 		size_t at = strlen(request->message);
 

@@ -93,7 +93,8 @@ static json_t *verdict_row(const struct case_file *file)
 			reason = verdict;
 		}
 		(void)snprintf(text, sizeof(text), "%s %s, by the %s.", file->text,
-			       entry->table != SZ_TABLE_DENY ? "passes and cannot be denied"
+			       entry->table != SZ_TABLE_DENY
+				       ? "passes, unless malformed, and cannot be denied"
 			       : observe ? "would be dropped, were the mode not observe"
 					 : "is denied: every packet is dropped",
 			       what);

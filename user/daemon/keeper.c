@@ -177,6 +177,7 @@ static void reload(struct keeper *keeper)
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
 			 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	log_info("checking everything anew");
+	server_find_group(keeper);
 	ticks_resync(keeper);
 	(void)sd_notify(0, "READY=1");
 }

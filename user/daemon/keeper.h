@@ -64,6 +64,8 @@ struct keeper {
 /* Each part: opened once, in this order; closing is safe in every state. */
 int server_open(struct keeper *keeper) must_check;
 void server_close(struct keeper *keeper);
+/* Look the group up; it may have been made since. */
+void server_find_group(struct keeper *keeper);
 /* An event for those who follow. */
 void server_tell(struct keeper *keeper, const struct sz_event *event);
 void server_tick(struct keeper *keeper);

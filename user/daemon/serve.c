@@ -9,8 +9,6 @@
 #include <strazh/base/own.h>
 #include <user/base/log.h>
 
-#define OUT_BUSY (64U << 10)
-
 static int put_row(void *context, json_t *row)
 {
 	return link_put(context, row);

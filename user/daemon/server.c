@@ -19,7 +19,6 @@
 #include <user/ctl/rows.h>
 
 #define OUT_MAX (512U << 10)
-#define OUT_BUSY (64U << 10)
 #define IDLE_S 30U
 #define GROUP "strazh"
 
@@ -198,13 +197,19 @@ void server_tick(struct keeper *keeper)
 	}
 }
 
-int server_open(struct keeper *keeper)
+void server_find_group(struct keeper *keeper)
 {
 	const struct group *group = getgrnam(GROUP);
+
+	keeper->group = group ? group->gr_gid : (gid_t)-1;
+}
+
+int server_open(struct keeper *keeper)
+{
 	char path[300];
 	int fd, r;
 
-	keeper->group = group ? group->gr_gid : (gid_t)-1;
+	server_find_group(keeper);
 	(void)snprintf(path, sizeof(path), "%s/strazhd.sock", keeper->options->run_dir);
 	/* Everybody may connect: who may not stay is told why. */
 	r = unix_listen(path, 0666, &fd);

@@ -39,6 +39,9 @@ int reader_start(struct client_link *link, struct request *request, char *why,
 /* The client has left: its reader ends. */
 void reader_abandon(struct reader *reader);
 
+/* More than this waiting for a client, and it is not read until it has taken its answers. */
+#define OUT_BUSY (64U << 10)
+
 /* One row or result as a line; steals it. 0, -ENOBUFS, -ENOMEM. */
 int link_put(struct client_link *link, json_t *row) must_check;
 void link_close(struct client_link *link);
