@@ -51,6 +51,10 @@ extern const char *build_dir;
 #define WORLD_STATE "/run/bench/state"
 void world_enter(void);
 void world_cpu(int cpu); /* pin this thread; -1: any */
+/* When the last program that was started was about to be executed: forking this process, which holds
+ * the lists, takes some 20 ms more. */
+double world_exec_at(void);
+void world_children_cpu(int cpu); /* the same for programs started from here on */
 double now_s(void);	 /* CLOCK_MONOTONIC */
 double cpu_s(void);	 /* of this thread */
 /* Start a program, output to `out` (NULL: nowhere). Priority and CPUs are back to normal in it. */

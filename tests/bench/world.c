@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,11 +29,18 @@
 const char *build_dir = "build";
 
 static cpu_set_t all_cpus;
+static cpu_set_t child_cpus;
+static double *exec_at; /* shared with the children */
 
 void world_enter(void)
 {
 	if (sched_getaffinity(0, sizeof(all_cpus), &all_cpus))
 		die("sched_getaffinity: %s", strerror(errno));
+	world_children_cpu(-1);
+	exec_at = mmap(NULL, sizeof(*exec_at), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		       0);
+	if (exec_at == MAP_FAILED)
+		die("mmap: %s", strerror(errno));
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS))
 		die("unshare: %s (the bench needs root)", strerror(errno));
 	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
@@ -58,6 +66,15 @@ void world_cpu(int cpu)
 		die("sched_setaffinity: %s", strerror(errno));
 }
 
+void world_children_cpu(int cpu)
+{
+	child_cpus = all_cpus;
+	if (cpu < 0)
+		return;
+	CPU_ZERO(&child_cpus);
+	CPU_SET(cpu, &child_cpus);
+}
+
 static double clock_s(clockid_t clock)
 {
 	struct timespec t;
@@ -76,6 +93,18 @@ double cpu_s(void)
 	return clock_s(CLOCK_THREAD_CPUTIME_ID);
 }
 
+/* What the programs say while they are measured is kept, not shown. */
+static void log_errors(void)
+{
+	char path[4096];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/bench.log", build_dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	if (fd >= 0)
+		dup2(fd, STDERR_FILENO);
+}
+
 static void become(const char *const argv[], const char *out)
 {
 	char *copy[ARGS_MAX];
@@ -89,9 +118,11 @@ static void become(const char *const argv[], const char *out)
 		n++;
 	}
 	copy[n] = NULL;
+	log_errors();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	setpriority(PRIO_PROCESS, 0, 0);
-	sched_setaffinity(0, sizeof(all_cpus), &all_cpus);
+	sched_setaffinity(0, sizeof(child_cpus), &child_cpus);
+	*exec_at = now_s();
 	execvp(copy[0], copy);
 	_exit(127);
 }
@@ -105,6 +136,11 @@ pid_t start(const char *const argv[], const char *out)
 	if (!pid)
 		become(argv, out);
 	return pid;
+}
+
+double world_exec_at(void)
+{
+	return *exec_at;
 }
 
 int finish(pid_t pid)

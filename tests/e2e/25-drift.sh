@@ -19,6 +19,7 @@ is "$(times "'sv0': attached, it had been taken off")" 1 "logged once"
 ip link add later0 type veth peer name later1
 ip link set later0 up
 ok "$(wait_for 6 attached later0; echo $?)" "attached when the interface comes"
+like "$(log)" "'later0': attached, which can be done now" "and said"
 ip link del later0
 sleep 3
 ip link add later0 type veth peer name later1
@@ -84,4 +85,27 @@ is $? 0 "a full disk does not stop a ban"
 like "$said" "warning.*journal" "but it is told"
 like "$(ctl list deny 2>/dev/null)" "10\.66\.0\.81" "and in force"
 umount "$E2E_TMP/full"
+
+# What systemd is told.
+/usr/bin/python3 - "$E2E_TMP/notify" >"$E2E_TMP/notified" <<'P' &
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+s.settimeout(8)
+said = ""
+while "STOPPING=1" not in said:
+    said = s.recv(4096).decode()
+    print(said, flush=True)
+P
+listener=$!
+wait_for 3 test -S "$E2E_TMP/notify"
+NOTIFY_SOCKET=$E2E_TMP/notify WATCHDOG_USEC=30000000 strazhd_up --interface sv0
+kill -HUP "$STRAZHD_PID"
+sleep 2
+strazhd_kill TERM
+wait "$listener"
+for word in READY=1 'STATUS=enforcing on sv0' WATCHDOG=1 RELOADING=1 STOPPING=1; do
+	like "$(cat "$E2E_TMP/notified")" "^$word" "systemd is told $word"
+done
+ok "$(attached sv0; echo $?)" "and the gate stays when strazhd stops"
 finish

@@ -101,8 +101,8 @@ static bool attach_wanted(struct keeper *keeper, struct wanted_one *one, const c
 		one->told = true;
 		return false;
 	}
+	log_info("'%s': attached, %s", one->ifname, one->told ? "which can be done now" : why);
 	one->told = false;
-	log_info("'%s': attached, %s", one->ifname, why);
 	return true;
 }
 
