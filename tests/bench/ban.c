@@ -22,9 +22,10 @@
 static pid_t flood_start(void)
 {
 	char path[4096];
-	const char *const argv[] = { path, "-d", "bench0", "-m", "02:00:00:00:00:01", "-t",
-				     "10.9.0.1", "-k", "banned:" VETH_SOURCE_TEXT, "-r", "500000",
-				     "-s", "60", NULL };
+	/* clang-format off */
+	const char *const argv[] = {path, "-d", "bench0", "-m", "02:00:00:00:00:01", "-t", "10.9.0.1",
+				    "-k", "banned:" VETH_SOURCE_TEXT, "-r", "500000", "-s", "60", NULL};
+	/* clang-format on */
 
 	snprintf(path, sizeof(path), "%s/tests/tools/attack", build_dir);
 	return start(argv, NULL);
@@ -33,7 +34,7 @@ static pid_t flood_start(void)
 static double ban_once(struct rig *rig)
 {
 	char path[4096];
-	const char *const argv[] = { path, "ban", VETH_SOURCE_TEXT, NULL };
+	const char *const argv[] = {path, "ban", VETH_SOURCE_TEXT, NULL};
 	uint64_t before = rig_count(rig, SZ_REASON_DENY_HOST);
 	double begin = now_s(), took;
 	pid_t pid;
@@ -60,7 +61,7 @@ static double ban_once(struct rig *rig)
 
 static void ban_often(struct rig *rig, const char *name, const char *name_p99)
 {
-	struct samples took = { .count = 0 };
+	struct samples took = {.count = 0};
 
 	for (int round = 0; round < ROUNDS; round++)
 		samples_add(&took, ban_once(rig));

@@ -11,13 +11,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <strazh/base/compiler.h>
 #include <strazh/abi/reason.h>
+#include <strazh/base/compiler.h>
 #include <tests/bench/source.h>
 #include <user/base/prefix.h>
 #include <user/gate/gate.h>
 
-/* ---- report.c: samples and rows ----------------------------------------------------------- */
+/* ---- report.c: samples and rows ---- */
 #define SAMPLES_MAX 256U
 
 struct samples {
@@ -42,7 +42,7 @@ void report_budget(const char *name, double value, const char *unit, double budg
 void say(const char *format, ...) printf_like(1, 2);
 void die(const char *format, ...) printf_like(1, 2) __attribute__((noreturn));
 
-/* ---- world.c: a machine of our own ---------------------------------------------------------- */
+/* ---- world.c: a machine of our own ---- */
 /* Where the build is: strazhctl, gate.bpf.o, tests/bench/source.bpf.o. */
 extern const char *build_dir;
 
@@ -51,24 +51,23 @@ extern const char *build_dir;
 #define WORLD_STATE "/run/bench/state"
 void world_enter(void);
 void world_cpu(int cpu); /* pin this thread; -1: any */
-/* When the last program that was started was about to be executed: forking this process, which holds
- * the lists, takes some 20 ms more. */
+/* When the last program that was started was about to be executed: the fork before it is ours. */
 double world_exec_at(void);
 void world_children_cpu(int cpu); /* the same for programs started from here on */
-double now_s(void);	 /* CLOCK_MONOTONIC */
-double cpu_s(void);	 /* of this thread */
+double now_s(void);		  /* CLOCK_MONOTONIC */
+double cpu_s(void);		  /* of this thread */
 /* Start a program, output to `out` (NULL: nowhere). Priority and CPUs are back to normal in it. */
 pid_t start(const char *const argv[], const char *out);
-int finish(pid_t pid);						 /* exit status */
-void run(const char *const argv[]);				 /* dies unless it exits with 0 */
-#define RUN(...) run((const char *const[]){ __VA_ARGS__, NULL }) /* a program and its arguments */
+int finish(pid_t pid);					       /* exit status */
+void run(const char *const argv[]);			       /* dies unless it exits with 0 */
+#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL}) /* a program and its arguments */
 /* strazhctl with these arguments; seconds it took. */
 double ctl(const char *out, const char *const argv[]);
-#define CTL(out, ...) ctl(out, (const char *const[]){ __VA_ARGS__, NULL })
+#define CTL(out, ...) ctl(out, (const char *const[]){__VA_ARGS__, NULL})
 pid_t daemon_start(void); /* strazhd; returns when it answers */
 void daemon_stop(pid_t pid);
 
-/* ---- rig.c: the shipped gate behind the generator --------------------------------------------- */
+/* ---- rig.c: the shipped gate behind the generator ---- */
 struct rig {
 	struct gate *gate;
 	struct bpf_object *object; /* the gate, on the maps of the handle */
@@ -93,7 +92,7 @@ double rig_run(struct rig *rig, int program_fd, uint32_t repeat);
 void rig_sources(struct rig *rig, const uint32_t first[2], const uint32_t count[2],
 		 uint32_t honest_share, bool ipv6);
 
-/* ---- lists.c: what is loaded -------------------------------------------------------------------*/
+/* ---- lists.c: what is loaded ---- */
 #define LISTS_HOSTS4 1000000U
 #define LISTS_NETS4 20000U
 #define LISTS_ENTRIES6 100000U
@@ -118,14 +117,14 @@ void lists_sweep(struct gate *gate);
 /* act_load(), and dies on a refusal; seconds. */
 double lists_load(struct gate *gate, const char *name, const struct prefix *entries, size_t count);
 
-/* ---- the parts -----------------------------------------------------------------------------------*/
+/* ---- the parts ---- */
 void bench_lists(struct rig *rig, struct lists *lists); /* load, memory, listing; leaves them in */
 void bench_packet(struct rig *rig);
 void bench_swap(struct rig *rig);
 void bench_veth(struct rig *rig);
 void bench_ban(struct rig *rig);
 
-/* ---- veth.c, used by ban.c as well ----------------------------------------------------------------*/
+/* ---- veth.c, used by ban.c as well ---- */
 #define VETH_SOURCE 0x05060709U /* of the frames; denied by nobody until the part says so */
 #define VETH_SOURCE_TEXT "5.6.7.9"
 void veth_up(void);

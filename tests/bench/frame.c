@@ -47,7 +47,7 @@ static void header4(unsigned char *frame, uint8_t proto, uint32_t payload, uint3
 	for (int n = 0; n < 10; n++)
 		sum += half[n];
 	sum = (sum & 0xffff) + (sum >> 16);
-	ip->check = (uint16_t)~(sum + (sum >> 16));
+	ip->check = (uint16_t) ~(sum + (sum >> 16));
 }
 
 static void header6(unsigned char *frame, uint8_t proto, uint32_t payload)
@@ -65,7 +65,7 @@ static void header6(unsigned char *frame, uint8_t proto, uint32_t payload)
 uint32_t frame_tcp(unsigned char frame[FRAME_LEN], bool ipv6)
 {
 	uint32_t at = ETH_HLEN + (ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
-	struct tcphdr tcp = { .source = htons(FRAME_SPORT), .dest = htons(FRAME_PORT) };
+	struct tcphdr tcp = {.source = htons(FRAME_SPORT), .dest = htons(FRAME_PORT)};
 	uint32_t len = at + sizeof(tcp);
 
 	tcp.doff = sizeof(tcp) / 4;
@@ -81,7 +81,7 @@ uint32_t frame_tcp(unsigned char frame[FRAME_LEN], bool ipv6)
 
 uint32_t frame_udp(unsigned char frame[FRAME_LEN], const unsigned char mac[6], uint32_t saddr)
 {
-	struct udphdr udp = { .source = htons(FRAME_SPORT), .dest = htons(FRAME_PORT) };
+	struct udphdr udp = {.source = htons(FRAME_SPORT), .dest = htons(FRAME_PORT)};
 
 	udp.len = htons(sizeof(udp) + FRAME_UDP_DATA);
 	ethernet(frame, mac, ETH_P_IP);

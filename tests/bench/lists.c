@@ -90,7 +90,7 @@ static struct prefix net4(uint32_t number)
 
 static struct prefix net6(uint32_t number)
 {
-	static const uint8_t lens[] = { 32, 44, 48, 48, 56, 64, 64, 64 };
+	static const uint8_t lens[] = {32, 44, 48, 48, 56, 64, 64, 64};
 
 	struct prefix p = entry6(number, lens[draw(ARRAY_LEN(lens))]);
 
@@ -145,7 +145,7 @@ void lists_file(const char *path, const struct prefix *entries, size_t count)
 
 double lists_load(struct gate *gate, const char *name, const struct prefix *entries, size_t count)
 {
-	struct list_report answer = { 0 };
+	struct list_report answer = {0};
 	double begin = now_s();
 	int r = act_load(gate, name, entries, count, 0, &answer);
 
@@ -159,7 +159,7 @@ double lists_load(struct gate *gate, const char *name, const struct prefix *entr
 
 static void pass(struct gate *gate, enum sz_table table, struct prefix prefix)
 {
-	struct act act = { .table = table, .prefix = prefix, .bit = SZ_PASS_OPERATOR };
+	struct act act = {.table = table, .prefix = prefix, .bit = SZ_PASS_OPERATOR};
 	struct act_answer answer;
 	int r = act_add(gate, &act, &answer);
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * The million: `strazhctl load` of a text file (the figure is the whole command, from exec to exit),
- * act_load() alone, the listing of it, and what all of it holds of the kernel's memory, as the maps
- * say and, for a check, as the machine's free memory says.
+ * The million: `strazhctl load` of a text file (the figure is the whole command, from exec to
+ * exit), act_load() alone, the listing of it, and what all of it holds of the kernel's memory, as
+ * the maps say and, for a check, as the machine's free memory says.
  */
 #include <tests/bench/bench.h>
 
@@ -62,8 +62,8 @@ static void load_by_command(struct rig *rig, const struct lists *lists)
 		rig_retake(rig);
 		lists_load(rig->gate, "bench", NULL, 0);
 		usleep(SETTLE_US);
-		samples_add(&inside, lists_load(rig->gate, "bench", lists->hosts4,
-						lists->hosts4_count));
+		samples_add(&inside,
+			    lists_load(rig->gate, "bench", lists->hosts4, lists->hosts4_count));
 		if (round == ROUNDS - 1)
 			continue;
 		lists_load(rig->gate, "bench", NULL, 0);

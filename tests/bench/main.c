@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * bench-gate BUILD_DIR [PART...]: measures the shipped gate. Rows on standard output (see report()),
- * what it is doing on standard error.
+ * bench-gate BUILD_DIR [PART...]: measures the shipped gate. Rows on standard output (see
+ * report()), what it is doing on standard error.
  */
 #include <tests/bench/bench.h>
 
@@ -28,7 +28,7 @@ int main(int argc, char *argv[])
 {
 	char *const *parts = argv + 2;
 	struct lists lists;
-	struct rig rig = { 0 };
+	struct rig rig = {0};
 	char path[4096];
 
 	if (argc < 2)

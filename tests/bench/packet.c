@@ -23,22 +23,22 @@ struct way {
 };
 
 static const struct way ways[] = {
-	{ NULL, 0, 0, 10000, 256, false, SZ_REASON_PASS },
-	{ NULL, 0, 0, 10000, 256, true, SZ_REASON_PASS },
-	{ "gate.denied_ns", 350, LISTS_HOSTS4, 1, 0, false, SZ_REASON_DENY_HOST },
-	{ "gate.clean_10k_ns", 150, 1, 10000, 256, false, SZ_REASON_PASS },
-	{ "gate.clean_1m_ns", 300, 1, 1000000, 256, false, SZ_REASON_PASS },
-	{ "gate.clean_new_ns", 300, 1, 0, 256, false, SZ_REASON_PASS },
-	{ "gate.denied6_ns", 350, LISTS_HOSTS6, 1, 0, true, SZ_REASON_DENY_HOST },
-	{ "gate.clean6_10k_ns", 150, 1, 10000, 256, true, SZ_REASON_PASS },
-	{ "gate.clean6_1m_ns", 300, 1, 1000000, 256, true, SZ_REASON_PASS },
+	{NULL, 0, 0, 10000, 256, false, SZ_REASON_PASS},
+	{NULL, 0, 0, 10000, 256, true, SZ_REASON_PASS},
+	{"gate.denied_ns", 350, LISTS_HOSTS4, 1, 0, false, SZ_REASON_DENY_HOST},
+	{"gate.clean_10k_ns", 150, 1, 10000, 256, false, SZ_REASON_PASS},
+	{"gate.clean_1m_ns", 300, 1, 1000000, 256, false, SZ_REASON_PASS},
+	{"gate.clean_new_ns", 300, 1, 0, 256, false, SZ_REASON_PASS},
+	{"gate.denied6_ns", 350, LISTS_HOSTS6, 1, 0, true, SZ_REASON_DENY_HOST},
+	{"gate.clean6_10k_ns", 150, 1, 10000, 256, true, SZ_REASON_PASS},
+	{"gate.clean6_1m_ns", 300, 1, 1000000, 256, true, SZ_REASON_PASS},
 };
 
 static double run_way(struct rig *rig, const struct way *way, uint32_t repeat)
 {
-	const uint32_t count[2] = { way->denied, way->honest };
+	const uint32_t count[2] = {way->denied, way->honest};
 	static uint32_t new_first = NEW_FIRST;
-	const uint32_t first[2] = { 0, way->honest ? HONEST_FIRST : new_first };
+	const uint32_t first[2] = {0, way->honest ? HONEST_FIRST : new_first};
 	uint64_t before = rig_count(rig, way->reason);
 	double ns;
 
@@ -69,8 +69,8 @@ void bench_packet(struct rig *rig)
 	world_cpu(-1);
 	own_ns[0] = samples_at(&samples[0], 50);
 	own_ns[1] = samples_at(&samples[1], 50);
-	report("machine.noise", samples_at(&samples[0], 100) / samples_at(&samples[0], 0), "max/min",
-	       NULL, 0, &samples[0]);
+	report("machine.noise", samples_at(&samples[0], 100) / samples_at(&samples[0], 0),
+	       "max/min", NULL, 0, &samples[0]);
 	for (size_t n = 2; n < ARRAY_LEN(ways); n++) {
 		for (size_t at = 0; at < samples[n].count; at++)
 			samples[n].value[at] -= own_ns[ways[n].ipv6];

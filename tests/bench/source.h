@@ -38,7 +38,8 @@ static inline __u32 source_octet1(__u32 of_65536)
 {
 	__u32 octet = 1 + (of_65536 * 189 >> 16);
 
-	/* 100 (shared space) and 127 are left out; 191 is the last. No branches: they mispredict. */
+	/* 100 (shared space) and 127 are left out; 191 is the last. No branches: they mispredict.
+	 */
 	octet += (99 - octet) >> 31;
 	return octet + ((126 - octet) >> 31);
 }

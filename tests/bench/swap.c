@@ -44,7 +44,7 @@ static void *send(void *context)
 static double swap_under_traffic(struct rig *rig, const struct prefix *entries, size_t count,
 				 uint64_t *ret_packets)
 {
-	struct traffic traffic = { .rig = rig };
+	struct traffic traffic = {.rig = rig};
 	pthread_t thread;
 	double took;
 
@@ -63,8 +63,8 @@ static double swap_under_traffic(struct rig *rig, const struct prefix *entries, 
 
 void bench_swap(struct rig *rig)
 {
-	const uint32_t first[2] = { FIRST + COMMON, HONEST_FIRST };
-	const uint32_t sources[2] = { COMMON, HONEST_COUNT };
+	const uint32_t first[2] = {FIRST + COMMON, HONEST_FIRST};
+	const uint32_t sources[2] = {COMMON, HONEST_COUNT};
 	struct prefix *list[2];
 	size_t count[2];
 	uint64_t dropped, passed, all = 0;

@@ -31,7 +31,7 @@
 #define FRAMES_CONTROL 64000U
 #define BATCH 64U
 
-static const unsigned char mac[6] = { 2, 0, 0, 0, 0, 1 };
+static const unsigned char mac[6] = {2, 0, 0, 0, 0, 1};
 
 static unsigned int index_of(const char *name)
 {
@@ -45,8 +45,8 @@ static unsigned int index_of(const char *name)
 /* A veth receiver takes redirected frames only with XDP or with GRO on. */
 static void gro_on(const char *name)
 {
-	struct ethtool_value value = { .cmd = ETHTOOL_SGRO, .data = 1 };
-	struct ifreq request = { .ifr_data = (void *)&value };
+	struct ethtool_value value = {.cmd = ETHTOOL_SGRO, .data = 1};
+	struct ifreq request = {.ifr_data = (void *)&value};
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	strncpy(request.ifr_name, name, IFNAMSIZ - 1);
@@ -169,11 +169,12 @@ static double run_nft(struct rig *rig)
 {
 	double mpps;
 
-	RUN("nft", "add table netdev bench; "
-		   "add set netdev bench denied { type ipv4_addr; }; "
-		   "add element netdev bench denied { " VETH_SOURCE_TEXT " }; "
-		   "add chain netdev bench in { type filter hook ingress device bench1 priority 0; }; "
-		   "add rule netdev bench in ip saddr @denied drop");
+	RUN("nft",
+	    "add table netdev bench; "
+	    "add set netdev bench denied { type ipv4_addr; }; "
+	    "add element netdev bench denied { " VETH_SOURCE_TEXT " }; "
+	    "add chain netdev bench in { type filter hook ingress device bench1 priority 0; }; "
+	    "add rule netdev bench in ip saddr @denied drop");
 	mpps = send_denied(rig, "nft");
 	RUN("nft", "delete table netdev bench");
 	return mpps;
@@ -181,9 +182,9 @@ static double run_nft(struct rig *rig)
 
 static void deny_source(struct rig *rig)
 {
-	const unsigned char addr[4] = { VETH_SOURCE >> 24, VETH_SOURCE >> 16 & 0xff,
-					VETH_SOURCE >> 8 & 0xff, VETH_SOURCE & 0xff };
-	struct act act = { .table = SZ_TABLE_DENY, .prefix = prefix_from(4, addr, 32) };
+	const unsigned char addr[4] = {VETH_SOURCE >> 24, VETH_SOURCE >> 16 & 0xff,
+				       VETH_SOURCE >> 8 & 0xff, VETH_SOURCE & 0xff};
+	struct act act = {.table = SZ_TABLE_DENY, .prefix = prefix_from(4, addr, 32)};
 	struct act_answer answer;
 	int r = act_add(rig->gate, &act, &answer);
 

@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -37,8 +37,8 @@ void world_enter(void)
 	if (sched_getaffinity(0, sizeof(all_cpus), &all_cpus))
 		die("sched_getaffinity: %s", strerror(errno));
 	world_children_cpu(-1);
-	exec_at = mmap(NULL, sizeof(*exec_at), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		       0);
+	exec_at = mmap(NULL, sizeof(*exec_at), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		       -1, 0);
 	if (exec_at == MAP_FAILED)
 		die("mmap: %s", strerror(errno));
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS))
@@ -173,7 +173,7 @@ static const char *program(const char *name)
 
 double ctl(const char *out, const char *const argv[])
 {
-	const char *full[ARGS_MAX] = { program("strazhctl") };
+	const char *full[ARGS_MAX] = {program("strazhctl")};
 	double begin;
 	int status;
 
@@ -188,8 +188,8 @@ double ctl(const char *out, const char *const argv[])
 
 pid_t daemon_start(void)
 {
-	const char *const argv[] = { program("strazhd"), "--state-dir", WORLD_STATE, NULL };
-	const char *const status[] = { program("strazhctl"), "status", "--json", NULL };
+	const char *const argv[] = {program("strazhd"), "--state-dir", WORLD_STATE, NULL};
+	const char *const status[] = {program("strazhctl"), "status", "--json", NULL};
 	pid_t pid = start(argv, WORLD_DIR "/strazhd.log");
 	char answer[4096];
 

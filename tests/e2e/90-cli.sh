@@ -93,7 +93,8 @@ timeout 5 "$O/strazhctl" events --follow --json >"$E2E_TMP/events" 2>/dev/null &
 sleep 0.5
 blocked4 10.66.0.66
 sleep 1
-like "$(cat "$E2E_TMP/events")" "deny-host.*10\.66\.0\.66|10\.66\.0\.66.*deny-host" "events --follow shows the drop as it happens"
+like "$(cat "$E2E_TMP/events")" "deny-host.*10\.66\.0\.66|10\.66\.0\.66.*deny-host" \
+	"events --follow shows the drop as it happens"
 like "$(ctl events)" "10\.66\.0\.66" "events shows recent ones"
 like "$(ctl stats)" "deny-host +[0-9]" "stats counts it"
 like "$(ctl why 10.66.0.66)" "denied|dropped" "why says the verdict in words"

@@ -67,7 +67,8 @@ static void prepare_maps(struct bpf_object *object)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, object) {
+	bpf_object__for_each_map(map, object)
+	{
 		const char *name = bpf_map__name(map);
 
 		assert_int_equal(bpf_map__set_pin_path(map, NULL), 0);
@@ -81,7 +82,8 @@ static void set_instance(struct bpf_object *object, uint32_t instance)
 	struct bpf_map *map;
 	size_t len;
 
-	bpf_object__for_each_map(map, object) {
+	bpf_object__for_each_map(map, object)
+	{
 		uint32_t *value;
 
 		if (!strstr(bpf_map__name(map), ".rodata"))
@@ -98,10 +100,8 @@ static void map_all(struct run *run)
 {
 	run->settings = map_memory(run, "sz_settings", sizeof(*run->settings));
 	run->meta = map_memory(run, "sz_meta", sizeof(*run->meta));
-	run->present4 = map_memory(run, "sz_present4",
-				   SZ_PRESENT4_LINES * sizeof(*run->present4));
-	run->present6 = map_memory(run, "sz_present6",
-				   SZ_PRESENT6_LINES * sizeof(*run->present6));
+	run->present4 = map_memory(run, "sz_present4", SZ_PRESENT4_LINES * sizeof(*run->present4));
+	run->present6 = map_memory(run, "sz_present6", SZ_PRESENT6_LINES * sizeof(*run->present6));
 	run->rhost = map_memory(run, "sz_rhost", SZ_RHOST_LINES * sizeof(*run->rhost));
 	run->ring = ring_buffer__new(run_map(run, "sz_event"), on_event, run, NULL);
 	assert_non_null(run->ring);

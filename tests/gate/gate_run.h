@@ -82,7 +82,8 @@ void expect_outcome(const char *what, struct outcome got, int reason);
 void expect_spec(struct run *run, const char *what, const struct spec *spec, int reason);
 void expect_observed(const char *what, struct outcome got, int reason);
 
-/* ---- gate_rules.c: lists, as a writer makes them: presence first ------------------------------ */
+/* ---- gate_rules.c: lists, as a writer makes them: presence first ------------------------------
+ */
 #define FOREVER(bits) ((struct sz_rule){.lists = (bits)})
 
 uint32_t boot_now_s(void);

@@ -111,7 +111,7 @@ static void add_transport(struct frame *frame, const struct spec *spec, uint8_t 
 		frame_set16(frame, frame->l4 + 4, (uint16_t)(8 + spec->data));
 	} else if (proto != P_NONE) {
 		grow(frame, 8, 0);
-		frame->bytes[frame->l4] = spec->icmp_type ? spec->icmp_type
+		frame->bytes[frame->l4] = spec->icmp_type    ? spec->icmp_type
 					  : proto == P_ICMP6 ? 128
 							     : 8;
 	}

@@ -83,8 +83,8 @@ static void malformed_has_ports(void **state)
 	struct run *run = *state;
 
 	for (uint8_t family = 4; family <= 6; family += 2) {
-		struct spec spec = {.family = family, .tcp_flags = SYN | FIN, .sport = 4321,
-				    .dport = 53};
+		struct spec spec = {
+			.family = family, .tcp_flags = SYN | FIN, .sport = 4321, .dport = 53};
 		struct sz_event event;
 
 		begin(run);
@@ -107,12 +107,16 @@ static void fragments_say_so(void **state)
 
 	begin(run);
 	expect_spec(run, "later fragment",
-		    &(struct spec){.family = 6, .src = SELF6, .offset = 800, .data = 9,
-				   .ext_count = 1, .ext = {E_FRAGMENT}},
+		    &(struct spec){.family = 6,
+				   .src = SELF6,
+				   .offset = 800,
+				   .data = 9,
+				   .ext_count = 1,
+				   .ext = {E_FRAGMENT}},
 		    SZ_REASON_LAND);
 	assert_int_equal(take(run).flags, SZ_EVENT_FRAGMENT);
-	expect_spec(run, "first fragment",
-		    &(struct spec){.src = SELF4, .more = true, .data = 4}, SZ_REASON_LAND);
+	expect_spec(run, "first fragment", &(struct spec){.src = SELF4, .more = true, .data = 4},
+		    SZ_REASON_LAND);
 	assert_int_equal(take(run).flags, SZ_EVENT_FRAGMENT | SZ_EVENT_PORTS);
 }
 

@@ -41,11 +41,10 @@ static struct sz_rule until(uint64_t lists, int operator_s, int guard_s, int fee
 {
 	uint32_t now = boot_now_s();
 
-	return (struct sz_rule){
-		.lists = lists,
-		.until_s = {operator_s ? now + (uint32_t)operator_s : 0,
-			    guard_s ? now + (uint32_t)guard_s : 0,
-			    feed_s ? now + (uint32_t)feed_s : 0}};
+	return (struct sz_rule){.lists = lists,
+				.until_s = {operator_s ? now + (uint32_t)operator_s : 0,
+					    guard_s ? now + (uint32_t)guard_s : 0,
+					    feed_s ? now + (uint32_t)feed_s : 0}};
 }
 
 /* Whose end counts for whom. Past is -1 and "this very second" too: until_s * 1e9 <= now. */
@@ -56,15 +55,24 @@ static void each_origin_has_its_end(void **state)
 		int end[3]; /* operator, guard, feed */
 		bool live;
 	} rows[] = {
-		{OPERATOR, {0, 0, 0}, true},	   {OPERATOR, {50, 0, 0}, true},
-		{OPERATOR, {-1, 0, 0}, false},	   {OPERATOR, {-1, 50, 50}, false},
-		{OPERATOR, {50, -1, -1}, true},	   {GUARD, {-1, 0, -1}, true},
-		{GUARD, {50, -1, 50}, false},	   {GUARD, {-1, 50, -1}, true},
-		{FEEDS, {-1, -1, 0}, true},	   {FEEDS, {50, 50, -1}, false},
-		{FEEDS, {-1, -1, 50}, true},	   {OPERATOR | GUARD, {-1, 50, 0}, true},
-		{OPERATOR | GUARD, {-1, -1, 0}, false}, {OPERATOR | FEEDS, {-1, 0, 0}, true},
-		{OPERATOR | FEEDS, {-1, 0, -1}, false}, {GUARD | FEEDS, {0, -1, 50}, true},
-		{1ULL << 63, {-1, -1, 50}, true},	{1ULL << 63, {0, 0, -1}, false},
+		{OPERATOR, {0, 0, 0}, true},
+		{OPERATOR, {50, 0, 0}, true},
+		{OPERATOR, {-1, 0, 0}, false},
+		{OPERATOR, {-1, 50, 50}, false},
+		{OPERATOR, {50, -1, -1}, true},
+		{GUARD, {-1, 0, -1}, true},
+		{GUARD, {50, -1, 50}, false},
+		{GUARD, {-1, 50, -1}, true},
+		{FEEDS, {-1, -1, 0}, true},
+		{FEEDS, {50, 50, -1}, false},
+		{FEEDS, {-1, -1, 50}, true},
+		{OPERATOR | GUARD, {-1, 50, 0}, true},
+		{OPERATOR | GUARD, {-1, -1, 0}, false},
+		{OPERATOR | FEEDS, {-1, 0, 0}, true},
+		{OPERATOR | FEEDS, {-1, 0, -1}, false},
+		{GUARD | FEEDS, {0, -1, 50}, true},
+		{1ULL << 63, {-1, -1, 50}, true},
+		{1ULL << 63, {0, 0, -1}, false},
 		{OPERATOR | GUARD | FEEDS, {-1, -1, -1}, false},
 		{OPERATOR | GUARD | FEEDS, {50, -1, -1}, true},
 	};
@@ -77,7 +85,8 @@ static void each_origin_has_its_end(void **state)
 
 			begin(*state);
 			rule_set(*state, "dhost", p->host, rule);
-			send(*state, p, "host", rows[i].live ? SZ_REASON_DENY_HOST : SZ_REASON_PASS);
+			send(*state, p, "host",
+			     rows[i].live ? SZ_REASON_DENY_HOST : SZ_REASON_PASS);
 			rule_delete(*state, "dhost", p->host);
 			rule_set(*state, "dnet", p->net, rule);
 			send(*state, p, "net", rows[i].live ? SZ_REASON_DENY_NET : SZ_REASON_PASS);
@@ -214,9 +223,12 @@ static void far_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUN_TEST(each_origin_has_its_end),	RUN_TEST(pass_lists_have_two_origins),
-		RUN_TEST(ends_at_the_second),		RUN_TEST(expired_host_falls_to_prefix),
-		RUN_TEST(expired_allow_falls_to_deny),	RUN_TEST(expiry_and_lists_off),
+		RUN_TEST(each_origin_has_its_end),
+		RUN_TEST(pass_lists_have_two_origins),
+		RUN_TEST(ends_at_the_second),
+		RUN_TEST(expired_host_falls_to_prefix),
+		RUN_TEST(expired_allow_falls_to_deny),
+		RUN_TEST(expiry_and_lists_off),
 		RUN_TEST(far_ends),
 	};
 

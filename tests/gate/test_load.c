@@ -135,8 +135,8 @@ static void seed_is_completed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(entries_load),	       cmocka_unit_test(maps_are_as_abi_says),
-		cmocka_unit_test(maps_have_types),     cmocka_unit_test(licence_is_dual),
+		cmocka_unit_test(entries_load),	      cmocka_unit_test(maps_are_as_abi_says),
+		cmocka_unit_test(maps_have_types),    cmocka_unit_test(licence_is_dual),
 		cmocka_unit_test(seed_is_drawn_once), cmocka_unit_test(seed_is_completed),
 	};
 

@@ -122,9 +122,8 @@ static void expect_count(const struct run *run, int reason, struct sz_count want
 	struct sz_count got = run_count(run, (uint32_t)reason);
 
 	if (memcmp(&got, &want, sizeof(got)))
-		fail_msg("%s: %llu packets %llu bytes, observed %llu and %llu",
-			 reason_name(reason), got.packets, got.bytes, got.observed_packets,
-			 got.observed_bytes);
+		fail_msg("%s: %llu packets %llu bytes, observed %llu and %llu", reason_name(reason),
+			 got.packets, got.bytes, got.observed_packets, got.observed_bytes);
 }
 
 /* Whole frames with padding; observed ones apart. */
@@ -141,8 +140,10 @@ static void counters(void **state)
 	run->settings->flags = SZ_SET_OBSERVE;
 	run_many(run, &frame, 3);
 	expect_count(run, SZ_REASON_DENY_HOST,
-		     (struct sz_count){.packets = 5, .bytes = 5 * frame.len,
-				       .observed_packets = 3, .observed_bytes = 3 * frame.len});
+		     (struct sz_count){.packets = 5,
+				       .bytes = 5 * frame.len,
+				       .observed_packets = 3,
+				       .observed_bytes = 3 * frame.len});
 	frame_build(&frame, &(struct spec){.src = "1.1.1.1", .data = 50});
 	run_many(run, &frame, 4);
 	expect_count(run, SZ_REASON_PASS,
@@ -157,9 +158,12 @@ static void counters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUN_TEST(enforce_is_the_default), RUN_TEST(observe),
-		RUN_TEST(lease),		  RUN_TEST(standby),
-		RUN_TEST(a_numbered_instance),	  RUN_TEST(counters),
+		RUN_TEST(enforce_is_the_default),
+		RUN_TEST(observe),
+		RUN_TEST(lease),
+		RUN_TEST(standby),
+		RUN_TEST(a_numbered_instance),
+		RUN_TEST(counters),
 	};
 
 	return cmocka_run_group_tests(tests, run_setup, run_teardown);

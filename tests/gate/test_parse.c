@@ -12,12 +12,23 @@
 
 #include <tests/gate/gate_run.h>
 
-#define V4(...) {.family = 4, __VA_ARGS__}
-#define V6(...) {.family = 6, __VA_ARGS__}
-#define EXTS(...)                                                                                  \
-	.ext_count = sizeof((uint8_t[]){__VA_ARGS__}), .ext = { __VA_ARGS__ }
-#define L3(where, width, what) {PATCH_L3, where, width, what}
-#define L4(where, width, what) {PATCH_L4, where, width, what}
+#define V4(...)                                                                                    \
+	{                                                                                          \
+		.family = 4, __VA_ARGS__                                                           \
+	}
+#define V6(...)                                                                                    \
+	{                                                                                          \
+		.family = 6, __VA_ARGS__                                                           \
+	}
+#define EXTS(...) .ext_count = sizeof((uint8_t[]){__VA_ARGS__}), .ext = {__VA_ARGS__}
+#define L3(where, width, what)                                                                     \
+	{                                                                                          \
+		PATCH_L3, where, width, what                                                       \
+	}
+#define L4(where, width, what)                                                                     \
+	{                                                                                          \
+		PATCH_L4, where, width, what                                                       \
+	}
 
 struct row {
 	const char *name;
@@ -50,7 +61,9 @@ static void link_layer(void **state)
 		{"ARP", V4(), {{PATCH_ETH, 12, 2, 0x0806}}, .reason = SZ_REASON_NOT_IP},
 		{"LLDP", V4(), {{PATCH_ETH, 12, 2, 0x88cc}}, .reason = SZ_REASON_NOT_IP},
 		{"802.3 length", V4(), {{PATCH_ETH, 12, 2, 46}}, .reason = SZ_REASON_NOT_IP},
-		{"ARP in a VLAN", V4(.vlan = {0x8100}), {{PATCH_ETH, 16, 2, 0x0806}},
+		{"ARP in a VLAN",
+		 V4(.vlan = {0x8100}),
+		 {{PATCH_ETH, 16, 2, 0x0806}},
 		 .reason = SZ_REASON_NOT_IP},
 		{"VLAN, IPv4", V4(.vlan = {0x8100}), .reason = SZ_REASON_PASS},
 		{"VLAN, IPv6", V6(.vlan = {0x8100}), .reason = SZ_REASON_PASS},
@@ -88,9 +101,13 @@ static void ip4_header(void **state)
 		{"40 bytes of options", V4(.options = 40), .reason = SZ_REASON_PASS},
 		{"options cut", V4(.options = 40, .proto = P_UNKNOWN, .bare = true), .cut = 1,
 		 .reason = SZ_REASON_IP4_SHORT},
-		{"length below the header", V4(.options = 4), {L3(2, 2, 23)},
+		{"length below the header",
+		 V4(.options = 4),
+		 {L3(2, 2, 23)},
 		 .reason = SZ_REASON_IP4_LEN},
-		{"length of the header", V4(.options = 4, .proto = P_UNKNOWN), {L3(2, 2, 24)},
+		{"length of the header",
+		 V4(.options = 4, .proto = P_UNKNOWN),
+		 {L3(2, 2, 24)},
 		 .reason = SZ_REASON_PASS},
 		{"length beyond the frame", V4(), {L3(2, 2, 41)}, .reason = SZ_REASON_IP4_LEN},
 		{"length 65,535", V4(), {L3(2, 2, 65535)}, .reason = SZ_REASON_IP4_LEN},
@@ -131,32 +148,42 @@ static void ip6_extensions(void **state)
 		 .reason = SZ_REASON_PASS},
 		{"nine", V6(EXTS(60, 60, 60, 60, 60, 60, 60, 60, 60)),
 		 .reason = SZ_REASON_EXT_DEEP},
-		{"ten, the ninth a fragment header", V6(EXTS(60, 60, 60, 60, 60, 60, 60, 60, 44, 60)),
+		{"ten, the ninth a fragment header",
+		 V6(EXTS(60, 60, 60, 60, 60, 60, 60, 60, 44, 60)), .reason = SZ_REASON_EXT_DEEP},
+		{"a ninth that is not there",
+		 V6(EXTS(0, 60, 60, 60, 60, 60, 60, 60)),
+		 {{PATCH_L3, 96, 1, E_DEST}},
 		 .reason = SZ_REASON_EXT_DEEP},
-		{"a ninth that is not there", V6(EXTS(0, 60, 60, 60, 60, 60, 60, 60)),
-		 {{PATCH_L3, 96, 1, E_DEST}}, .reason = SZ_REASON_EXT_DEEP},
 		{"long headers", V6(EXTS(0, 43, 60, 135, 139, 140, 60, 60), .ext_units = 40),
 		 .reason = SZ_REASON_PASS},
 		{"a longest header", V6(EXTS(60), .ext_units = 255), .reason = SZ_REASON_PASS},
-		{"header longer than the packet", V6(EXTS(60), .proto = P_UNKNOWN, .bare = true),
-		 {L3(41, 1, 1)}, .reason = SZ_REASON_EXT_SHORT},
-		{"header as long as the packet", V6(EXTS(60), .proto = P_UNKNOWN),
-		 {L3(41, 1, 1)}, .reason = SZ_REASON_PASS},
+		{"header longer than the packet",
+		 V6(EXTS(60), .proto = P_UNKNOWN, .bare = true),
+		 {L3(41, 1, 1)},
+		 .reason = SZ_REASON_EXT_SHORT},
+		{"header as long as the packet",
+		 V6(EXTS(60), .proto = P_UNKNOWN),
+		 {L3(41, 1, 1)},
+		 .reason = SZ_REASON_PASS},
 		{"longer than the packet, not than the frame",
-		 V6(EXTS(60), .proto = P_UNKNOWN, .bare = true, .padding = 8), {L3(41, 1, 1)},
+		 V6(EXTS(60), .proto = P_UNKNOWN, .bare = true, .padding = 8),
+		 {L3(41, 1, 1)},
 		 .reason = SZ_REASON_EXT_SHORT},
 		{"packet of 7 bytes", V6(.proto = E_DEST, .bare = true, .data = 7),
 		 .reason = SZ_REASON_EXT_SHORT},
 		{"7 bytes and padding", V6(.proto = E_HIP, .bare = true, .data = 7, .padding = 9),
 		 .reason = SZ_REASON_EXT_SHORT},
 		{"authentication, longer than it says",
-		 V6(EXTS(E_AUTH), .proto = P_UNKNOWN, .bare = true), {L3(41, 1, 1)},
+		 V6(EXTS(E_AUTH), .proto = P_UNKNOWN, .bare = true),
+		 {L3(41, 1, 1)},
 		 .reason = SZ_REASON_EXT_SHORT},
 		{"authentication of 12 bytes",
 		 V6(EXTS(E_AUTH), .ext_units = 1, .proto = P_UNKNOWN, .bare = true),
 		 .reason = SZ_REASON_PASS},
-		{"the length of a fragment header means nothing", V6(EXTS(E_FRAGMENT)),
-		 {L3(41, 1, 200)}, .reason = SZ_REASON_PASS},
+		{"the length of a fragment header means nothing",
+		 V6(EXTS(E_FRAGMENT)),
+		 {L3(41, 1, 200)},
+		 .reason = SZ_REASON_PASS},
 		{"no next header", V6(EXTS(E_DEST), .proto = P_NONE, .data = 5),
 		 .reason = SZ_REASON_PASS},
 		{"ESP ends the walk", V6(EXTS(E_DEST), .proto = P_ESP), .reason = SZ_REASON_PASS},
@@ -219,9 +246,9 @@ static void fragments6(void **state)
 /* Whatever is cut off, the gate answers, and never with the verdict for a whole packet. */
 static void every_length(void **state)
 {
-	static const struct spec specs[] = {
-		V4(.data = 10), V6(EXTS(E_HOP, E_DEST), .proto = P_UDP),
-		V4(.vlan = {0x88a8, 0x8100}, .options = 8), V6(.vlan = {0x8100}, .proto = P_ICMP6)};
+	static const struct spec specs[] = {V4(.data = 10), V6(EXTS(E_HOP, E_DEST), .proto = P_UDP),
+					    V4(.vlan = {0x88a8, 0x8100}, .options = 8),
+					    V6(.vlan = {0x8100}, .proto = P_ICMP6)};
 	static struct frame frame;
 
 	for (size_t i = 0; i < ARRAY_LEN(specs); i++) {
@@ -279,8 +306,10 @@ static void no_neighbour_discovery(void **state)
 		{"atomic fragment",
 		 V6(EXTS(E_FRAGMENT), .proto = P_ICMP6, .icmp_type = 135, .hops = 255),
 		 .reason = SZ_REASON_PASS},
-		{"7 bytes", V6(.proto = P_ICMP6, .bare = true, .data = 7, .hops = 255),
-		 {L4(0, 1, 135), L4(1, 1, 0)}, .reason = SZ_REASON_PASS},
+		{"7 bytes",
+		 V6(.proto = P_ICMP6, .bare = true, .data = 7, .hops = 255),
+		 {L4(0, 1, 135), L4(1, 1, 0)},
+		 .reason = SZ_REASON_PASS},
 		{"another protocol", V6(.proto = P_SCTP, .icmp_type = 135, .hops = 255),
 		 .reason = SZ_REASON_PASS},
 	};
@@ -330,9 +359,9 @@ static void big_tcp(void **state)
 			frame.len = len;
 			frame_set16(&frame, frame.l3 + (family == 4 ? 2 : 4), 0);
 			expect_outcome(len > 65535 ? "big" : "not big", run_frame(run, &frame),
-				       len > 65535	? SZ_REASON_PASS
+				       len > 65535   ? SZ_REASON_PASS
 				       : family == 4 ? SZ_REASON_IP4_LEN
-							: SZ_REASON_IP6_LEN);
+						     : SZ_REASON_IP6_LEN);
 		}
 	}
 }
@@ -340,10 +369,17 @@ static void big_tcp(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUN_TEST(link_layer),     RUN_TEST(ip4_header),		 RUN_TEST(ip6_header),
-		RUN_TEST(ip6_extensions), RUN_TEST(fragments4),		 RUN_TEST(fragments6),
-		RUN_TEST(every_length),   RUN_TEST(neighbour_discovery), RUN_TEST(no_neighbour_discovery),
-		RUN_TEST(several_buffers), RUN_TEST(big_tcp),
+		RUN_TEST(link_layer),
+		RUN_TEST(ip4_header),
+		RUN_TEST(ip6_header),
+		RUN_TEST(ip6_extensions),
+		RUN_TEST(fragments4),
+		RUN_TEST(fragments6),
+		RUN_TEST(every_length),
+		RUN_TEST(neighbour_discovery),
+		RUN_TEST(no_neighbour_discovery),
+		RUN_TEST(several_buffers),
+		RUN_TEST(big_tcp),
 	};
 
 	return cmocka_run_group_tests(tests, run_setup, run_teardown);

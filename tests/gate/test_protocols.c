@@ -17,9 +17,19 @@ static const uint8_t protos[] = {P_TCP, P_UDP, P_ICMP, P_ICMP6, P_GRE, P_ESP, P_
 static const uint8_t kinds[] = {E_HOP,	E_ROUTING,  E_DEST, E_AUTH,
 				E_DEST, E_MOBILITY, E_HIP,  E_SHIM};
 static const uint16_t tags[][3] = {
-	{0},		  {0x8100},	    {0x88a8},	      {0x9100},		{0x8100, 0x8100},
-	{0x88a8, 0x8100}, {0x8100, 0x88a8}, {0x9100, 0x8100}, {0x8100, 0x9100}, {0x88a8, 0x88a8},
-	{0x9100, 0x88a8}, {0x88a8, 0x9100}, {0x9100, 0x9100},
+	{0},
+	{0x8100},
+	{0x88a8},
+	{0x9100},
+	{0x8100, 0x8100},
+	{0x88a8, 0x8100},
+	{0x8100, 0x88a8},
+	{0x9100, 0x8100},
+	{0x8100, 0x9100},
+	{0x88a8, 0x88a8},
+	{0x9100, 0x88a8},
+	{0x88a8, 0x9100},
+	{0x9100, 0x9100},
 };
 
 static void describe(char text[160], const struct spec *spec)
@@ -65,8 +75,8 @@ static void ip_options(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(protos); i++)
 		for (uint8_t options = 4; options <= 40; options += 12)
-			check(*state, &(struct spec){.family = 4, .proto = protos[i],
-						     .options = options});
+			check(*state,
+			      &(struct spec){.family = 4, .proto = protos[i], .options = options});
 }
 
 static void extension_headers(void **state)
@@ -88,9 +98,12 @@ static void fragments(void **state)
 {
 	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
 		for (uint8_t family = 4; family <= 6; family += 2) {
-			struct spec spec = {.family = family, .proto = protos[i], .more = true,
+			struct spec spec = {.family = family,
+					    .proto = protos[i],
+					    .more = true,
 					    .data = protos[i] == P_TCP ? 36 : 32,
-					    .ext_count = family == 6, .ext = {E_FRAGMENT}};
+					    .ext_count = family == 6,
+					    .ext = {E_FRAGMENT}};
 
 			with_tags(*state, spec);
 			spec.offset = 1440;
@@ -128,8 +141,12 @@ static void what_passes_in_spite(void **state)
 	rule_set(run, "dnet", "fe80::/10", FOREVER(1));
 	rule_set(run, "dhost", PEER4, FOREVER(1));
 	for (uint8_t type = 133; type <= 137; type++) {
-		struct spec spec = {.family = 6, .proto = P_ICMP6, .hops = 255, .src = "fe80::9",
-				    .icmp_type = type, .data = 24};
+		struct spec spec = {.family = 6,
+				    .proto = P_ICMP6,
+				    .hops = 255,
+				    .src = "fe80::9",
+				    .icmp_type = type,
+				    .data = 24};
 
 		expect_spec(run, "neighbour discovery", &spec, SZ_REASON_ND);
 		spec.hops = 254;

@@ -17,7 +17,10 @@
 #define URG 32
 #define ECE 64
 #define CWR 128
-#define L4(where, width, what) {PATCH_L4, where, width, what}
+#define L4(where, width, what)                                                                     \
+	{                                                                                          \
+		PATCH_L4, where, width, what                                                       \
+	}
 
 /* Each row is tried over IPv4 and over IPv6. */
 struct row {
@@ -58,7 +61,8 @@ static void tcp_header(void **state)
 		{"20 bytes", {0}, .reason = SZ_REASON_PASS},
 		{"19 bytes", {.bare = true, .data = 19}, .reason = SZ_REASON_L4_SHORT},
 		{"1 byte", {.bare = true, .data = 1}, .reason = SZ_REASON_L4_SHORT},
-		{"19 bytes and padding", {.bare = true, .data = 19, .padding = 9},
+		{"19 bytes and padding",
+		 {.bare = true, .data = 19, .padding = 9},
 		 .reason = SZ_REASON_L4_SHORT},
 		{"data offset 4", {0}, L4(12, 1, 0x40), SZ_REASON_TCP_DOFF},
 		{"data offset 0", {0}, L4(12, 1, 0x00), SZ_REASON_TCP_DOFF},
@@ -92,9 +96,20 @@ static int flags_reason(int flags)
 /* All 256, so that none of the combinations of honest stacks is caught by mistake. */
 static void tcp_flags(void **state)
 {
-	static const int honest[] = {SYN, SYN | ACK, ACK, PSH | ACK, FIN | ACK, RST, RST | ACK,
-				     FIN | PSH | ACK, URG | ACK, URG | PSH | ACK,
-				     SYN | ECE | CWR, SYN | ACK | ECE, ACK | CWR, FIN};
+	static const int honest[] = {SYN,
+				     SYN | ACK,
+				     ACK,
+				     PSH | ACK,
+				     FIN | ACK,
+				     RST,
+				     RST | ACK,
+				     FIN | PSH | ACK,
+				     URG | ACK,
+				     URG | PSH | ACK,
+				     SYN | ECE | CWR,
+				     SYN | ACK | ECE,
+				     ACK | CWR,
+				     FIN};
 
 	for (size_t i = 0; i < ARRAY_LEN(honest); i++)
 		assert_int_equal(flags_reason(honest[i]), SZ_REASON_PASS);
@@ -114,17 +129,24 @@ static void udp_header(void **state)
 {
 	static const struct row rows[] = {
 		{"8 bytes", {.proto = P_UDP}, .reason = SZ_REASON_PASS},
-		{"7 bytes", {.proto = P_UDP, .bare = true, .data = 7},
+		{"7 bytes",
+		 {.proto = P_UDP, .bare = true, .data = 7},
 		 .reason = SZ_REASON_L4_SHORT},
 		{"source port 0", {.proto = P_UDP}, L4(0, 2, 0), SZ_REASON_PASS},
 		{"destination port 0", {.proto = P_UDP}, L4(2, 2, 0), SZ_REASON_PORT_ZERO},
 		{"length 7", {.proto = P_UDP}, L4(4, 2, 7), SZ_REASON_UDP_LEN},
 		{"length 0", {.proto = P_UDP}, L4(4, 2, 0), SZ_REASON_UDP_LEN},
-		{"length one too many", {.proto = P_UDP, .data = 10}, L4(4, 2, 19),
+		{"length one too many",
+		 {.proto = P_UDP, .data = 10},
+		 L4(4, 2, 19),
 		 SZ_REASON_UDP_LEN},
-		{"length one too many, padding", {.proto = P_UDP, .data = 10, .padding = 4},
-		 L4(4, 2, 19), SZ_REASON_UDP_LEN},
-		{"bytes behind the datagram", {.proto = P_UDP, .data = 10}, L4(4, 2, 12),
+		{"length one too many, padding",
+		 {.proto = P_UDP, .data = 10, .padding = 4},
+		 L4(4, 2, 19),
+		 SZ_REASON_UDP_LEN},
+		{"bytes behind the datagram",
+		 {.proto = P_UDP, .data = 10},
+		 L4(4, 2, 12),
 		 SZ_REASON_PASS},
 	};
 
@@ -135,21 +157,29 @@ static void fragments(void **state)
 {
 	static const struct row rows[] = {
 		{"first, TCP, 24 bytes", {.more = true, .data = 4}, .reason = SZ_REASON_PASS},
-		{"first, TCP, 16 bytes", {.more = true, .bare = true, .data = 16},
+		{"first, TCP, 16 bytes",
+		 {.more = true, .bare = true, .data = 16},
 		 .reason = SZ_REASON_FRAG_TINY},
-		{"first, UDP, 8 bytes", {.proto = P_UDP, .more = true},
-		 .reason = SZ_REASON_PASS},
-		{"first, UDP, length of the whole", {.proto = P_UDP, .more = true, .data = 800},
-		 L4(4, 2, 9000), SZ_REASON_PASS},
-		{"first, UDP, length 7", {.proto = P_UDP, .more = true, .data = 800}, L4(4, 2, 7),
+		{"first, UDP, 8 bytes", {.proto = P_UDP, .more = true}, .reason = SZ_REASON_PASS},
+		{"first, UDP, length of the whole",
+		 {.proto = P_UDP, .more = true, .data = 800},
+		 L4(4, 2, 9000),
+		 SZ_REASON_PASS},
+		{"first, UDP, length 7",
+		 {.proto = P_UDP, .more = true, .data = 800},
+		 L4(4, 2, 7),
 		 SZ_REASON_UDP_LEN},
-		{"first, TCP, no flags", {.more = true, .data = 4}, L4(13, 1, 0),
+		{"first, TCP, no flags",
+		 {.more = true, .data = 4},
+		 L4(13, 1, 0),
 		 SZ_REASON_TCP_NULL},
 		{"later, TCP, offset 8", {.offset = 8, .data = 16}, .reason = SZ_REASON_FRAG_TINY},
 		{"later, TCP, offset 16", {.offset = 16, .data = 16}, .reason = SZ_REASON_PASS},
-		{"later, UDP, offset 8", {.proto = P_UDP, .offset = 8, .data = 16},
+		{"later, UDP, offset 8",
+		 {.proto = P_UDP, .offset = 8, .data = 16},
 		 .reason = SZ_REASON_PASS},
-		{"later, looks like a bad header", {.offset = 800, .data = 3},
+		{"later, looks like a bad header",
+		 {.offset = 800, .data = 3},
 		 .reason = SZ_REASON_PASS},
 	};
 
@@ -161,7 +191,8 @@ static void other_protocols_have_no_header(void **state)
 	static const uint8_t protos[] = {P_ICMP, P_GRE, P_ESP, P_ICMP6, P_SCTP, P_UNKNOWN};
 
 	for (size_t i = 0; i < ARRAY_LEN(protos); i++) {
-		struct row row = {"one byte", {.proto = protos[i], .bare = true, .data = 1},
+		struct row row = {"one byte",
+				  {.proto = protos[i], .bare = true, .data = 1},
 				  .reason = SZ_REASON_PASS};
 
 		run_row(*state, &row, 4);
@@ -193,9 +224,12 @@ static void land(void **state)
 static void first_reason_wins(void **state)
 {
 	static const struct row rows[] = {
-		{"flags before LAND", {.src = SELF4, .dst = SELF4}, L4(13, 1, 0),
+		{"flags before LAND",
+		 {.src = SELF4, .dst = SELF4},
+		 L4(13, 1, 0),
 		 SZ_REASON_TCP_NULL},
-		{"LAND before bogon", {.src = "127.0.0.1", .dst = "127.0.0.1"},
+		{"LAND before bogon",
+		 {.src = "127.0.0.1", .dst = "127.0.0.1"},
 		 .reason = SZ_REASON_LAND},
 		{"flags before port", {.sport = 0}, L4(13, 1, SYN | FIN), SZ_REASON_TCP_SYN_FIN},
 	};
@@ -205,7 +239,7 @@ static void first_reason_wins(void **state)
 }
 
 struct bogon {
-	const char *first, *last; /* inside */
+	const char *first, *last;   /* inside */
 	const char *before, *after; /* just outside, and no bogons; NULL: some other group */
 	uint32_t group;
 };
@@ -229,18 +263,18 @@ static const struct bogon bogons[] = {
 	{"::ffff:0.0.0.0", "::ffff:255.255.255.255", "::fffe:ffff:ffff", "::1:0:0:0",
 	 SZ_BOGON_MARTIAN},
 	{"::2", "::ffff:ffff", NULL, "::1:0:0", SZ_BOGON_RESERVED},
-	{"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db7:ffff::", "2001:db9::",
-	 SZ_BOGON_RESERVED},
-	{"3fff::", "3fff:0fff:ffff:ffff:ffff:ffff:ffff:ffff", "3ffe:ffff::", "3fff:1000::",
-	 SZ_BOGON_RESERVED},
-	{"2001:2::", "2001:2:0:ffff:ffff:ffff:ffff:ffff", "2001:1:ffff::", "2001:2:1::",
-	 SZ_BOGON_RESERVED},
-	{"2001:10::", "2001:1f:ffff:ffff:ffff:ffff:ffff:ffff", "2001:f:ffff::", "2001:20::",
-	 SZ_BOGON_RESERVED},
+	{"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff",
+	 "2001:db7:ffff::", "2001:db9::", SZ_BOGON_RESERVED},
+	{"3fff::", "3fff:0fff:ffff:ffff:ffff:ffff:ffff:ffff",
+	 "3ffe:ffff::", "3fff:1000::", SZ_BOGON_RESERVED},
+	{"2001:2::", "2001:2:0:ffff:ffff:ffff:ffff:ffff",
+	 "2001:1:ffff::", "2001:2:1::", SZ_BOGON_RESERVED},
+	{"2001:10::", "2001:1f:ffff:ffff:ffff:ffff:ffff:ffff",
+	 "2001:f:ffff::", "2001:20::", SZ_BOGON_RESERVED},
 	{"100::", "100::ffff:ffff:ffff:ffff", "ff:ffff::", "100:0:0:1::", SZ_BOGON_RESERVED},
 	{"fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL, NULL, SZ_BOGON_RESERVED},
-	{"fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fbff:ffff::", "fe00::",
-	 SZ_BOGON_PRIVATE},
+	{"fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	 "fbff:ffff::", "fe00::", SZ_BOGON_PRIVATE},
 	{"fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "fe7f:ffff::", NULL,
 	 SZ_BOGON_LINKLOCAL},
 	{"::", "::", NULL, NULL, SZ_BOGON_UNSPECIFIED},
