@@ -23,8 +23,10 @@ static pid_t flood_start(void)
 {
 	char path[4096];
 	/* clang-format off */
-	const char *const argv[] = {path, "-d", "bench0", "-m", "02:00:00:00:00:01", "-t", "10.9.0.1",
-				    "-k", "banned:" VETH_SOURCE_TEXT, "-r", "500000", "-s", "60", NULL};
+	const char *const argv[] = {
+		path, "-d", "bench0", "-m", "02:00:00:00:00:01", "-t", "10.9.0.1",
+		"-k", "banned:" VETH_SOURCE_TEXT, "-r", "500000", "-s", "60", NULL,
+	};
 	/* clang-format on */
 
 	snprintf(path, sizeof(path), "%s/tests/tools/attack", build_dir);
