@@ -154,7 +154,7 @@ B ?= all
 $(O)/tests/bench/bench-gate: $(BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-bench: all $(BENCH_BINS) $(BENCH_BPF) ## Measure; B=gate for one group; writes build/bench.json (root)
+bench: all $(BENCH_BINS) $(BENCH_BPF) $(O)/tests/tools/attack ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 
 lint: ## Layers, headers alone, sizes, banned functions, shellcheck, clang-tidy, cppcheck, clang-format

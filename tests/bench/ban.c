@@ -13,6 +13,7 @@
 #define BUDGET_MS 5.0
 #define TIMEOUT_S 2.0
 #define POLL_US 50
+#define FLOOD_MIN 1000U /* more than the kernel says on its own when a link comes up */
 
 /*
  * Half a million packets a second from AF_PACKET, bounded in time. Not BPF_F_TEST_XDP_LIVE_FRAMES:
@@ -31,6 +32,19 @@ static pid_t flood_start(void)
 
 	snprintf(path, sizeof(path), "%s/tests/tools/attack", build_dir);
 	return start(argv, NULL);
+}
+
+/* A flood that does not arrive would look like a ban that does nothing. */
+static void flood_await(struct rig *rig)
+{
+	uint64_t before = rig_count_all(rig);
+	double begin = now_s();
+
+	while (rig_count_all(rig) - before < FLOOD_MIN) {
+		if (now_s() - begin > TIMEOUT_S)
+			die("nothing of the flood arrives (tests/tools/attack)");
+		usleep(POLL_US);
+	}
 }
 
 static double ban_once(struct rig *rig)
@@ -81,6 +95,7 @@ void bench_ban(struct rig *rig)
 	rig_release(rig);
 	world_children_cpu(1);
 	flood = flood_start();
+	flood_await(rig);
 	world_cpu(0);
 	world_children_cpu(0);
 	ban_often(rig, "gate.ban_to_drop_direct_ms", "gate.ban_to_drop_direct_p99_ms");
