@@ -65,7 +65,8 @@ for n in $(seq 62); do echo "203.0.113.$n" | ctl load - --list "l$n" >/dev/null 
 said=$(echo 203.0.113.99 | ctl load - --list onemore 2>&1)
 is $? 5 "a list more than there are bits is refused"
 like "$said" "another list: 62" "in words"
-is "$(ctl lists --json 2>/dev/null | jq -s '[.[] | select((.list // "") | test("^l[0-9]"))] | length')" 62 "and the others are there"
+is "$(ctl lists --json 2>/dev/null | jq -s '[.[] | select((.list // "") | test("^l[0-9]"))] | length')" 62 \
+	"and the others are there"
 
 # A daemon whose boot clock is ten days ahead: its bans end by the kernel's clock.
 ctl flush deny --yes >/dev/null 2>&1

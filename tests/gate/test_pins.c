@@ -303,8 +303,9 @@ static void memory_is_told(void **state)
 
 	(void)state;
 	assert_int_equal(gate_memory(gate, &bytes), 0);
-	/* presence 4 MiB, rate table 16 MiB, events 1 MiB, buckets of the host tables 32 MiB */
-	assert_in_range(bytes, 20U << 20, 100U << 20);
+	/* Presence 4 MiB, rate table 16 MiB, events 1 MiB, buckets of the host tables 32 MiB;
+	   before Linux 6.4 the capacity of hashes and tries as well (memory.c). */
+	assert_in_range(bytes, 20U << 20, 256U << 20);
 	drop(gate);
 }
 
