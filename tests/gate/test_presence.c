@@ -164,11 +164,62 @@ static void seed_matters(void **state)
 	memcpy((void *)(uintptr_t)run->meta, &old, sizeof(old));
 }
 
+/* The bit of PEER4 or PEER6 among those that spare a source the never and allow tries. */
+static volatile uint64_t *void_word(struct run *run, uint8_t family, uint64_t *ret_mask)
+{
+	uint32_t bit = family == 4 ? 1 : (uint32_t)(0x2a000001U * 0x9e3779b1U) >> 24;
+
+	*ret_mask = 1ULL << bit % 64;
+	return (volatile uint64_t *)(family == 4 ? run->settings->pass4_void
+						 : run->settings->pass6_void) +
+	       bit / 64;
+}
+
+static void set_all_void(struct run *run)
+{
+	for (int i = 0; i < 4; i++) {
+		run->settings->pass4_void[i] = UINT64_MAX;
+		run->settings->pass6_void[i] = UINT64_MAX;
+	}
+}
+
+/* Its own bit and no other says that never and allow need not be asked about a source. */
+static void void_bits_spare_never_and_allow(void **state)
+{
+	static const char *const tables[] = {"never", "allow"};
+	struct run *run = *state;
+
+	for (uint8_t family = 4; family <= 6; family += 2) {
+		for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+			int passes = i ? SZ_REASON_ALLOW : SZ_REASON_NEVER;
+			const char *host = family == 4 ? PEER4 : PEER6;
+			struct spec spec = {.family = family};
+			volatile uint64_t *word;
+			uint64_t mask;
+
+			begin(run);
+			word = void_word(run, family, &mask);
+			rule_set(run, tables[i], host, FOREVER(OPERATOR));
+			rule_set(run, "dhost", host, FOREVER(OPERATOR));
+			set_all_void(run);
+			*word &= ~mask;
+			expect_spec(run, "asked", &spec, passes);
+			*word |= mask;
+			expect_spec(run, "not asked", &spec, SZ_REASON_DENY_HOST);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUN_TEST(every_length),		 RUN_TEST(edges4),  RUN_TEST(no_bit_no_lookup),
-		RUN_TEST(stale_bit_is_harmless), RUN_TEST(levels6), RUN_TEST(seed_matters),
+		RUN_TEST(every_length),
+		RUN_TEST(edges4),
+		RUN_TEST(no_bit_no_lookup),
+		RUN_TEST(stale_bit_is_harmless),
+		RUN_TEST(levels6),
+		RUN_TEST(seed_matters),
+		RUN_TEST(void_bits_spare_never_and_allow),
 	};
 
 	return cmocka_run_group_tests(tests, run_setup, run_teardown);
