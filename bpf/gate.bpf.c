@@ -7,7 +7,9 @@
  *	parse	frame to transport header; ARP and neighbour discovery leave here
  *	source	never, allow, deny: before anything of the transport header is looked at
  *	shape	what no honest stack sends; never and allow excuse from the ordinary bogons only
- *	rate	packets/s of the source; never and allow excuse
+ *	policy	fragments for a service that takes none
+ *	rate	of the source (never and allow excuse), of the service over all sources
+ *	relief	over a limit, but of a proven flow, a connection, or with a valid SYN cookie
  */
 #include <linux/bpf.h>
 
@@ -18,77 +20,138 @@
 #include <bpf/lib/mode.h>
 #include <bpf/lib/parse.h>
 #include <bpf/lib/rate.h>
+#include <bpf/lib/relief.h>
 #include <bpf/lib/report.h>
+#include <bpf/lib/reput.h>
 #include <bpf/lib/seed.h>
+#include <bpf/lib/service.h>
 #include <bpf/lib/shape.h>
 #include <bpf/lib/source.h>
 #include <bpf/lib/stats.h>
 
-/* Set by the loader before it loads; see struct sz_meta. */
-const volatile __u32 sz_instance = 0;
+/*
+ * The functions that are not inlined are global ones: the verifier walks each of them once, and not
+ * once for every way that leads there. What they are handed is plain memory to it, so they look
+ * maps up for themselves.
+ */
 
-/* RATE_HOST, or PASS. */
-static inlined int gate_rate(const struct packet *p, const struct sz_settings *settings,
-			     const struct sz_seed *seed)
+/* SIZE, or PASS. */
+static inlined int gate_size(const struct meter_of *of, const struct sz_service *config,
+			     struct verdict *v)
 {
-	__u32 hi = p->family == 4 ? SZ_RHOST_IP4 : swap32(p->src.addr[0]);
-	__u32 lo = swap32(p->family == 4 ? p->net4.addr : p->src.addr[1]);
-	__u32 at = sz_rhost_line(seed, hi, lo);
-	struct sz_rhost *line = bpf_map_lookup_elem(&sz_rhost, &at);
-	enum rate_answer answer;
+	__u32 bin = service_bin(of->p->left);
 
-	if (!line)
+	if (!service_is_odd(config, bin))
 		return SZ_REASON_PASS;
-	answer = rate_take(line, sz_rhost_tag(seed, hi, lo), bpf_ktime_get_coarse_ns(),
-			   rate_limit_of(settings));
-	if (answer == RATE_FULL)
-		stats_tally(SZ_TALLY_RATE_FULL);
-	else if (answer == RATE_LOST)
-		stats_tally(SZ_TALLY_RATE_LOST);
-	return answer == RATE_OVER ? SZ_REASON_RATE_HOST : SZ_REASON_PASS;
+	stats_tally(SZ_TALLY_SIZE_ODD);
+	service_size(v->service, bin, 1);
+	if (!rate_host_only(of, SZ_RATE_ODD) || !(config->flags & SZ_SERVICE_SIZE_ENFORCE))
+		return SZ_REASON_PASS;
+	v->rate_class = SZ_RATE_ODD + 1;
+	return SZ_REASON_SIZE;
 }
 
-/* The reason for what happens to the packet. *ret_lists: who denied it. */
-static inlined int gate_judge(struct cursor *c, struct packet *p,
-			      const struct sz_settings *settings, struct sz_meta *meta,
-			      __u64 *ret_lists)
+/* Which limit is passed; PASS: none. */
+static inlined int gate_limits(const struct meter_of *of, const struct sz_service *config,
+			       __u32 class, struct verdict *v)
+{
+	int reason = v->listed ? SZ_REASON_PASS : rate_source(of, class);
+
+	if (reason)
+		return reason;
+	if (service_over(v->service, &config->limit[class], class, of->p->frame_len, of->now_ns))
+		return SZ_REASON_RATE_SERVICE;
+	return v->listed ? SZ_REASON_PASS : gate_size(of, config, v);
+}
+
+/* From the transport header on: the reason for what happens to the packet. */
+__attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
+{
+	struct meter_of of = {p, 0, STANDING_USUAL, bpf_ktime_get_coarse_ns()};
+	const struct sz_service *config;
+	__u32 first = 0, service, class;
+	const struct sz_meta *meta = bpf_map_lookup_elem(&sz_meta, &first);
+	int reason;
+
+	if (!p || !v || !meta)
+		return SZ_REASON_PASS;
+	of.seed = &meta->seed;
+	service = service_of(p);
+	config = bpf_map_lookup_elem(&sz_service, &service);
+	if (!config)
+		return v->listed;
+	class = rate_class(p) & (SZ_RATE_CLASSES - 1);
+	v->service = (__u8)service;
+	if (p->flags & PACKET_FRAGMENT && config->flags & SZ_SERVICE_NO_FRAGMENTS)
+		return SZ_REASON_FRAG_POLICY;
+	if (v->present)
+		reput_ask(p, &of.standing);
+	reason = gate_limits(&of, config, class, v);
+	if (!reason) {
+		if (service)
+			service_size(service, service_bin(p->left), 0);
+		return v->listed;
+	}
+	if (!v->rate_class)
+		v->rate_class = (__u8)(class + 1);
+	stats_tally(SZ_TALLY_OVER_EST - 1 + v->rate_class);
+	v->service_flags = config->flags;
+	return reason;
+}
+
+/* The same for the whole packet. */
+static inlined int gate_judge(struct cursor *c, struct packet *p, struct verdict *v,
+			      const struct sz_settings *settings, struct sz_meta *meta)
 {
 	__u32 bogons = SZ_BOGON_DEFAULT ^ settings->bogon_flip;
 	const struct sz_seed *seed;
-	int reason, listed;
+	int reason, listed = SZ_REASON_PASS;
 
 	reason = parse(c, p);
 	if (reason)
 		return reason;
 	parse_forget(c, p);
 	seed = seed_get(meta);
-	listed = source_ask(p, settings, seed, ret_lists);
-	if (listed == SZ_REASON_DENY_HOST || listed == SZ_REASON_DENY_NET)
-		return listed;
+	if (source_present(p, settings, seed)) {
+		v->present = 1;
+		listed = source_ask(p, settings, &v->lists);
+		if (listed == SZ_REASON_DENY_HOST || listed == SZ_REASON_DENY_NET)
+			return listed;
+		v->listed = (__u8)listed;
+	}
 	reason = shape(c, p, listed ? bogons & SZ_BOGON_MARTIAN : bogons);
 	if (reason)
 		return reason;
-	return listed ? listed : gate_rate(p, settings, seed);
+	p->l4_at = (__u16)(c->pos - c->begin);
+	reason = gate_rate(p, v);
+	return mode_is_rate(reason) ? relief(c->frame, p, v, reason) : reason;
 }
 
-static inlined int gate_finish(struct xdp_md *ctx, const struct packet *p,
-			       const struct sz_settings *settings, __u32 reason, __u64 lists)
+/* What becomes of a frame whose reason is no drop. */
+static inlined int gate_passes(struct sz_count *count, __u32 len, __u32 reason)
+{
+	stats_done(count, len);
+	return mode_is_answer(reason) ? XDP_TX : XDP_PASS;
+}
+
+static inlined int gate_finish(struct xdp_md *ctx, const struct packet *p, const struct verdict *v,
+			       const struct sz_settings *settings, __u32 reason)
 {
 	struct sz_count *count = bpf_map_lookup_elem(&sz_count, &reason);
 	int observed;
 
 	if (!count)
 		return XDP_PASS;
-	if (mode_is_pass(reason)) {
-		stats_done(count, p->frame_len);
-		return XDP_PASS;
-	}
+	if (mode_is_pass(reason))
+		return gate_passes(count, p->frame_len, reason);
 	observed = mode_observes(settings, reason, ctx->ingress_ifindex);
+	if (mode_is_answer(reason) && !observed)
+		return gate_passes(count, p->frame_len, reason);
 	if (observed)
 		stats_observed(count, p->frame_len);
 	else
 		stats_done(count, p->frame_len);
-	report_drop(count, settings, p, reason, lists, ctx->ingress_ifindex, observed);
+	report_drop(count, settings, p, v, reason, ctx->ingress_ifindex, observed);
 	return observed ? XDP_PASS : XDP_DROP;
 }
 
@@ -97,8 +160,8 @@ static inlined int gate(struct xdp_md *ctx)
 	const __u8 *data = (const __u8 *)(long)ctx->data;
 	struct cursor c = {data, data, (const __u8 *)(long)ctx->data_end, ctx};
 	struct packet p = {};
+	struct verdict v = {};
 	__u32 first = 0;
-	__u64 lists = 0;
 	int reason = SZ_REASON_STANDBY;
 	struct sz_settings *settings = bpf_map_lookup_elem(&sz_settings, &first);
 	struct sz_meta *meta = bpf_map_lookup_elem(&sz_meta, &first);
@@ -107,8 +170,8 @@ static inlined int gate(struct xdp_md *ctx)
 		return XDP_PASS;
 	p.frame_len = cursor_linear(&c);
 	if (meta->instance == sz_instance)
-		reason = gate_judge(&c, &p, settings, meta, &lists);
-	return gate_finish(ctx, &p, settings, reason, lists);
+		reason = gate_judge(&c, &p, &v, settings, meta);
+	return gate_finish(ctx, &p, &v, settings, reason);
 }
 
 SEC("xdp")

@@ -23,6 +23,13 @@ static inlined int mode_is_rate(__u32 reason)
 #undef X
 }
 
+static inlined int mode_is_answer(__u32 reason)
+{
+#define X(code, name, class, text) | MODE_IN(SZ_CLASS_ANSWER, code, class)
+	return (0ULL SZ_REASONS(X)) >> (reason & 63) & 1;
+#undef X
+}
+
 _Static_assert(SZ_REASON_COUNT <= 64, "a mask holds every reason");
 
 /* The lockout guard: an `attach --confirm` that nobody confirmed. */

@@ -35,12 +35,23 @@ struct packet {
 	__u16 vlan;
 	__u16 sport;
 	__u16 dport;
+	__u16 l4_at; /* where the transport header starts in the frame */
 	__u8 family;
 	__u8 proto;   /* last next-header value read */
 	__u8 headers; /* IPv6 extension headers walked */
 	__u8 flags;   /* PACKET_* */
 	__u8 hop_limit;
 	__u8 tcp_flags;
+};
+
+/* Besides the reason. */
+struct verdict {
+	__u64 lists;	 /* who denied it */
+	__u8 rate_class; /* enum sz_rate_class + 1 of the limit that was passed; 0: none */
+	__u8 service;
+	__u8 present; /* a list, or sz_reput, may speak of the source */
+	__u8 listed;  /* NEVER or ALLOW, else 0 */
+	__u8 service_flags;
 };
 
 #endif

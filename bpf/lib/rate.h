@@ -1,100 +1,140 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Packets/s of a source, in a table of fixed size: no packet costs more because there are many
- * sources, and none evicts another. A line has four slots; see struct sz_rhost.
- *
- * GCRA: a slot holds the time at which its source will have spent all it was given. Each packet
- * moves it by one step; a packet that would move it further than the burst ahead of now is over
- * the limit and moves nothing. A time that is past means an idle source: its slot is free, and
- * nothing needs to be cleaned up. The tag is short, so one source in 2^16 of the same line shares
- * the slot of another.
+ * Is a source over its limits? Its host and its prefix are asked at once. What class a packet is
+ * of, and which slots its meters are in.
  */
 #ifndef STRAZH_BPF_RATE_H
 #define STRAZH_BPF_RATE_H
 
-#include <strazh/abi/limits.h>
-#include <strazh/abi/settings.h>
-#include <strazh/abi/stats.h>
+#include <bpf/lib/limit.h>
+#include <bpf/lib/meter.h>
+#include <bpf/lib/packet.h>
+#include <bpf/lib/reput.h>
+#include <bpf/lib/shape.h>
+#include <bpf/lib/stats.h>
 
-#include <bpf/lib/cursor.h>
-
-/* The coarse clock moves once a tick: 10 ms where HZ is 100. A burst below would starve. */
-#define RATE_TICK_NS 10000000U
-
-enum rate_answer {
-	RATE_UNDER,
-	RATE_OVER,
-	RATE_FULL, /* four busy sources in the line: this one is not metered */
-	RATE_LOST, /* others were faster, twice */
-};
-
-struct rate_limit {
-	__u64 step_ns, burst_ns;
-};
-
-static inlined struct rate_limit rate_limit_of(const struct sz_settings *settings)
+static inlined __u32 rate_class(const struct packet *p)
 {
-	struct rate_limit limit = {
-		.step_ns = settings->rate_step_ns ?: SZ_RATE_STEP_NS,
-		.burst_ns = settings->rate_burst_ns ?: SZ_RATE_BURST_NS,
-	};
-
-	if (limit.burst_ns < RATE_TICK_NS)
-		limit.burst_ns = RATE_TICK_NS;
-	if (limit.burst_ns < limit.step_ns)
-		limit.burst_ns = limit.step_ns;
-	return limit;
+	if (p->flags & PACKET_FRAGMENT)
+		return SZ_RATE_FRAG;
+	if (p->proto == PROTO_TCP)
+		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ? SZ_RATE_SYN : SZ_RATE_EST;
+	return p->proto == PROTO_UDP ? SZ_RATE_UDP : SZ_RATE_OTHER;
 }
 
-/* How far the time of a slot is ahead of now; 0: free. */
-static inlined __u64 rate_ahead(__u64 word, __u64 now_ns, __u64 burst_ns)
+static inlined struct sz_rate_key rate_key(const struct packet *p, __u32 level, __u32 kind)
 {
-	__u64 ahead = (word - now_ns) & SZ_RHOST_TIME;
+	struct sz_rate_key key = {.kind = kind};
 
-	return ahead > burst_ns ? 0 : ahead;
-}
-
-struct rate_slot {
-	__u64 word;  /* what stood there */
-	__u64 ahead; /* 0 unless the slot is the source's own and in use */
-	__u32 at;    /* SZ_RHOST_WAYS: none */
-};
-
-/* The slot in use by `tag`, else the first free one. */
-static inlined struct rate_slot rate_find(const struct sz_rhost *line, __u64 tag, __u64 now_ns,
-					  __u64 burst_ns)
-{
-	struct rate_slot found = {.at = SZ_RHOST_WAYS};
-
-	for (__u32 i = 0; i < SZ_RHOST_WAYS; i++) {
-		__u64 word = *(const volatile __u64 *)&line->packets[i];
-		__u64 ahead = rate_ahead(word, now_ns, burst_ns);
-
-		if (ahead && !((word ^ tag) & ~SZ_RHOST_TIME))
-			return (struct rate_slot){word, ahead, i};
-		if (!ahead && found.at == SZ_RHOST_WAYS)
-			found = (struct rate_slot){word, 0, i};
+	if (p->family == 4) {
+		key.hi = SZ_RATE_IP4;
+		key.lo = swap32(p->net4.addr) & (level ? 0xffffff00 : 0xffffffff);
+	} else {
+		key.hi = swap32(p->src.addr[0]);
+		key.lo = swap32(p->src.addr[1]) & (level ? 0xffff0000 : 0xffffffff);
 	}
-	return found;
+	return key;
 }
 
-static inlined enum rate_answer rate_take(struct sz_rhost *line, __u64 tag, __u64 now_ns,
-					  struct rate_limit limit)
-{
-	for (int i = 0; i < 2; i++) {
-		struct rate_slot slot = rate_find(line, tag, now_ns, limit.burst_ns);
-		__u64 ahead = slot.ahead + limit.step_ns, next;
+/* Whose meters, and when. */
+struct meter_of {
+	const struct packet *p;
+	const struct sz_seed *seed;
+	struct standing standing;
+	__u64 now_ns; /* coarse */
+};
 
-		if (slot.at >= SZ_RHOST_WAYS)
-			return RATE_FULL;
-		if (ahead > limit.burst_ns)
-			return RATE_OVER;
-		next = tag | ((now_ns + ahead) & SZ_RHOST_TIME);
-		if (__sync_val_compare_and_swap(&line->packets[slot.at], slot.word, next) ==
-		    slot.word)
-			return RATE_UNDER;
-	}
-	return RATE_LOST;
+/* One source in one line. */
+struct rate_spot {
+	struct sz_meters *line;
+	__u64 tag;
+	__u32 at; /* SZ_RATE_WAYS: no slot */
+	struct limit limit;
+};
+
+static inlined void rate_find(struct rate_spot *spot, const struct meter_of *of, __u32 level,
+			      __u32 class, __u32 port)
+{
+	struct sz_rate_key key = rate_key(of->p, level, class | port << SZ_RATE_PORT_SHIFT);
+	__u32 hash = sz_rate_hash(of->seed, 0, key);
+	__u32 host = hash % SZ_RHOST_LINES, net = hash % SZ_RNET_LINES;
+	__u32 index = sz_limit_index(of->standing.tier[level], level, class);
+	const struct sz_limit *set = bpf_map_lookup_elem(&sz_limit, &index);
+
+	*spot = (struct rate_spot){.at = SZ_RATE_WAYS, .tag = sz_rate_tag(of->seed, key)};
+	spot->line = level ? bpf_map_lookup_elem(&sz_rnet, &net)
+			   : bpf_map_lookup_elem(&sz_rhost, &host);
+	if (!spot->line || !set)
+		return;
+	spot->at = meter_find(spot->line, spot->tag, of->now_ns);
+	spot->limit = limit_of(set, of->standing.slow[level], of->p->frame_len);
+}
+
+static inlined __u64 rate_is_over(const struct rate_spot *spot, __u64 now_ns)
+{
+	__u32 at = spot->at;
+	__u64 packets, bytes;
+
+	if (at >= SZ_RATE_WAYS)
+		return 0;
+	packets = meter_ahead_of(meter_read(&spot->line->packets[at]), spot->tag, now_ns);
+	bytes = meter_ahead_of(meter_read(&spot->line->bytes[at]), spot->tag, now_ns);
+	return meter_over(packets, &spot->limit.packet) | meter_over(bytes, &spot->limit.bytes);
+}
+
+static inlined enum meter_answer rate_take(const struct rate_spot *spot, __u32 at, __u64 now_ns)
+{
+	enum meter_answer answer = METER_UNDER;
+
+	if (at >= SZ_RATE_WAYS)
+		return METER_FULL;
+	if (spot->limit.packet.ns)
+		answer = meter_charge(&spot->line->packets[at], spot->tag, now_ns,
+				      &spot->limit.packet);
+	if (answer == METER_UNDER && spot->limit.bytes.ns)
+		answer = meter_charge(&spot->line->bytes[at], spot->tag, now_ns,
+				      &spot->limit.bytes);
+	return answer;
+}
+
+/* Non-zero: over after all, another CPU was faster. */
+static inlined int rate_charge(const struct rate_spot *spot, __u64 now_ns)
+{
+	enum meter_answer answer = rate_take(spot, spot->at, now_ns);
+
+	/* Its packets may have been charged and its bytes not: once more is at most a packet. */
+	if (answer == METER_LOST)
+		answer = rate_take(spot, meter_find(spot->line, spot->tag, now_ns), now_ns);
+	if (answer == METER_FULL)
+		stats_tally(SZ_TALLY_RATE_FULL);
+	else if (answer == METER_LOST)
+		stats_tally(SZ_TALLY_RATE_LOST);
+	return answer == METER_OVER;
+}
+
+/* RATE_HOST, RATE_NET or PASS. */
+static inlined int rate_source(const struct meter_of *of, __u32 class)
+{
+	struct rate_spot host, net;
+
+	rate_find(&host, of, SZ_RATE_HOST, class, 0);
+	rate_find(&net, of, SZ_RATE_NET, class, 0);
+	if (rate_is_over(&host, of->now_ns))
+		return SZ_REASON_RATE_HOST;
+	if (rate_is_over(&net, of->now_ns))
+		return SZ_REASON_RATE_NET;
+	if (rate_charge(&host, of->now_ns))
+		return SZ_REASON_RATE_HOST;
+	return rate_charge(&net, of->now_ns) ? SZ_REASON_RATE_NET : SZ_REASON_PASS;
+}
+
+/* One meter of the host only: ODD, CONN, and FLOW with its port. Non-zero: over. */
+static inlined int rate_host_only(const struct meter_of *of, __u32 class)
+{
+	struct rate_spot host;
+
+	rate_find(&host, of, SZ_RATE_HOST, class, class == SZ_RATE_FLOW ? of->p->sport : 0);
+	return rate_is_over(&host, of->now_ns) || rate_charge(&host, of->now_ns);
 }
 
 #endif

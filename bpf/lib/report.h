@@ -39,8 +39,12 @@ static inlined void report_addresses(struct sz_event *event, const struct packet
 	}
 }
 
-static inlined void report_fill(struct sz_event *event, const struct packet *p)
+static inlined void report_fill(struct sz_event *event, const struct packet *p,
+				const struct verdict *verdict)
 {
+	event->lists = verdict->lists;
+	event->rate_class = verdict->rate_class;
+	event->service = verdict->service;
 	event->frame_len = p->frame_len;
 	event->flags = p->flags & PACKET_FRAGMENT ? SZ_EVENT_FRAGMENT : 0;
 	event->flags |= p->flags & PACKET_PORTS ? SZ_EVENT_PORTS : 0;
@@ -55,8 +59,8 @@ static inlined void report_fill(struct sz_event *event, const struct packet *p)
 }
 
 static inlined void report_drop(struct sz_count *count, const struct sz_settings *settings,
-				const struct packet *p, __u32 reason, __u64 lists, __u32 ifindex,
-				int observed)
+				const struct packet *p, const struct verdict *verdict, __u32 reason,
+				__u32 ifindex, int observed)
 {
 	struct sz_event *event;
 
@@ -70,10 +74,9 @@ static inlined void report_drop(struct sz_count *count, const struct sz_settings
 		return;
 	}
 	event->at_ns = bpf_ktime_get_boot_ns();
-	event->lists = lists;
 	event->ifindex = ifindex;
 	event->reason = (__u16)reason;
-	report_fill(event, p);
+	report_fill(event, p, verdict);
 	if (observed)
 		event->flags |= SZ_EVENT_OBSERVED;
 	bpf_ringbuf_submit(event, 0);

@@ -21,7 +21,7 @@ static inlined __u64 source_hit(struct sz_rule *rule, __u64 off, __u64 guard)
 
 	if (mask && lists_timed(rule))
 		mask = lists_live(rule, mask, guard, bpf_ktime_get_boot_ns());
-	if (mask)
+	if (mask && !sz_dry)
 		__sync_fetch_and_add(&rule->hits, 1);
 	return mask;
 }
@@ -97,14 +97,19 @@ static inlined int source_ip6(const struct packet *p, const struct sz_settings *
 	return *ret_lists ? SZ_REASON_DENY_NET : SZ_REASON_PASS;
 }
 
+/* May any list, or sz_reput, speak of it? */
+static inlined __u64 source_present(const struct packet *p, const struct sz_settings *settings,
+				    const struct sz_seed *seed)
+{
+	return p->family == 4 ? presence_ip4(p) : presence_ip6(p, seed, settings->present6_levels);
+}
+
 /* PASS: no list speaks of it. *ret_lists: who denies it. */
 static inlined int source_ask(const struct packet *p, const struct sz_settings *settings,
-			      const struct sz_seed *seed, __u64 *ret_lists)
+			      __u64 *ret_lists)
 {
-	if (p->family == 4)
-		return presence_ip4(p) ? source_ip4(p, settings, ret_lists) : SZ_REASON_PASS;
-	return presence_ip6(p, seed, settings->present6_levels) ? source_ip6(p, settings, ret_lists)
-								: SZ_REASON_PASS;
+	return p->family == 4 ? source_ip4(p, settings, ret_lists)
+			      : source_ip6(p, settings, ret_lists);
 }
 
 #endif

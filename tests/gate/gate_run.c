@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include <tests/gate/gate_run.h>
+#include <user/gate/progs.h>
 
 #define RUN_HOSTS 65536U
 
@@ -84,16 +85,36 @@ static void set_instance(struct bpf_object *object, uint32_t instance)
 
 	bpf_object__for_each_map(map, object)
 	{
-		uint32_t *value;
+		uint32_t at;
+		char *value;
 
 		if (!strstr(bpf_map__name(map), ".rodata"))
 			continue;
-		value = (uint32_t *)(uintptr_t)bpf_map__initial_value(map, &len);
-		assert_true(value && len >= sizeof(*value));
-		*value = instance; /* the only constant there is */
+		value = (char *)(uintptr_t)bpf_map__initial_value(map, &len);
+		assert_int_equal(instance_offset(bpf_object__btf(object), &at), 0);
+		assert_true(value && len >= at + sizeof(instance));
+		memcpy(value + at, &instance, sizeof(instance));
 		return;
 	}
 	fail_msg("the object has no constants");
+}
+
+/* Rates and services: memory that a test reads and writes, all zero at its begin. */
+static const struct {
+	const char *name;
+	size_t at, len;
+} arrays[] = {
+	{"sz_rhost", offsetof(struct run, rhost), SZ_RHOST_LINES * sizeof(struct sz_meters)},
+	{"sz_rnet", offsetof(struct run, rnet), SZ_RNET_LINES * sizeof(struct sz_meters)},
+	{"sz_limit", offsetof(struct run, limits), SZ_LIMITS * sizeof(struct sz_limit)},
+	{"sz_port", offsetof(struct run, ports), SZ_PORT_LINES * sizeof(struct sz_port)},
+	{"sz_service", offsetof(struct run, services), SZ_SERVICES * sizeof(struct sz_service)},
+	{"sz_rsvc", offsetof(struct run, rsvc), SZ_SERVICES * sizeof(struct sz_rsvc)},
+};
+
+static void **array_at(struct run *run, size_t i)
+{
+	return (void **)(void *)((char *)run + arrays[i].at);
 }
 
 static void map_all(struct run *run)
@@ -102,7 +123,8 @@ static void map_all(struct run *run)
 	run->meta = map_memory(run, "sz_meta", sizeof(*run->meta));
 	run->present4 = map_memory(run, "sz_present4", SZ_PRESENT4_LINES * sizeof(*run->present4));
 	run->present6 = map_memory(run, "sz_present6", SZ_PRESENT6_LINES * sizeof(*run->present6));
-	run->rhost = map_memory(run, "sz_rhost", SZ_RHOST_LINES * sizeof(*run->rhost));
+	for (size_t i = 0; i < ARRAY_LEN(arrays); i++)
+		*array_at(run, i) = map_memory(run, arrays[i].name, arrays[i].len);
 	run->ring = ring_buffer__new(run_map(run, "sz_event"), on_event, run, NULL);
 	assert_non_null(run->ring);
 }
@@ -138,7 +160,8 @@ void run_free(struct run *run)
 	munmap((void *)(uintptr_t)run->meta, sizeof(*run->meta));
 	munmap(run->present4, SZ_PRESENT4_LINES * sizeof(*run->present4));
 	munmap(run->present6, SZ_PRESENT6_LINES * sizeof(*run->present6));
-	munmap(run->rhost, SZ_RHOST_LINES * sizeof(*run->rhost));
+	for (size_t i = 0; i < ARRAY_LEN(arrays); i++)
+		munmap(*array_at(run, i), arrays[i].len);
 	ring_buffer__free(run->ring);
 	bpf_object__close(run->object);
 	free(run);
@@ -153,31 +176,34 @@ static void empty_map(const struct run *run, const char *name)
 		assert_int_equal(bpf_map_delete_elem(fd, key), 0);
 }
 
-static void zero_counts(const struct run *run)
+static void zero_percpu(const struct run *run, const char *name, uint32_t entries, size_t size)
 {
-	size_t len = (size_t)libbpf_num_possible_cpus() * sizeof(struct sz_count);
-	struct sz_count *zero = calloc(1, len);
+	void *zero = calloc((size_t)libbpf_num_possible_cpus(), size);
 
 	assert_non_null(zero);
-	for (uint32_t i = 0; i < SZ_COUNT_MAX; i++)
-		assert_int_equal(bpf_map_update_elem(run_map(run, "sz_count"), &i, zero, 0), 0);
+	for (uint32_t i = 0; i < entries; i++)
+		assert_int_equal(bpf_map_update_elem(run_map(run, name), &i, zero, 0), 0);
 	free(zero);
 }
 
 void run_clean(struct run *run)
 {
 	static const char *const lists[] = {"sz_never4", "sz_never6", "sz_allow4", "sz_allow6",
-					    "sz_dnet4",	 "sz_dnet6",  "sz_dhost4", "sz_dhost6"};
+					    "sz_dnet4",	 "sz_dnet6",  "sz_dhost4", "sz_dhost6",
+					    "sz_reput4", "sz_reput6", "sz_proven"};
 
 	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
 		empty_map(run, lists[i]);
 	memset((void *)(uintptr_t)run->settings, 0, sizeof(*run->settings));
 	memset(run->present4, 0, SZ_PRESENT4_LINES * sizeof(*run->present4));
 	memset(run->present6, 0, SZ_PRESENT6_LINES * sizeof(*run->present6));
-	memset(run->rhost, 0, SZ_RHOST_LINES * sizeof(*run->rhost));
+	for (size_t i = 0; i < ARRAY_LEN(arrays); i++)
+		memset(*array_at(run, i), 0, arrays[i].len);
 	run->meta->instance = 0;
 	run->entry = RUN_PLAIN;
-	zero_counts(run);
+	zero_percpu(run, "sz_count", SZ_COUNT_MAX, sizeof(struct sz_count));
+	zero_percpu(run, "sz_credit", SZ_SERVICES, sizeof(struct sz_credit));
+	zero_percpu(run, "sz_size", SZ_SERVICES, sizeof(struct sz_size));
 	run_events(run);
 }
 

@@ -15,8 +15,10 @@
 #include <strazh/abi/event.h>
 #include <strazh/abi/meta.h>
 #include <strazh/abi/present.h>
+#include <strazh/abi/rate.h>
 #include <strazh/abi/reason.h>
 #include <strazh/abi/rule.h>
+#include <strazh/abi/service.h>
 #include <strazh/abi/settings.h>
 #include <strazh/abi/stats.h>
 #include <strazh/base/compiler.h>
@@ -39,7 +41,11 @@ struct run {
 	volatile struct sz_meta *meta;
 	struct sz_present4 *present4;
 	struct sz_present6 *present6;
-	struct sz_rhost *rhost;
+	struct sz_meters *rhost, *rnet;
+	struct sz_limit *limits;
+	struct sz_port *ports;
+	struct sz_service *services;
+	struct sz_rsvc *rsvc;
 	struct ring_buffer *ring;
 	struct sz_event events[64]; /* what run_events() found */
 	size_t event_count;

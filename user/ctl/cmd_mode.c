@@ -97,7 +97,7 @@ const struct command cmd_set = {
 	.flags = CMD_SHOWS,
 	.args = set_args,
 	.summary = "show or change settings",
-	.help = "rate.pps, rate.burst, rate.mode, events.per_second, bogon.GROUP. In force with "
+	.help = "rate.mode, events.per_second, bogon.GROUP. In force with "
 		"the "
 		"next packet.",
 	.run = run_set,

@@ -14,6 +14,7 @@
 #include <user/ctl/rows.h>
 #include <user/ctl/view.h>
 #include <user/gate/act.h>
+#include <user/gate/limits.h>
 #include <user/gate/stats.h>
 
 #define ENTRIES_MAX 160U
@@ -119,24 +120,34 @@ static int show_entry(const struct case_file *file, const struct entry *entry)
 	return request_row(file->request, row);
 }
 
-static int show_bucket(const struct case_file *file)
+static int show_bucket(const struct case_file *file, enum sz_rate_class class_)
 {
 	struct gate_bucket bucket;
-	int r;
+	int r = gate_bucket_read(file->request->gate, &file->prefix, class_, &bucket);
 
-	if (!prefix_is_host(&file->prefix))
-		return 0;
-	r = gate_bucket_read(file->request->gate, &file->prefix, &bucket);
 	if (r == ACT_NOT_FOUND || !bucket.step_ns || !bucket.burst_ns)
 		return 0;
 	if (r)
 		return request_fail(file->request, r);
 	return request_row(file->request,
-			   json_pack("{s:s, s:I, s:I, s:I, s:I}", "kind", "bucket", "pps",
+			   json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "kind", "bucket", "class",
+				     rate_class_names[class_], "pps",
 				     (json_int_t)(NS_PER_S / bucket.step_ns), "burst",
 				     (json_int_t)(bucket.burst_ns / bucket.step_ns), "used",
 				     (json_int_t)(bucket.used_ns / bucket.step_ns), "used_percent",
 				     (json_int_t)(bucket.used_ns * 100 / bucket.burst_ns)));
+}
+
+static int show_buckets(const struct case_file *file)
+{
+	int stop = 0;
+
+	if (!prefix_is_host(&file->prefix))
+		return 0;
+	for (enum sz_rate_class i = 0; i < SZ_RATE_CLASSES && !stop; i++)
+		if (i != SZ_RATE_FLOW)
+			stop = show_bucket(file, i);
+	return stop;
 }
 
 static bool concerns(const struct case_file *file, const struct sz_event *event)
@@ -180,7 +191,7 @@ static int show_all(struct case_file *file)
 	for (size_t i = 0; i < file->count && !stop; i++)
 		stop = show_entry(file, &file->entries[i]);
 	if (!stop)
-		stop = show_bucket(file);
+		stop = show_buckets(file);
 	if (!stop)
 		stop = show_events(file);
 	return stop ? CTL_FAILED : CTL_DONE;

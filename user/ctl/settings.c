@@ -1,8 +1,4 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/*
- * rate.pps and rate.burst are said in packets and kept in nanoseconds: step = 1 s / pps, burst =
- * packets * step. So a change of rate.pps keeps the burst in packets, by a second store.
- */
 #include <user/ctl/settings.h>
 
 #include <errno.h>
@@ -12,19 +8,13 @@
 #include <string.h>
 
 #include <strazh/abi/limits.h>
-#include <user/base/clock.h>
 #include <user/ctl/nearest.h>
 
-/* A word of the rate table has 48 bits of ns, half of them ahead: burst stays far below. */
-#define BURST_NS_MAX 4000000000ULL
-#define PPS_MAX 100000000U
 #define EVENTS_MAX 1000000U
 
 const struct setting settings_all[SETTINGS_COUNT] = {
 	{"mode", "observe|enforce", "observe: count only, drop nothing"},
-	{"rate.mode", "observe|enforce", "what a source above rate.pps meets"},
-	{"rate.pps", "1 to 100000000", "packets/s of one source"},
-	{"rate.burst", "1 to 4 s worth", "packets of one source at once"},
+	{"rate.mode", "observe|enforce", "what meets packets above a limit: see `rate show`"},
 	{"events.per_second", "1 to 1000000", "samples, per reason and CPU"},
 	{"bogon.martian", "on|off", "drop 127/8, 224/4, 240/4, ::1, ff00::/8"},
 	{"bogon.reserved", "on|off", "drop documentation, benchmark ranges"},
@@ -57,30 +47,11 @@ static uint32_t flag_bit(const char *name)
 	return strcmp(name, "rate.mode") == 0 ? SZ_SET_RATE_ENFORCE : 0;
 }
 
-static uint32_t step_ns(const volatile struct sz_settings *settings)
-{
-	return settings->rate_step_ns ? settings->rate_step_ns : SZ_RATE_STEP_NS;
-}
-
-static uint32_t burst_ns(const volatile struct sz_settings *settings)
-{
-	return settings->rate_burst_ns ? settings->rate_burst_ns : SZ_RATE_BURST_NS;
-}
-
-static uint64_t rounded(uint64_t a, uint64_t b)
-{
-	return (a + b / 2) / b;
-}
-
 /* ---- get ---- */
 
 static bool get_number(const volatile struct sz_settings *settings, const char *name, uint64_t *ret)
 {
-	if (strcmp(name, "rate.pps") == 0)
-		*ret = rounded(NS_PER_S, step_ns(settings));
-	else if (strcmp(name, "rate.burst") == 0)
-		*ret = rounded(burst_ns(settings), step_ns(settings));
-	else if (strcmp(name, "events.per_second") == 0)
+	if (strcmp(name, "events.per_second") == 0)
 		*ret = settings->events_per_s ? settings->events_per_s : SZ_EVENTS_PER_S;
 	else
 		return false;
@@ -171,32 +142,6 @@ static int parse_number(const char *name, const char *value, uint64_t most, uint
 	return 0;
 }
 
-static int put_pps(volatile struct sz_settings *settings, const char *value,
-		   char why[SETTINGS_WHY_LEN])
-{
-	uint64_t burst = rounded(burst_ns(settings), step_ns(settings)), pps, step;
-	int r = parse_number("rate.pps", value, PPS_MAX, &pps, why);
-
-	if (r)
-		return r;
-	step = rounded(NS_PER_S, pps);
-	settings->rate_step_ns = (uint32_t)step;
-	settings->rate_burst_ns = (uint32_t)MAX(MIN(burst * step, BURST_NS_MAX), step);
-	return 0;
-}
-
-static int put_burst(volatile struct sz_settings *settings, const char *value,
-		     char why[SETTINGS_WHY_LEN])
-{
-	uint64_t step = step_ns(settings), packets;
-	int r = parse_number("rate.burst", value, MAX(BURST_NS_MAX / step, 1U), &packets, why);
-
-	if (r)
-		return r;
-	settings->rate_burst_ns = (uint32_t)(packets * step);
-	return 0;
-}
-
 static int put_events(volatile struct sz_settings *settings, const char *value,
 		      char why[SETTINGS_WHY_LEN])
 {
@@ -230,10 +175,6 @@ int settings_put(volatile struct sz_settings *settings, const char *name, const 
 		return put_flag(settings, name, value, why);
 	if (group_bit(name))
 		return put_group(settings, name, value, why);
-	if (strcmp(name, "rate.pps") == 0)
-		return put_pps(settings, value, why);
-	if (strcmp(name, "rate.burst") == 0)
-		return put_burst(settings, value, why);
 	if (strcmp(name, "events.per_second") == 0)
 		return put_events(settings, value, why);
 	return no_such(name, why);
@@ -249,14 +190,6 @@ unsigned int settings_mend(volatile struct sz_settings *settings)
 	}
 	if (settings->bogon_flip & ~SZ_BOGON_ALL) {
 		settings->bogon_flip &= SZ_BOGON_ALL;
-		mended++;
-	}
-	if (settings->rate_step_ns > NS_PER_S) {
-		settings->rate_step_ns = 0;
-		mended++;
-	}
-	if (settings->rate_burst_ns > BURST_NS_MAX) {
-		settings->rate_burst_ns = 0;
 		mended++;
 	}
 	return mended;

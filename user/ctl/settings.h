@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Settings under the names that people use: `strazhctl set`. rate.pps, rate.burst, rate.mode,
- * events.per_second, bogon.<group>, and mode (observe, enforce).
+ * Settings under the names that people use: `strazhctl set`. rate.mode, events.per_second,
+ * bogon.<group>, and mode (observe, enforce). Limits of rates: limits.h of user/gate.
  */
 #ifndef STRAZH_USER_CTL_SETTINGS_H
 #define STRAZH_USER_CTL_SETTINGS_H
@@ -13,7 +13,7 @@
 #include <strazh/abi/settings.h>
 #include <strazh/base/compiler.h>
 
-#define SETTINGS_COUNT 10U
+#define SETTINGS_COUNT 8U
 #define SETTINGS_WHY_LEN 240
 
 struct setting {

@@ -119,33 +119,41 @@ static int map_memory(struct gate *gate, enum gate_map which, void **ret_memory)
 	return 0;
 }
 
-static int map_all(struct gate *gate)
-{
-	void *settings, *meta, *present4, *present6;
-	int r = map_memory(gate, GATE_MAP_SETTINGS, &settings);
+/* Those that are memory of ours, and where they stand in the handle. */
+static const struct {
+	enum gate_map which;
+	size_t at;
+} mapped[] = {
+	{GATE_MAP_SETTINGS, offsetof(struct gate, settings)},
+	{GATE_MAP_META, offsetof(struct gate, meta)},
+	{GATE_MAP_PRESENT4, offsetof(struct gate, present4)},
+	{GATE_MAP_PRESENT6, offsetof(struct gate, present6)},
+	{GATE_MAP_LIMIT, offsetof(struct gate, limits)},
+	{GATE_MAP_PORT, offsetof(struct gate, ports)},
+	{GATE_MAP_SERVICE, offsetof(struct gate, services)},
+	{GATE_MAP_RSVC, offsetof(struct gate, rsvc)},
+};
 
-	if (r)
-		return r;
-	gate->settings = settings;
-	r = map_memory(gate, GATE_MAP_META, &meta);
-	if (r)
-		return r;
-	gate->meta = meta;
-	r = map_memory(gate, GATE_MAP_PRESENT4, &present4);
-	if (r)
-		return r;
-	gate->present4 = present4;
-	r = map_memory(gate, GATE_MAP_PRESENT6, &present6);
-	if (r)
-		return r;
-	gate->present6 = present6;
-	return 0;
+static void **mapped_at(struct gate *gate, size_t i)
+{
+	return (void **)(void *)((char *)gate + mapped[i].at);
 }
 
-static void unmap(struct gate *gate, enum gate_map which, volatile void *memory)
+static int map_all(struct gate *gate)
 {
-	if (memory)
-		munmap((void *)(uintptr_t)memory, map_mapping_len(which, gate->max[which]));
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(mapped) && !r; i++)
+		r = map_memory(gate, mapped[i].which, mapped_at(gate, i));
+	return r;
+}
+
+static void unmap_all(struct gate *gate)
+{
+	for (size_t i = 0; i < ARRAY_LEN(mapped); i++)
+		if (*mapped_at(gate, i))
+			munmap(*mapped_at(gate, i),
+			       map_mapping_len(mapped[i].which, gate->max[mapped[i].which]));
 }
 
 /* ---- what the maps say of themselves ---- */
@@ -189,8 +197,8 @@ const struct sz_seed *gate_seed(struct gate *gate)
 /* Presence says by seed and settings what the lists hold: with one of them gone, build it anew. */
 static int rebuild_presence(struct gate *gate)
 {
-	const uint32_t parts = 1U << GATE_MAP_META | 1U << GATE_MAP_SETTINGS |
-			       1U << GATE_MAP_PRESENT4 | 1U << GATE_MAP_PRESENT6;
+	const uint64_t parts = 1ULL << GATE_MAP_META | 1ULL << GATE_MAP_SETTINGS |
+			       1ULL << GATE_MAP_PRESENT4 | 1ULL << GATE_MAP_PRESENT6;
 	struct sweep *sweep;
 	int r;
 
@@ -286,10 +294,7 @@ void gate_close(struct gate *gate)
 	if (!gate)
 		return;
 	nets_free(gate->nets);
-	unmap(gate, GATE_MAP_SETTINGS, gate->settings);
-	unmap(gate, GATE_MAP_META, gate->meta);
-	unmap(gate, GATE_MAP_PRESENT4, gate->present4);
-	unmap(gate, GATE_MAP_PRESENT6, gate->present6);
+	unmap_all(gate);
 	for (int i = 0; i < GATE_MAPS_TOTAL; i++)
 		if (gate->map[i] >= 0)
 			close(gate->map[i]);

@@ -16,6 +16,7 @@
 
 #include <strazh/abi/meta.h>
 #include <strazh/abi/present.h>
+#include <strazh/abi/service.h>
 #include <strazh/abi/settings.h>
 #include <strazh/base/compiler.h>
 
@@ -40,7 +41,22 @@
 	X(EVENT, "sz_event")                                                                       \
 	X(META, "sz_meta")                                                                         \
 	X(LIST, "sz_list")                                                                         \
-	X(NOTE, "sz_note")
+	X(NOTE, "sz_note")                                                                         \
+	X(RNET, "sz_rnet")                                                                         \
+	X(LIMIT, "sz_limit")                                                                       \
+	X(REPUT4, "sz_reput4")                                                                     \
+	X(REPUT6, "sz_reput6")                                                                     \
+	X(PROVEN, "sz_proven")                                                                     \
+	X(PORT, "sz_port")                                                                         \
+	X(SERVICE, "sz_service")                                                                   \
+	X(RSVC, "sz_rsvc")                                                                         \
+	X(CREDIT, "sz_credit")                                                                     \
+	X(SIZE, "sz_size")                                                                         \
+	X(TAP, "sz_tap")                                                                           \
+	X(TAP0, "sz_tap0")                                                                         \
+	X(TAP1, "sz_tap1")                                                                         \
+	X(TAP2, "sz_tap2")                                                                         \
+	X(TAP3, "sz_tap3")
 
 enum gate_map {
 #define X(code, name) GATE_MAP_##code,
@@ -72,11 +88,15 @@ struct gate {
 	volatile struct sz_meta *meta;
 	struct sz_present4 *present4;
 	struct sz_present6 *present6;
-	struct gate_nets *nets; /* model of the tries, see nets.h; made on first use, owned */
-	uint64_t hosts[2];	/* entries in dhost4, dhost6: exact after a sweep or count, kept by
-				   writers */
+	struct sz_limit *limits;     /* SZ_LIMITS of them */
+	struct sz_port *ports;	     /* SZ_PORT_LINES */
+	struct sz_service *services; /* SZ_SERVICES */
+	struct sz_rsvc *rsvc;	     /* SZ_SERVICES; the gate writes */
+	struct gate_nets *nets;	     /* model of the tries, see nets.h; made on first use, owned */
+	uint64_t hosts[2]; /* entries in dhost4, dhost6: exact after a sweep or count, kept by
+			      writers */
 	bool hosts_known;
-	uint32_t remade; /* bit per enum gate_map: lost with its pin, made anew by this opening */
+	uint64_t remade; /* bit per enum gate_map: lost with its pin, made anew by this opening */
 };
 
 enum gate_open_flags {

@@ -279,13 +279,13 @@ bool import_settings(struct gate *gate, struct gate *foreign)
 	memset(ours.pass4_void, 0, sizeof(ours.pass4_void));
 	memset(ours.pass6_void, 0, sizeof(ours.pass6_void));
 	ours.lists_off = 0;
+	ours.tap_on = 0;
+	ours.tcp = 0;
 	ours.lease_ifindex = 0;
 	ours.lease_until_s = 0;
 	if (memcmp(&ours, &untouched, sizeof(ours)) != 0)
 		return false;
 	to->bogon_flip = from->bogon_flip;
-	to->rate_step_ns = from->rate_step_ns;
-	to->rate_burst_ns = from->rate_burst_ns;
 	to->events_per_s = from->events_per_s;
 	to->flags = from->flags;
 	return true;

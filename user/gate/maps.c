@@ -13,8 +13,11 @@
 #include <bpf/bpf.h>
 
 #include <strazh/abi/limits.h>
+#include <strazh/abi/rate.h>
 #include <strazh/abi/rule.h>
+#include <strazh/abi/service.h>
 #include <strazh/abi/stats.h>
+#include <strazh/abi/tap.h>
 
 const char *const gate_map_names[GATE_MAPS_TOTAL] = {
 #define X(code, name) [GATE_MAP_##code] = name,
@@ -40,6 +43,15 @@ struct shape {
 		BPF_MAP_TYPE_ARRAY, sizeof(uint32_t), sizeof(struct value)                         \
 	}
 
+#define PERCPU(value)                                                                              \
+	{                                                                                          \
+		BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t), sizeof(struct value)                  \
+	}
+#define RING                                                                                       \
+	{                                                                                          \
+		BPF_MAP_TYPE_RINGBUF, 0, 0                                                         \
+	}
+
 static const struct shape shapes[GATE_MAPS_TOTAL] = {
 	[GATE_MAP_NEVER4] = TRIE(sz_net4),
 	[GATE_MAP_NEVER6] = TRIE(sz_net6),
@@ -51,13 +63,28 @@ static const struct shape shapes[GATE_MAPS_TOTAL] = {
 	[GATE_MAP_DHOST6] = HASH(sz_host6, sz_rule),
 	[GATE_MAP_PRESENT4] = ARRAY(sz_present4),
 	[GATE_MAP_PRESENT6] = ARRAY(sz_present6),
-	[GATE_MAP_RHOST] = ARRAY(sz_rhost),
+	[GATE_MAP_RHOST] = ARRAY(sz_meters),
 	[GATE_MAP_SETTINGS] = ARRAY(sz_settings),
-	[GATE_MAP_COUNT] = {BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(uint32_t), sizeof(struct sz_count)},
-	[GATE_MAP_EVENT] = {BPF_MAP_TYPE_RINGBUF, 0, 0},
+	[GATE_MAP_COUNT] = PERCPU(sz_count),
+	[GATE_MAP_EVENT] = RING,
 	[GATE_MAP_META] = ARRAY(sz_meta),
 	[GATE_MAP_LIST] = ARRAY(sz_list),
 	[GATE_MAP_NOTE] = HASH(sz_note_key, sz_note),
+	[GATE_MAP_RNET] = ARRAY(sz_meters),
+	[GATE_MAP_LIMIT] = ARRAY(sz_limit),
+	[GATE_MAP_REPUT4] = HASH(sz_net4, sz_reput),
+	[GATE_MAP_REPUT6] = HASH(sz_net6, sz_reput),
+	[GATE_MAP_PROVEN] = HASH(sz_flow, sz_proven),
+	[GATE_MAP_PORT] = ARRAY(sz_port),
+	[GATE_MAP_SERVICE] = ARRAY(sz_service),
+	[GATE_MAP_RSVC] = ARRAY(sz_rsvc),
+	[GATE_MAP_CREDIT] = PERCPU(sz_credit),
+	[GATE_MAP_SIZE] = PERCPU(sz_size),
+	[GATE_MAP_TAP] = ARRAY(sz_tap),
+	[GATE_MAP_TAP0] = RING,
+	[GATE_MAP_TAP1] = RING,
+	[GATE_MAP_TAP2] = RING,
+	[GATE_MAP_TAP3] = RING,
 };
 
 int map_info(int fd, struct bpf_map_info *ret_info)

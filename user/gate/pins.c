@@ -324,13 +324,13 @@ int pins_repair(struct gate *gate, const struct gate_sizes *sizes)
 			continue;
 		gate->map[i] = salvage.found[i];
 		if (gate->map[i] < 0)
-			gate->remade |= 1U << i;
+			gate->remade |= 1ULL << i;
 	}
 	if (r)
 		return r;
 	if (gate->remade)
 		r = load_maps(sizes, gate->map);
-	if (!r && gate->remade & (1U << GATE_MAP_META))
+	if (!r && gate->remade & (1ULL << GATE_MAP_META))
 		r = meta_init(gate->map[GATE_MAP_META]);
 	if (!r)
 		r = read_capacities(gate);

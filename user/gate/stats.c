@@ -5,18 +5,14 @@
  */
 #include <user/gate/stats.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include <strazh/abi/stats.h>
 #include <strazh/base/own.h>
-#include <user/base/clock.h>
-#include <user/gate/act.h>
 
 const char *const reason_names[SZ_REASON_COUNT] = {
 #define X(code, name, class, text) [SZ_REASON_##code] = name,
@@ -76,6 +72,8 @@ static void add_up(struct gate_stats *stats, enum sz_reason reason)
 
 	if (reason_classes[reason] == SZ_CLASS_PASS)
 		sum = &stats->passed;
+	else if (reason_classes[reason] == SZ_CLASS_ANSWER)
+		sum = &stats->answered;
 	sum->packets += count->packets;
 	sum->bytes += count->bytes;
 	stats->observed.packets += count->observed_packets;
@@ -107,50 +105,4 @@ int gate_stats_read(struct gate *gate, struct gate_stats *ret_stats)
 	if (!r)
 		*ret_stats = stats;
 	return r;
-}
-
-/* ---- the rate table ---- */
-
-/* Where the gate looks for the host: hi and lo of abi/stats.h. */
-static void bucket_key(const struct prefix *host, uint32_t *ret_hi, uint32_t *ret_lo)
-{
-	uint32_t words[2];
-
-	memcpy(words, host->addr, sizeof(words));
-	*ret_hi = host->family == 4 ? SZ_RHOST_IP4 : ntohl(words[0]);
-	*ret_lo = ntohl(words[host->family == 4 ? 0 : 1]);
-}
-
-static uint64_t coarse_ns(void)
-{
-	struct timespec now = {0};
-
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
-int gate_bucket_read(struct gate *gate, const struct prefix *host, struct gate_bucket *ret)
-{
-	struct gate_bucket bucket = {
-		.burst_ns = gate->settings->rate_burst_ns ?: SZ_RATE_BURST_NS,
-		.step_ns = gate->settings->rate_step_ns ?: SZ_RATE_STEP_NS,
-	};
-	const struct sz_seed *seed = gate_seed(gate);
-	uint64_t now = coarse_ns(), tag;
-	struct sz_rhost slots;
-	uint32_t hi, lo, line;
-
-	bucket_key(host, &hi, &lo);
-	line = sz_rhost_line(seed, hi, lo);
-	tag = sz_rhost_tag(seed, hi, lo);
-	if (bpf_map_lookup_elem(gate->map[GATE_MAP_RHOST], &line, &slots))
-		return -errno;
-	for (int i = 0; i < SZ_RHOST_WAYS; i++) {
-		bucket.used_ns = (slots.packets[i] - now) & SZ_RHOST_TIME;
-		if ((slots.packets[i] ^ tag) & ~SZ_RHOST_TIME || bucket.used_ns > bucket.burst_ns)
-			continue;
-		*ret = bucket;
-		return 0;
-	}
-	return ACT_NOT_FOUND;
 }

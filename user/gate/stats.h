@@ -14,7 +14,8 @@ struct gate_count {
 struct gate_stats {
 	struct gate_count reason[SZ_REASON_COUNT];
 	uint64_t tally[SZ_TALLY_END - SZ_TALLY_BASE];
-	struct gate_count passed, dropped, observed; /* sums; observed: packets and bytes only */
+	/* Sums; observed: packets and bytes only. */
+	struct gate_count passed, dropped, answered, observed;
 };
 
 extern const char *const reason_names[SZ_REASON_COUNT];
@@ -24,11 +25,4 @@ extern const char *const tally_names[SZ_TALLY_END - SZ_TALLY_BASE];
 extern const char *const tally_texts[SZ_TALLY_END - SZ_TALLY_BASE];
 
 int gate_stats_read(struct gate *gate, struct gate_stats *ret_stats) must_check;
-/* What the rate table knows of a host: how far its bucket is used. ACT_NOT_FOUND: no slot. */
-struct gate_bucket {
-	uint64_t used_ns, burst_ns, step_ns;
-};
-int gate_bucket_read(struct gate *gate, const struct prefix *host,
-		     struct gate_bucket *ret) must_check;
-
 #endif

@@ -24,8 +24,10 @@ struct sz_event {
 	__u8 tcp_flags;
 	__be16 sport;
 	__be16 dport;
-	__u16 vlan; /* id of the outer tag, 0 without */
-	__u8 zero[4];
+	__u16 vlan;	 /* id of the outer tag, 0 without */
+	__u8 rate_class; /* enum sz_rate_class + 1 of a limit that was passed; 0: none was */
+	__u8 service;	 /* index into sz_service, 0: none */
+	__u8 zero[2];
 	__u8 saddr[16]; /* IPv4 in the first four bytes, rest zero */
 	__u8 daddr[16];
 };

@@ -8,7 +8,7 @@
 #ifndef STRAZH_ABI_LIMITS_H
 #define STRAZH_ABI_LIMITS_H
 
-#define SZ_LAYOUT 1
+#define SZ_LAYOUT 2
 
 /* Parser bounds: what is deeper than this is dropped, never waved through. */
 #define SZ_VLAN_MAX 2
@@ -27,13 +27,19 @@
 #define SZ_LIST_NAME_LEN 32
 #define SZ_NOTE_LEN 120
 
-/* Per-source rate, used while the settings say 0. */
-#define SZ_RATE_STEP_NS 20000U /* 50,000 packets/s */
-#define SZ_RATE_BURST_NS 200000000U
 #define SZ_EVENTS_PER_S 100U
 
-/* Rate table: lines of one cache line, four sources a line. */
+/* Rate tables, of cache lines with four slots: 16 MiB for hosts, 4 MiB for prefixes. */
 #define SZ_RHOST_LINES (1U << 18)
-#define SZ_RHOST_WAYS 4
+#define SZ_RNET_LINES (1U << 16)
+#define SZ_RATE_WAYS 4
+#define SZ_TIERS 8
+
+#define SZ_REPUT_MAX (1U << 17)
+#define SZ_PROVEN_MAX (1U << 16)
+#define SZ_SERVICES 64
+#define SZ_TAPS 4
+#define SZ_TAP_BYTES (1U << 20)
+#define SZ_SNAP_MAX 512
 
 #endif

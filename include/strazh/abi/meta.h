@@ -12,7 +12,11 @@
 
 /* sz_meta, ARRAY of one, mmapable. */
 struct sz_meta {
-	__u32 layout; /* SZ_LAYOUT; 0 until the first packet or the first opening by user space */
+	/*
+	 * SZ_LAYOUT; 0 until the first packet or the first opening by user space, which fills in
+	 * sz_limit and draws the seed first.
+	 */
+	__u32 layout;
 	/*
 	 * The program instance in charge. While a new program and an old one overlap under a
 	 * dispatcher, the one whose own number (constant `sz_instance`) is not this one passes.

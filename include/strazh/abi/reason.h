@@ -14,6 +14,8 @@ enum sz_class {
 	SZ_CLASS_LIST,	    /* dropped: the source is on a deny list */
 	SZ_CLASS_MALFORMED, /* dropped: no honest stack sends this */
 	SZ_CLASS_RATE,	    /* dropped: over a limit */
+	SZ_CLASS_POLICY,    /* dropped: what the operator wants for this service */
+	SZ_CLASS_ANSWER,    /* answered by the gate itself */
 };
 
 #define SZ_REASONS(X)                                                                              \
@@ -48,14 +50,35 @@ enum sz_class {
 	X(UDP_LEN, "udp-len", MALFORMED, "UDP length contradicts the packet")                      \
 	X(LAND, "land", MALFORMED, "source address equals destination address")                    \
 	X(BOGON, "bogon", MALFORMED, "source address that cannot be a host on the internet")       \
-	X(RATE_HOST, "rate-host", RATE, "source sends more packets/s than allowed")
+	X(RATE_HOST, "rate-host", RATE, "source sends more than it may")                           \
+	X(RATE_NET, "rate-net", RATE, "prefix of the source sends more than it may")               \
+	X(RATE_SERVICE, "rate-service", RATE,                                                      \
+	  "service gets more from all its sources than it may")                                    \
+	X(RATE_FLOW, "rate-flow", RATE, "connection of a source over its limits is over its own")  \
+	X(SIZE, "size", RATE, "odd sizes for this service, more often than allowed")               \
+	X(FRAG_POLICY, "frag-policy", POLICY, "fragment for a service that takes none")            \
+	X(SYN_COOKIE, "syn-cookie", ANSWER, "SYN answered by the gate with a cookie")              \
+	X(PROVEN, "proven", PASS, "source is over its limits, but the flow is of a live session")  \
+	X(SOCKET, "socket", PASS, "a limit is passed, but the kernel has this connection")         \
+	X(COOKIE_ACK, "cookie-ack", PASS, "a limit is passed, but it brings a valid SYN cookie")
 
 /* Side counters: they share the table of counters but are no verdicts. */
 #define SZ_TALLIES(X)                                                                              \
 	X(RATE_FULL, "rate-full", "packets not metered: their line of the rate table was full")    \
-	X(RATE_LOST, "rate-lost", "packets not metered: two lost races for a slot")                \
+	X(RATE_LOST, "rate-lost", "packets not metered: two lost races for a meter")               \
 	X(EVENT_LOST, "event-lost", "events not written: ring buffer full")                        \
-	X(EVENT_HELD, "event-held", "events withheld by sampling")
+	X(EVENT_HELD, "event-held", "events withheld by sampling")                                 \
+	X(SIZE_ODD, "size-odd", "packets of a size that their service does not know")              \
+	X(COOKIE_BAD, "cookie-bad", "ACKs to a listening service without a valid cookie")          \
+	X(COOKIE_FAILED, "cookie-failed", "SYNs that no cookie could be made for")                 \
+	X(OVER_EST, "over-established", "over the limit, TCP but SYN")                             \
+	X(OVER_SYN, "over-syn", "over the limit, TCP SYN")                                         \
+	X(OVER_UDP, "over-udp", "over the limit, UDP")                                             \
+	X(OVER_OTHER, "over-other", "over the limit, other protocols")                             \
+	X(OVER_FRAG, "over-fragment", "over the limit, fragments")                                 \
+	X(OVER_CONN, "over-connection", "over the limit, connections with a valid cookie")         \
+	X(OVER_FLOW, "over-flow", "over the limit, one connection")                                \
+	X(OVER_ODD, "over-odd-size", "over the limit, odd sizes")
 
 enum sz_reason {
 #define X(code, name, class, text) SZ_REASON_##code,
@@ -75,5 +98,8 @@ enum sz_tally {
 #undef X
 		SZ_TALLY_END,
 };
+
+/* OVER_EST + enum sz_rate_class. */
+_Static_assert(SZ_TALLY_OVER_ODD - SZ_TALLY_OVER_EST == 7, "a tally for each class of packets");
 
 #endif

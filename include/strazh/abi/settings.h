@@ -11,6 +11,18 @@
 #define SZ_SET_OBSERVE 1U      /* count what would be dropped, drop nothing */
 #define SZ_SET_RATE_ENFORCE 2U /* rates drop; else they only count */
 
+/*
+ * What a SYN-ACK with a cookie may promise. Window scale and SACK of a cookie travel in the
+ * timestamp, and the kernel hides that by a secret offset unless net.ipv4.tcp_timestamps is 2.
+ */
+#define SZ_TCP_TIMESTAMPS 1U /* net.ipv4.tcp_timestamps is 2 */
+#define SZ_TCP_ECN 2U	     /* net.ipv4.tcp_ecn is not 0 */
+#define SZ_TCP_SACK 4U	     /* net.ipv4.tcp_sack is not 0 */
+#define SZ_TCP_WINDOWS 8U    /* net.ipv4.tcp_window_scaling is not 0 */
+#define SZ_TCP_WSCALE(tcp) ((tcp) >> 8 & 15)
+#define SZ_TCP_TTL(tcp) ((tcp) >> 16 & 255) /* net.ipv4.ip_default_ttl; 0: 64 */
+#define SZ_TCP_HOPS(tcp) ((tcp) >> 24)	    /* net.ipv6.conf.all.hop_limit; 0: 64 */
+
 /* Bogon groups; the gate drops SZ_BOGON_DEFAULT ^ bogon_flip. */
 #define SZ_BOGON_MARTIAN 1U	 /* 127/8 224/4 240/4, ::1 ff00::/8 v4-mapped: never a source */
 #define SZ_BOGON_RESERVED 2U	 /* documentation, benchmark, discard, other special ranges */
@@ -24,8 +36,8 @@ struct sz_settings {
 	__u64 lists_off; /* a set bit silences that list of the deny maps: swaps are one store */
 	__u32 flags;	 /* SZ_SET_* */
 	__u32 bogon_flip;
-	__u32 rate_step_ns;    /* one packet costs this much; 0: SZ_RATE_STEP_NS */
-	__u32 rate_burst_ns;   /* how far a source may run ahead; 0: SZ_RATE_BURST_NS */
+	__u32 tap_on;	       /* bit per tap that has a reader; see abi/tap.h */
+	__u32 tcp;	       /* SZ_TCP_*, and a window scale: how the kernel's TCP is set here */
 	__u32 events_per_s;    /* samples per reason and CPU; 0: SZ_EVENTS_PER_S */
 	__u32 present6_levels; /* SZ_LEVEL6_*: written with sz_present6 */
 	/*

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A line of the rate tables: four slots, each the meters of one source for one class of packets.
+ * See abi/rate.h. No packet costs more because there are many sources, and none evicts another.
+ *
+ * Whether a source is over is looked at in every line before any of them is charged: a packet that
+ * is dropped costs nobody anything, and the loads of all lines are under way before the first
+ * compare-and-swap, which lets no load pass it.
+ *
+ * Without branches up to there, by sign bits: the verifier would walk every combination of busy and
+ * idle words in two lines, and so would the branch predictor under a flood of random sources.
+ */
+#ifndef STRAZH_BPF_METER_H
+#define STRAZH_BPF_METER_H
+
+#include <strazh/abi/rate.h>
+
+#include <bpf/lib/cursor.h>
+
+enum meter_answer {
+	METER_UNDER,
+	METER_OVER,
+	METER_FULL, /* four busy sources in the line: this one is not metered here */
+	METER_LOST, /* others were faster, twice: this packet is not metered */
+};
+
+/* What a packet costs and how far ahead its source may be. A cost of 0 is no limit. */
+struct meter_cost {
+	__u64 ns, burst_ns;
+};
+
+static inlined __u64 meter_read(const __u64 *word)
+{
+	return *(const volatile __u64 *)word;
+}
+
+/* The compiler would make a comparison, and a branch, of a sign. */
+static inlined __u64 meter_sign(__u64 value)
+{
+	asm("" : "+r"(value));
+	return value >> 63;
+}
+
+/* How far a word is ahead of now, however far that is. */
+static inlined __u64 meter_raw(__u64 word, __u64 now_ns)
+{
+	return (word - now_ns) & SZ_RATE_TIME;
+}
+
+/* 1: past, or further ahead than anybody can be. */
+static inlined __u64 meter_idle(__u64 raw)
+{
+	return meter_sign((raw - 1) | (SZ_RATE_HORIZON_NS - raw));
+}
+
+static inlined __u64 meter_ahead(__u64 word, __u64 now_ns)
+{
+	__u64 raw = meter_raw(word, now_ns);
+
+	return raw & (meter_idle(raw) - 1);
+}
+
+/* The same, of the owner of `tag`; 0 for everybody else. */
+static inlined __u64 meter_ahead_of(__u64 word, __u64 tag, __u64 now_ns)
+{
+	__u64 other = meter_sign(0 - ((word ^ tag) >> 48));
+
+	return meter_ahead(word, now_ns) & (other - 1);
+}
+
+static inlined __u64 meter_is_zero(__u64 value)
+{
+	return meter_sign(value - 1);
+}
+
+/* An idle source may always send one packet, be it longer than its burst of bytes. */
+static inlined __u64 meter_over(__u64 ahead, const struct meter_cost *cost)
+{
+	return meter_sign(cost->burst_ns - ahead - cost->ns) & ~meter_is_zero(ahead) &
+	       ~meter_is_zero(cost->ns);
+}
+
+/* Lowest bit of four that is set, 4 for none: sixteen answers of four bits each. */
+static inlined __u32 meter_lowest(__u64 bits)
+{
+	return 0x0102010301020104ULL >> (bits * 4) & 15;
+}
+
+/* The slot in use by `tag`, else the first free one, else SZ_RATE_WAYS. */
+static inlined __u32 meter_find(const struct sz_meters *line, __u64 tag, __u64 now_ns)
+{
+	__u64 own = 0, idle = 0;
+	__u32 at, vacant;
+
+	for (__u32 i = 0; i < SZ_RATE_WAYS; i++) {
+		__u64 packets = meter_read(&line->packets[i]), bytes = meter_read(&line->bytes[i]);
+		__u64 mine = meter_ahead_of(packets, tag, now_ns) |
+			     meter_ahead_of(bytes, tag, now_ns);
+		__u64 used = meter_ahead(packets, now_ns) | meter_ahead(bytes, now_ns);
+
+		own |= (meter_is_zero(mine) ^ 1) << i;
+		idle |= meter_is_zero(used) << i;
+	}
+	at = meter_lowest(own);
+	vacant = meter_lowest(idle);
+	return at + (at >> 2) * (vacant - SZ_RATE_WAYS);
+}
+
+/* One attempt on one word. */
+static inlined enum meter_answer meter_charge(__u64 *word, __u64 tag, __u64 now_ns,
+					      const struct meter_cost *cost)
+{
+	__u64 old = meter_read(word), ahead = meter_ahead_of(old, tag, now_ns), next;
+
+	if (meter_over(ahead, cost))
+		return METER_OVER;
+	/* Somebody took the slot since it was found. */
+	if (!ahead && meter_ahead(old, now_ns))
+		return METER_LOST;
+	next = tag | ((now_ns + ahead + cost->ns) & SZ_RATE_TIME);
+	return __sync_val_compare_and_swap(word, old, next) == old ? METER_UNDER : METER_LOST;
+}
+
+_Static_assert(SZ_RATE_WAYS == 4, "meter_lowest()");
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * A limit is passed, but whose packet is it? A flood under somebody's address must not cut off its
+ * owner. So before a packet is dropped: is it of a flow that the server has marked as proven, of a
+ * connection that the kernel has, or does it bring back a valid SYN cookie? All three have meters
+ * of their own. Asked for packets over a limit only: the clean path pays nothing, a flood a fixed
+ * price.
+ */
+#ifndef STRAZH_BPF_RELIEF_H
+#define STRAZH_BPF_RELIEF_H
+
+#include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/tcp.h>
+
+#include <bpf/lib/lists.h>
+#include <bpf/lib/maps.h>
+#include <bpf/lib/packet.h>
+#include <bpf/lib/rate.h>
+#include <bpf/lib/service.h>
+
+static inlined void relief_hit(struct sz_proven *proven)
+{
+	if (!sz_dry)
+		__sync_fetch_and_add(&proven->hits, 1);
+}
+
+static inlined int relief_is_proven(const struct packet *p)
+{
+	struct {
+		__u32 addr[4];
+		__u16 sport, dport;
+		__u8 family, proto, zero[2];
+	} key = {
+		.sport = swap16(p->sport),
+		.dport = swap16(p->dport),
+		.family = p->family,
+		.proto = p->proto,
+	};
+	struct sz_proven *proven;
+
+	key.addr[0] = p->family == 4 ? p->net4.addr : p->src.addr[0];
+	for (int i = 1; i < 4; i++)
+		key.addr[i] = p->family == 4 ? 0 : p->src.addr[i];
+	proven = bpf_map_lookup_elem(&sz_proven, &key);
+	if (!proven || lists_over(proven->until_s, proven->until_s ? bpf_ktime_get_boot_ns() : 0))
+		return 0;
+	relief_hit(proven);
+	return 1;
+}
+
+enum relief_socket {
+	RELIEF_NONE,
+	RELIEF_CONNECTION,
+	RELIEF_COOKIE, /* a listener, and a valid cookie for it */
+	RELIEF_LISTENER,
+};
+
+static inlined struct bpf_sock *relief_lookup(struct xdp_md *ctx, const struct packet *p)
+{
+	struct bpf_sock_tuple tuple = {};
+
+	if (p->family == 4) {
+		tuple.ipv4.saddr = p->net4.addr;
+		tuple.ipv4.daddr = p->dst[0];
+		tuple.ipv4.sport = swap16(p->sport);
+		tuple.ipv4.dport = swap16(p->dport);
+		return bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
+	}
+	for (int i = 0; i < 4; i++) {
+		tuple.ipv6.saddr[i] = p->src.addr[i];
+		tuple.ipv6.daddr[i] = p->dst[i];
+	}
+	tuple.ipv6.sport = swap16(p->sport);
+	tuple.ipv6.dport = swap16(p->dport);
+	return bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+}
+
+/* The cookie in an ACK, checked by the listener that would take it. */
+static inlined int relief_cookie_ok(struct xdp_md *ctx, const struct packet *p, struct bpf_sock *sk)
+{
+	struct {
+		__u32 word[10]; /* an IPv6 header; IPv4 takes the first half */
+	} head = {};
+	struct tcphdr tcp;
+
+	if (bpf_xdp_load_bytes(ctx, p->l4_at, &tcp, sizeof(tcp)))
+		return 0;
+	if (p->family == 4) {
+		head.word[0] = swap32(0x45000000);
+		head.word[3] = p->net4.addr;
+		head.word[4] = p->dst[0];
+		return !bpf_tcp_check_syncookie(sk, &head, sizeof(struct iphdr), &tcp, sizeof(tcp));
+	}
+	head.word[0] = swap32(0x60000000);
+	for (int i = 0; i < 4; i++) {
+		head.word[2 + i] = p->src.addr[i];
+		head.word[6 + i] = p->dst[i];
+	}
+	return !bpf_tcp_check_syncookie(sk, &head, sizeof(struct ipv6hdr), &tcp, sizeof(tcp));
+}
+
+static inlined enum relief_socket relief_ask_kernel(struct xdp_md *ctx, const struct packet *p)
+{
+	struct bpf_sock *sk = relief_lookup(ctx, p);
+	enum relief_socket found = RELIEF_CONNECTION;
+
+	if (!sk)
+		return RELIEF_NONE;
+	if (sk->state == BPF_TCP_LISTEN)
+		found = relief_cookie_ok(ctx, p, sk) ? RELIEF_COOKIE : RELIEF_LISTENER;
+	bpf_sk_release(sk);
+	return found;
+}
+
+static inlined int relief_meter(const struct packet *p, __u32 class)
+{
+	struct meter_of of = {p, 0, STANDING_USUAL, bpf_ktime_get_coarse_ns()};
+	__u32 first = 0;
+	const struct sz_meta *meta = bpf_map_lookup_elem(&sz_meta, &first);
+
+	if (!meta)
+		return 0;
+	of.seed = &meta->seed;
+	return rate_host_only(&of, class);
+}
+
+/* `reason` stands, or what it becomes. */
+__attribute__((noinline)) int relief(struct xdp_md *ctx, struct packet *p, struct verdict *v,
+				     int reason)
+{
+	__u32 class = SZ_RATE_FLOW;
+	int relieved = SZ_REASON_PROVEN;
+	enum relief_socket found;
+
+	if (!p || !v || !(p->flags & PACKET_PORTS) || p->flags & PACKET_FRAGMENT)
+		return reason;
+	if (!relief_is_proven(p)) {
+		if (rate_class(p) != SZ_RATE_EST || !(v->service_flags & SZ_SERVICE_LOCAL))
+			return reason;
+		found = relief_ask_kernel(ctx, p);
+		if (found == RELIEF_LISTENER)
+			stats_tally(SZ_TALLY_COOKIE_BAD);
+		if (found == RELIEF_NONE || found == RELIEF_LISTENER)
+			return reason;
+		relieved = found == RELIEF_COOKIE ? SZ_REASON_COOKIE_ACK : SZ_REASON_SOCKET;
+		class = found == RELIEF_COOKIE ? SZ_RATE_CONN : SZ_RATE_FLOW;
+	}
+	if (!relief_meter(p, class))
+		return relieved;
+	return class == SZ_RATE_CONN ? SZ_REASON_RATE_HOST : SZ_REASON_RATE_FLOW;
+}
+
+#endif

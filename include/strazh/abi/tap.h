@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Taps: samples of packets with their verdict, for somebody who looks on (top, capture).
+ *
+ *   sz_tap     ARRAY of SZ_TAPS, mmapable  struct sz_tap   what a reader wants
+ *   sz_tap0..3 RINGBUF of SZ_TAP_BYTES     struct sz_sample, then `caplen` bytes of the frame
+ *
+ * A reader holds its tap by a lock on a file, fills in sz_tap, then sets its bit in
+ * settings.tap_on. Every tap ends by itself: a reader that died stops costing when until_s is past.
+ */
+#ifndef STRAZH_ABI_TAP_H
+#define STRAZH_ABI_TAP_H
+
+#include <linux/types.h>
+
+#include <strazh/abi/event.h>
+#include <strazh/abi/limits.h>
+
+struct sz_tap {
+	__u64 reasons;	/* bit per enum sz_reason; 0: none */
+	__u32 one_in;	/* each packet with probability 1 / one_in; 0 as 1 */
+	__u32 snap;	/* bytes of the frame, at most SZ_SNAP_MAX; 0: none */
+	__u32 until_s;	/* boot time: nothing is written from then on */
+	__u32 per_tick; /* samples in 10 ms and CPU; 0 as 1 */
+	__u64 lost;	/* no room in the ring buffer: the gate adds */
+	__u64 held;	/* above per_tick: the gate adds */
+	__u64 room[3];
+};
+
+/* One sample: the event as sz_event has it (flags tell whether it was dropped or only observed). */
+struct sz_sample {
+	struct sz_event event;
+	__u32 caplen;
+	__u32 weight; /* how many packets it stands for: one_in */
+	__u8 frame[];
+};
+
+_Static_assert(sizeof(struct sz_tap) == 64, "layout: one cache line");
+_Static_assert(sizeof(struct sz_sample) == 80, "layout");
+
+#endif
