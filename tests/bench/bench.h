@@ -73,8 +73,8 @@ struct rig {
 	struct bpf_object *object; /* the gate, on the maps of the handle */
 	struct bpf_object *generator;
 	int gate_fd, source_fd, source_end_fd, to_peer_fd, next_fd;
-	int count_fd; /* outlives the handle */
-	volatile struct source_state *source;
+	int count_fd;			      /* outlives the handle */
+	volatile struct source_state *source; /* SOURCE_CPUS of them */
 };
 
 void rig_open(struct rig *rig);
@@ -86,8 +86,16 @@ void rig_retake(struct rig *rig);
 uint64_t rig_count(const struct rig *rig, enum sz_reason reason); /* packets, all CPUs */
 uint64_t rig_count_all(const struct rig *rig);
 
-/* Nanoseconds of CPU a packet: `repeat` packets from `source` into the program. */
+/* Which program gets the packets. */
+void rig_behind(struct rig *rig, int program_fd);
+/* Nanoseconds of CPU a packet: `repeat` packets from `source`. Safe on a thread a CPU. */
+double rig_drive(struct rig *rig, uint32_t repeat);
+/* Both. */
 double rig_run(struct rig *rig, int program_fd, uint32_t repeat);
+/* Packets are this frame of SOURCE_FRAME_LEN bytes, written anew each time; NULL: as else. */
+void rig_rewrite(struct rig *rig, const unsigned char *frame);
+uint64_t rig_sent(const struct rig *rig, enum source_kind kind);
+void rig_forget_sent(struct rig *rig);
 /* Denied and honest numbers, count 0: each packet a new one; and how many of 256 are honest. */
 void rig_sources(struct rig *rig, const uint32_t first[2], const uint32_t count[2],
 		 uint32_t honest_share, bool ipv6);
@@ -120,6 +128,9 @@ double lists_load(struct gate *gate, const char *name, const struct prefix *entr
 /* ---- the parts ---- */
 void bench_lists(struct rig *rig, struct lists *lists); /* load, memory, listing; leaves them in */
 void bench_packet(struct rig *rig);
+void bench_flood(struct rig *rig); /* spoofed sources, starved neighbours, two cores */
+void bench_peer(struct rig *rig, const struct lists *lists); /* one trie, LRU buckets */
+void bench_cookie(struct rig *rig);
 void bench_swap(struct rig *rig);
 void bench_veth(struct rig *rig);
 void bench_ban(struct rig *rig);

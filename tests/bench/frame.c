@@ -79,6 +79,23 @@ uint32_t frame_tcp(unsigned char frame[FRAME_LEN], bool ipv6)
 	return len < FRAME_LEN_MIN ? FRAME_LEN_MIN : len;
 }
 
+void frame_syn(unsigned char *frame)
+{
+	/* MSS 1460, SACK permitted, timestamps, padding, window scale 7 */
+	static const unsigned char options[] = {2, 4, 0x05, 0xb4, 4, 2, 8, 10, 0, 0,
+						0, 1, 0,    0,	  0, 0, 1, 3,  3, 7};
+	struct tcphdr tcp = {.source = htons(FRAME_SPORT), .dest = htons(FRAME_PORT)};
+	uint32_t at = ETH_HLEN + sizeof(struct iphdr);
+
+	tcp.doff = (sizeof(tcp) + sizeof(options)) / 4;
+	tcp.syn = 1;
+	tcp.window = htons(64240);
+	ethernet(frame, NULL, ETH_P_IP);
+	header4(frame, IPPROTO_TCP, sizeof(tcp) + sizeof(options), 0);
+	memcpy(frame + at, &tcp, sizeof(tcp));
+	memcpy(frame + at + sizeof(tcp), options, sizeof(options));
+}
+
 uint32_t frame_udp(unsigned char frame[FRAME_LEN], const unsigned char mac[6], uint32_t saddr)
 {
 	struct udphdr udp = {.source = htons(FRAME_SPORT), .dest = htons(FRAME_PORT)};

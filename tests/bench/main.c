@@ -32,7 +32,8 @@ int main(int argc, char *argv[])
 	char path[4096];
 
 	if (argc < 2)
-		die("usage: bench-gate BUILD_DIR [lists|packet|swap|veth|ban]...");
+		die("usage: bench-gate BUILD_DIR "
+		    "[lists|packet|flood|peer|cookie|swap|veth|ban]...");
 	if (!realpath(argv[1], path))
 		die("'%s': no such folder", argv[1]);
 	build_dir = path;
@@ -48,6 +49,12 @@ int main(int argc, char *argv[])
 	lists_sweep(rig.gate);
 	if (wanted(parts, argc - 2, "packet"))
 		bench_packet(&rig);
+	if (wanted(parts, argc - 2, "flood"))
+		bench_flood(&rig);
+	if (wanted(parts, argc - 2, "peer"))
+		bench_peer(&rig, &lists);
+	if (wanted(parts, argc - 2, "cookie"))
+		bench_cookie(&rig);
 	if (wanted(parts, argc - 2, "swap"))
 		bench_swap(&rig);
 	if (wanted(parts, argc - 2, "veth"))

@@ -50,7 +50,8 @@ static void open_generator(struct rig *rig)
 	rig->source = mmap(NULL, (size_t)getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (rig->source == MAP_FAILED)
 		die("mmap of the generator's state: %s", strerror(errno));
-	rig->source->rng = 88172645463325252ULL;
+	for (uint32_t cpu = 0; cpu < SOURCE_CPUS; cpu++)
+		rig->source[cpu].rng = 88172645463325252ULL + cpu * 0x9e3779b97f4a7c15ULL;
 }
 
 void rig_retake(struct rig *rig)
@@ -116,31 +117,76 @@ uint64_t rig_count_all(const struct rig *rig)
 	return sum;
 }
 
+/* New numbers of two CPUs never meet. */
+#define CPU_APART (1U << 28)
+
 void rig_sources(struct rig *rig, const uint32_t first[2], const uint32_t count[2],
 		 uint32_t honest_share, bool ipv6)
 {
-	for (int kind = 0; kind < 2; kind++) {
-		rig->source->first[kind] = first[kind];
-		rig->source->count[kind] = count[kind];
+	for (uint32_t cpu = 0; cpu < SOURCE_CPUS; cpu++) {
+		volatile struct source_state *source = &rig->source[cpu];
+
+		for (int kind = 0; kind < 2; kind++) {
+			source->first[kind] = first[kind] + (count[kind] ? 0 : cpu * CPU_APART);
+			source->count[kind] = count[kind];
+		}
+		source->honest_share = honest_share;
+		source->ipv6 = ipv6;
 	}
-	rig->source->honest_share = honest_share;
-	rig->source->ipv6 = ipv6;
+}
+
+void rig_rewrite(struct rig *rig, const unsigned char *frame)
+{
+	for (uint32_t cpu = 0; cpu < SOURCE_CPUS; cpu++) {
+		if (frame)
+			memcpy((void *)(uintptr_t)rig->source[cpu].frame, frame, SOURCE_FRAME_LEN);
+		rig->source[cpu].rewrite = frame != NULL;
+	}
+}
+
+uint64_t rig_sent(const struct rig *rig, enum source_kind kind)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < SOURCE_CPUS; cpu++)
+		sum += rig->source[cpu].sent[kind];
+	return sum;
+}
+
+void rig_forget_sent(struct rig *rig)
+{
+	for (uint32_t cpu = 0; cpu < SOURCE_CPUS; cpu++)
+		for (int kind = 0; kind < 2; kind++)
+			rig->source[cpu].sent[kind] = 0;
+}
+
+void rig_behind(struct rig *rig, int program_fd)
+{
+	uint32_t zero = 0;
+
+	if (bpf_map_update_elem(rig->next_fd, &zero, &program_fd, BPF_ANY))
+		die("the tail call is refused: %s", strerror(errno));
+}
+
+double rig_drive(struct rig *rig, uint32_t repeat)
+{
+	unsigned char frame[FRAME_LEN] = {0};
+	double begin;
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .repeat = (int)repeat);
+
+	opts.data_size_in = frame_tcp(frame, rig->source->ipv6);
+	if (rig->source->rewrite)
+		opts.data_size_in = SOURCE_FRAME_LEN;
+	begin = cpu_s();
+	if (bpf_prog_test_run_opts(rig->source_fd, &opts))
+		die("BPF_PROG_TEST_RUN: %s", strerror(errno));
+	if (opts.retval != XDP_PASS && opts.retval != XDP_DROP && opts.retval != XDP_TX)
+		die("the program returns %u: the tail call failed", opts.retval);
+	return (cpu_s() - begin) * 1e9 / repeat;
 }
 
 double rig_run(struct rig *rig, int program_fd, uint32_t repeat)
 {
-	unsigned char frame[FRAME_LEN];
-	uint32_t zero = 0;
-	double begin;
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
-		    .data_size_in = frame_tcp(frame, rig->source->ipv6), .repeat = (int)repeat);
-
-	if (bpf_map_update_elem(rig->next_fd, &zero, &program_fd, BPF_ANY))
-		die("the tail call is refused: %s", strerror(errno));
-	begin = cpu_s();
-	if (bpf_prog_test_run_opts(rig->source_fd, &opts))
-		die("BPF_PROG_TEST_RUN: %s", strerror(errno));
-	if (opts.retval != XDP_PASS && opts.retval != XDP_DROP)
-		die("the program returns %u: the tail call failed", opts.retval);
-	return (cpu_s() - begin) * 1e9 / repeat;
+	rig_behind(rig, program_fd);
+	return rig_drive(rig, repeat);
 }

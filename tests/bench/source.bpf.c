@@ -17,7 +17,7 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, 1);
+	__uint(max_entries, SOURCE_CPUS);
 	__type(key, __u32);
 	__type(value, struct source_state);
 } bench_source SEC(".maps");
@@ -49,10 +49,22 @@ SEC("xdp.frags")
 int source(struct xdp_md *ctx)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	__u32 zero = 0, kind, number;
-	struct source_state *s = bpf_map_lookup_elem(&bench_source, &zero);
+	__u32 cpu = bpf_get_smp_processor_id() % SOURCE_CPUS, kind, number;
+	struct source_state *s = bpf_map_lookup_elem(&bench_source, &cpu);
 
-	if (!s || data + SADDR6_OFFSET + 16 > end)
+	if (!s)
+		return XDP_ABORTED;
+	if (s->rewrite) {
+		if (data + SOURCE_FRAME_LEN != end &&
+		    bpf_xdp_adjust_tail(ctx, (int)SOURCE_FRAME_LEN - (int)(end - data)))
+			return XDP_ABORTED;
+		data = (void *)(long)ctx->data;
+		end = (void *)(long)ctx->data_end;
+		if (data + SOURCE_FRAME_LEN > end)
+			return XDP_ABORTED;
+		__builtin_memcpy(data, s->frame, SOURCE_FRAME_LEN);
+	}
+	if (data + SADDR6_OFFSET + 16 > end)
 		return XDP_ABORTED;
 	s->rng ^= s->rng << 13;
 	s->rng ^= s->rng >> 7;

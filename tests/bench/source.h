@@ -14,6 +14,10 @@
 
 enum source_kind { SOURCE_DENIED, SOURCE_HONEST };
 
+/* One state a CPU, so that two of them share no line; more CPUs take turns and are not used. */
+#define SOURCE_CPUS 2U
+#define SOURCE_FRAME_LEN 74U /* Ethernet, IPv4, TCP with 20 bytes of options */
+
 struct source_state {
 	__u64 rng;	    /* xorshift64; not 0 */
 	__u32 first[2];	    /* by enum source_kind: numbers first .. first + count - 1 */
@@ -23,7 +27,12 @@ struct source_state {
 	__u32 ifindex;	    /* where `to_peer` sends */
 	__u32 room;
 	__u64 sent[2];
+	__u32 rewrite; /* the program behind changes the frame: write `frame` anew each time */
+	__u8 frame[84];
+	__u64 far[14]; /* no two states in neighbouring lines */
 };
+
+_Static_assert(sizeof(struct source_state) == 256, "whole pairs of cache lines");
 
 static inline __u32 source_mix(__u32 x)
 {

@@ -75,7 +75,7 @@ void bench_swap(struct rig *rig)
 	list[1] = lists_hosts(FIRST + COMMON, ENTRIES, &count[1]);
 	lists_load(rig->gate, "swap", list[0], count[0]);
 	rig_sources(rig, first, sources, HONEST_SHARE, false);
-	rig->source->sent[SOURCE_DENIED] = rig->source->sent[SOURCE_HONEST] = 0;
+	rig_forget_sent(rig);
 	dropped = rig_count(rig, SZ_REASON_DENY_HOST);
 	passed = rig_count(rig, SZ_REASON_PASS);
 	for (int round = 1; round <= ROUNDS; round++) {
@@ -87,12 +87,11 @@ void bench_swap(struct rig *rig)
 	}
 	dropped = rig_count(rig, SZ_REASON_DENY_HOST) - dropped;
 	passed = rig_count(rig, SZ_REASON_PASS) - passed;
-	if (dropped != rig->source->sent[SOURCE_DENIED] ||
-	    passed != rig->source->sent[SOURCE_HONEST] || !dropped || !passed)
+	if (dropped != rig_sent(rig, SOURCE_DENIED) || passed != rig_sent(rig, SOURCE_HONEST) ||
+	    !dropped || !passed)
 		die("swap: sent %" PRIu64 " denied and %" PRIu64 " honest, dropped %" PRIu64
 		    ", passed %" PRIu64,
-		    (uint64_t)rig->source->sent[SOURCE_DENIED],
-		    (uint64_t)rig->source->sent[SOURCE_HONEST], dropped, passed);
+		    rig_sent(rig, SOURCE_DENIED), rig_sent(rig, SOURCE_HONEST), dropped, passed);
 	say("swap: %" PRIu64 " packets, no false pass, no false drop", all);
 	report_budget("gate.swap_100k_s", samples_at(&took, 50), "s", BUDGET_S, &took);
 	lists_load(rig->gate, "swap", NULL, 0);

@@ -121,7 +121,8 @@ double veth_send(struct rig *rig, uint32_t frames)
 		    .data_size_in = frame_udp(frame, mac, VETH_SOURCE), .repeat = (int)frames,
 		    .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = BATCH);
 
-	rig->source->ifindex = index_of("bench0");
+	for (uint32_t cpu = 0; cpu < SOURCE_CPUS; cpu++)
+		rig->source[cpu].ifindex = index_of("bench0");
 	begin = now_s();
 	if (bpf_prog_test_run_opts(rig->to_peer_fd, &opts))
 		die("live frames: %s", strerror(errno));

@@ -21,6 +21,7 @@
 #include <strazh/base/own.h>
 #include <user/gate/explain.h>
 #include <user/gate/handle.h>
+#include <user/gate/limits.h>
 #include <user/gate/maps.h>
 #include <user/gate/nets.h>
 #include <user/gate/pins.h>
@@ -158,15 +159,22 @@ static void unmap_all(struct gate *gate)
 
 /* ---- what the maps say of themselves ---- */
 
+/* What must stand before meta says that the gate is made: see abi/meta.h. */
+static void fill_in(struct gate *gate)
+{
+	limits_fill(gate);
+	gate->services[0].flags |= SZ_SERVICE_LOCAL;
+	__atomic_store_n(&gate->meta->layout, SZ_LAYOUT, __ATOMIC_RELEASE);
+}
+
 static int check_meta(struct gate *gate)
 {
+	const uint64_t filled = 1ULL << GATE_MAP_LIMIT | 1ULL << GATE_MAP_SERVICE;
 	uint32_t layout = gate->meta->layout;
 
-	if (layout == SZ_LAYOUT)
-		return 0;
-	if (!layout) { /* no packet and no opening so far */
-		if (gate->lock_fd >= 0)
-			gate->meta->layout = SZ_LAYOUT;
+	if (!layout || layout == SZ_LAYOUT) {
+		if (gate->lock_fd >= 0 && (!layout || gate->remade & filled))
+			fill_in(gate);
 		return 0;
 	}
 	gate_explain("the maps in '%s' have layout %u, this strazh %s knows layout %d. Use the "

@@ -29,28 +29,23 @@ const char *const rate_class_texts[SZ_RATE_CLASSES] = {
 
 static const struct sz_limit defaults[SZ_RATE_CLASSES] = {
 #define X(code, name, pps, burst, text)                                                            \
-	[SZ_RATE_##code] = {.step_ns = NS_PER_S / (pps), .burst_ns = NS_PER_S / (pps) * (burst)},
+	[SZ_RATE_##code] = {.step_ns = NS_PER_S / (pps), .burst_ns = NS_PER_S / (pps) * (burst), .byte_burst_ns = SZ_RATE_BYTE_BURST_NS},
 	SZ_RATE_CLASSES_OF(X)
 #undef X
 };
 
-struct sz_limit limit_effective(const struct sz_limit *set, enum sz_rate_level level,
-				enum sz_rate_class class_)
+void limits_fill(struct gate *gate)
 {
-	struct sz_limit limit = *set;
+	for (uint32_t i = 0; i < SZ_LIMITS; i++) {
+		enum sz_rate_class class_ = i % SZ_RATE_CLASSES;
+		bool net = i / SZ_RATE_CLASSES % SZ_RATE_LEVELS == SZ_RATE_NET;
 
-	if (!limit.step_ns)
-		limit.step_ns = defaults[class_].step_ns /
-				(level == SZ_RATE_NET ? SZ_RATE_NET_SHARE : 1);
-	if (!limit.burst_ns)
-		limit.burst_ns = defaults[class_].burst_ns;
-	if (!limit.byte_burst_ns)
-		limit.byte_burst_ns = SZ_RATE_BYTE_BURST_NS;
-	if (limit.step_ns == SZ_RATE_FREE)
-		limit.step_ns = 0;
-	if (limit.byte_step == SZ_RATE_FREE)
-		limit.byte_step = 0;
-	return limit;
+		if (gate->limits[i].step_ns || gate->limits[i].byte_step)
+			continue;
+		gate->limits[i] = defaults[class_];
+		if (net)
+			gate->limits[i].step_ns /= SZ_RATE_NET_SHARE;
+	}
 }
 
 /* Where the gate looks for the host. */
@@ -83,8 +78,7 @@ static uint64_t ahead_of(uint64_t word, uint64_t tag, uint64_t now)
 int gate_bucket_read(struct gate *gate, const struct prefix *host, enum sz_rate_class class_,
 		     struct gate_bucket *ret)
 {
-	const struct sz_limit limit = limit_effective(
-		&gate->limits[sz_limit_index(0, SZ_RATE_HOST, class_)], SZ_RATE_HOST, class_);
+	const struct sz_limit limit = gate->limits[sz_limit_index(0, SZ_RATE_HOST, class_)];
 	const struct sz_seed *seed = gate_seed(gate);
 	struct gate_bucket bucket = {.burst_ns = limit.burst_ns, .step_ns = limit.step_ns};
 	struct sz_rate_key key = bucket_key(host, class_);

@@ -17,9 +17,8 @@
 extern const char *const rate_class_names[SZ_RATE_CLASSES];
 extern const char *const rate_class_texts[SZ_RATE_CLASSES];
 
-/* What holds for a class: defaults of abi/rate.h where nothing is set. A step of 0: no limit. */
-struct sz_limit limit_effective(const struct sz_limit *set, enum sz_rate_level level,
-				enum sz_rate_class class_);
+/* The defaults of abi/rate.h where no limit stands, before meta.layout says that they are there. */
+void limits_fill(struct gate *gate);
 
 /* What the rate table knows of a host in a class: how far its meters are used. */
 struct gate_bucket {

@@ -195,14 +195,6 @@ static int staging_dir(char path[PATH_LEN], const char *pin_dir)
 	return r;
 }
 
-static int meta_init(int fd)
-{
-	struct sz_meta meta = {.layout = SZ_LAYOUT};
-	uint32_t zero = 0;
-
-	return bpf_map_update_elem(fd, &zero, &meta, BPF_ANY) ? -errno : 0;
-}
-
 static int publish(struct gate *gate)
 {
 	char staging[PATH_LEN];
@@ -244,9 +236,6 @@ int pins_create(struct gate *gate, const struct gate_sizes *sizes)
 	if (r)
 		return r;
 	r = read_capacities(gate);
-	if (r)
-		return r;
-	r = meta_init(gate->map[GATE_MAP_META]);
 	if (r)
 		return r;
 	return publish(gate);
@@ -330,8 +319,6 @@ int pins_repair(struct gate *gate, const struct gate_sizes *sizes)
 		return r;
 	if (gate->remade)
 		r = load_maps(sizes, gate->map);
-	if (!r && gate->remade & (1ULL << GATE_MAP_META))
-		r = meta_init(gate->map[GATE_MAP_META]);
 	if (!r)
 		r = read_capacities(gate);
 	return r ? r : repin(gate, missing);
