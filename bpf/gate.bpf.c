@@ -87,15 +87,17 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 	if (v->present)
 		reput_ask(p, &of.standing);
 	reason = gate_limits(&of, config, class, v);
+	v->service_flags = config->flags;
 	if (!reason) {
 		if (service)
 			service_size(service, service_bin(p->left), 0);
+		v->opening = class == SZ_RATE_EST && config->cookies &&
+			     service_expects(service, of.now_ns);
 		return v->listed;
 	}
 	if (!v->rate_class)
 		v->rate_class = (__u8)(class + 1);
 	stats_tally(SZ_TALLY_OVER_EST - 1 + v->rate_class);
-	v->service_flags = config->flags;
 	return reason;
 }
 
@@ -124,7 +126,7 @@ static inlined int gate_judge(struct cursor *c, struct packet *p, struct verdict
 		return reason;
 	p->l4_at = (__u16)(c->pos - c->begin);
 	reason = gate_rate(p, v);
-	return mode_is_rate(reason) ? relief(c->frame, p, v, reason) : reason;
+	return v->opening || mode_is_rate(reason) ? relief(c->frame, p, v, reason) : reason;
 }
 
 /* What becomes of a frame whose reason is no drop. */

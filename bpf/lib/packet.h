@@ -52,6 +52,7 @@ struct verdict {
 	__u8 present; /* a list, or sz_reput, may speak of the source */
 	__u8 listed;  /* NEVER or ALLOW, else 0 */
 	__u8 service_flags;
+	__u8 opening; /* may be the ACK that brings back a cookie */
 };
 
 #endif

@@ -127,30 +127,48 @@ static inlined int relief_meter(const struct packet *p, __u32 class)
 	return rate_host_only(&of, class);
 }
 
-/* `reason` stands, or what it becomes. */
+/* An ACK with a valid cookie: from here on the address of the source is proven. */
+static inlined int relief_open(const struct packet *p, struct verdict *v)
+{
+	if (v->listed || !relief_meter(p, SZ_RATE_CONN))
+		return SZ_REASON_COOKIE_ACK;
+	v->rate_class = SZ_RATE_CONN + 1;
+	stats_tally(SZ_TALLY_OVER_CONN);
+	return SZ_REASON_RATE_HOST;
+}
+
+static inlined int relief_flow(const struct packet *p, struct verdict *v, int relieved)
+{
+	if (!relief_meter(p, SZ_RATE_FLOW))
+		return relieved;
+	v->rate_class = SZ_RATE_FLOW + 1;
+	stats_tally(SZ_TALLY_OVER_FLOW);
+	return SZ_REASON_RATE_FLOW;
+}
+
+/*
+ * `reason` stands, or what it becomes. It is a limit that is passed; or none is and v->opening.
+ * What the kernel says of a packet that is within its limits decides only about cookies.
+ */
 __attribute__((noinline)) int relief(struct xdp_md *ctx, struct packet *p, struct verdict *v,
 				     int reason)
 {
-	__u32 class = SZ_RATE_FLOW;
-	int relieved = SZ_REASON_PROVEN;
 	enum relief_socket found;
 
 	if (!p || !v || !(p->flags & PACKET_PORTS) || p->flags & PACKET_FRAGMENT)
 		return reason;
-	if (!relief_is_proven(p)) {
-		if (rate_class(p) != SZ_RATE_EST || !(v->service_flags & SZ_SERVICE_LOCAL))
-			return reason;
-		found = relief_ask_kernel(ctx, p);
-		if (found == RELIEF_LISTENER)
-			stats_tally(SZ_TALLY_COOKIE_BAD);
-		if (found == RELIEF_NONE || found == RELIEF_LISTENER)
-			return reason;
-		relieved = found == RELIEF_COOKIE ? SZ_REASON_COOKIE_ACK : SZ_REASON_SOCKET;
-		class = found == RELIEF_COOKIE ? SZ_RATE_CONN : SZ_RATE_FLOW;
-	}
-	if (!relief_meter(p, class))
-		return relieved;
-	return class == SZ_RATE_CONN ? SZ_REASON_RATE_HOST : SZ_REASON_RATE_FLOW;
+	if (!v->opening && relief_is_proven(p))
+		return relief_flow(p, v, SZ_REASON_PROVEN);
+	if (rate_class(p) != SZ_RATE_EST || !(v->service_flags & SZ_SERVICE_LOCAL))
+		return reason;
+	found = relief_ask_kernel(ctx, p);
+	if (found == RELIEF_COOKIE)
+		return relief_open(p, v);
+	if (found == RELIEF_CONNECTION && !v->opening)
+		return relief_flow(p, v, SZ_REASON_SOCKET);
+	if (found == RELIEF_LISTENER)
+		stats_tally(SZ_TALLY_COOKIE_BAD);
+	return reason;
 }
 
 #endif

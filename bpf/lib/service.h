@@ -136,6 +136,23 @@ static inlined int service_pressed(__u32 service, const struct sz_service *confi
 	return 1;
 }
 
+/* Did cookies go out lately, so that ACKs may bring some back? */
+static inlined int service_expects(__u32 service, __u64 now_ns)
+{
+	const struct sz_rsvc *rsvc = bpf_map_lookup_elem(&sz_rsvc, &service);
+	__u64 sent_ns = rsvc ? *(const volatile __u64 *)&rsvc->cookie_sent_ns : 0;
+
+	return sent_ns && now_ns - sent_ns < SZ_COOKIE_WATCH_NS;
+}
+
+static inlined void service_sent_cookie(__u32 service, __u64 now_ns)
+{
+	struct sz_rsvc *rsvc = bpf_map_lookup_elem(&sz_rsvc, &service);
+
+	if (rsvc && now_ns - *(volatile __u64 *)&rsvc->cookie_sent_ns >= SERVICE_RENEW_NS)
+		*(volatile __u64 *)&rsvc->cookie_sent_ns = now_ns;
+}
+
 /* ---- sizes ---- */
 
 /* floor(log2(len)), at most the last bin. */

@@ -105,6 +105,7 @@ static uint64_t turn(struct rig *rig, uint32_t honest_share, uint32_t packets)
 static void starve(struct rig *rig)
 {
 	struct sz_limit *limits = rig->gate->limits, kept[SZ_LIMITS];
+	const double all = (double)TURNS * HONEST_TURN;
 	uint64_t starved = 0, flood = 0;
 
 	say("starved: %u honest sources beside %u that flood", MILLION, FLOODERS);
@@ -124,8 +125,9 @@ static void starve(struct rig *rig)
 	if (flood < (uint64_t)TURNS * FLOOD_TURN - FLOODERS * 30U)
 		die("starved: only %llu packets of the flood were dropped",
 		    (unsigned long long)flood);
-	report_budget("gate.starved_ppm", (double)starved / (TURNS * HONEST_TURN) * 1e6, "ppm",
-		      STARVED_BUDGET_PPM, NULL);
+	/* None is fewer than one. */
+	report("gate.starved_ppm", (double)starved / all * 1e6, "ppm", "budget 1000 ppm",
+	       STARVED_BUDGET_PPM / ((starved ? (double)starved : 1) / all * 1e6), NULL);
 }
 
 void bench_flood(struct rig *rig)

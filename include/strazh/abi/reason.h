@@ -60,7 +60,7 @@ enum sz_class {
 	X(SYN_COOKIE, "syn-cookie", ANSWER, "SYN answered by the gate with a cookie")              \
 	X(PROVEN, "proven", PASS, "source is over its limits, but the flow is of a live session")  \
 	X(SOCKET, "socket", PASS, "a limit is passed, but the kernel has this connection")         \
-	X(COOKIE_ACK, "cookie-ack", PASS, "a limit is passed, but it brings a valid SYN cookie")
+	X(COOKIE_ACK, "cookie-ack", PASS, "opens a connection with a valid SYN cookie")
 
 /* Side counters: they share the table of counters but are no verdicts. */
 #define SZ_TALLIES(X)                                                                              \

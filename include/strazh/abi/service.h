@@ -76,8 +76,16 @@ struct sz_rsvc {
 	/* Coarse monotonic clock: SYNs are answered with cookies until then (AUTO). */
 	__u64 cookies_until_ns;
 	__u64 cookies_since_ns; /* when that began; gate only sets it */
-	__u64 room[6];
+	/*
+	 * When the last cookie went out, to within a second; 0: never. For SZ_COOKIE_WATCH_NS after
+	 * it, ACKs are looked at: one that brings a valid cookie opens a connection, and is charged
+	 * to SZ_RATE_CONN of its source.
+	 */
+	__u64 cookie_sent_ns;
+	__u64 room[5];
 };
+
+#define SZ_COOKIE_WATCH_NS 10000000000ULL
 
 /*
  * What a CPU has taken from the words above and not spent yet, so that CPUs share a line once in
