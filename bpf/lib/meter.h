@@ -41,36 +41,48 @@ static inlined __u64 meter_sign(__u64 value)
 	return value >> 63;
 }
 
-/* How far a word is ahead of now, however far that is. */
-static inlined __u64 meter_raw(__u64 word, __u64 now_ns)
+/*
+ * A word against a moment: where its time is, in the upper 48 bits, modulo wrap as it should be.
+ * Past, or further ahead than the horizon, leaves something in the upper 15 bits.
+ */
+static inlined __u64 meter_diff(__u64 word, __u64 now_ns)
 {
-	return (word - now_ns) & SZ_RATE_TIME;
+	return (word << 16) - (now_ns << 16);
 }
 
-/* 1: past, or further ahead than anybody can be. */
-static inlined __u64 meter_idle(__u64 raw)
+#define METER_IDLE_SHIFT (16 + SZ_RATE_HORIZON_SHIFT)
+
+/* 0: in use. */
+static inlined __u64 meter_idle(__u64 diff)
 {
-	return meter_sign((raw - 1) | (SZ_RATE_HORIZON_NS - raw));
+	return (diff - 1) >> METER_IDLE_SHIFT;
 }
 
-static inlined __u64 meter_ahead(__u64 word, __u64 now_ns)
+/* 0: in use by the owner of `tag`. */
+static inlined __u64 meter_not_of(__u64 word, __u64 diff, __u64 tag)
 {
-	__u64 raw = meter_raw(word, now_ns);
-
-	return raw & (meter_idle(raw) - 1);
-}
-
-/* The same, of the owner of `tag`; 0 for everybody else. */
-static inlined __u64 meter_ahead_of(__u64 word, __u64 tag, __u64 now_ns)
-{
-	__u64 other = meter_sign(0 - ((word ^ tag) >> 48));
-
-	return meter_ahead(word, now_ns) & (other - 1);
+	return meter_idle(diff) | (word ^ tag) >> 48;
 }
 
 static inlined __u64 meter_is_zero(__u64 value)
 {
 	return meter_sign(value - 1);
+}
+
+/* How far ahead of now; 0: idle. */
+static inlined __u64 meter_ahead(__u64 word, __u64 now_ns)
+{
+	__u64 diff = meter_diff(word, now_ns);
+
+	return diff >> 16 & (0 - meter_is_zero(meter_idle(diff)));
+}
+
+/* The same, of the owner of `tag`; 0 for everybody else. */
+static inlined __u64 meter_ahead_of(__u64 word, __u64 tag, __u64 now_ns)
+{
+	__u64 diff = meter_diff(word, now_ns);
+
+	return diff >> 16 & (0 - meter_is_zero(meter_not_of(word, diff, tag)));
 }
 
 /* An idle source may always send one packet, be it longer than its burst of bytes. */
@@ -89,20 +101,23 @@ static inlined __u32 meter_lowest(__u64 bits)
 /* The slot in use by `tag`, else the first free one, else SZ_RATE_WAYS. */
 static inlined __u32 meter_find(const struct sz_meters *line, __u64 tag, __u64 now_ns)
 {
-	__u64 own = 0, idle = 0;
+	__u64 own = 0, used = 0;
 	__u32 at, vacant;
 
 	for (__u32 i = 0; i < SZ_RATE_WAYS; i++) {
 		__u64 packets = meter_read(&line->packets[i]), bytes = meter_read(&line->bytes[i]);
-		__u64 mine = meter_ahead_of(packets, tag, now_ns) |
-			     meter_ahead_of(bytes, tag, now_ns);
-		__u64 used = meter_ahead(packets, now_ns) | meter_ahead(bytes, now_ns);
+		__u64 packets_diff = meter_diff(packets, now_ns);
+		__u64 bytes_diff = meter_diff(bytes, now_ns);
 
-		own |= (meter_is_zero(mine) ^ 1) << i;
-		idle |= meter_is_zero(used) << i;
+		/* Either of the two is zero: their predecessors have a sign. */
+		own |= meter_sign((meter_not_of(packets, packets_diff, tag) - 1) |
+				  (meter_not_of(bytes, bytes_diff, tag) - 1))
+		       << i;
+		used |= meter_sign((meter_idle(packets_diff) - 1) | (meter_idle(bytes_diff) - 1))
+			<< i;
 	}
 	at = meter_lowest(own);
-	vacant = meter_lowest(idle);
+	vacant = meter_lowest(used ^ 15);
 	return at + (at >> 2) * (vacant - SZ_RATE_WAYS);
 }
 

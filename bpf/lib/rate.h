@@ -52,18 +52,27 @@ struct rate_spot {
 	struct limit limit;
 };
 
-static inlined void rate_find(struct rate_spot *spot, const struct meter_of *of, __u32 level,
-			      __u32 class, __u32 port)
+/* The load of its line is under way when this returns, and nothing has waited for it. */
+static inlined void rate_place(struct rate_spot *spot, const struct meter_of *of, __u32 level,
+			       __u32 class, __u32 port)
 {
 	struct sz_rate_key key = rate_key(of->p, level, class | port << SZ_RATE_PORT_SHIFT);
 	__u32 hash = sz_rate_hash(of->seed, 0, key);
 	__u32 host = hash % SZ_RHOST_LINES, net = hash % SZ_RNET_LINES;
-	__u32 index = sz_limit_index(of->standing.tier[level], level, class);
-	const struct sz_limit *set = bpf_map_lookup_elem(&sz_limit, &index);
 
 	*spot = (struct rate_spot){.at = SZ_RATE_WAYS, .tag = sz_rate_tag(of->seed, key)};
 	spot->line = level ? bpf_map_lookup_elem(&sz_rnet, &net)
 			   : bpf_map_lookup_elem(&sz_rhost, &host);
+	if (spot->line)
+		(void)meter_read(&spot->line->packets[0]);
+}
+
+static inlined void rate_find(struct rate_spot *spot, const struct meter_of *of, __u32 level,
+			      __u32 class)
+{
+	__u32 index = sz_limit_index(of->standing.tier[level], level, class);
+	const struct sz_limit *set = bpf_map_lookup_elem(&sz_limit, &index);
+
 	if (!spot->line || !set)
 		return;
 	spot->at = meter_find(spot->line, spot->tag, of->now_ns);
@@ -117,8 +126,10 @@ static inlined int rate_source(const struct meter_of *of, __u32 class)
 {
 	struct rate_spot host, net;
 
-	rate_find(&host, of, SZ_RATE_HOST, class, 0);
-	rate_find(&net, of, SZ_RATE_NET, class, 0);
+	rate_place(&host, of, SZ_RATE_HOST, class, 0);
+	rate_place(&net, of, SZ_RATE_NET, class, 0);
+	rate_find(&host, of, SZ_RATE_HOST, class);
+	rate_find(&net, of, SZ_RATE_NET, class);
 	if (rate_is_over(&host, of->now_ns))
 		return SZ_REASON_RATE_HOST;
 	if (rate_is_over(&net, of->now_ns))
@@ -133,7 +144,8 @@ static inlined int rate_host_only(const struct meter_of *of, __u32 class)
 {
 	struct rate_spot host;
 
-	rate_find(&host, of, SZ_RATE_HOST, class, class == SZ_RATE_FLOW ? of->p->sport : 0);
+	rate_place(&host, of, SZ_RATE_HOST, class, class == SZ_RATE_FLOW ? of->p->sport : 0);
+	rate_find(&host, of, SZ_RATE_HOST, class);
 	return rate_is_over(&host, of->now_ns) || rate_charge(&host, of->now_ns);
 }
 

@@ -57,7 +57,8 @@ enum sz_rate_level {
 
 /* Every *_ns of a limit is at most 4 s, so that no meter is further ahead than the horizon. */
 #define SZ_RATE_NS_MAX 4000000000U
-#define SZ_RATE_HORIZON_NS (1ULL << 33)
+#define SZ_RATE_HORIZON_SHIFT 33
+#define SZ_RATE_HORIZON_NS (1ULL << SZ_RATE_HORIZON_SHIFT) /* 8.6 s */
 /* The coarse clock moves once a tick, 10 ms where HZ is 100: the writer keeps bursts above it. */
 #define SZ_RATE_TICK_NS 10000000U
 
