@@ -211,8 +211,6 @@ void gatebox_settings(struct gatebox *box, const struct model_world *m)
 		.lists_off = m->lists_off,
 		.flags = m->flags,
 		.bogon_flip = m->bogon_flip,
-		.rate_step_ns = 1,
-		.rate_burst_ns = UINT32_MAX,
 		.present6_levels = SZ_LEVEL6_16 | SZ_LEVEL6_32 | SZ_LEVEL6_48 | SZ_LEVEL6_64,
 		.lease_ifindex = m->lease_ifindex,
 		.lease_until_s = m->lease_until_s,

@@ -53,7 +53,7 @@ ctl ban 10.66.0.70 --for 1h --reason "from the journal" >/dev/null 2>&1
 ctl ban 10.66.0.71 --for 1s >/dev/null 2>&1
 ctl ban 10.66.0.72 >/dev/null 2>&1
 ctl unban 10.66.0.72 >/dev/null 2>&1
-ctl set rate.pps 1234 >/dev/null 2>&1
+ctl set events.per_second 1234 >/dev/null 2>&1
 echo 198.51.100.0/24 | ctl load - --list lost >/dev/null 2>&1
 printf '{"act":"add","table":"de' >>"$STRAZH_STATE_DIR/journal"
 ctl detach --all >/dev/null 2>&1
@@ -64,7 +64,7 @@ strazhd_up --interface sv0
 entries=$(ctl list deny 2>/dev/null)
 like "$entries" "10\.66\.0\.70 .*(59m|1h).*from the journal" "a ban comes back with its remaining time and reason"
 is "$(grep -cE '10\.66\.0\.7[12]' <<<"$entries")" 0 "not one that is over, nor one taken back"
-like "$(ctl set rate.pps 2>/dev/null)" "1234" "a setting comes back"
+like "$(ctl set events.per_second 2>/dev/null)" "1234" "a setting comes back"
 like "$(log)" "list 'lost' was lost" "a list that cannot come back is named"
 like "$(log)" "torn|hold no act" "the torn line is left out and said"
 is "$(stat -c %s "$STRAZH_STATE_DIR/journal")" 0 "the journal is empty then"

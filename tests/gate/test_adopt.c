@@ -311,7 +311,7 @@ static void from_ourselves(void **state)
 
 static void settings_of(struct world *world, uint32_t flags)
 {
-	struct sz_settings settings = {.flags = flags, .rate_step_ns = 1000};
+	struct sz_settings settings = {.flags = flags, .events_per_s = 1000};
 	struct foreign foreign;
 	uint32_t zero = 0;
 
@@ -331,7 +331,7 @@ static void settings_come_along(void **state)
 	must(attach_adopt(world->gate, world->ifindex, &adoption));
 	assert_true(adoption.settings);
 	assert_int_equal(world->gate->settings->flags, SZ_SET_OBSERVE);
-	assert_int_equal(world->gate->settings->rate_step_ns, 1000);
+	assert_int_equal(world->gate->settings->events_per_s, 1000);
 	must(attach_remove(world->gate, world->ifindex));
 }
 
@@ -344,7 +344,7 @@ static void our_settings_stay(void **state)
 	must(attach_add(world->gate, world->ifindex, ATTACH_AUTO)); /* adopts as well */
 	assert_int_equal(query(world).owner, ATTACH_OURS);
 	assert_int_equal(world->gate->settings->flags, SZ_SET_RATE_ENFORCE);
-	assert_int_equal(world->gate->settings->rate_step_ns, 0);
+	assert_int_equal(world->gate->settings->events_per_s, 0);
 	must(attach_remove(world->gate, world->ifindex));
 }
 

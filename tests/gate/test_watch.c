@@ -18,6 +18,7 @@
 #include <user/gate/attach.h>
 #include <user/gate/events.h>
 #include <user/gate/gate.h>
+#include <user/gate/limits.h>
 #include <user/gate/stats.h>
 
 #include "netns.h"
@@ -131,19 +132,19 @@ static struct prefix host_of(const char *text)
 static void bucket(void **state)
 {
 	struct prefix honest = host_of(HONEST), other = host_of("10.66.0.3");
+	struct sz_limit *limit = &gate->limits[sz_limit_index(0, SZ_RATE_HOST, SZ_RATE_UDP)];
 	struct gate_bucket bucket;
 
 	(void)state;
-	gate->settings->rate_step_ns = NS_PER_S / 5;
-	gate->settings->rate_burst_ns = 4 * (uint32_t)NS_PER_S;
-	assert_int_equal(gate_bucket_read(gate, &honest, &bucket), ACT_NOT_FOUND);
+	*limit = (struct sz_limit){.step_ns = NS_PER_S / 5, .burst_ns = 4 * (uint32_t)NS_PER_S};
+	assert_int_equal(gate_bucket_read(gate, &honest, SZ_RATE_UDP, &bucket), ACT_NOT_FOUND);
 	send_some(HONEST, 10);
-	assert_int_equal(gate_bucket_read(gate, &honest, &bucket), 0);
+	assert_int_equal(gate_bucket_read(gate, &honest, SZ_RATE_UDP, &bucket), 0);
 	assert_int_equal(bucket.step_ns, NS_PER_S / 5);
 	assert_int_equal(bucket.burst_ns, 4 * NS_PER_S);
 	/* ten steps of 200 ms, less the moments since then */
 	assert_in_range(bucket.used_ns, 1500 * (NS_PER_S / 1000), 2 * NS_PER_S);
-	assert_int_equal(gate_bucket_read(gate, &other, &bucket), ACT_NOT_FOUND);
+	assert_int_equal(gate_bucket_read(gate, &other, SZ_RATE_UDP, &bucket), ACT_NOT_FOUND);
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)

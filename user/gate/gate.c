@@ -285,7 +285,7 @@ int handle_from_fds(const int fds[GATE_MAPS_TOTAL], struct gate **ret_gate)
 	for (enum gate_map i = 0; i < GATE_MAPS_TOTAL && !r; i++) {
 		if (gate->map[i] >= 0)
 			r = map_check(i, gate->map[i], &gate->max[i]);
-		else if (i != GATE_MAP_LIST && i != GATE_MAP_NOTE)
+		else if (i != GATE_MAP_LIST && i != GATE_MAP_NOTE && i < GATE_MAP_TAP)
 			r = GATE_DAMAGED;
 	}
 	if (!r)

@@ -127,8 +127,8 @@ static void test_strange_requests(void **state)
 static void test_who_reads(void **state)
 {
 	json_t *none = json_object(), *mode = json_pack("{s:s}", "mode", "observe");
-	json_t *name = json_pack("{s:s}", "name", "rate.pps");
-	json_t *value = json_pack("{s:s, s:s}", "name", "rate.pps", "value", "5");
+	json_t *name = json_pack("{s:s}", "name", "rate.mode");
+	json_t *value = json_pack("{s:s, s:s}", "name", "rate.mode", "value", "5");
 
 	(void)state;
 	assert_true(command_reads(command_find("list"), none));

@@ -82,8 +82,8 @@ static void test_settings_and_lists(void **state)
 {
 	struct journal_plan plan = plan_of(
 		"{\"act\":\"set\",\"name\":\"mode\",\"value\":\"observe\"," OLD "}\n"
-		"{\"act\":\"set\",\"name\":\"rate.pps\",\"value\":\"5\"," OLD "}\n"
-		"{\"act\":\"set\",\"name\":\"rate.pps\",\"value\":\"6\"," NEW "}\n"
+		"{\"act\":\"set\",\"name\":\"events.per_second\",\"value\":\"5\"," OLD "}\n"
+		"{\"act\":\"set\",\"name\":\"events.per_second\",\"value\":\"6\"," NEW "}\n"
 		"{\"act\":\"load\",\"list\":\"drop\"," OLD "}\n"
 		"{\"act\":\"load\",\"list\":\"fire\"," OLD "}\n"
 		"{\"act\":\"unload\",\"list\":\"fire\"," OLD "}\n"

@@ -36,8 +36,7 @@ static void test_zero_is_the_default(void **state)
 	(void)state;
 	expect(&zero, "mode", "enforce");
 	expect(&zero, "rate.mode", "observe");
-	expect(&zero, "rate.pps", "50000");
-	expect(&zero, "rate.burst", "10000");
+	expect(&zero, "events.per_second", "100");
 	expect(&zero, "events.per_second", "100");
 	expect(&zero, "bogon.martian", "on");
 	expect(&zero, "bogon.private", "off");
@@ -51,10 +50,12 @@ static void test_put_then_get(void **state)
 	static const struct {
 		const char *name, *value;
 	} cases[] = {
-		{"mode", "observe"},	     {"mode", "enforce"},	{"rate.mode", "enforce"},
-		{"rate.mode", "observe"},    {"rate.pps", "1"},		{"rate.pps", "1000"},
-		{"rate.burst", "50"},	     {"bogon.private", "on"},	{"bogon.private", "off"},
-		{"bogon.martian", "off"},    {"bogon.martian", "on"},	{"events.per_second", "7"},
+		{"mode", "observe"},	     {"mode", "enforce"},
+		{"rate.mode", "enforce"},    {"rate.mode", "observe"},
+		{"events.per_second", "1"},  {"events.per_second", "1000"},
+		{"bogon.linklocal", "on"},   {"bogon.private", "on"},
+		{"bogon.private", "off"},    {"bogon.martian", "off"},
+		{"bogon.martian", "on"},     {"events.per_second", "7"},
 		{"bogon.unspecified", "on"}, {"bogon.linklocal", "on"},
 	};
 	struct sz_settings settings = {0};
@@ -83,21 +84,6 @@ static void test_flags_do_not_mix(void **state)
 			 SZ_BOGON_MARTIAN | SZ_BOGON_PRIVATE);
 }
 
-/* A burst is meant in packets: it stays what it was when the rate changes. */
-static void test_rate_keeps_burst(void **state)
-{
-	struct sz_settings settings = {0};
-
-	(void)state;
-	put(&settings, "rate.burst", "200");
-	put(&settings, "rate.pps", "1000");
-	expect(&settings, "rate.burst", "200");
-	assert_int_equal(settings.rate_step_ns, 1000000);
-	assert_int_equal(settings.rate_burst_ns, 200000000);
-	put(&settings, "rate.pps", "1");
-	assert_true(settings.rate_burst_ns >= settings.rate_step_ns);
-}
-
 static void test_wrong_values(void **state)
 {
 	static const struct {
@@ -106,13 +92,13 @@ static void test_wrong_values(void **state)
 		const char *said;
 	} cases[] = {
 		{"mode", "maybe", -EINVAL, "observe or enforce"},
-		{"rate.pps", "0", -EINVAL, "1 to"},
-		{"rate.pps", "-5", -EINVAL, "1 to"},
-		{"rate.pps", "5x", -EINVAL, "'5x'"},
-		{"rate.pps", "99999999999999999999", -EINVAL, "1 to"},
-		{"rate.burst", "", -EINVAL, "1 to"},
+		{"events.per_second", "0", -EINVAL, "1 to"},
+		{"events.per_second", "-5", -EINVAL, "1 to"},
+		{"events.per_second", "5x", -EINVAL, "'5x'"},
+		{"events.per_second", "99999999999999999999", -EINVAL, "1 to"},
+		{"events.per_second", "", -EINVAL, "1 to"},
 		{"bogon.private", "yes", -EINVAL, "on or off"},
-		{"rate.pbs", "5", -ENOENT, "did you mean rate.pps?"},
+		{"rate.mod", "5", -ENOENT, "did you mean rate.mode?"},
 		{"colour", "red", -ENOENT, "`strazhctl set` shows all"},
 	};
 	struct sz_settings settings = {0}, zero = {0};
@@ -132,11 +118,10 @@ static void test_wrong_values(void **state)
 static void test_mend(void **state)
 {
 	struct sz_settings settings = {.flags = 0xf0 | SZ_SET_OBSERVE,
-				       .bogon_flip = 0x100 | SZ_BOGON_PRIVATE,
-				       .rate_burst_ns = UINT32_MAX};
+				       .bogon_flip = 0x100 | SZ_BOGON_PRIVATE};
 
 	(void)state;
-	assert_int_equal(settings_mend(&settings), 3);
+	assert_int_equal(settings_mend(&settings), 2);
 	assert_int_equal(settings.flags, SZ_SET_OBSERVE);
 	assert_int_equal(settings.bogon_flip, SZ_BOGON_PRIVATE);
 	assert_int_equal(settings_mend(&settings), 0);
@@ -145,9 +130,11 @@ static void test_mend(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_zero_is_the_default), cmocka_unit_test(test_put_then_get),
-		cmocka_unit_test(test_flags_do_not_mix),    cmocka_unit_test(test_rate_keeps_burst),
-		cmocka_unit_test(test_wrong_values),	    cmocka_unit_test(test_mend),
+		cmocka_unit_test(test_zero_is_the_default),
+		cmocka_unit_test(test_put_then_get),
+		cmocka_unit_test(test_flags_do_not_mix),
+		cmocka_unit_test(test_wrong_values),
+		cmocka_unit_test(test_mend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
