@@ -28,6 +28,7 @@
 #include <bpf/lib/shape.h>
 #include <bpf/lib/source.h>
 #include <bpf/lib/stats.h>
+#include <bpf/lib/syn.h>
 
 /*
  * The functions that are not inlined are global ones: the verifier walks each of them once, and not
@@ -44,9 +45,13 @@ static inlined int gate_size(const struct meter_of *of, const struct sz_service 
 	if (!service_is_odd(config, bin))
 		return SZ_REASON_PASS;
 	stats_tally(SZ_TALLY_SIZE_ODD);
-	service_size(v->service, bin, 1);
-	if (!rate_host_only(of, SZ_RATE_ODD) || !(config->flags & SZ_SERVICE_SIZE_ENFORCE))
+	service_size(v->service, bin, SIZE_ODD);
+	if (!rate_host_only(of, SZ_RATE_ODD))
 		return SZ_REASON_PASS;
+	if (!(config->flags & SZ_SERVICE_SIZE_ENFORCE)) {
+		service_size(v->service, bin, SIZE_OVER);
+		return SZ_REASON_PASS;
+	}
 	v->rate_class = SZ_RATE_ODD + 1;
 	return SZ_REASON_SIZE;
 }
@@ -57,6 +62,12 @@ static inlined int gate_limits(const struct meter_of *of, const struct sz_servic
 {
 	int reason = v->listed ? SZ_REASON_PASS : rate_source(of, class);
 
+	/* Pressure is measured over all SYNs, and answered instead of dropped. */
+	if (class == SZ_RATE_SYN && config->cookies) {
+		v->cookie = config->cookies == SZ_COOKIES_ALWAYS ||
+			    service_pressed(v->service, config, of->p->frame_len, of->now_ns);
+		return reason;
+	}
 	if (reason)
 		return reason;
 	if (service_over(v->service, &config->limit[class], class, of->p->frame_len, of->now_ns))
@@ -88,9 +99,10 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 		reput_ask(p, &of.standing);
 	reason = gate_limits(&of, config, class, v);
 	v->service_flags = config->flags;
+	v->cookies = class == SZ_RATE_SYN && config->cookies;
 	if (!reason) {
 		if (service)
-			service_size(service, service_bin(p->left), 0);
+			service_size(service, service_bin(p->left), SIZE_PASSED);
 		v->opening = class == SZ_RATE_EST && config->cookies &&
 			     service_expects(service, of.now_ns);
 		return v->listed;
@@ -126,7 +138,16 @@ static inlined int gate_judge(struct cursor *c, struct packet *p, struct verdict
 		return reason;
 	p->l4_at = (__u16)(c->pos - c->begin);
 	reason = gate_rate(p, v);
-	return v->opening || mode_is_rate(reason) ? relief(c->frame, p, v, reason) : reason;
+	if (v->cookie || (reason && v->cookies && settings->flags & SZ_SET_RATE_ENFORCE)) {
+		v->observe = (__u8)mode_observes(settings, SZ_REASON_SYN_COOKIE,
+						 c->frame->ingress_ifindex);
+		return syn_answer(c->frame, p, v, reason);
+	}
+	if (v->opening || mode_is_rate(reason))
+		reason = relief(c->frame, p, v, reason);
+	if (reason == SZ_REASON_SIZE)
+		service_size(v->service, service_bin(p->left), SIZE_OVER);
+	return reason;
 }
 
 /* What becomes of a frame whose reason is no drop. */

@@ -125,7 +125,8 @@ static inlined int service_pressed(__u32 service, const struct sz_service *confi
 		return 0;
 	until_ns = *(volatile __u64 *)&rsvc->cookies_until_ns;
 	if (until_ns > now_ns)
-		limit.step_ns *= 2;
+		limit.step_ns = limit.step_ns > SZ_RATE_NS_MAX / 2 ? SZ_RATE_NS_MAX
+								   : limit.step_ns * 2;
 	if (!service_over(service, &limit, SZ_RATE_SYN, len, now_ns))
 		return until_ns > now_ns;
 	if (until_ns <= now_ns)
@@ -142,14 +143,15 @@ static inlined int service_expects(__u32 service, __u64 now_ns)
 	const struct sz_rsvc *rsvc = bpf_map_lookup_elem(&sz_rsvc, &service);
 	__u64 sent_ns = rsvc ? *(const volatile __u64 *)&rsvc->cookie_sent_ns : 0;
 
-	return sent_ns && now_ns - sent_ns < SZ_COOKIE_WATCH_NS;
+	/* Another CPU may be a tick ahead of us. */
+	return sent_ns && now_ns < sent_ns + SZ_COOKIE_WATCH_NS;
 }
 
 static inlined void service_sent_cookie(__u32 service, __u64 now_ns)
 {
 	struct sz_rsvc *rsvc = bpf_map_lookup_elem(&sz_rsvc, &service);
 
-	if (rsvc && now_ns - *(volatile __u64 *)&rsvc->cookie_sent_ns >= SERVICE_RENEW_NS)
+	if (rsvc && now_ns >= *(volatile __u64 *)&rsvc->cookie_sent_ns + SERVICE_RENEW_NS)
 		*(volatile __u64 *)&rsvc->cookie_sent_ns = now_ns;
 }
 
@@ -182,17 +184,25 @@ static inlined int service_is_odd(const struct sz_service *config, __u32 bin)
 	return config->size_usual && !(config->size_usual >> bin & 1);
 }
 
-static inlined void service_size(__u32 service, __u32 bin, int odd)
+enum service_count {
+	SIZE_PASSED,
+	SIZE_ODD,  /* outside the profile, whatever becomes of it */
+	SIZE_OVER, /* and above the limit of its source */
+};
+
+static inlined void service_size(__u32 service, __u32 bin, enum service_count what)
 {
 	struct sz_size *size = bpf_map_lookup_elem(&sz_size, &service);
 
 	bin &= SZ_SIZE_BINS - 1;
 	if (!size)
 		return;
-	if (odd)
+	if (what == SIZE_PASSED)
+		size->bin[bin]++;
+	else if (what == SIZE_ODD)
 		size->odd[bin]++;
 	else
-		size->bin[bin]++;
+		size->over[bin]++;
 }
 
 #endif
