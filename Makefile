@@ -118,7 +118,7 @@ $(O)/flags: FORCE
 FORCE:
 
 ##@ Prove
-.PHONY: tests check check-unit check-gate check-e2e check-san bench lint fuzz
+.PHONY: tests check check-unit check-gate check-e2e check-san check-vm vm-build bench lint fuzz
 tests: all $(UNIT_BINS) $(GATE_BINS) $(TOOL_BINS) $(REPLAY_BINS) $(DIFF_BINS) ## Build every test program
 
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
@@ -137,14 +137,20 @@ $(DIFF_BINS): $(DIFF_SRCS:%.c=$(O)/obj/%.o)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
-check: tests ## Run every test (root: all of them; else what needs no root)
-	@O='$(O)' tests/run unit gate fuzz diff e2e
+check: vm-build ## Run every test (root: all of them; else what needs no root)
+	@O='$(O)' VM_KERNELS='$(K)' tests/run unit gate fuzz diff e2e vm
 check-unit: tests ## Run the unit tests and replay the fuzz corpora (no root)
 	@O='$(O)' tests/run unit fuzz
 check-gate: tests ## Run the packet tests (BPF_PROG_TEST_RUN; root)
 	@O='$(O)' tests/run gate
 check-e2e: tests ## Run the end-to-end tests in network namespaces (root)
 	@O='$(O)' tests/run e2e
+# What the machines load besides: the gate as the other compiler builds it, and what the bench drives.
+K ?= 6.1
+vm-build: tests $(BENCH_BPF)
+	@$(MAKE) --no-print-directory O=$(O)/clang19 CLANG_BPF=clang-19 $(BPF_OBJS:$(O)/%=$(O)/clang19/%)
+check-vm: vm-build ## Run the gate tests on Debian's kernels in QEMU; K=6.1,6.12 (default 6.1; no root)
+	@O='$(O)' VM_KERNELS='$(K)' tests/run vm
 check-san: ## Unit and packet tests under ASan and UBSan
 	@$(MAKE) --no-print-directory O=$(O)/san CC=clang SAN=address,undefined tests
 	@O='$(O)/san' tests/run unit gate fuzz
