@@ -121,6 +121,13 @@ static inlined __u32 meter_find(const struct sz_meters *line, __u64 tag, __u64 n
 	return at + (at >> 2) * (vacant - SZ_RATE_WAYS);
 }
 
+/* A slot that was compared with SZ_RATE_WAYS: kernel 6.1 loses that where the number is spilled. */
+static inlined __u32 meter_slot(__u32 at)
+{
+	asm("" : "+r"(at));
+	return at & (SZ_RATE_WAYS - 1);
+}
+
 /* One attempt on one word. */
 static inlined enum meter_answer meter_charge(__u64 *word, __u64 tag, __u64 now_ns,
 					      const struct meter_cost *cost)

@@ -86,8 +86,9 @@ static inlined __u64 rate_is_over(const struct rate_spot *spot, __u64 now_ns)
 
 	if (at >= SZ_RATE_WAYS)
 		return 0;
-	packets = meter_ahead_of(meter_read(&spot->line->packets[at]), spot->tag, now_ns);
-	bytes = meter_ahead_of(meter_read(&spot->line->bytes[at]), spot->tag, now_ns);
+	packets = meter_ahead_of(meter_read(&spot->line->packets[meter_slot(at)]), spot->tag,
+				 now_ns);
+	bytes = meter_ahead_of(meter_read(&spot->line->bytes[meter_slot(at)]), spot->tag, now_ns);
 	return meter_over(packets, &spot->limit.packet) | meter_over(bytes, &spot->limit.bytes);
 }
 
@@ -98,10 +99,10 @@ static inlined enum meter_answer rate_take(const struct rate_spot *spot, __u32 a
 	if (at >= SZ_RATE_WAYS)
 		return METER_FULL;
 	if (spot->limit.packet.ns)
-		answer = meter_charge(&spot->line->packets[at], spot->tag, now_ns,
+		answer = meter_charge(&spot->line->packets[meter_slot(at)], spot->tag, now_ns,
 				      &spot->limit.packet);
 	if (answer == METER_UNDER && spot->limit.bytes.ns)
-		answer = meter_charge(&spot->line->bytes[at], spot->tag, now_ns,
+		answer = meter_charge(&spot->line->bytes[meter_slot(at)], spot->tag, now_ns,
 				      &spot->limit.bytes);
 	return answer;
 }

@@ -35,6 +35,7 @@ static inline __u32 sz_port_line(int is_udp, __u16 port)
 #define SZ_SERVICE_LOCAL 2U
 #define SZ_SERVICE_NO_FRAGMENTS 4U
 #define SZ_SERVICE_SIZE_ENFORCE 8U /* odd sizes above SZ_RATE_ODD drop; else they only count */
+#define SZ_SERVICE_WIDEN 16U	   /* user space: what is being learned adds to the profile */
 
 enum sz_cookies {
 	SZ_COOKIES_OFF,
@@ -65,7 +66,11 @@ struct sz_service {
 	__u32 profile_s; /* wall clock: when size_usual was made; 0: by the operator */
 	__u32 alarm_s;	 /* boot time of the last drift that was found; 0: none */
 	__u32 since_s;	 /* boot time */
-	__u8 room[32];
+	/* User space: sums of sz_size when a window of watching for drift began. */
+	__u64 watch_passed, watch_odd, watch_over;
+	__u32 watch_s;	      /* boot time of that; 0: no window */
+	__u16 drift_windows;  /* of drift, one after the other */
+	__u16 attack_windows; /* of odd sizes above the limits of their sources */
 };
 
 struct sz_rsvc {
@@ -103,12 +108,17 @@ struct sz_credit {
 struct sz_size {
 	__u64 bin[SZ_SIZE_BINS]; /* packets that passed */
 	__u64 odd[SZ_SIZE_BINS]; /* of these and of those that were dropped: outside the profile */
+	/*
+	 * Of the odd ones those above SZ_RATE_ODD of their source: dropped where the service and the
+	 * rates enforce, and there without those of proven flows and of the kernel's connections.
+	 */
+	__u64 over[SZ_SIZE_BINS];
 };
 
 _Static_assert(sizeof(struct sz_port) == 64, "layout: one cache line");
 _Static_assert(sizeof(struct sz_service) == 192, "layout");
 _Static_assert(sizeof(struct sz_rsvc) == 192, "layout");
 _Static_assert(sizeof(struct sz_credit) == 64, "layout: one cache line");
-_Static_assert(sizeof(struct sz_size) == 256, "layout");
+_Static_assert(sizeof(struct sz_size) == 384, "layout");
 
 #endif
