@@ -36,26 +36,6 @@
  * maps up for themselves.
  */
 
-/* SIZE, or PASS. */
-static inlined int gate_size(const struct meter_of *of, const struct sz_service *config,
-			     struct verdict *v)
-{
-	__u32 bin = service_bin(of->p->left);
-
-	if (!service_is_odd(config, bin))
-		return SZ_REASON_PASS;
-	stats_tally(SZ_TALLY_SIZE_ODD);
-	service_size(v->service, bin, SIZE_ODD);
-	if (!rate_host_only(of, SZ_RATE_ODD))
-		return SZ_REASON_PASS;
-	if (!(config->flags & SZ_SERVICE_SIZE_ENFORCE)) {
-		service_size(v->service, bin, SIZE_OVER);
-		return SZ_REASON_PASS;
-	}
-	v->rate_class = SZ_RATE_ODD + 1;
-	return SZ_REASON_SIZE;
-}
-
 /* Which limit is passed; PASS: none. */
 static inlined int gate_limits(const struct meter_of *of, const struct sz_service *config,
 			       __u32 class, struct verdict *v)
@@ -68,11 +48,10 @@ static inlined int gate_limits(const struct meter_of *of, const struct sz_servic
 			    service_pressed(v->service, config, of->p->frame_len, of->now_ns);
 		return reason;
 	}
-	if (reason)
-		return reason;
-	if (service_over(v->service, &config->limit[class], class, of->p->frame_len, of->now_ns))
+	if (!reason &&
+	    service_over(v->service, &config->limit[class], class, of->p->frame_len, of->now_ns))
 		return SZ_REASON_RATE_SERVICE;
-	return v->listed ? SZ_REASON_PASS : gate_size(of, config, v);
+	return reason;
 }
 
 /* From the transport header on: the reason for what happens to the packet. */
@@ -100,53 +79,89 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 	reason = gate_limits(&of, config, class, v);
 	v->service_flags = config->flags;
 	v->cookies = class == SZ_RATE_SYN && config->cookies;
+	v->tier = of.standing.tier[SZ_RATE_HOST];
+	v->slow = of.standing.slow[SZ_RATE_HOST];
 	if (!reason) {
-		if (service)
+		v->odd = !v->listed && service_is_odd(config, service_bin(p->left));
+		if (service && !v->odd)
 			service_size(service, service_bin(p->left), SIZE_PASSED);
 		v->opening = class == SZ_RATE_EST && config->cookies &&
 			     service_expects(service, of.now_ns);
 		return v->listed;
 	}
-	if (!v->rate_class)
-		v->rate_class = (__u8)(class + 1);
+	v->rate_class = (__u8)(class + 1);
 	stats_tally(SZ_TALLY_OVER_EST - 1 + v->rate_class);
 	return reason;
 }
 
-/* The same for the whole packet. */
-static inlined int gate_judge(struct cursor *c, struct packet *p, struct verdict *v,
-			      const struct sz_settings *settings, struct sz_meta *meta)
+/* A packet of a size that its service does not know: SIZE, or PASS. */
+static inlined int gate_size(struct packet *p, struct verdict *v)
 {
-	__u32 bogons = SZ_BOGON_DEFAULT ^ settings->bogon_flip;
-	const struct sz_seed *seed;
+	__u32 bin = service_bin(p->left);
+
+	stats_tally(SZ_TALLY_SIZE_ODD);
+	service_size(v->service, bin, SIZE_ODD);
+	if (rate_one(p, SZ_RATE_ODD, v->tier, v->slow)) {
+		stats_tally(SZ_TALLY_OVER_ODD);
+		if (v->service_flags & SZ_SERVICE_SIZE_ENFORCE) {
+			v->rate_class = SZ_RATE_ODD + 1;
+			return SZ_REASON_SIZE;
+		}
+		service_size(v->service, bin, SIZE_OVER);
+	}
+	service_size(v->service, bin, SIZE_PASSED);
+	return v->listed;
+}
+
+/* Up to the transport header: a reason, or PASS and v->listed. */
+__attribute__((noinline)) int gate_front(struct xdp_md *ctx, struct packet *p, struct verdict *v)
+{
+	const __u8 *data = (const __u8 *)(long)ctx->data;
+	struct cursor c = {data, data, (const __u8 *)(long)ctx->data_end, ctx};
+	__u32 first = 0, bogons;
+	const struct sz_settings *settings = bpf_map_lookup_elem(&sz_settings, &first);
+	struct sz_meta *meta = bpf_map_lookup_elem(&sz_meta, &first);
 	int reason, listed = SZ_REASON_PASS;
 
-	reason = parse(c, p);
+	if (!p || !v || !settings || !meta)
+		return SZ_REASON_PASS;
+	p->frame_len = cursor_linear(&c);
+	if (meta->instance != sz_instance)
+		return SZ_REASON_STANDBY;
+	reason = parse(&c, p);
 	if (reason)
 		return reason;
-	parse_forget(c, p);
-	seed = seed_get(meta);
-	if (source_present(p, settings, seed)) {
+	parse_forget(&c, p);
+	if (source_present(p, settings, seed_get(meta))) {
 		v->present = 1;
 		listed = source_ask(p, settings, &v->lists);
 		if (listed == SZ_REASON_DENY_HOST || listed == SZ_REASON_DENY_NET)
 			return listed;
 		v->listed = (__u8)listed;
 	}
-	reason = shape(c, p, listed ? bogons & SZ_BOGON_MARTIAN : bogons);
+	bogons = SZ_BOGON_DEFAULT ^ settings->bogon_flip;
+	p->l4_at = (__u16)(c.pos - c.begin);
+	return shape(&c, p, listed ? bogons & SZ_BOGON_MARTIAN : bogons);
+}
+
+/* The reason for what happens to the packet. */
+static inlined int gate_judge(struct xdp_md *ctx, struct packet *p, struct verdict *v,
+			      const struct sz_settings *settings)
+{
+	int reason = gate_front(ctx, p, v);
+
 	if (reason)
 		return reason;
-	p->l4_at = (__u16)(c->pos - c->begin);
 	reason = gate_rate(p, v);
 	if (v->cookie || (reason && v->cookies && settings->flags & SZ_SET_RATE_ENFORCE)) {
 		v->observe = (__u8)mode_observes(settings, SZ_REASON_SYN_COOKIE,
-						 c->frame->ingress_ifindex);
-		return syn_answer(c->frame, p, v, reason);
+						 ctx->ingress_ifindex);
+		return syn_answer(ctx, p, v, reason);
 	}
+	if (v->odd)
+		reason = gate_size(p, v);
 	if (v->opening || mode_is_rate(reason))
-		reason = relief(c->frame, p, v, reason);
-	if (reason == SZ_REASON_SIZE)
-		service_size(v->service, service_bin(p->left), SIZE_OVER);
+		return relief(ctx, p, v, reason);
 	return reason;
 }
 
@@ -180,21 +195,14 @@ static inlined int gate_finish(struct xdp_md *ctx, const struct packet *p, const
 
 static inlined int gate(struct xdp_md *ctx)
 {
-	const __u8 *data = (const __u8 *)(long)ctx->data;
-	struct cursor c = {data, data, (const __u8 *)(long)ctx->data_end, ctx};
 	struct packet p = {};
 	struct verdict v = {};
 	__u32 first = 0;
-	int reason = SZ_REASON_STANDBY;
-	struct sz_settings *settings = bpf_map_lookup_elem(&sz_settings, &first);
-	struct sz_meta *meta = bpf_map_lookup_elem(&sz_meta, &first);
+	const struct sz_settings *settings = bpf_map_lookup_elem(&sz_settings, &first);
 
-	if (!settings || !meta)
+	if (!settings)
 		return XDP_PASS;
-	p.frame_len = cursor_linear(&c);
-	if (meta->instance == sz_instance)
-		reason = gate_judge(&c, &p, &v, settings, meta);
-	return gate_finish(ctx, &p, &v, settings, reason);
+	return gate_finish(ctx, &p, &v, settings, gate_judge(ctx, &p, &v, settings));
 }
 
 SEC("xdp")

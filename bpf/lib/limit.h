@@ -11,9 +11,9 @@ struct limit {
 	struct meter_cost packet, bytes;
 };
 
-static inlined __u64 limit_at_most(__u64 ns)
+static inlined __u32 limit_at_most(__u64 ns)
 {
-	return ns > SZ_RATE_NS_MAX ? SZ_RATE_NS_MAX : ns;
+	return ns > SZ_RATE_NS_MAX ? SZ_RATE_NS_MAX : (__u32)ns;
 }
 
 /* slow: sz_reput.slow. */

@@ -26,7 +26,7 @@ enum meter_answer {
 
 /* What a packet costs and how far ahead its source may be. A cost of 0 is no limit. */
 struct meter_cost {
-	__u64 ns, burst_ns;
+	__u32 ns, burst_ns;
 };
 
 static inlined __u64 meter_read(const __u64 *word)
@@ -88,21 +88,26 @@ static inlined __u64 meter_ahead_of(__u64 word, __u64 tag, __u64 now_ns)
 /* An idle source may always send one packet, be it longer than its burst of bytes. */
 static inlined __u64 meter_over(__u64 ahead, const struct meter_cost *cost)
 {
-	return meter_sign(cost->burst_ns - ahead - cost->ns) & ~meter_is_zero(ahead) &
+	return meter_sign((__u64)cost->burst_ns - ahead - cost->ns) & ~meter_is_zero(ahead) &
 	       ~meter_is_zero(cost->ns);
 }
 
 /* Lowest bit of four that is set, 4 for none: sixteen answers of four bits each. */
-static inlined __u32 meter_lowest(__u64 bits)
+static inlined __u64 meter_lowest(__u64 bits)
 {
 	return 0x0102010301020104ULL >> (bits * 4) & 15;
 }
 
-/* The slot in use by `tag`, else the first free one, else SZ_RATE_WAYS. */
-static inlined __u32 meter_find(const struct sz_meters *line, __u64 tag, __u64 now_ns)
+/*
+ * The slot in use by `tag`, else the first free one, in the lower two bits; METER_FULL_LINE: none.
+ * The bits are masked where the slot is used: kernel 6.1 loses a comparison of a spilled number.
+ */
+#define METER_FULL_LINE 4U
+
+static inlined __u64 meter_find(const struct sz_meters *line, __u64 tag, __u64 now_ns)
 {
 	__u64 own = 0, used = 0;
-	__u32 at, vacant;
+	__u64 at, vacant;
 
 	for (__u32 i = 0; i < SZ_RATE_WAYS; i++) {
 		__u64 packets = meter_read(&line->packets[i]), bytes = meter_read(&line->bytes[i]);
@@ -119,13 +124,6 @@ static inlined __u32 meter_find(const struct sz_meters *line, __u64 tag, __u64 n
 	at = meter_lowest(own);
 	vacant = meter_lowest(used ^ 15);
 	return at + (at >> 2) * (vacant - SZ_RATE_WAYS);
-}
-
-/* A slot that was compared with SZ_RATE_WAYS: kernel 6.1 loses that where the number is spilled. */
-static inlined __u32 meter_slot(__u32 at)
-{
-	asm("" : "+r"(at));
-	return at & (SZ_RATE_WAYS - 1);
 }
 
 /* One attempt on one word. */

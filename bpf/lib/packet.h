@@ -52,6 +52,9 @@ struct verdict {
 	__u8 present; /* a list, or sz_reput, may speak of the source */
 	__u8 listed;  /* NEVER or ALLOW, else 0 */
 	__u8 service_flags;
+	__u8 tier; /* of the source; and how far its limits are divided: see sz_reput */
+	__u16 slow;
+	__u8 odd;     /* of a size that its service does not know */
 	__u8 cookies; /* a SYN to a service that answers with cookies */
 	__u8 cookie;  /* ... and the time for them is now */
 	__u8 observe; /* ... and that is only counted */

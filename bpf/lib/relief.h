@@ -115,31 +115,19 @@ static inlined enum relief_socket relief_ask_kernel(struct xdp_md *ctx, const st
 	return found;
 }
 
-static inlined int relief_meter(const struct packet *p, __u32 class)
-{
-	struct meter_of of = {p, 0, STANDING_USUAL, bpf_ktime_get_coarse_ns()};
-	__u32 first = 0;
-	const struct sz_meta *meta = bpf_map_lookup_elem(&sz_meta, &first);
-
-	if (!meta)
-		return 0;
-	of.seed = &meta->seed;
-	return rate_host_only(&of, class);
-}
-
 /* An ACK with a valid cookie: from here on the address of the source is proven. */
-static inlined int relief_open(const struct packet *p, struct verdict *v)
+static inlined int relief_open(struct packet *p, struct verdict *v)
 {
-	if (v->listed || !relief_meter(p, SZ_RATE_CONN))
+	if (v->listed || !rate_one(p, SZ_RATE_CONN, v->tier, v->slow))
 		return SZ_REASON_COOKIE_ACK;
 	v->rate_class = SZ_RATE_CONN + 1;
 	stats_tally(SZ_TALLY_OVER_CONN);
 	return SZ_REASON_RATE_HOST;
 }
 
-static inlined int relief_flow(const struct packet *p, struct verdict *v, int relieved)
+static inlined int relief_flow(struct packet *p, struct verdict *v, int relieved)
 {
-	if (!relief_meter(p, SZ_RATE_FLOW))
+	if (!rate_one(p, SZ_RATE_FLOW, v->tier, v->slow))
 		return relieved;
 	v->rate_class = SZ_RATE_FLOW + 1;
 	stats_tally(SZ_TALLY_OVER_FLOW);

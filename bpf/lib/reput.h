@@ -8,8 +8,8 @@
 #include <bpf/lib/packet.h>
 
 struct standing {
-	__u32 tier[SZ_RATE_LEVELS];
-	__u32 slow[SZ_RATE_LEVELS];
+	__u16 slow[SZ_RATE_LEVELS];
+	__u8 tier[SZ_RATE_LEVELS];
 };
 
 #define STANDING_USUAL                                                                             \

@@ -87,7 +87,7 @@ static inlined int service_over(__u32 service, const struct sz_limit *set, __u32
 		.amount = 1,
 		.lump = SZ_CREDIT,
 		.amount_ns = limit.packet.ns,
-		.lump_ns = limit.packet.ns * SZ_CREDIT,
+		.lump_ns = (__u64)limit.packet.ns * SZ_CREDIT,
 		.burst_ns = limit.packet.burst_ns,
 	};
 	bytes = (struct service_spend){
