@@ -59,7 +59,8 @@ UNIT_BINS := $(UNIT_SRCS:%.c=$(O)/%)
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
 GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
 GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))
-TOOL_SRCS := $(sort $(wildcard tests/tools/*.c))
+TOOL_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/tools/*.bpf.c)))
+TOOL_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/tools/*.c)))
 TOOL_BINS := $(TOOL_SRCS:%.c=$(O)/%)
 TOOL_KIT := $(sort $(wildcard tests/tools/kit/*.c))
 # tests/diff/*.c is one program.
@@ -119,7 +120,7 @@ FORCE:
 
 ##@ Prove
 .PHONY: tests check check-unit check-gate check-e2e check-san check-vm vm-build bench lint fuzz
-tests: all $(UNIT_BINS) $(GATE_BINS) $(TOOL_BINS) $(REPLAY_BINS) $(DIFF_BINS) ## Build every test program
+tests: all $(UNIT_BINS) $(GATE_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) ## Build every test program
 
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
@@ -188,7 +189,7 @@ fuzz: $(FUZZ_BINS) ## Fuzz each parser for FUZZ_S seconds (default 60)
 IFACE ?=
 SECONDS_UP ?=
 .PHONY: up-build
-up-build: all $(TOOL_BINS)
+up-build: all $(TOOL_BINS) $(TOOL_BPF)
 up: up-build ## Show it working: a demo in namespaces, or IFACE=eth0 for the real thing (root)
 	@O='$(O)' scripts/demo $(if $(SECONDS_UP),--seconds $(SECONDS_UP)) $(UP_ARGS) $(IFACE)
 

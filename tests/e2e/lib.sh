@@ -121,6 +121,8 @@ net_up() {
 	# IPv6 forwards some moments later than IPv4 after a link came up.
 	wait_for 5 ping6 fd66::2
 }
+# The client's end becomes native too: what the gate answers (XDP_TX) arrives there only then.
+client_native() { cl ip link set dev cl0 xdpdrv obj "$O/tests/tools/pass.bpf.o" sec xdp; }
 # ping4 SRC: does the client, as SRC, get an answer from the server?
 ping4() { cl ping -nq -c1 -W1 -I "$1" 10.66.0.1 >/dev/null 2>&1; }
 ping6() { cl ping -nq -c1 -W1 -I "$1" fd66::1 >/dev/null 2>&1; }
