@@ -161,7 +161,9 @@ static inlined int gate_judge(struct xdp_md *ctx, struct packet *p, struct verdi
 	if (v->odd)
 		reason = gate_size(p, v);
 	if (v->opening || mode_is_rate(reason))
-		return relief(ctx, p, v, reason);
+		reason = relief(ctx, p, v, reason);
+	if (reason == SZ_REASON_SIZE)
+		service_size(v->service, service_bin(p->left), SIZE_OVER);
 	return reason;
 }
 

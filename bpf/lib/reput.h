@@ -14,10 +14,7 @@ struct standing {
 
 #define STANDING_USUAL                                                                             \
 	{                                                                                          \
-		{0, 0},                                                                            \
-		{                                                                                  \
-			SZ_SLOW_ONE, SZ_SLOW_ONE                                                   \
-		}                                                                                  \
+		.slow = { SZ_SLOW_ONE, SZ_SLOW_ONE }                                               \
 	}
 
 static inlined int reput_live(const struct sz_reput *reput)

@@ -60,6 +60,17 @@ static void make_tries(struct gate *gate, enum gate_map map4, uint32_t max)
 		  sizeof(struct sz_net_rule), max);
 }
 
+static void make_services(struct gate *gate)
+{
+	make_array(gate, GATE_MAP_PORT, sizeof(struct sz_port), SZ_PORT_LINES, BPF_F_MMAPABLE);
+	make_array(gate, GATE_MAP_SERVICE, sizeof(struct sz_service), SZ_SERVICES, BPF_F_MMAPABLE);
+	make_array(gate, GATE_MAP_RSVC, sizeof(struct sz_rsvc), SZ_SERVICES, BPF_F_MMAPABLE);
+	gate->map[GATE_MAP_CREDIT] = make(GATE_MAP_CREDIT, BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+					  sizeof(struct sz_credit), SZ_SERVICES, 0);
+	gate->map[GATE_MAP_SIZE] = make(GATE_MAP_SIZE, BPF_MAP_TYPE_PERCPU_ARRAY, 4,
+					sizeof(struct sz_size), SZ_SERVICES, 0);
+}
+
 static void *map_of(const struct gate *gate, enum gate_map map)
 {
 	void *memory = mmap(NULL, map_mapping_len(map, gate->max[map]), PROT_READ | PROT_WRITE,
@@ -75,6 +86,9 @@ static void map_all(struct gate *gate)
 	gate->meta = map_of(gate, GATE_MAP_META);
 	gate->present4 = map_of(gate, GATE_MAP_PRESENT4);
 	gate->present6 = map_of(gate, GATE_MAP_PRESENT6);
+	gate->ports = map_of(gate, GATE_MAP_PORT);
+	gate->services = map_of(gate, GATE_MAP_SERVICE);
+	gate->rsvc = map_of(gate, GATE_MAP_RSVC);
 	gate->lock_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	gate_seed(gate);
 }
@@ -103,6 +117,9 @@ struct gate *fake_gate(const struct gate_sizes *sizes)
 		  sizeof(struct sz_rule), s.host6 ? s.host6 : SZ_HOST6_MAX);
 	make_list(gate, GATE_MAP_NOTE, BPF_MAP_TYPE_HASH, sizeof(struct sz_note_key),
 		  sizeof(struct sz_note), 256);
+	make_list(gate, GATE_MAP_PROVEN, BPF_MAP_TYPE_HASH, sizeof(struct sz_flow),
+		  sizeof(struct sz_proven), 256);
+	make_services(gate);
 	make_array(gate, GATE_MAP_LIST, sizeof(struct sz_list), SZ_LISTS, 0);
 	make_array(gate, GATE_MAP_SETTINGS, sizeof(struct sz_settings), 1, BPF_F_MMAPABLE);
 	make_array(gate, GATE_MAP_META, sizeof(struct sz_meta), 1, BPF_F_MMAPABLE);

@@ -35,6 +35,10 @@ const struct command *command_find(const char *name)
 
 bool command_reads(const struct command *command, const json_t *args)
 {
+	const char *verb = json_string_value(json_object_get(args, "verb"));
+
+	if (command->flags & CMD_VERB)
+		return verb && (strcmp(verb, "list") == 0 || strcmp(verb, "show") == 0);
 	if (command->flags & CMD_SHOWS)
 		return !json_object_get(args, "value") && !json_object_get(args, "mode");
 	return command->flags & CMD_READ;

@@ -14,6 +14,7 @@
 #include <user/ctl/request.h>
 #include <user/ctl/ssh.h>
 #include <user/gate/attach.h>
+#include <user/gate/kerneltcp.h>
 #include <user/gate/never.h>
 
 static int no_interface(struct request *request, const char *ifname)
@@ -147,6 +148,7 @@ static int run_attach(struct request *request)
 		return say_attach(request, r);
 	if (one.owner == ATTACH_OURS && one.current)
 		return already(request, &one, confirm_s);
+	(void)kernel_tcp_refresh(request->gate, NULL);
 	r = never_refresh(request->gate, &added, &removed);
 	if (r)
 		return request_fail(request, r);

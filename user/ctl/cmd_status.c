@@ -9,11 +9,14 @@
 #include <user/base/clock.h>
 #include <user/ctl/lease.h>
 #include <user/ctl/names.h>
+#include <user/ctl/ports.h>
 #include <user/ctl/request.h>
 #include <user/ctl/rows.h>
 #include <user/ctl/settings.h>
 #include <user/ctl/view.h>
 #include <user/gate/attach.h>
+#include <user/gate/profile.h>
+#include <user/gate/services.h>
 #include <user/gate/stats.h>
 
 static void set(json_t *row, const char *key, json_t *value)
@@ -173,12 +176,41 @@ static int show_traffic(struct request *request)
 					      "observed_bytes", (json_int_t)stats.observed.bytes));
 }
 
+static int show_service(struct request *request, uint32_t index)
+{
+	const struct sz_service at = request->gate->services[index];
+	char name[PORT_TEXT_LEN], state[PROFILE_STATE_LEN];
+	uint64_t since_s = 0;
+	bool on = service_cookies_on(request->gate, index, &since_s);
+	json_t *row = json_pack("{s:s, s:s, s:b, s:s}", "kind", "service", "service",
+				port_format(at.proto, at.port, name), "cookies_on", (int)on,
+				"profile", profile_state(&at, clock_boot_s(), state));
+
+	if (row && on)
+		set(row, "cookies_since", json_integer((json_int_t)since_s));
+	if (row && at.alarm_s)
+		set(row, "alarm", json_integer((json_int_t)clock_wall_of(at.alarm_s)));
+	return request_row(request, row);
+}
+
+static int show_services(struct request *request)
+{
+	int r = 0;
+
+	for (uint32_t i = 1; i < SZ_SERVICES && !r; i++)
+		if (service_used(request->gate, i))
+			r = show_service(request, i);
+	return r;
+}
+
 static int run_status(struct request *request)
 {
 	int r = show_gate(request);
 
 	if (!r)
 		r = show_interfaces(request);
+	if (!r)
+		r = show_services(request);
 	if (!r)
 		r = show_tables(request);
 	if (!r)

@@ -48,6 +48,8 @@ struct arg {
 #define CMD_HIDDEN 64U /* strazhctl's own, not on the command line */
 #define CMD_SHOWS 128U /* changes nothing unless "value" or "mode" is given */
 #define CMD_FILE 32U   /* carries prefix records in a sealed memfd */
+#define CMD_VERB 256U  /* its argument "verb" says what; list and show change nothing */
+#define CMD_TIDY 512U  /* also what changes nothing finishes what is due, so wants to write */
 
 struct command {
 	const char *name;

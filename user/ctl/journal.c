@@ -20,9 +20,10 @@ int journal_identity(struct gate *gate, char text[JOURNAL_MAPS_LEN])
 {
 	size_t at = 0;
 
-	for (enum gate_map i = GATE_MAP_NEVER4; i <= GATE_MAP_DHOST6; i++) {
+	/* The lists, and at the end what services are. */
+	for (int i = GATE_MAP_NEVER4; i <= GATE_MAP_DHOST6 + 1; i++) {
 		struct bpf_map_info info;
-		int r = map_info(gate->map[i], &info);
+		int r = map_info(gate->map[i <= GATE_MAP_DHOST6 ? i : GATE_MAP_SERVICE], &info);
 
 		if (r)
 			return r;
@@ -208,6 +209,21 @@ static void plan_set(struct journal_plan *plan, const json_t *entry, bool in_for
 		(void)!json_object_set(plan->sets, name, value);
 }
 
+static void plan_service(struct journal_plan *plan, const json_t *entry, bool removed,
+			 bool in_force)
+{
+	const char *name = json_string_value(json_object_get(entry, "service"));
+	struct sz_service config;
+
+	if (!name || (!removed && !journal_decode_service(entry, 0, &config))) {
+		plan->bad++;
+		return;
+	}
+	(void)json_object_del(plan->services, name);
+	if (!removed && !in_force)
+		(void)!json_object_set(plan->services, name, (json_t *)(uintptr_t)entry);
+}
+
 static void plan_entry(struct journal_plan *plan, const json_t *entry, const char *maps)
 {
 	const char *act = json_string_value(json_object_get(entry, "act"));
@@ -223,6 +239,8 @@ static void plan_entry(struct journal_plan *plan, const json_t *entry, const cha
 	plan->in_force += in_force;
 	if (strcmp(act, "set") == 0) {
 		plan_set(plan, entry, in_force);
+	} else if (strncmp(act, "service", 7) == 0) {
+		plan_service(plan, entry, strcmp(act, "service-remove") == 0, in_force);
 	} else if (strcmp(act, "load") == 0 && list) {
 		if (in_force)
 			(void)json_object_del(plan->lists, list);
@@ -242,10 +260,11 @@ static void plan_entry(struct journal_plan *plan, const json_t *entry, const cha
 int journal_plan(const char *text, size_t len, const char *maps, struct journal_plan *ret_plan)
 {
 	struct journal_plan plan = {
-		.adds = json_object(), .sets = json_object(), .lists = json_object()};
+		.adds = json_object(), .sets = json_object(), .services = json_object(),
+		.lists = json_object()};
 	size_t at = 0;
 
-	if (!plan.adds || !plan.sets || !plan.lists) {
+	if (!plan.adds || !plan.sets || !plan.services || !plan.lists) {
 		journal_plan_deinit(&plan);
 		return -ENOMEM;
 	}
@@ -275,6 +294,7 @@ void journal_plan_deinit(struct journal_plan *plan)
 {
 	json_decref(plan->adds);
 	json_decref(plan->sets);
+	json_decref(plan->services);
 	json_decref(plan->lists);
 	*plan = (struct journal_plan){0};
 }

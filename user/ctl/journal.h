@@ -7,7 +7,8 @@
  *
  *   {"act": "add", "table": "deny", "prefix": "192.0.2.1", "until_wall": 1700000000,
  *    "note": "...", "time": ..., "uid": 0, "boot": "...", "maps": "12.13..."}
- *   remove, flush (table), set (name, value), load (list), attach, detach (interface)
+ *   remove, flush (table), set (name, value), load (list), attach, detach (interface),
+ *   service (service, and all that is said of it), service-remove (service)
  */
 #ifndef STRAZH_USER_CTL_JOURNAL_H
 #define STRAZH_USER_CTL_JOURNAL_H
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include <user/gate/act.h>
+#include <user/gate/gate.h>
 
 #define JOURNAL_STATE_DIR "/var/lib/strazh"
 #define JOURNAL_FILE "journal"
@@ -26,6 +28,7 @@ json_t *journal_add(struct gate *gate, const struct act *act);
 json_t *journal_remove(struct gate *gate, enum sz_table table, const struct prefix *prefix);
 json_t *journal_flush(struct gate *gate, enum sz_table table);
 json_t *journal_set(struct gate *gate, const char *name, const char *value);
+json_t *journal_service(struct gate *gate, const struct sz_service *config);
 json_t *journal_other(struct gate *gate, const char *act, const char *key, const char *value);
 
 /* Which maps these are: different for maps made anew, and after a reboot. */
@@ -42,6 +45,7 @@ int journal_write(const char *state_dir, const json_t *act) must_check;
 struct journal_plan {
 	json_t *adds;	 /* object, "table prefix" -> act; in the order they were made */
 	json_t *sets;	 /* object, name -> value */
+	json_t *services; /* object, "443/tcp" -> act */
 	json_t *lists;	 /* object, names of lists that were loaded and cannot come back */
 	size_t acts;	 /* lines that hold an act */
 	size_t in_force; /* of these: done on the maps that are there */
@@ -56,6 +60,7 @@ void journal_plan_deinit(struct journal_plan *plan);
 /*
  * One planned add as an act; the note points into `entry`. false: it is over, or nonsense.
  */
+bool journal_decode_service(const json_t *entry, uint32_t boot_s, struct sz_service *ret_config);
 bool journal_decode(const json_t *entry, uint64_t wall_s, uint32_t boot_s, struct act *ret_act);
 
 #endif

@@ -93,7 +93,8 @@ int local_call(struct client *client, const json_t *args, json_t **ret_result, b
 {
 	const struct gate_place place = {.pin_dir = client->pin_dir, .run_dir = client->run_dir};
 	struct local local = {.client = client};
-	unsigned int flags = command_reads(client->command, args) ? 0 : GATE_WRITE;
+	const bool reads = command_reads(client->command, args);
+	unsigned int flags = reads && !(client->command->flags & CMD_TIDY) ? 0 : GATE_WRITE;
 	struct gate *gate = NULL;
 	int r;
 

@@ -6,6 +6,7 @@
 
 #include <user/base/clock.h>
 #include <user/ctl/render.h>
+#include <user/ctl/rows.h>
 
 static const char *word(const json_t *row, const char *key)
 {
@@ -73,6 +74,26 @@ static void show_interface(const struct render *render, const json_t *row)
 	fputc('\n', render->out);
 }
 
+static void show_service(const struct render *render, const json_t *row)
+{
+	char when[32];
+
+	label(render, "service");
+	fprintf(render->out, "%s%s%s  sizes %s", render_paint(render, PAINT_BOLD),
+		word(row, "service"), render_paint(render, PAINT_OFF), word(row, "profile"));
+	if (json_is_true(json_object_get(row, "cookies_on"))) {
+		wall_text(number(row, "cookies_since"), when, sizeof(when));
+		fprintf(render->out, ", %sSYN cookies since %s%s",
+			render_paint(render, PAINT_YELLOW), when, render_paint(render, PAINT_OFF));
+	}
+	if (number(row, "alarm")) {
+		wall_text(number(row, "alarm"), when, sizeof(when));
+		fprintf(render->out, ", %salarm %s: its sizes have changed%s",
+			render_paint(render, PAINT_RED), when, render_paint(render, PAINT_OFF));
+	}
+	fputc('\n', render->out);
+}
+
 static void show_table(const struct render *render, const json_t *row)
 {
 	unsigned long long entries = number(row, "entries"), capacity = number(row, "capacity");
@@ -136,6 +157,7 @@ static void status_end(struct render *render)
 		label(render, "interface");
 		fputs("none: `strazhctl attach IFACE`\n", render->out);
 	}
+	show_kind(render, "service", show_service);
 	label(render, "entries");
 	fputc('\n', render->out);
 	show_kind(render, "table", show_table);

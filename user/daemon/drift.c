@@ -182,6 +182,7 @@ void drift_check(struct keeper *keeper)
 		log_warning("settings: %u values that no command can have set are back to their "
 			    "defaults",
 			    mended);
+	servicewatch_check(keeper);
 	check_pins(keeper);
 	check_interfaces(keeper);
 }

@@ -124,6 +124,7 @@ static int mend(struct keeper *keeper)
 	uint32_t added, removed;
 	int r = replay_journal(keeper);
 
+	servicewatch_check(keeper);
 	if (!r)
 		r = sweep_new(keeper->gate, &keeper->sweep);
 	if (!r)

@@ -58,6 +58,7 @@ struct keeper {
 	bool settling;			   /* the network changed, and we let it come to rest */
 	bool watchdog;			   /* systemd wants a sign of life */
 	bool never_failing, drift_failing; /* said already */
+	bool cookies_refused;		   /* as well */
 	char status[200];
 };
 
@@ -84,6 +85,10 @@ void clockwatch_tick(struct keeper *keeper);
 
 /* Interfaces as they should be, pins where they should be. */
 void drift_check(struct keeper *keeper);
+/* Ports and entries of protected services, the kernel's settings of TCP. */
+void servicewatch_check(struct keeper *keeper);
+/* Each second: sizes. */
+void servicewatch_tick(struct keeper *keeper);
 /* What is attached at start: adopt, upgrade, attach what the options name. 0 or a failure said. */
 int drift_start(struct keeper *keeper) must_check;
 

@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <user/base/clock.h>
 #include <user/ctl/journal.h>
 #include <user/gate/gate.h>
+#include <user/gate/profile.h>
 
 #define HOSTS_MIN 16U
 #define HOSTS_MOST 100000000U
+#define WINDOW_MOST_S 86400U
 
 static const char *from_env(const char *name, const char *standard)
 {
@@ -68,6 +71,19 @@ static int parse_hosts(const char *text, uint32_t *ret_hosts)
 	return 0;
 }
 
+static int parse_window(const char *text, uint32_t *ret_s)
+{
+	const char *right;
+	uint64_t seconds;
+
+	if (duration_parse(text, &seconds, &right))
+		return wrong("size-window", text, right);
+	if (seconds > WINDOW_MOST_S)
+		return wrong("size-window", text, "at most 1d");
+	*ret_s = (uint32_t)seconds;
+	return 0;
+}
+
 static int add_interface(struct daemon_options *options, const char *name)
 {
 	if (options->interfaces_len == OPTIONS_INTERFACES_MAX)
@@ -96,6 +112,8 @@ static int take(struct daemon_options *options, int c)
 	case 's':
 		options->state_dir = optarg;
 		return 0;
+	case 'w':
+		return parse_window(optarg, &options->size_window_s);
 	case 'l':
 		return parse_level(optarg, &options->level);
 	case 'f':
@@ -121,6 +139,7 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 		{"run-dir", required_argument, NULL, 'r'},
 		{"pin-dir", required_argument, NULL, 'p'},
 		{"state-dir", required_argument, NULL, 's'},
+		{"size-window", required_argument, NULL, 'w'},
 		{"log-level", required_argument, NULL, 'l'},
 		{"foreground", no_argument, NULL, 'f'},
 		{"help", no_argument, NULL, 'h'},
@@ -133,6 +152,7 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 		.run_dir = from_env("STRAZH_RUN_DIR", GATE_RUN_DIR),
 		.pin_dir = from_env("STRAZH_PIN_DIR", GATE_PIN_DIR),
 		.state_dir = from_env("STRAZH_STATE_DIR", JOURNAL_STATE_DIR),
+		.size_window_s = PROFILE_WINDOW_S,
 		.level = LOG_LVL_INFO,
 	};
 	while (!r && (c = getopt_long(argc, argv, "i:hV", known, NULL)) != -1)
@@ -155,6 +175,7 @@ void daemon_options_help(void)
 	     "  --run-dir DIR          socket and lock (/run/strazh, $STRAZH_RUN_DIR)\n"
 	     "  --pin-dir DIR          pinned maps (/sys/fs/bpf/strazh, $STRAZH_PIN_DIR)\n"
 	     "  --state-dir DIR        journal (/var/lib/strazh, $STRAZH_STATE_DIR)\n"
+	     "  --size-window 1m       how long sizes of packets are watched before they are judged\n"
 	     "  --log-level LEVEL      error, warning, info (default) or debug\n"
 	     "  --foreground           as always: strazhd does not fork\n"
 	     "  -V, --version\n\n"

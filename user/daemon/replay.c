@@ -15,6 +15,8 @@
 #include <user/ctl/journal.h>
 #include <user/ctl/settings.h>
 #include <user/gate/act.h>
+#include <user/gate/limits.h>
+#include <user/gate/services.h>
 
 #define JOURNAL_MAX_BYTES (256U << 20)
 
@@ -81,6 +83,43 @@ static void redo_adds(struct keeper *keeper, const struct journal_plan *plan)
 			 done, over);
 }
 
+/* "rate.TIER.host|prefix.CLASS" or "rate.other.CLASS", as cmd_rate.c wrote it. */
+static struct sz_limit *limit_named(struct gate *gate, const char *name)
+{
+	const char *dot = strrchr(name, '.');
+	uint32_t class_ = 0, tier = (uint32_t)(name[5] - '0');
+
+	while (class_ < SZ_RATE_CLASSES && strcmp(rate_class_names[class_], dot + 1) != 0)
+		class_++;
+	if (class_ == SZ_RATE_CLASSES)
+		return NULL;
+	if (strncmp(name, "rate.other.", 11) == 0)
+		return &gate->services[0].limit[class_];
+	if (tier >= SZ_TIERS)
+		return NULL;
+	if (strncmp(name + 6, ".host.", 6) == 0)
+		return &gate->limits[sz_limit_index(tier, SZ_RATE_HOST, class_)];
+	if (strncmp(name + 6, ".prefix.", 8) == 0)
+		return &gate->limits[sz_limit_index(tier, SZ_RATE_NET, class_)];
+	return NULL;
+}
+
+static bool redo_limit(struct gate *gate, const char *name, const char *value)
+{
+	struct sz_limit limit, *at;
+
+	if (strncmp(name, "rate.", 5) != 0 || strlen(name) < 8 || strcmp(name, "rate.mode") == 0)
+		return false;
+	at = limit_named(gate, name);
+	if (!at || !value || limit_parse(value, &limit)) {
+		log_warning("journal: '%s' is no limit", name);
+		return true;
+	}
+	limit_store(at, &limit);
+	log_info("journal: %s is set again", name);
+	return true;
+}
+
 static void redo_sets(struct keeper *keeper, const struct journal_plan *plan)
 {
 	const char *name;
@@ -90,10 +129,31 @@ static void redo_sets(struct keeper *keeper, const struct journal_plan *plan)
 	{
 		char why[SETTINGS_WHY_LEN];
 
+		if (redo_limit(keeper->gate, name, json_string_value(value)))
+			continue;
 		if (settings_put(keeper->gate->settings, name, json_string_value(value), why))
 			log_warning("journal: %s", why);
 		else
 			log_info("journal: %s is %s again", name, json_string_value(value));
+	}
+}
+
+static void redo_services(struct keeper *keeper, const struct journal_plan *plan)
+{
+	const char *name;
+	json_t *entry;
+
+	json_object_foreach(plan->services, name, entry)
+	{
+		struct sz_service config;
+		uint32_t index;
+
+		if (!journal_decode_service(entry, clock_boot_s(), &config))
+			continue; /* the plan has none of these */
+		if (service_put(keeper->gate, &config, &index))
+			log_warning("journal: %s is not protected again: %s", name, gate_error());
+		else
+			log_info("journal: %s is protected again", name);
 	}
 }
 
@@ -106,6 +166,7 @@ static void redo(struct keeper *keeper, const struct journal_plan *plan)
 		 plan->acts, plan->in_force);
 	redo_adds(keeper, plan);
 	redo_sets(keeper, plan);
+	redo_services(keeper, plan);
 	json_object_foreach(plan->lists, name, value)
 		log_warning("journal: list '%s' was lost with its map: load it again", name);
 	if (plan->torn)

@@ -130,6 +130,7 @@ static void on_tick(struct timer *timer)
 	check_lease(keeper);
 	clockwatch_tick(keeper);
 	server_tick(keeper);
+	servicewatch_tick(keeper);
 	if (now - keeper->last_never_s >= NEVER_S)
 		refresh_never(keeper);
 	if (now - keeper->last_drift_s >= DRIFT_S) {

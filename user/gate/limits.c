@@ -29,22 +29,31 @@ const char *const rate_class_texts[SZ_RATE_CLASSES] = {
 
 static const struct sz_limit defaults[SZ_RATE_CLASSES] = {
 #define X(code, name, pps, burst, text)                                                            \
-	[SZ_RATE_##code] = {.step_ns = NS_PER_S / (pps), .burst_ns = NS_PER_S / (pps) * (burst), .byte_burst_ns = SZ_RATE_BYTE_BURST_NS},
+	[SZ_RATE_##code] = {.step_ns = NS_PER_S / (pps),                                           \
+			    .burst_ns = NS_PER_S / (pps) * (burst),                                \
+			    .byte_burst_ns = SZ_RATE_BYTE_BURST_NS},
 	SZ_RATE_CLASSES_OF(X)
 #undef X
 };
+
+struct sz_limit limit_default(enum sz_rate_level level, enum sz_rate_class class_)
+{
+	struct sz_limit limit = defaults[class_];
+
+	if (level == SZ_RATE_NET)
+		limit.step_ns /= SZ_RATE_NET_SHARE;
+	return limit;
+}
 
 void limits_fill(struct gate *gate)
 {
 	for (uint32_t i = 0; i < SZ_LIMITS; i++) {
 		enum sz_rate_class class_ = i % SZ_RATE_CLASSES;
-		bool net = i / SZ_RATE_CLASSES % SZ_RATE_LEVELS == SZ_RATE_NET;
+		enum sz_rate_level level = i / SZ_RATE_CLASSES % SZ_RATE_LEVELS;
+		struct sz_limit limit = limit_default(level, class_);
 
-		if (gate->limits[i].step_ns || gate->limits[i].byte_step)
-			continue;
-		gate->limits[i] = defaults[class_];
-		if (net)
-			gate->limits[i].step_ns /= SZ_RATE_NET_SHARE;
+		if (!gate->limits[i].step_ns && !gate->limits[i].byte_step)
+			limit_store(&gate->limits[i], &limit);
 	}
 }
 

@@ -8,6 +8,8 @@
  *                   settle    forget what is over, put inheritance right, see presence, count
  *   hosts           forget what is over, see presence, count
  *   notes           forget those without an entry
+ *   proven          forget flows that are over
+ *   reput           forget sources whose limits of their own are over, see presence
  *   finish          presence as seen; dirty bits are free; bits that others used become lists
  *
  * Every entry that stays was seen in its settle or hosts stage, or was inserted since the round
@@ -27,6 +29,8 @@
 #include <user/gate/nets.h>
 #include <user/gate/note.h>
 #include <user/gate/present.h>
+#include <user/gate/proven.h>
+#include <user/gate/reput.h>
 #include <user/gate/rule.h>
 #include <user/gate/tries.h>
 
@@ -36,6 +40,8 @@ enum stage {
 	STAGE_SETTLE,
 	STAGE_HOSTS,
 	STAGE_NOTES,
+	STAGE_PROVEN,
+	STAGE_REPUT,
 	STAGE_FINISH,
 };
 
@@ -55,7 +61,9 @@ struct sweep {
 	uint8_t family;
 	uint64_t hosts_seen, host_acts;
 	bool quiet; /* no act changed a host map while it was scanned */
-	uint32_t note_token;
+	uint32_t note_token, proven_token;
+	struct reput_cursor reput;
+	struct prefix reput_over; /* over, and still the place where the walk is; or none */
 	uint64_t dirty;	 /* bits that were when the round began */
 	uint32_t loads;	 /* as of then */
 	uint64_t silent; /* lists_off, of this step */
@@ -287,8 +295,47 @@ static int step_notes(struct sweep *sweep, uint32_t most)
 	int r = notes_collect(sweep->gate, note_has_entry, most, &sweep->note_token, &done);
 
 	if (!r && done)
-		stage_set(sweep, STAGE_FINISH);
+		stage_set(sweep, STAGE_PROVEN);
 	return r;
+}
+
+static int step_proven(struct sweep *sweep, uint32_t most)
+{
+	bool done;
+	int r = proven_collect(sweep->gate, most, &sweep->proven_token, &sweep->now.collected,
+			       &done);
+
+	if (!r && done)
+		stage_set(sweep, STAGE_REPUT);
+	return r;
+}
+
+/* The entry behind which the walk goes on stays for this round: see reput_walk(). */
+static int reput_entry(void *context, const struct prefix *prefix, const struct sz_reput *reput)
+{
+	struct sweep *sweep = context;
+
+	if (reput_is_over(reput, sweep->now_s)) {
+		if (sweep->reput_over.family && !reput_drop(sweep->gate, &sweep->reput_over))
+			sweep->now.collected++;
+		sweep->reput_over = *prefix;
+		return 0;
+	}
+	present_see(sweep->gate, sweep->shadow, prefix);
+	return 0;
+}
+
+static int step_reput(struct sweep *sweep, uint32_t most)
+{
+	bool done;
+	int r = reput_walk(sweep->gate, &sweep->reput, most, reput_entry, sweep, &done);
+
+	if (r || !done)
+		return r;
+	if (sweep->reput_over.family && !reput_drop(sweep->gate, &sweep->reput_over))
+		sweep->now.collected++;
+	stage_set(sweep, STAGE_FINISH);
+	return 0;
 }
 
 /* ---- the round ---- */
@@ -306,7 +353,9 @@ static int round_begin(struct sweep *sweep)
 	sweep->now = (struct sweep_round){.rounds = sweep->last.rounds};
 	sweep->loads = nets->loads;
 	sweep->trie = 0;
-	sweep->note_token = 0;
+	sweep->note_token = sweep->proven_token = 0;
+	memset(&sweep->reput, 0, sizeof(sweep->reput));
+	sweep->reput_over.family = 0;
 	sweep->quiet = true;
 	memset(&sweep->cursor, 0, sizeof(sweep->cursor));
 	stage_set(sweep, STAGE_COMPARE);
@@ -370,6 +419,10 @@ static int step(struct sweep *sweep, uint32_t most)
 		return step_hosts(sweep, most);
 	case STAGE_NOTES:
 		return step_notes(sweep, most);
+	case STAGE_PROVEN:
+		return step_proven(sweep, most);
+	case STAGE_REPUT:
+		return step_reput(sweep, most);
 	case STAGE_FINISH:
 		return round_finish(sweep);
 	}

@@ -122,15 +122,15 @@ static void end_l4(struct frame *frame, int proto, size_t at)
 	end_ip(frame);
 }
 
-static uint16_t draw_port(void)
+static uint16_t source_port(const struct frame_ends *ends)
 {
-	return htons((uint16_t)(1024 + random_draw() % 64000));
+	return htons(ends->sport ? ends->sport : (uint16_t)(1024 + random_draw() % 64000));
 }
 
 void frame_udp(struct frame *frame, const struct frame_ends *ends)
 {
 	static const uint8_t payload[PAYLOAD_LEN] = "strazh test flood";
-	struct udphdr udp = {.source = draw_port(), .dest = htons(ends->port)};
+	struct udphdr udp = {.source = source_port(ends), .dest = htons(ends->port)};
 
 	udp.len = htons(sizeof(udp) + sizeof(payload));
 	begin_frame(frame, ends, IPPROTO_UDP);
@@ -141,7 +141,7 @@ void frame_udp(struct frame *frame, const struct frame_ends *ends)
 
 void frame_tcp(struct frame *frame, const struct frame_ends *ends, uint8_t flags)
 {
-	struct tcphdr tcp = {.source = draw_port(), .dest = htons(ends->port), .doff = 5};
+	struct tcphdr tcp = {.source = source_port(ends), .dest = htons(ends->port), .doff = 5};
 
 	tcp.seq = (uint32_t)random_draw();
 	tcp.ack_seq = flags & TH_ACK ? (uint32_t)random_draw() : 0;
@@ -156,7 +156,8 @@ void frame_tcp(struct frame *frame, const struct frame_ends *ends, uint8_t flags
 void frame_frag(struct frame *frame, const struct frame_ends *ends)
 {
 	static const uint8_t payload[64 - sizeof(struct udphdr)];
-	struct udphdr udp = {.source = draw_port(), .dest = htons(ends->port), .len = htons(1480)};
+	struct udphdr udp = {
+		.source = source_port(ends), .dest = htons(ends->port), .len = htons(1480)};
 	uint16_t offset = random_draw() & 1 ? 1400 : 0;
 	struct ip6_frag frag = {.ip6f_nxt = IPPROTO_UDP, .ip6f_ident = (uint32_t)random_draw()};
 	struct iphdr *ip = (struct iphdr *)(void *)(frame->data + ETH_HLEN);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Frames for the attacker: whole Ethernet frames with right lengths and checksums, except where a
- * kind is wrong on purpose. Ports and sequence numbers are drawn anew for every frame.
+ * kind is wrong on purpose. Source ports and sequence numbers are drawn anew for every frame.
  */
 #ifndef STRAZH_TESTS_TOOLS_KIT_FRAME_H
 #define STRAZH_TESTS_TOOLS_KIT_FRAME_H
@@ -23,7 +23,8 @@ struct frame_ends {
 	uint8_t from_mac[ETH_ALEN], to_mac[ETH_ALEN];
 	int family; /* AF_INET: the first 4 bytes of from and to */
 	uint8_t from[16], to[16];
-	uint16_t port; /* of the victim, host order */
+	uint16_t port;	/* of the victim, host order */
+	uint16_t sport; /* of the source; 0: another one for every frame */
 };
 
 void frame_udp(struct frame *frame, const struct frame_ends *ends);
