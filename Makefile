@@ -22,7 +22,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)')
 
 # ---- flags ---------------------------------------------------------------------------------
-LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng
+LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libpcap
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wswitch-enum \

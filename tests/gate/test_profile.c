@@ -40,8 +40,8 @@ static void begin(struct run *run, uint32_t flags, uint8_t service_flags)
 		.size_usual = 1U << SMALL,
 	};
 	run->ports[sz_port_line(0, port)].service[port & 63] = WEB;
-	run->limits[sz_limit_index(0, SZ_RATE_HOST, SZ_RATE_ODD)] =
-		(struct sz_limit){.step_ns = STEP, .burst_ns = FLOOR * STEP};
+	run->limits[sz_limit_index(0, SZ_RATE_HOST, SZ_RATE_ODD)] = (struct sz_limit){
+		.step_ns = STEP, .burst_ns = FLOOR * STEP};
 }
 
 static struct sz_size sizes_of(const struct run *run)
@@ -78,7 +78,7 @@ static void bins_are_powers_of_two(void **state)
 	static const struct {
 		uint16_t len;
 		int bin;
-	} cases[] = {{20, 4},  {31, 4},	  {32, 5},    {63, 5},	   {64, 6},    {127, 6},
+	} cases[] = {{20, 4},  {31, 4},	  {32, 5},    {63, 5},	  {64, 6},    {127, 6},
 		     {128, 7}, {1023, 9}, {1024, 10}, {2047, 10}, {2048, 11}, {3300, 11}};
 	struct run *run = *state;
 
@@ -212,14 +212,10 @@ static void proven_flows_are_relieved(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		RUN_TEST(bins_are_powers_of_two),
-		RUN_TEST(without_a_profile_nothing_is_odd),
-		RUN_TEST(floor_passes_above_drops),
-		RUN_TEST(observed_by_the_service),
-		RUN_TEST(observed_by_the_rates),
-		RUN_TEST(listed_sources_are_excused),
-		RUN_TEST(no_limit_drops_nothing),
-		RUN_TEST(proven_flows_are_relieved),
+		RUN_TEST(bins_are_powers_of_two),   RUN_TEST(without_a_profile_nothing_is_odd),
+		RUN_TEST(floor_passes_above_drops), RUN_TEST(observed_by_the_service),
+		RUN_TEST(observed_by_the_rates),    RUN_TEST(listed_sources_are_excused),
+		RUN_TEST(no_limit_drops_nothing),   RUN_TEST(proven_flows_are_relieved),
 	};
 
 	return cmocka_run_group_tests(tests, run_setup, run_teardown);

@@ -139,10 +139,8 @@ static void sweep_collects(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys_are_the_gates),
-		cmocka_unit_test(put_drop_clear),
-		cmocka_unit_test(renewal_keeps_hits),
-		cmocka_unit_test(full_is_told_and_makes_room),
+		cmocka_unit_test(keys_are_the_gates), cmocka_unit_test(put_drop_clear),
+		cmocka_unit_test(renewal_keeps_hits), cmocka_unit_test(full_is_told_and_makes_room),
 		cmocka_unit_test(sweep_collects),
 	};
 

@@ -60,8 +60,9 @@ static int take_usual(struct request *request, uint32_t *ret_usual)
 	char why[PROFILE_WHY_LEN];
 
 	if (!sizes + !bins + !none != 2)
-		return request_say(request, CTL_USAGE,
-				   "profile: set wants one of --sizes 20-1480, --bins 4-10, --none");
+		return request_say(
+			request, CTL_USAGE,
+			"profile: set wants one of --sizes 20-1480, --bins 4-10, --none");
 	*ret_usual = 0;
 	if (!none && profile_parse(sizes ? sizes : bins, bins != NULL, ret_usual, why))
 		return request_say(request, CTL_USAGE, "profile: %s", why);
@@ -120,8 +121,9 @@ static int show_head(struct request *request, const struct sz_service *at,
 			  at->flags & SZ_SERVICE_SIZE_ENFORCE ? "enforce" : "observe", "learned",
 			  or_null(at->profile_s), "alarm",
 			  or_null(at->alarm_s ? clock_wall_of(at->alarm_s) : 0), "learning_left_s",
-			  at->learn_until_s ? json_integer((json_int_t)clock_left(at->learn_until_s))
-					    : json_null(),
+			  at->learn_until_s
+				  ? json_integer((json_int_t)clock_left(at->learn_until_s))
+				  : json_null(),
 			  "packets", (json_int_t)profile_sum(sizes->bin), "packets_wanted",
 			  (json_int_t)PROFILE_PACKETS_MIN, "odd_packets",
 			  (json_int_t)profile_sum(sizes->odd), "odd_over",
@@ -131,13 +133,12 @@ static int show_head(struct request *request, const struct sz_service *at,
 static int show_bin(struct request *request, const struct sz_service *at,
 		    const struct sz_size *sizes, int bin)
 {
-	return request_row(request,
-			   json_pack("{s:i, s:i, s:i, s:b, s:I, s:I, s:I}", "bin", bin, "from",
-				     bin ? 1 << bin : 0, "to", (2 << bin) - 1, "usual",
-				     (int)(at->size_usual >> bin & 1), "packets",
-				     (json_int_t)sizes->bin[bin], "odd",
-				     (json_int_t)sizes->odd[bin], "over",
-				     (json_int_t)sizes->over[bin]));
+	return request_row(request, json_pack("{s:i, s:i, s:i, s:b, s:I, s:I, s:I}", "bin", bin,
+					      "from", bin ? 1 << bin : 0, "to", (2 << bin) - 1,
+					      "usual", (int)(at->size_usual >> bin & 1), "packets",
+					      (json_int_t)sizes->bin[bin], "odd",
+					      (json_int_t)sizes->odd[bin], "over",
+					      (json_int_t)sizes->over[bin]));
 }
 
 /* Learning whose time is over is ended by whoever looks and may write. */
@@ -154,9 +155,10 @@ static int end_learning(struct request *request, uint32_t index)
 	if (!r && news == PROFILE_LEARNED)
 		journal(request, index);
 	if (!r && news == PROFILE_EXTENDED)
-		request_warn(request, "too few packets to learn from: learning goes on for %s",
-			     duration_format(
-				     clock_left(request->gate->services[index].learn_until_s), time));
+		request_warn(
+			request, "too few packets to learn from: learning goes on for %s",
+			duration_format(clock_left(request->gate->services[index].learn_until_s),
+					time));
 	return r;
 }
 

@@ -174,10 +174,8 @@ static int run_add(struct request *request)
 	(void)services_mend(request->gate);
 	fresh = service_find(request->gate, proto, port, &index);
 	config = fresh ? service_standard(proto, port, !forwarded) : request->gate->services[index];
-	if (forwarded && !fresh) {
-		set_flag(&config, SZ_SERVICE_LOCAL, false);
-		config.cookies = SZ_COOKIES_OFF;
-	}
+	if (forwarded)
+		service_forward(&config);
 	r = take_options(request, &config);
 	if (!r)
 		r = check_kernel(request, &config);

@@ -259,9 +259,10 @@ static void plan_entry(struct journal_plan *plan, const json_t *entry, const cha
 
 int journal_plan(const char *text, size_t len, const char *maps, struct journal_plan *ret_plan)
 {
-	struct journal_plan plan = {
-		.adds = json_object(), .sets = json_object(), .services = json_object(),
-		.lists = json_object()};
+	struct journal_plan plan = {.adds = json_object(),
+				    .sets = json_object(),
+				    .services = json_object(),
+				    .lists = json_object()};
 	size_t at = 0;
 
 	if (!plan.adds || !plan.sets || !plan.services || !plan.lists) {

@@ -43,14 +43,14 @@ int journal_write(const char *state_dir, const json_t *act) must_check;
  * only what no later act overrules. Pure.
  */
 struct journal_plan {
-	json_t *adds;	 /* object, "table prefix" -> act; in the order they were made */
-	json_t *sets;	 /* object, name -> value */
+	json_t *adds;	  /* object, "table prefix" -> act; in the order they were made */
+	json_t *sets;	  /* object, name -> value */
 	json_t *services; /* object, "443/tcp" -> act */
-	json_t *lists;	 /* object, names of lists that were loaded and cannot come back */
-	size_t acts;	 /* lines that hold an act */
-	size_t in_force; /* of these: done on the maps that are there */
-	size_t bad;	 /* lines that hold none */
-	bool torn;	 /* the last line has no end: its writer died; it is left out */
+	json_t *lists;	  /* object, names of lists that were loaded and cannot come back */
+	size_t acts;	  /* lines that hold an act */
+	size_t in_force;  /* of these: done on the maps that are there */
+	size_t bad;	  /* lines that hold none */
+	bool torn;	  /* the last line has no end: its writer died; it is left out */
 };
 
 int journal_plan(const char *text, size_t len, const char *maps,
@@ -60,7 +60,8 @@ void journal_plan_deinit(struct journal_plan *plan);
 /*
  * One planned add as an act; the note points into `entry`. false: it is over, or nonsense.
  */
-bool journal_decode_service(const json_t *entry, uint32_t boot_s, struct sz_service *ret_config);
 bool journal_decode(const json_t *entry, uint64_t wall_s, uint32_t boot_s, struct act *ret_act);
+/* One planned service; false: nonsense. */
+bool journal_decode_service(const json_t *entry, uint32_t boot_s, struct sz_service *ret_config);
 
 #endif

@@ -18,11 +18,10 @@ static json_t *limits_json(const struct sz_service *config)
 	for (int i = 0; limits && i < SZ_RATE_CLASSES; i++) {
 		const struct sz_limit *limit = &config->limit[i];
 
-		(void)!json_array_append_new(limits,
-					     json_pack("[I, I, I, I]", (json_int_t)limit->step_ns,
-						       (json_int_t)limit->burst_ns,
-						       (json_int_t)limit->byte_step,
-						       (json_int_t)limit->byte_burst_ns));
+		(void)!json_array_append_new(
+			limits, json_pack("[I, I, I, I]", (json_int_t)limit->step_ns,
+					  (json_int_t)limit->burst_ns, (json_int_t)limit->byte_step,
+					  (json_int_t)limit->byte_burst_ns));
 	}
 	return limits;
 }

@@ -62,9 +62,9 @@ void port_resolve(json_t *args, const char *key)
 	(void)snprintf(name, sizeof(name), "%.*s", (int)(slash - text), text);
 	found = getservbyname(name, slash + 1);
 	if (found)
-		(void)!json_object_set_new(args, key,
-					   json_sprintf("%u/%s", ntohs((uint16_t)found->s_port),
-							slash + 1));
+		(void)!json_object_set_new(
+			args, key,
+			json_sprintf("%u/%s", ntohs((uint16_t)found->s_port), slash + 1));
 }
 
 int request_port(struct request *request, uint8_t *ret_proto, uint16_t *ret_port)

@@ -2,6 +2,7 @@
 /* Limits as a table, then the sources that have others. */
 #include <user/ctl/view.h>
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 

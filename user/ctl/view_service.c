@@ -11,16 +11,11 @@
 #define BAR_MAX 50U
 
 static const struct column service_columns[] = {
-	{"SERVICE", "service", COL_TEXT, false},
-	{"COOKIES", "cookies", COL_TEXT, false},
-	{"NOW", "now", COL_TEXT, false},
-	{"SINCE", "cookies_since", COL_WALL, false},
-	{"SYN/s", "pressure", COL_TEXT, false},
-	{"FRAGMENTS", "fragments", COL_TEXT, false},
-	{"ODD", "odd", COL_TEXT, false},
-	{"ALARM", "alarm", COL_WALL, false},
-	{"PROFILE", "profile", COL_TEXT, true},
-	{0},
+	{"SERVICE", "service", COL_TEXT, false}, {"COOKIES", "cookies", COL_TEXT, false},
+	{"NOW", "now", COL_TEXT, false},	 {"SINCE", "cookies_since", COL_WALL, false},
+	{"SYN/s", "pressure", COL_TEXT, false},	 {"FRAGMENTS", "fragments", COL_TEXT, false},
+	{"ODD", "odd", COL_TEXT, false},	 {"ALARM", "alarm", COL_WALL, false},
+	{"PROFILE", "profile", COL_TEXT, true},	 {0},
 };
 
 static void service_row(struct render *render, const json_t *row)

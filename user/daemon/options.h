@@ -16,7 +16,7 @@ struct daemon_options {
 	const char *interfaces[OPTIONS_INTERFACES_MAX];
 	unsigned int interfaces_len;
 	enum attach_mode mode;
-	uint32_t max_hosts; /* 0: the default */
+	uint32_t max_hosts;	/* 0: the default */
 	uint32_t size_window_s; /* of watching sizes of packets */
 	enum log_level level;
 	bool help, version;

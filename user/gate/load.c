@@ -156,7 +156,7 @@ int load_maps(const struct gate_sizes *sizes, int fds[GATE_MAPS_TOTAL])
 	return r;
 }
 
-static int set_instance(struct bpf_object *object, uint32_t instance)
+static int set_constant(struct bpf_object *object, const char *name, uint32_t value)
 {
 	struct bpf_map *rodata = bpf_object__find_map_by_name(object, ".rodata");
 	own_free char *image = NULL;
@@ -167,17 +167,17 @@ static int set_instance(struct bpf_object *object, uint32_t instance)
 
 	if (!rodata)
 		return -ENOENT;
-	r = instance_offset(bpf_object__btf(object), &offset);
+	r = constant_offset(bpf_object__btf(object), name, &offset);
 	if (r)
 		return r;
 	initial = bpf_map__initial_value(rodata, &len);
-	if (!initial || offset + sizeof(instance) > len)
+	if (!initial || offset + sizeof(value) > len)
 		return -ENOENT;
 	image = malloc(len);
 	if (!image)
 		return -ENOMEM;
 	memcpy(image, initial, len);
-	memcpy(image + offset, &instance, sizeof(instance));
+	memcpy(image + offset, &value, sizeof(value));
 	return bpf_map__set_initial_value(rodata, image, len);
 }
 
@@ -197,7 +197,8 @@ static int choose_entry(struct bpf_object *object, enum load_entry entry)
 	return 0;
 }
 
-int load_open(struct gate *gate, enum load_entry entry, struct bpf_object **ret_object)
+static int open_onto(const int fds[GATE_MAPS_TOTAL], uint32_t instance, bool dry,
+		     enum load_entry entry, struct bpf_object **ret_object)
 {
 	own_object struct bpf_object *object = NULL;
 	int r = object_open(&object);
@@ -207,16 +208,45 @@ int load_open(struct gate *gate, enum load_entry entry, struct bpf_object **ret_
 	r = choose_entry(object, entry);
 	if (r)
 		return r;
-	r = prepare_maps(object, NULL, gate->map);
+	r = prepare_maps(object, NULL, fds);
 	if (r)
 		return r;
-	r = set_instance(object, gate->meta->instance);
+	r = set_constant(object, "sz_instance", instance);
+	if (!r)
+		r = set_constant(object, "sz_dry", dry);
 	if (r) {
-		gate_explain("the gate inside this binary has no 'sz_instance'");
+		gate_explain("the gate inside this binary has no 'sz_instance' or no 'sz_dry'");
 		return r;
 	}
 	*ret_object = take_ptr(object);
 	return 0;
+}
+
+int load_open(struct gate *gate, enum load_entry entry, struct bpf_object **ret_object)
+{
+	return open_onto(gate->map, gate->meta->instance, false, entry, ret_object);
+}
+
+int load_dry(struct gate *gate, struct bpf_object **ret_object)
+{
+	static const enum gate_map written[] = {
+		GATE_MAP_RHOST, GATE_MAP_RNET,	 GATE_MAP_COUNT, GATE_MAP_EVENT,
+		GATE_MAP_RSVC,	GATE_MAP_CREDIT, GATE_MAP_SIZE,	 GATE_MAP_TAP,
+		GATE_MAP_TAP0,	GATE_MAP_TAP1,	 GATE_MAP_TAP2,	 GATE_MAP_TAP3,
+	};
+	own_object struct bpf_object *object = NULL;
+	int fds[GATE_MAPS_TOTAL];
+	int r;
+
+	memcpy(fds, gate->map, sizeof(fds));
+	for (size_t i = 0; i < ARRAY_LEN(written); i++)
+		fds[written[i]] = -1;
+	r = open_onto(fds, gate->meta->instance, true, LOAD_FRAGS, &object);
+	if (!r)
+		r = object_load(object);
+	if (!r)
+		*ret_object = take_ptr(object);
+	return r;
 }
 
 struct bpf_program *load_program(struct bpf_object *object, enum load_entry entry)

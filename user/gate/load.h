@@ -38,6 +38,11 @@ int load_maps(const struct gate_sizes *sizes, int fds[GATE_MAPS_TOTAL]) must_che
  * not loaded yet: libxdp wants to do that.
  */
 int load_open(struct gate *gate, enum load_entry entry, struct bpf_object **ret_object) must_check;
+/*
+ * A load that shares what the gate reads (lists, limits, services, settings) and has maps of its
+ * own for what it writes. Loaded; attached to nothing.
+ */
+int load_dry(struct gate *gate, struct bpf_object **ret_object) must_check;
 /* The entry's program in it. */
 struct bpf_program *load_program(struct bpf_object *object, enum load_entry entry);
 

@@ -77,8 +77,8 @@ static enum profile_news learn_end(struct sz_service *config, const struct sz_si
 	const uint32_t len = config->learn_until_s - config->learn_begin_s;
 	const bool widen = config->flags & SZ_SERVICE_WIDEN;
 
-	if (widen && is_attack(profile_sum(sizes->bin), profile_sum(sizes->odd),
-			       profile_sum(sizes->over))) {
+	if (widen &&
+	    is_attack(profile_sum(sizes->bin), profile_sum(sizes->odd), profile_sum(sizes->over))) {
 		profile_begin(config, time->boot_s, len, true);
 		*ret_zero = true;
 		return PROFILE_DISCARDED;

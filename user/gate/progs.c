@@ -16,7 +16,7 @@
 
 #define RODATA_MAX 65536U
 
-int instance_offset(const struct btf *btf, uint32_t *ret_offset)
+int constant_offset(const struct btf *btf, const char *name, uint32_t *ret_offset)
 {
 	const struct btf_type *section;
 	const struct btf_var_secinfo *info;
@@ -32,7 +32,7 @@ int instance_offset(const struct btf *btf, uint32_t *ret_offset)
 	for (int i = 0; i < btf_vlen(section); i++, info++) {
 		const struct btf_type *var = btf__type_by_id(btf, info->type);
 
-		if (strcmp(btf__name_by_offset(btf, var->name_off), "sz_instance") == 0) {
+		if (strcmp(btf__name_by_offset(btf, var->name_off), name) == 0) {
 			*ret_offset = info->offset;
 			return 0;
 		}

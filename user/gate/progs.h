@@ -24,8 +24,12 @@ struct prog_facts {
 	uint32_t instance;		   /* its sz_instance; 0 where it has none */
 };
 
-/* Offset of sz_instance in .rodata. 0 or -ENOENT. */
-int instance_offset(const struct btf *btf, uint32_t *ret_offset) must_check;
+/* Offset of a constant of the gate in .rodata. 0 or -ENOENT. */
+int constant_offset(const struct btf *btf, const char *name, uint32_t *ret_offset) must_check;
+static inline must_check int instance_offset(const struct btf *btf, uint32_t *ret_offset)
+{
+	return constant_offset(btf, "sz_instance", ret_offset);
+}
 
 /* What the program is. */
 int prog_facts_of(int prog_fd, struct prog_facts *ret_facts) must_check;

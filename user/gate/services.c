@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * An entry that has SZ_SERVICE_USED is a service; sz_port follows from the entries. Order of making:
- * what the gate keeps for the entry (words, credits, sizes), the entry, its port. Of removing: the
- * port, then a grace period of the kernel in which every packet that found the entry gets through,
- * then the entry. A writer that dies on the way leaves an entry without port, which is found by the
- * next one, or mended.
+ * An entry that has SZ_SERVICE_USED is a service; sz_port follows from the entries. Order of
+ * making: what the gate keeps for the entry (words, credits, sizes), the entry, its port. Of
+ * removing: the port, then a grace period of the kernel in which every packet that found the entry
+ * gets through, then the entry. A writer that dies on the way leaves an entry without port, which
+ * is found by the next one, or mended.
  */
 #include <user/gate/services.h>
 
@@ -20,6 +20,7 @@
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
+#include <user/gate/limits.h>
 
 /* Should the kernel not tell when its packets are through. */
 #define GRACE_NS 50000000L
@@ -83,6 +84,18 @@ struct sz_service service_standard(uint8_t proto, uint16_t port, bool local)
 	config.cookies = SZ_COOKIES_AUTO;
 	service_pps(&config.limit[SZ_RATE_EST], SERVICE_EST_PPS, BURST_NS);
 	return config;
+}
+
+void service_forward(struct sz_service *config)
+{
+	struct sz_limit standard = {0};
+
+	config->flags &= (uint8_t)~SZ_SERVICE_LOCAL;
+	config->cookies = SZ_COOKIES_OFF;
+	/* Above it packets of connections would be dropped: nobody here could tell them. */
+	service_pps(&standard, SERVICE_EST_PPS, BURST_NS);
+	if (!memcmp(&config->limit[SZ_RATE_EST], &standard, sizeof(standard)))
+		config->limit[SZ_RATE_EST] = (struct sz_limit){0};
 }
 
 uint32_t service_syn_pressure(const struct sz_service *config)
@@ -152,14 +165,8 @@ static void change(struct sz_service *at, const struct sz_service *config)
 {
 	volatile struct sz_service *to = at;
 
-	for (int i = 0; i < SZ_RATE_CLASSES; i++) {
-		volatile struct sz_limit *limit = &to->limit[i];
-
-		limit->burst_ns = config->limit[i].burst_ns;
-		limit->byte_burst_ns = config->limit[i].byte_burst_ns;
-		limit->step_ns = config->limit[i].step_ns;
-		limit->byte_step = config->limit[i].byte_step;
-	}
+	for (int i = 0; i < SZ_RATE_CLASSES; i++)
+		limit_store(&at->limit[i], &config->limit[i]);
 	to->mss = config->mss;
 	to->wscale_plus = config->wscale_plus;
 	to->cookies = config->cookies;

@@ -39,6 +39,8 @@ bool service_used(const struct gate *gate, uint32_t index);
 
 /* What a service is when nothing more is said of it. `local`: its sockets are on this machine. */
 struct sz_service service_standard(uint8_t proto, uint16_t port, bool local);
+/* From now on its sockets are elsewhere: without what wants them here. */
+void service_forward(struct sz_service *config);
 /* N packets/s over all sources as a limit; 0: none. The burst is `burst_ns`, or what must be. */
 void service_pps(struct sz_limit *limit, uint32_t pps, uint32_t burst_ns);
 uint32_t service_pps_of(const struct sz_limit *limit);

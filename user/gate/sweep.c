@@ -64,10 +64,10 @@ struct sweep {
 	uint32_t note_token, proven_token;
 	struct reput_cursor reput;
 	struct prefix reput_over; /* over, and still the place where the walk is; or none */
-	uint64_t dirty;	 /* bits that were when the round began */
-	uint32_t loads;	 /* as of then */
-	uint64_t silent; /* lists_off, of this step */
-	uint32_t now_s;	 /* of this step */
+	uint64_t dirty;		  /* bits that were when the round began */
+	uint32_t loads;		  /* as of then */
+	uint64_t silent;	  /* lists_off, of this step */
+	uint32_t now_s;		  /* of this step */
 };
 
 int sweep_new(struct gate *gate, struct sweep **ret_sweep)

@@ -41,8 +41,7 @@ static enum profile_news step(struct scene *scene)
 	const struct profile_time time = {
 		.boot_s = scene->now_s, .window_s = WINDOW, .wall_s = 1700000000};
 	bool zero = true;
-	enum profile_news news =
-		profile_step(&scene->config, &scene->sizes, &time, &zero);
+	enum profile_news news = profile_step(&scene->config, &scene->sizes, &time, &zero);
 
 	scene->news[news]++;
 	if (zero) {
@@ -342,12 +341,24 @@ static void parses(void **state)
 		bool bins;
 		uint32_t want; /* 0: refused */
 	} cases[] = {
-		{"20-1480", false, 0x7f0},    {"64", false, 0x40},	{"0-1", false, 1},
-		{"2-3,65535", false, 0x8002}, {"4-10", true, 0x7f0},	{"0,15", true, 0x8001},
-		{"65536", false, 0},	      {"16", true, 0},		{"", false, 0},
-		{"9-3", false, 0},	      {"20-", false, 0},	{"20-1480,", false, 0},
-		{"x", true, 0},		      {"-5", false, 0},		{"1 2", false, 0},
-		{"20-30-40", false, 0},	      {"+5", false, 0},		{"99999999999999999999", false, 0},
+		{"20-1480", false, 0x7f0},
+		{"64", false, 0x40},
+		{"0-1", false, 1},
+		{"2-3,65535", false, 0x8002},
+		{"4-10", true, 0x7f0},
+		{"0,15", true, 0x8001},
+		{"65536", false, 0},
+		{"16", true, 0},
+		{"", false, 0},
+		{"9-3", false, 0},
+		{"20-", false, 0},
+		{"20-1480,", false, 0},
+		{"x", true, 0},
+		{"-5", false, 0},
+		{"1 2", false, 0},
+		{"20-30-40", false, 0},
+		{"+5", false, 0},
+		{"99999999999999999999", false, 0},
 	};
 
 	(void)state;
