@@ -29,6 +29,7 @@
 #include <bpf/lib/source.h>
 #include <bpf/lib/stats.h>
 #include <bpf/lib/syn.h>
+#include <bpf/lib/tap.h>
 
 /*
  * The functions that are not inlined are global ones: the verifier walks each of them once, and not
@@ -174,18 +175,18 @@ static inlined int gate_passes(struct sz_count *count, __u32 len, __u32 reason)
 	return mode_is_answer(reason) ? XDP_TX : XDP_PASS;
 }
 
-static inlined int gate_finish(struct xdp_md *ctx, const struct packet *p, const struct verdict *v,
+static inlined int gate_finish(struct xdp_md *ctx, struct packet *p, struct verdict *v,
 			       const struct sz_settings *settings, __u32 reason)
 {
 	struct sz_count *count = bpf_map_lookup_elem(&sz_count, &reason);
-	int observed;
+	int pass = mode_is_pass(reason), observed;
 
 	if (!count)
 		return XDP_PASS;
-	if (mode_is_pass(reason))
-		return gate_passes(count, p->frame_len, reason);
-	observed = mode_observes(settings, reason, ctx->ingress_ifindex);
-	if (mode_is_answer(reason) && !observed)
+	observed = !pass && mode_observes(settings, reason, ctx->ingress_ifindex);
+	if (settings->tap_on && !sz_dry)
+		tap(ctx, p, v, reason | (observed ? TAP_OBSERVED : 0), settings->tap_on);
+	if (pass || (mode_is_answer(reason) && !observed))
 		return gate_passes(count, p->frame_len, reason);
 	if (observed)
 		stats_observed(count, p->frame_len);

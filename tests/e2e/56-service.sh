@@ -51,6 +51,9 @@ both_ways() {
 	is "$(field 443/tcp cookies)" auto "a name of /etc/services; cookies under pressure"
 	is "$(field 443/tcp syn_pressure)" 1000 "above 1,000 SYN/s"
 	sysctl -qw net.ipv4.tcp_timestamps=2
+	like "$(ctl service add https/tcp 2>&1)" "SYN queue is full, with 2 at once" \
+		"cookies that wait for the kernel's queue as well"
+	sysctl -qw net.ipv4.tcp_syncookies=2
 	is "$(ctl service add 443/tcp --cookies always --syn-pressure 200/s 2>&1 | grep -c warning)" 0 \
 		"and not with them"
 	is "$(field 443/tcp 'cookies_on, .syn_pressure' | paste -sd' ' -)" "true 200" "it is changed"

@@ -117,7 +117,22 @@ static int take_options(struct request *request, struct sz_service *config)
 	return CTL_DONE;
 }
 
-/* What the kernel's settings mean for cookies. Refuses what cannot work and was asked for. */
+/* What the kernel's settings do to cookies: see kerneltcp.h. */
+static void warn_kernel(struct request *request, const struct kernel_tcp *tcp)
+{
+	const char *full = "", *plain = "";
+
+	if (tcp->syncookies == 1)
+		full = "net.ipv4.tcp_syncookies is 1: cookies go out only while the listener's own "
+		       "SYN queue is full, with 2 at once";
+	if (tcp->timestamps == 1)
+		plain = "tcp_timestamps is 1: they carry no window scale and no SACK; sysctl -w "
+			"net.ipv4.tcp_timestamps=2 gives both";
+	if (full[0] || plain[0])
+		request_warn(request, "%s%s%s", full, full[0] && plain[0] ? "; " : "", plain);
+}
+
+/* Refuses what cannot work and was asked for. */
 static int check_kernel(struct request *request, struct sz_service *config)
 {
 	struct kernel_tcp tcp;
@@ -125,20 +140,18 @@ static int check_kernel(struct request *request, struct sz_service *config)
 	(void)kernel_tcp_refresh(request->gate, &tcp);
 	if (config->cookies == SZ_COOKIES_OFF)
 		return CTL_DONE;
-	if (!tcp.syncookies) {
-		if (request_text(request, "cookies"))
-			return request_say(request, CTL_REFUSED,
-					   "service: no cookies: net.ipv4.tcp_syncookies is 0, and "
-					   "so the kernel accepts none; `sysctl -w "
-					   "net.ipv4.tcp_syncookies=1`, then again");
-		config->cookies = SZ_COOKIES_OFF;
-		request_warn(request, "cookies are off: net.ipv4.tcp_syncookies is 0, the kernel "
-				      "accepts none");
-	} else if (tcp.timestamps == 1) {
-		request_warn(request, "net.ipv4.tcp_timestamps is 1: SYN-ACKs of cookies carry no "
-				      "window scale and no SACK; sysctl -w "
-				      "net.ipv4.tcp_timestamps=2 gives both");
+	if (tcp.syncookies) {
+		warn_kernel(request, &tcp);
+		return CTL_DONE;
 	}
+	if (request_text(request, "cookies"))
+		return request_say(request, CTL_REFUSED,
+				   "service: no cookies: net.ipv4.tcp_syncookies is 0, and so the "
+				   "kernel accepts none; `sysctl -w net.ipv4.tcp_syncookies=1`, "
+				   "then again");
+	config->cookies = SZ_COOKIES_OFF;
+	request_warn(request,
+		     "cookies are off: net.ipv4.tcp_syncookies is 0, the kernel accepts none");
 	return CTL_DONE;
 }
 

@@ -17,7 +17,9 @@
 
 struct kernel_tcp {
 	uint32_t timestamps; /* net.ipv4.tcp_timestamps: 2 lets cookies carry options */
-	uint32_t syncookies; /* net.ipv4.tcp_syncookies: 0, the kernel takes no cookie */
+	/* net.ipv4.tcp_syncookies. 0: the kernel makes and takes none; 1: it makes one while the
+	 * listener's SYN queue is full; 2: always. The gate asks it for each. */
+	uint32_t syncookies;
 	uint32_t ecn, sack, window_scaling, ttl, hops;
 	uint32_t wscale; /* what a listener would announce */
 };

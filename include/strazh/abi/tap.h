@@ -21,18 +21,22 @@ struct sz_tap {
 	__u32 one_in;	/* each packet with probability 1 / one_in; 0 as 1 */
 	__u32 snap;	/* bytes of the frame, at most SZ_SNAP_MAX; 0: none */
 	__u32 until_s;	/* boot time: nothing is written from then on */
-	__u32 per_tick; /* samples in 10 ms and CPU; 0 as 1 */
-	__u64 lost;	/* no room in the ring buffer: the gate adds */
-	__u64 held;	/* above per_tick: the gate adds */
-	__u64 room[3];
+	__u32 per_tick; /* about so many samples in 10 ms, over all CPUs; 0 as 1 */
+	/* The gate adds, without atomics: CPUs that race lose some. */
+	__u64 lost; /* no room in the ring buffer */
+	__u64 held; /* above per_tick */
+	__u64 tick_ns;
+	__u32 in_tick;
+	__u32 room[3];
 };
 
-/* One sample: the event as sz_event has it (flags tell whether it was dropped or only observed). */
+#define SZ_TAP_TICK_NS 10000000ULL
+
+/* What passed is an event as well; its reason tells. */
 struct sz_sample {
 	struct sz_event event;
-	__u32 caplen;
+	__u32 caplen; /* of the frame: behind this struct, 0 without */
 	__u32 weight; /* how many packets it stands for: one_in */
-	__u8 frame[];
 };
 
 _Static_assert(sizeof(struct sz_tap) == 64, "layout: one cache line");
