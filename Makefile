@@ -38,7 +38,7 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(SAN_FLAGS) -ffile-prefix-map=$(CURDI
 	-fdebug-prefix-map=$(CURDIR)=. $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG) 2>/dev/null) \
 	$(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--build-id=sha1 $(SAN_FLAGS) $(LDFLAGS)
-LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PKG)) -lpthread
+LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PKG)) -lm -lpthread
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wundef -Werror \
 	-Wno-unused-parameter -ffile-prefix-map=$(CURDIR)=. -Iinclude -I. \

@@ -26,6 +26,7 @@
 #include <bpf/lib/seed.h>
 #include <bpf/lib/service.h>
 #include <bpf/lib/shape.h>
+#include <bpf/lib/size.h>
 #include <bpf/lib/source.h>
 #include <bpf/lib/stats.h>
 #include <bpf/lib/syn.h>
@@ -83,9 +84,9 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 	v->tier = of.standing.tier[SZ_RATE_HOST];
 	v->slow = of.standing.slow[SZ_RATE_HOST];
 	if (!reason) {
-		v->odd = !v->listed && service_is_odd(config, service_bin(p->left));
+		v->odd = !v->listed && size_is_odd(config, size_bin(p->left));
 		if (service && !v->odd)
-			service_size(service, service_bin(p->left), SIZE_PASSED);
+			size_count(service, size_bin(p->left), SIZE_PASSED);
 		v->opening = class == SZ_RATE_EST && config->cookies &&
 			     service_expects(service, of.now_ns);
 		return v->listed;
@@ -93,25 +94,6 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 	v->rate_class = (__u8)(class + 1);
 	stats_tally(SZ_TALLY_OVER_EST - 1 + v->rate_class);
 	return reason;
-}
-
-/* A packet of a size that its service does not know: SIZE, or PASS. */
-static inlined int gate_size(struct packet *p, struct verdict *v)
-{
-	__u32 bin = service_bin(p->left);
-
-	stats_tally(SZ_TALLY_SIZE_ODD);
-	service_size(v->service, bin, SIZE_ODD);
-	if (rate_one(p, SZ_RATE_ODD, v->tier, v->slow)) {
-		stats_tally(SZ_TALLY_OVER_ODD);
-		if (v->service_flags & SZ_SERVICE_SIZE_ENFORCE) {
-			v->rate_class = SZ_RATE_ODD + 1;
-			return SZ_REASON_SIZE;
-		}
-		service_size(v->service, bin, SIZE_OVER);
-	}
-	service_size(v->service, bin, SIZE_PASSED);
-	return v->listed;
 }
 
 /* Up to the transport header: a reason, or PASS and v->listed. */
@@ -160,11 +142,11 @@ static inlined int gate_judge(struct xdp_md *ctx, struct packet *p, struct verdi
 		return syn_answer(ctx, p, v, reason);
 	}
 	if (v->odd)
-		reason = gate_size(p, v);
+		reason = size_judge(p, v);
 	if (v->opening || mode_is_rate(reason))
 		reason = relief(ctx, p, v, reason);
 	if (reason == SZ_REASON_SIZE)
-		service_size(v->service, service_bin(p->left), SIZE_OVER);
+		size_count(v->service, size_bin(p->left), SIZE_OVER);
 	return reason;
 }
 

@@ -10,6 +10,8 @@ _strazhctl_expand() {
 	done ;;
 	'<NAME>') strazhctl --json lists 2>/dev/null |
 		sed -n 's/.*"list": *"\([^"]*\)".*/\1/p' ;;
+	'<PORT/PROTO>') strazhctl --json service list 2>/dev/null |
+		sed -n 's/.*"service": *"\([0-9][^"]*\)".*/\1/p' ;;
 	'<60s>') printf '%s\n' 60s 5m ;;
 	'<10m>') printf '%s\n' 10m 1h 1d ;;
 	'<FILE>') compgen -f -- "${COMP_WORDS[COMP_CWORD]}" ;;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Protected services: which one a packet is for, what it gets from all sources together, whether
- * it is under such pressure that SYNs are answered with cookies, and which sizes it knows.
+ * Protected services: which one a packet is for, what it gets from all sources together, and
+ * whether it is under such pressure that SYNs are answered with cookies.
  */
 #ifndef STRAZH_BPF_SERVICE_H
 #define STRAZH_BPF_SERVICE_H
@@ -153,56 +153,6 @@ static inlined void service_sent_cookie(__u32 service, __u64 now_ns)
 
 	if (rsvc && now_ns >= *(volatile __u64 *)&rsvc->cookie_sent_ns + SERVICE_RENEW_NS)
 		*(volatile __u64 *)&rsvc->cookie_sent_ns = now_ns;
-}
-
-/* ---- sizes ---- */
-
-/* floor(log2(len)), at most the last bin. */
-static inlined __u32 service_bin(__u32 len)
-{
-	__u32 bin = 0;
-
-	if (len >= 1U << 16)
-		return SZ_SIZE_BINS - 1;
-	if (len >= 1U << 8) {
-		bin += 8;
-		len >>= 8;
-	}
-	if (len >= 1U << 4) {
-		bin += 4;
-		len >>= 4;
-	}
-	if (len >= 1U << 2) {
-		bin += 2;
-		len >>= 2;
-	}
-	return bin + (len >= 2);
-}
-
-static inlined int service_is_odd(const struct sz_service *config, __u32 bin)
-{
-	return config->size_usual && !(config->size_usual >> bin & 1);
-}
-
-enum service_count {
-	SIZE_PASSED,
-	SIZE_ODD,  /* outside the profile, whatever becomes of it */
-	SIZE_OVER, /* and above the limit of its source */
-};
-
-static inlined void service_size(__u32 service, __u32 bin, enum service_count what)
-{
-	struct sz_size *size = bpf_map_lookup_elem(&sz_size, &service);
-
-	bin &= SZ_SIZE_BINS - 1;
-	if (!size)
-		return;
-	if (what == SIZE_PASSED)
-		size->bin[bin]++;
-	else if (what == SIZE_ODD)
-		size->odd[bin]++;
-	else
-		size->over[bin]++;
 }
 
 #endif

@@ -18,7 +18,6 @@ refuses() {
 field() { ctl service list --json 2>/dev/null | jq -r "select(.service == \"$1\") | .$2"; }
 # bins PORT: the usual ones
 bins() { ctl profile show "$1" --json 2>/dev/null | jq -r 'select(.usual == true) | .bin' | paste -sd, -; }
-log() { cat "$E2E_TMP/strazhd.log"; }
 said_in_log() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 send() { cl /usr/bin/python3 "$HERE/sizes_send.py" "$@"; }
 tcp_word() {

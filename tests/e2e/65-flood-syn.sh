@@ -26,6 +26,6 @@ quiet service add 7777/tcp --cookies off
 case_of "SYN, under the honest address, no cookies" --kind syn "${AS_HONEST[@]}"
 established_unharmed
 holds '.gate["rate-host"].packets > .flood.total * 0.9' "the flood is dropped as over the limit of its source"
-holds '.heard.new | .fail > .ok' "and so are the new connections of its owner"
-steady
+holds '.heard.new | .fail * 5 > .ok' "and so are the new connections of its owner"
+keeps_bans
 finish

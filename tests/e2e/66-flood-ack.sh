@@ -26,11 +26,13 @@ proven drop
 # A machine that forwards for the server cannot ask its kernel; there it is the proof that counts.
 quiet service add 7777/tcp --forwarded
 case_of "ACK, under the honest address, forwarded" --kind ack "${AS_HONEST[@]}"
-holds '.heard.held | .lost > .ok' "without a proof the owner of the address is cut off with the flood"
-steady
+holds '.before.held - .behind.held > .before.held / 2' \
+	"without a proof the owner of the address loses more than every other packet with the flood"
+keeps_bans
 proven put
 sleep 1
 case_of "ACK, under the honest address, forwarded, flow proven" --kind ack "${AS_HONEST[@]}"
 established_unharmed
-steady
+keeps_bans
+bounded
 finish

@@ -59,7 +59,7 @@ static void maps_are_as_abi_says(void **state)
 		{"sz_service", BPF_MAP_TYPE_ARRAY, 4, 192, SZ_SERVICES, BPF_F_MMAPABLE},
 		{"sz_rsvc", BPF_MAP_TYPE_ARRAY, 4, 192, SZ_SERVICES, BPF_F_MMAPABLE},
 		{"sz_credit", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 64, SZ_SERVICES, 0},
-		{"sz_size", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 256, SZ_SERVICES, 0},
+		{"sz_size", BPF_MAP_TYPE_PERCPU_ARRAY, 4, 384, SZ_SERVICES, 0},
 		{"sz_tap", BPF_MAP_TYPE_ARRAY, 4, 64, SZ_TAPS, BPF_F_MMAPABLE},
 		{"sz_tap3", BPF_MAP_TYPE_RINGBUF, 0, 0, SZ_TAP_BYTES, 0},
 		{"sz_settings", BPF_MAP_TYPE_ARRAY, 4, 128, 1, BPF_F_MMAPABLE},

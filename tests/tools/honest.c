@@ -24,6 +24,8 @@
 #include <tests/tools/kit/session.h>
 
 #define PER_CONN 8
+#define CLIENTS 16
+#define STRANGERS CROWD_MAX
 #define SESSIONS_MAX (2 * TARGETS_MAX)
 #define RATE_DEFAULT 100
 #define RATE_MAX 20000
@@ -136,10 +138,10 @@ static void begin_sessions(int type, unsigned int rate)
 static void begin_all(void)
 {
 	if (want.rate)
-		crowd_init(&requests, want.target, want.targets, want.rate, PER_CONN,
+		crowd_init(&requests, want.target, want.targets, CLIENTS, want.rate, PER_CONN,
 			   want.timeout_ms);
 	if (want.new_rate)
-		crowd_init(&strangers, want.target, want.targets, want.new_rate, 1,
+		crowd_init(&strangers, want.target, want.targets, STRANGERS, want.new_rate, 1,
 			   want.timeout_ms);
 	begin_sessions(SOCK_STREAM, want.held_rate);
 	begin_sessions(SOCK_DGRAM, want.udp_rate);
@@ -160,18 +162,18 @@ static uint64_t do_what_is_due(uint64_t now)
 
 static void wait_for_events(uint64_t until_ns)
 {
-	struct pollfd fds[2 * CROWD_CLIENTS + SESSIONS_MAX];
+	struct pollfd fds[2 * CROWD_MAX + SESSIONS_MAX];
 	uint64_t now = now_ns();
 	struct timespec patience = {.tv_nsec = until_ns > now ? (long)(until_ns - now) : 0};
 	nfds_t used = 0;
 
 	if (want.rate) {
 		crowd_poll(&requests, fds);
-		used = CROWD_CLIENTS;
+		used = CLIENTS;
 	}
 	if (want.new_rate) {
 		crowd_poll(&strangers, fds + used);
-		used += CROWD_CLIENTS;
+		used += STRANGERS;
 	}
 	for (unsigned int i = 0; i < session_count; i++)
 		session_poll(&sessions[i], &fds[used++]);
@@ -180,11 +182,11 @@ static void wait_for_events(uint64_t until_ns)
 	used = 0;
 	if (want.rate) {
 		crowd_on_events(&requests, fds);
-		used = CROWD_CLIENTS;
+		used = CLIENTS;
 	}
 	if (want.new_rate) {
 		crowd_on_events(&strangers, fds + used);
-		used += CROWD_CLIENTS;
+		used += STRANGERS;
 	}
 	for (unsigned int i = 0; i < session_count; i++)
 		session_on_events(&sessions[i], &fds[used++]);

@@ -257,6 +257,12 @@ static int take_positional(const struct command *command, size_t n, const char *
 	return CTL_DONE;
 }
 
+/* -w, as everybody who captures writes it. */
+static bool is_write(const struct command *command, const char *word)
+{
+	return strcmp(word, "-w") == 0 && find_arg(command, "write");
+}
+
 static int build(const struct command *command, int argc, const char *const *argv, json_t *args,
 		 char why[WHY_LEN])
 {
@@ -268,8 +274,13 @@ static int build(const struct command *command, int argc, const char *const *arg
 		if (options && strcmp(argv[i], "--") == 0) {
 			options = false;
 			i++;
-		} else if (options && strncmp(argv[i], "--", 2) == 0) {
-			int used = take_option(command, argv + i, args, why);
+		} else if (options &&
+			   (strncmp(argv[i], "--", 2) == 0 || is_write(command, argv[i]))) {
+			const char *const option[] = {
+				argv[i][1] == '-' ? argv[i] : "--write",
+				i + 1 < argc ? argv[i + 1] : NULL,
+			};
+			int used = take_option(command, option, args, why);
 
 			if (!used)
 				return CTL_USAGE;

@@ -15,6 +15,7 @@
 #include <user/ctl/frametext.h>
 #include <user/ctl/request.h>
 #include <user/ctl/view.h>
+#include <user/ctl/watching.h>
 #include <user/gate/dry.h>
 #include <user/gate/stats.h>
 
@@ -204,13 +205,6 @@ static int prepare(struct client *client, json_t *args, bool *ret_stop)
 	return explain_file(&explain, path);
 }
 
-/* strazhctl has stopped before; this is for who writes to strazhd's socket himself. */
-static int run(struct request *request)
-{
-	return request_say(request, CTL_USAGE, "%s: strazhctl does this itself",
-			   request->command->name);
-}
-
 static const struct arg explain_args[] = {
 	{"pcap", ARG_TEXT, ARG_REQUIRED, "FILE", "pcap or pcapng; - for standard input"},
 	{"summary", ARG_FLAG, 0, NULL, "only how many frames met what"},
@@ -228,6 +222,6 @@ const struct command cmd_explain = {
 		"top of what their sources have sent. Frames that are no Ethernet frames, cut "
 		"short, or shorter than a header are named and not run.",
 	.prepare = prepare,
-	.run = run,
+	.run = watching_run,
 	.view = &view_explain,
 };

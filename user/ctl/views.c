@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <strazh/base/compiler.h>
+
 #include <user/ctl/render.h>
 
 static const struct column list_columns[] = {
@@ -56,6 +58,37 @@ static const struct column settings_columns[] = {
 };
 
 const struct view view_settings = {.columns = settings_columns};
+
+static const struct column top_columns[] = {
+	{"SOURCE", "source", COL_TEXT, false},
+	{"PACKETS/s", "packets_n", COL_COUNT, false},
+	{"STOPPED/s", "drops_n", COL_COUNT, false},
+	{"BYTES/s", "bytes_n", COL_BYTES, false},
+	{"TO", "to", COL_TEXT, false},
+	{"REASON", "reason", COL_TEXT, false},
+	{"CLASS", "class", COL_TEXT, true},
+	{0},
+};
+
+static void top_row(struct render *render, const json_t *row)
+{
+	static const char *const numbers[][2] = {
+		{"packets_n", "packets"}, {"drops_n", "drops"}, {"bytes_n", "bytes"}};
+	json_t *shown = json_copy((json_t *)(uintptr_t)row);
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		(void)!json_object_set_new(shown, numbers[i][0],
+					   json_integer((json_int_t)json_number_value(
+						   json_object_get(row, numbers[i][1]))));
+	table_add(&render->table, shown);
+	json_decref(shown);
+}
+
+const struct view view_top = {
+	.columns = top_columns,
+	.row = top_row,
+	.nothing = "no packets",
+};
 
 /* ---- events ---- */
 

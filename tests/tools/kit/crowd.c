@@ -106,18 +106,20 @@ static void client_on_time(struct crowd *crowd, struct crowd_client *client, uin
 }
 
 void crowd_init(struct crowd *crowd, const struct target *target, unsigned int targets,
-		unsigned int rate, unsigned int per_conn, unsigned int timeout_ms)
+		unsigned int clients, unsigned int rate, unsigned int per_conn,
+		unsigned int timeout_ms)
 {
 	uint64_t begin = now_ns();
 
 	crowd->target = target;
 	crowd->targets = targets;
+	crowd->clients = clients;
 	crowd->per_conn = per_conn;
-	crowd->every_ns = NS_PER_S * CROWD_CLIENTS / rate;
+	crowd->every_ns = NS_PER_S * clients / rate;
 	crowd->timeout_ns = timeout_ms * NS_PER_MS;
-	for (unsigned int i = 0; i < CROWD_CLIENTS; i++) {
+	for (unsigned int i = 0; i < clients; i++) {
 		crowd->client[i] = (struct crowd_client){.fd = -1, .target = i % targets};
-		crowd->client[i].next_ns = begin + crowd->every_ns * i / CROWD_CLIENTS;
+		crowd->client[i].next_ns = begin + crowd->every_ns * i / clients;
 	}
 }
 
@@ -125,7 +127,7 @@ uint64_t crowd_on_time(struct crowd *crowd, uint64_t now)
 {
 	uint64_t until = UINT64_MAX;
 
-	for (unsigned int i = 0; i < CROWD_CLIENTS; i++) {
+	for (unsigned int i = 0; i < crowd->clients; i++) {
 		struct crowd_client *client = &crowd->client[i];
 
 		client_on_time(crowd, client, now);
@@ -137,7 +139,7 @@ uint64_t crowd_on_time(struct crowd *crowd, uint64_t now)
 
 void crowd_poll(const struct crowd *crowd, struct pollfd *ret_fds)
 {
-	for (unsigned int i = 0; i < CROWD_CLIENTS; i++) {
+	for (unsigned int i = 0; i < crowd->clients; i++) {
 		const struct crowd_client *client = &crowd->client[i];
 
 		ret_fds[i] = (struct pollfd){
@@ -149,7 +151,7 @@ void crowd_poll(const struct crowd *crowd, struct pollfd *ret_fds)
 
 void crowd_on_events(struct crowd *crowd, const struct pollfd *fds)
 {
-	for (unsigned int i = 0; i < CROWD_CLIENTS; i++) {
+	for (unsigned int i = 0; i < crowd->clients; i++) {
 		if (!fds[i].revents)
 			continue;
 		if (crowd->client[i].state == CROWD_CONNECTING)

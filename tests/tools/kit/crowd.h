@@ -19,7 +19,7 @@
 #include <tests/tools/kit/samples.h>
 #include <tests/tools/kit/target.h>
 
-#define CROWD_CLIENTS 16
+#define CROWD_MAX 64 /* clients */
 
 enum crowd_state { CROWD_IDLE, CROWD_CONNECTING, CROWD_WAITING };
 
@@ -41,18 +41,20 @@ struct crowd {
 	unsigned int per_conn; /* requests, then another connection */
 	uint64_t every_ns;     /* a client */
 	uint64_t timeout_ns;
-	struct crowd_client client[CROWD_CLIENTS];
+	struct crowd_client client[CROWD_MAX];
+	unsigned int clients;
 	/* Since the last look; who looks sets them to zero. */
 	unsigned int ok, fail, connects;
 	struct samples request, connect;
 };
 
-/* rate: requests a second in all. */
+/* rate: requests a second in all. More clients: fewer times pass while a request hangs. */
 void crowd_init(struct crowd *crowd, const struct target *target, unsigned int targets,
-		unsigned int rate, unsigned int per_conn, unsigned int timeout_ms);
+		unsigned int clients, unsigned int rate, unsigned int per_conn,
+		unsigned int timeout_ms);
 /* What is due; returns when it is to be called again at the latest, as far as that is known. */
 uint64_t crowd_on_time(struct crowd *crowd, uint64_t now);
-/* CROWD_CLIENTS of them each. */
+/* Takes and gives crowd->clients of them. */
 void crowd_poll(const struct crowd *crowd, struct pollfd *ret_fds);
 void crowd_on_events(struct crowd *crowd, const struct pollfd *fds);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * A message carries its number in its first eight bytes, the rest follows from it. A stream gives
- * the answers in order; of datagrams each finds its own request.
+ * A message carries its number in its first eight bytes, the rest follows from it; each is a packet
+ * of its own (MSG_EOR), so that losses of packets can be counted. A stream gives the answers in
+ * order; of datagrams each finds its own request.
  */
 #include <errno.h>
 #include <linux/tcp.h>
@@ -57,7 +58,7 @@ static void request(struct session *session, uint64_t now)
 		return;
 	}
 	compose(session, session->newest, message);
-	sent = send(session->fd, message, MESSAGE_LEN, MSG_NOSIGNAL);
+	sent = send(session->fd, message, MESSAGE_LEN, MSG_NOSIGNAL | MSG_EOR);
 	if (sent == MESSAGE_LEN) {
 		session->sent_ns[session->newest++ % SESSION_FLIGHT] = now;
 		return;
