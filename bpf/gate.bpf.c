@@ -145,9 +145,7 @@ static inlined int gate_judge(struct xdp_md *ctx, struct packet *p, struct verdi
 		reason = size_judge(p, v);
 	if (v->opening || mode_is_rate(reason))
 		reason = relief(ctx, p, v, reason);
-	if (reason == SZ_REASON_SIZE)
-		size_count(v->service, size_bin(p->left), SIZE_OVER);
-	return reason;
+	return reason == SZ_REASON_SIZE ? size_over(p, v) : reason;
 }
 
 /* What becomes of a frame whose reason is no drop. */

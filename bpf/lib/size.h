@@ -62,7 +62,8 @@ static inlined void size_count(__u32 service, __u32 bin, enum size_what what)
 		size->over[bin]++;
 }
 
-/* A packet of a size that its service does not know: SIZE, or v->listed. */
+/* A packet of a size that its service does not know: SIZE where it is one too many, else v->listed.
+ */
 static inlined int size_judge(struct packet *p, struct verdict *v)
 {
 	__u32 bin = size_bin(p->left);
@@ -71,12 +72,21 @@ static inlined int size_judge(struct packet *p, struct verdict *v)
 	size_count(v->service, bin, SIZE_ODD);
 	if (rate_one(p, SZ_RATE_ODD, v->tier, v->slow)) {
 		stats_tally(SZ_TALLY_OVER_ODD);
-		if (v->service_flags & SZ_SERVICE_SIZE_ENFORCE) {
-			v->rate_class = SZ_RATE_ODD + 1;
-			return SZ_REASON_SIZE;
-		}
-		size_count(v->service, bin, SIZE_OVER);
+		v->rate_class = SZ_RATE_ODD + 1;
+		return SZ_REASON_SIZE;
 	}
+	size_count(v->service, bin, SIZE_PASSED);
+	return v->listed;
+}
+
+/* One too many, and of no connection: what its service says. */
+static inlined int size_over(struct packet *p, const struct verdict *v)
+{
+	__u32 bin = size_bin(p->left);
+
+	size_count(v->service, bin, SIZE_OVER);
+	if (v->service_flags & SZ_SERVICE_SIZE_ENFORCE)
+		return SZ_REASON_SIZE;
 	size_count(v->service, bin, SIZE_PASSED);
 	return v->listed;
 }

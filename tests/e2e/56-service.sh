@@ -144,6 +144,31 @@ before=$(passed good4)
 sent=$(send 10.66.0.2 10.66.0.1 5353 1 500:100)
 is "$(($(passed good4) - before))" "$sent" "an honest client loses nothing meanwhile"
 
+# A connection whose sizes its service does not know, far above the limit: the kernel has it.
+ctl service add 8080/tcp --odd enforce >/dev/null 2>&1
+like "$(ctl profile set 8080/tcp --sizes 100-200 2>&1)" "warning.*20 to 60" "TCP's own sizes are missed"
+ctl profile set 8080/tcp --bins 4-6 >/dev/null 2>&1
+timeout 20 /usr/bin/python3 -c '
+import socket
+s = socket.create_server(("10.66.0.1", 8080))
+c = s.accept()[0]
+n = 0
+while got := c.recv(65536):
+    n += len(got)
+print(n)' >"$E2E_TMP/received" &
+server=$!
+wait_for 5 sh -c 'ss -ltn | grep -q :8080'
+timeout 20 ip netns exec cl /usr/bin/python3 -c '
+import socket
+c = socket.create_connection(("10.66.0.1", 8080))
+c.sendall(bytes(4000000))
+c.close()'
+wait "$server"
+is "$(cat "$E2E_TMP/received")" 4000000 "an upload of odd sizes far above the limit is not cut"
+like "$(ctl stats 2>/dev/null)" "^socket +[0-9]" "because the kernel has the connection"
+is "$(field 8080/tcp 'odd_packets > 500')" true "though its packets are odd"
+is "$(field 8080/tcp 'odd_over < 20')" true "and they are not taken for an attack"
+
 # ---- attack or drift ----
 
 # window 1 s: one source far above its limit, for four of them

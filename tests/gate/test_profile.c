@@ -198,15 +198,18 @@ static void proven_flows_are_relieved(void **state)
 	struct sz_flow flow = {.family = 4, .proto = P_TCP};
 
 	odd.sport = 0x1234;
-	begin(run, SZ_SET_RATE_ENFORCE, SZ_SERVICE_SIZE_ENFORCE);
 	(void)address_parse(PEER4, flow.addr);
 	flow.sport = __builtin_bswap16(0x1234);
 	flow.dport = __builtin_bswap16(443);
-	assert_int_equal(bpf_map_update_elem(run_map(run, "sz_proven"), &flow, &value, 0), 0);
-	for (int i = 0; i < FLOOR; i++)
-		expect_spec(run, "floor", &odd, SZ_REASON_PASS);
-	expect_spec(run, "proven", &odd, SZ_REASON_PROVEN);
-	expect_sizes(run, LARGE, FLOOR, FLOOR + 1, 0);
+	for (int enforce = 0; enforce < 2; enforce++) {
+		begin(run, SZ_SET_RATE_ENFORCE, enforce ? SZ_SERVICE_SIZE_ENFORCE : 0);
+		assert_int_equal(bpf_map_update_elem(run_map(run, "sz_proven"), &flow, &value, 0),
+				 0);
+		for (int i = 0; i < FLOOR; i++)
+			expect_spec(run, "floor", &odd, SZ_REASON_PASS);
+		expect_spec(run, "proven", &odd, SZ_REASON_PROVEN);
+		expect_sizes(run, LARGE, FLOOR, FLOOR + 1, 0);
+	}
 }
 
 int main(void)

@@ -25,6 +25,7 @@
 #define CONNS_MAX 4096
 #define BUFFER_LEN 4096
 #define EVENTS_MAX 64
+#define DATAGRAM_ROOM (8 << 20)
 
 struct conn {
 	int fd;
@@ -52,10 +53,13 @@ static int listen_on(int type, uint16_t port)
 {
 	struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
 	int fd = socket(AF_INET6, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int on = 1, off = 0;
+	int on = 1, off = 0, room = DATAGRAM_ROOM;
 
 	if (fd < 0)
 		die("socket");
+	/* Else what comes while this program waits for a processor is lost, as if on the way. */
+	if (type == SOCK_DGRAM)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)))
 		die("setsockopt");

@@ -13,6 +13,7 @@
 #include <user/gate/profile.h>
 #include <user/gate/services.h>
 
+#define HEADS (1U << 4 | 1U << 5) /* bins of TCP's 20 to 60 bytes of header */
 #define LEARN_MOST_S (7U * 86400U)
 
 static const char *name_of(const struct request *request, uint32_t index, char text[PORT_TEXT_LEN])
@@ -93,6 +94,9 @@ static int run_set(struct request *request, uint32_t index)
 		set_odd(at, odd);
 	if (sizes)
 		profile_set(request->gate, index, usual);
+	if (at->proto == SERVICE_TCP && usual && (usual & HEADS) != HEADS)
+		request_warn(request, "TCP packets without data (SYN, ACK, FIN) have 20 to 60 "
+				      "bytes: they are odd now");
 	journal(request, index);
 	return request_say(request, CTL_DONE, "%s: profile %s, odd sizes %s",
 			   name_of(request, index, text), profile_state(at, clock_boot_s(), state),

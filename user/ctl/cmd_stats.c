@@ -69,6 +69,8 @@ static int run_stats(struct request *request)
 	if (!stop)
 		stop = show_sum(request, "dropped", &stats.dropped);
 	if (!stop)
+		stop = show_sum(request, "answered", &stats.answered);
+	if (!stop)
 		stop = show_sum(request, "observed", &stats.observed);
 	return stop ? CTL_FAILED : CTL_DONE;
 }

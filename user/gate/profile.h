@@ -11,7 +11,8 @@
  *
  * Drift, or attack? Both are odd sizes. A gate that enforces lets each source have its SZ_RATE_ODD
  * and drops what is above. Of a window of watching:
- *   heavy   more than a fifth of the odd packets were above the limits of their sources
+ *   heavy   more than a fifth of the odd packets were above the limits of their sources, and of
+ *           no connection that the kernel has or that is proven
  *   attack  heavy, and above the limits were more than 5 % of what passed
  *   drift   not heavy, and within the limits were more than 5 % of what passed
  * Attack is few sources that send much of it: it is told, the profile stays, and windows of drift
@@ -19,7 +20,8 @@
  * client looks like: three such windows in a row raise the alarm, and a learned profile is learned
  * anew for a window, which only widens it (and begins again should it be one of attack). Odd sizes
  * spread over so many sources that each stays within its limit are taken for drift: they pass
- * anyway, so a wider profile loses nothing against them. What the operator set is not widened.
+ * anyway, so a wider profile loses nothing against them. So does who sends them over connections.
+ * What the operator set is not widened.
  */
 #ifndef STRAZH_USER_GATE_PROFILE_H
 #define STRAZH_USER_GATE_PROFILE_H

@@ -109,9 +109,8 @@ struct sz_size {
 	__u64 bin[SZ_SIZE_BINS]; /* packets that passed */
 	__u64 odd[SZ_SIZE_BINS]; /* of these and of those that were dropped: outside the profile */
 	/*
-	 * Of the odd ones those above SZ_RATE_ODD of their source: dropped where the service and
-	 * the rates enforce, and there without those of proven flows and of the kernel's
-	 * connections.
+	 * Of the odd ones those above SZ_RATE_ODD of their source, but for proven flows and the
+	 * kernel's connections: dropped where the service and the rates enforce.
 	 */
 	__u64 over[SZ_SIZE_BINS];
 };
