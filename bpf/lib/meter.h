@@ -52,16 +52,19 @@ static inlined __u64 meter_diff(__u64 word, __u64 now_ns)
 
 #define METER_IDLE_SHIFT (16 + SZ_RATE_HORIZON_SHIFT)
 
-/* 0: in use. */
-static inlined __u64 meter_idle(__u64 diff)
+/*
+ * 0: in use. A word that was never written is not, though its time of 0 comes once in 3.2 days: all
+ * of them at once would fill the table.
+ */
+static inlined __u64 meter_idle(__u64 word, __u64 diff)
 {
-	return (diff - 1) >> METER_IDLE_SHIFT;
+	return (diff - 1) >> METER_IDLE_SHIFT | (~word & (word - 1)) >> 63;
 }
 
 /* 0: in use by the owner of `tag`. */
 static inlined __u64 meter_not_of(__u64 word, __u64 diff, __u64 tag)
 {
-	return meter_idle(diff) | (word ^ tag) >> 48;
+	return meter_idle(word, diff) | (word ^ tag) >> 48;
 }
 
 static inlined __u64 meter_is_zero(__u64 value)
@@ -74,7 +77,7 @@ static inlined __u64 meter_ahead(__u64 word, __u64 now_ns)
 {
 	__u64 diff = meter_diff(word, now_ns);
 
-	return diff >> 16 & (0 - meter_is_zero(meter_idle(diff)));
+	return diff >> 16 & (0 - meter_is_zero(meter_idle(word, diff)));
 }
 
 /* The same, of the owner of `tag`; 0 for everybody else. */
@@ -118,7 +121,8 @@ static inlined __u64 meter_find(const struct sz_meters *line, __u64 tag, __u64 n
 		own |= meter_sign((meter_not_of(packets, packets_diff, tag) - 1) |
 				  (meter_not_of(bytes, bytes_diff, tag) - 1))
 		       << i;
-		used |= meter_sign((meter_idle(packets_diff) - 1) | (meter_idle(bytes_diff) - 1))
+		used |= meter_sign((meter_idle(packets, packets_diff) - 1) |
+				   (meter_idle(bytes, bytes_diff) - 1))
 			<< i;
 	}
 	at = meter_lowest(own);
