@@ -16,12 +16,12 @@
 #include <bpf/bpf_helpers.h>
 #include <xdp/xdp_helpers.h>
 
+#include <bpf/lib/finish.h>
 #include <bpf/lib/maps.h>
 #include <bpf/lib/mode.h>
 #include <bpf/lib/parse.h>
 #include <bpf/lib/rate.h>
 #include <bpf/lib/relief.h>
-#include <bpf/lib/report.h>
 #include <bpf/lib/reput.h>
 #include <bpf/lib/seed.h>
 #include <bpf/lib/service.h>
@@ -30,7 +30,6 @@
 #include <bpf/lib/source.h>
 #include <bpf/lib/stats.h>
 #include <bpf/lib/syn.h>
-#include <bpf/lib/tap.h>
 
 /*
  * The functions that are not inlined are global ones: the verifier walks each of them once, and not
@@ -148,34 +147,6 @@ static inlined int gate_judge(struct xdp_md *ctx, struct packet *p, struct verdi
 	return reason == SZ_REASON_SIZE ? size_over(p, v) : reason;
 }
 
-/* What becomes of a frame whose reason is no drop. */
-static inlined int gate_passes(struct sz_count *count, __u32 len, __u32 reason)
-{
-	stats_done(count, len);
-	return mode_is_answer(reason) ? XDP_TX : XDP_PASS;
-}
-
-static inlined int gate_finish(struct xdp_md *ctx, struct packet *p, struct verdict *v,
-			       const struct sz_settings *settings, __u32 reason)
-{
-	struct sz_count *count = bpf_map_lookup_elem(&sz_count, &reason);
-	int pass = mode_is_pass(reason), observed;
-
-	if (!count)
-		return XDP_PASS;
-	observed = !pass && mode_observes(settings, reason, ctx->ingress_ifindex);
-	if (settings->tap_on && !sz_dry)
-		tap(ctx, p, v, reason | (observed ? TAP_OBSERVED : 0), settings->tap_on);
-	if (pass || (mode_is_answer(reason) && !observed))
-		return gate_passes(count, p->frame_len, reason);
-	if (observed)
-		stats_observed(count, p->frame_len);
-	else
-		stats_done(count, p->frame_len);
-	report_drop(count, settings, p, v, reason, ctx->ingress_ifindex, observed);
-	return observed ? XDP_PASS : XDP_DROP;
-}
-
 static inlined int gate(struct xdp_md *ctx)
 {
 	struct packet p = {};
@@ -185,7 +156,7 @@ static inlined int gate(struct xdp_md *ctx)
 
 	if (!settings)
 		return XDP_PASS;
-	return gate_finish(ctx, &p, &v, settings, gate_judge(ctx, &p, &v, settings));
+	return finish(ctx, &p, &v, settings, gate_judge(ctx, &p, &v, settings));
 }
 
 SEC("xdp")

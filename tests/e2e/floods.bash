@@ -136,7 +136,8 @@ hex() { printf '%02x ' "$@"; }
 word16() { hex $(($1 >> 8)) $(($1 & 255)); }
 # proven put|drop: the sessions of the honest client, as a server would mark them
 proven() {
-	local proto key
+	local proto key zero16
+	zero16=$(printf '00 %.0s' {1..16})
 	for proto in 6 17; do
 		for key in "0a 42 00 02 $(printf '00 %.0s' {1..12})|04" \
 			"fd 66 $(printf '00 %.0s' {1..13}) 02|06"; do
@@ -144,7 +145,7 @@ proven() {
 			# shellcheck disable=SC2086 # bytes
 			if [ "$1" = put ]; then
 				bpftool map update pinned /sys/fs/bpf/strazh/sz_proven key hex $key \
-					value hex $(printf '00 %.0s' {1..16})
+					value hex $zero16
 			else
 				bpftool map delete pinned /sys/fs/bpf/strazh/sz_proven key hex $key
 			fi || echo "# proven $1 failed"
@@ -300,5 +301,7 @@ survives() {
 	bounded
 }
 
+# shellcheck disable=SC2034 # for the tests
 AS_HONEST=(--as 10.66.0.2 --as fd66::2)
+# shellcheck disable=SC2034 # for the tests
 ONE_SOURCE=(--as 41.1.2.3 --as 2a00:41::7)

@@ -15,7 +15,7 @@
 
 struct tap;
 
-/* Non-zero ends the reading for now. */
+/* Non-zero ends the reading now. */
 typedef int (*tap_visit)(void *context, const struct sz_sample *sample, const uint8_t *frame);
 
 struct tap_want {
