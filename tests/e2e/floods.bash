@@ -173,7 +173,8 @@ look() {
 look_once() {
 	{
 		ctl stats --all --json 2>/dev/null |
-			jq -s '{gate: map(select(.reason) | {(.reason): {class, packets, observed: .observed_packets}}) | add,
+			jq -s '{gate: map(select(.reason)
+				| {(.reason): {class, packets, observed: .observed_packets}}) | add,
 				tally: map(select(.tally) | {(.tally): .packets}) | add}'
 		nft -j list counters table netdev behind | counters | jq '{behind: .}'
 		cl nft -j list counters table inet before | counters | jq '{before: .}'
@@ -255,7 +256,7 @@ holds() {
 	else
 		ok 1 "$(figure .name): $2"
 		echo "# not true: $1"
-		figure '"# flood \(.flood) banned \(.banned) heard \(.heard) behind \(.behind) before \(.before) wire \(.wire) dropped \(.dropped) gate \(.gate | map_values(select(.packets + .observed > 0)))"'
+		figure '"# \(del(.name, .tally) | .gate |= map_values(select(.packets + .observed > 0)) | tojson)"'
 	fi
 }
 
@@ -268,8 +269,8 @@ established_unharmed() {
 	holds ".flood.seconds as \$s | .heard.held | .broken == 0 and .ok >= $HELD_RATE * 2 * \$s * 0.9 and
 		.lost * 1000 < .ok + .lost" \
 		"the established connections lose less than 0.1 % of their requests"
-	holds '.heard.held.again * 1000 < .heard.held.segments and
-		(.before.held - .behind.held) * 1000 < .before.held' "and of their packets"
+	# Not what the kernel sends again: it does so for an answer that is merely late.
+	holds '(.before.held - .behind.held) * 1000 < .before.held and .before.held > 1000' "and of their packets"
 }
 sessions_unharmed() {
 	holds '.heard.udp | .ok > 1000 and .lost * 1000 < .ok + .lost' \

@@ -147,9 +147,10 @@ static void make_ranges(struct flood *flood)
 		add_range(flood, source_range_default(AF_INET6));
 	snprintf(text, sizeof(text), "%u", flood->sources);
 	for (unsigned int family = 0; family < 2; family++) {
-		unsigned int each = (flood->sources - 1) / flood->ranges[family] + 1;
+		unsigned int ranges = flood->ranges[family];
+		unsigned int each = ranges ? (flood->sources - 1) / ranges + 1 : 0;
 
-		for (unsigned int i = 0; i < flood->ranges[family]; i++)
+		for (unsigned int i = 0; i < ranges; i++)
 			if (each > flood->range[family][i].size)
 				wire_fail("--sources", text, "more than a --from prefix holds");
 	}
