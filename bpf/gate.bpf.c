@@ -116,7 +116,7 @@ __attribute__((noinline)) int gate_front(struct xdp_md *ctx, struct packet *p, s
 	parse_forget(&c, p);
 	if (source_present(p, settings, seed_get(meta))) {
 		v->present = 1;
-		listed = source_ask(p, settings, &v->lists);
+		listed = source_ask(p, settings, &meta->seed, &v->lists);
 		if (listed == SZ_REASON_DENY_HOST || listed == SZ_REASON_DENY_NET)
 			return listed;
 		v->listed = (__u8)listed;

@@ -10,6 +10,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include <strazh/abi/dline.h>
 #include <strazh/abi/event.h>
 #include <strazh/abi/limits.h>
 #include <strazh/abi/meta.h>
@@ -71,6 +72,7 @@ MAPS_ARRAY(sz_size, BPF_MAP_TYPE_PERCPU_ARRAY, 0, SZ_SERVICES, struct sz_size);
 MAPS_ARRAY(sz_tap, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, SZ_TAPS, struct sz_tap);
 MAPS_ARRAY(sz_list, BPF_MAP_TYPE_ARRAY, 0, SZ_LISTS, struct sz_list);
 MAPS_ARRAY(sz_count, BPF_MAP_TYPE_PERCPU_ARRAY, 0, SZ_COUNT_MAX, struct sz_count);
+MAPS_ARRAY(sz_dline4, BPF_MAP_TYPE_ARRAY, BPF_F_MMAPABLE, SZ_DLINES, struct sz_dline);
 
 #define MAPS_RING(name, bytes)                                                                     \
 	struct {                                                                                   \

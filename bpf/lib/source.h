@@ -9,6 +9,7 @@
 #ifndef STRAZH_BPF_SOURCE_H
 #define STRAZH_BPF_SOURCE_H
 
+#include <bpf/lib/dline.h>
 #include <bpf/lib/lists.h>
 #include <bpf/lib/maps.h>
 #include <bpf/lib/packet.h>
@@ -42,43 +43,46 @@ static inlined __u64 source_is(void *hash, const void *key, __u64 off)
 }
 
 /* NEVER, ALLOW, or PASS. */
-static inlined int source_pass4(const struct packet *p, const struct sz_settings *settings)
+static inlined int source_pass4(const struct sz_net4 *key, const struct sz_settings *settings)
 {
-	__u32 bit = sz_pass4_bit(swap32(p->net4.addr));
+	__u32 bit = sz_pass4_bit(swap32(key->addr));
 
 	if (settings->pass4_void[bit >> 6] >> (bit & 63) & 1)
 		return SZ_REASON_PASS;
-	if (source_in(&sz_never4, &p->net4, 0, LISTS_PASS_GUARD))
+	if (source_in(&sz_never4, key, 0, LISTS_PASS_GUARD))
 		return SZ_REASON_NEVER;
-	return source_in(&sz_allow4, &p->net4, 0, LISTS_PASS_GUARD) ? SZ_REASON_ALLOW
-								    : SZ_REASON_PASS;
+	return source_in(&sz_allow4, key, 0, LISTS_PASS_GUARD) ? SZ_REASON_ALLOW : SZ_REASON_PASS;
 }
 
-static inlined int source_pass6(const struct packet *p, const struct sz_settings *settings)
+static inlined int source_pass6(const struct sz_net6 *key, const struct sz_settings *settings)
 {
-	__u32 bit = sz_pass6_bit(swap32(p->src.addr[0]));
+	__u32 bit = sz_pass6_bit(swap32(key->addr[0]));
 
 	if (settings->pass6_void[bit >> 6] >> (bit & 63) & 1)
 		return SZ_REASON_PASS;
-	if (source_in(&sz_never6, &p->net6, 0, LISTS_PASS_GUARD))
+	if (source_in(&sz_never6, key, 0, LISTS_PASS_GUARD))
 		return SZ_REASON_NEVER;
-	return source_in(&sz_allow6, &p->net6, 0, LISTS_PASS_GUARD) ? SZ_REASON_ALLOW
-								    : SZ_REASON_PASS;
+	return source_in(&sz_allow6, key, 0, LISTS_PASS_GUARD) ? SZ_REASON_ALLOW : SZ_REASON_PASS;
 }
 
-/* An expired host says nothing, so its prefix is asked. */
+/*
+ * An expired host says nothing, so its prefix is asked. The key is a copy because kernel 6.1 takes
+ * none from memory that a global function was handed.
+ */
 static inlined int source_ip4(const struct packet *p, const struct sz_settings *settings,
-			      __u64 *ret_lists)
+			      const struct sz_seed *seed, __u64 *ret_lists)
 {
 	__u64 off = settings->lists_off;
-	int pass = source_pass4(p, settings);
+	struct sz_net4 key = p->net4;
+	int pass = source_pass4(&key, settings);
 
 	if (pass)
 		return pass;
-	*ret_lists = source_is(&sz_dhost4, &p->net4.addr, off);
+	if (dline_ask(key.addr, seed, off, ret_lists))
+		*ret_lists = source_is(&sz_dhost4, &key.addr, off);
 	if (*ret_lists)
 		return SZ_REASON_DENY_HOST;
-	*ret_lists = source_in(&sz_dnet4, &p->net4, off, LISTS_DENY_GUARD);
+	*ret_lists = source_in(&sz_dnet4, &key, off, LISTS_DENY_GUARD);
 	return *ret_lists ? SZ_REASON_DENY_NET : SZ_REASON_PASS;
 }
 
@@ -86,14 +90,15 @@ static inlined int source_ip6(const struct packet *p, const struct sz_settings *
 			      __u64 *ret_lists)
 {
 	__u64 off = settings->lists_off;
-	int pass = source_pass6(p, settings);
+	struct sz_net6 key = p->net6;
+	int pass = source_pass6(&key, settings);
 
 	if (pass)
 		return pass;
-	*ret_lists = source_is(&sz_dhost6, p->net6.addr, off);
+	*ret_lists = source_is(&sz_dhost6, key.addr, off);
 	if (*ret_lists)
 		return SZ_REASON_DENY_HOST;
-	*ret_lists = source_in(&sz_dnet6, &p->net6, off, LISTS_DENY_GUARD);
+	*ret_lists = source_in(&sz_dnet6, &key, off, LISTS_DENY_GUARD);
 	return *ret_lists ? SZ_REASON_DENY_NET : SZ_REASON_PASS;
 }
 
@@ -104,11 +109,11 @@ static inlined __u64 source_present(const struct packet *p, const struct sz_sett
 	return p->family == 4 ? presence_ip4(p) : presence_ip6(p, seed, settings->present6_levels);
 }
 
-/* PASS: no list speaks of it. *ret_lists: who denies it. */
+/* PASS: no list speaks of it. *ret_lists: who denies it; 0 before. */
 static inlined int source_ask(const struct packet *p, const struct sz_settings *settings,
-			      __u64 *ret_lists)
+			      const struct sz_seed *seed, __u64 *ret_lists)
 {
-	return p->family == 4 ? source_ip4(p, settings, ret_lists)
+	return p->family == 4 ? source_ip4(p, settings, seed, ret_lists)
 			      : source_ip6(p, settings, ret_lists);
 }
 

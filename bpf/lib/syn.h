@@ -32,11 +32,15 @@ struct syn_head {
 	__u8 options[SYN_OPTIONS_MAX];
 };
 
+/* Kernel 6.1 has lost by now that the length was compared. */
 static inlined long syn_cookie(const struct packet *p, struct bpf_sock *sk, struct syn_head *head,
-			       __u32 head_len)
+			       __u64 head_len)
 {
 	__u32 ip[10] = {};
 
+	asm("" : "+r"(head_len));
+	if (head_len < sizeof(head->tcp) || head_len > sizeof(*head))
+		return -1;
 	if (p->family == 4) {
 		ip[0] = swap32(0x45000000);
 		ip[3] = p->net4.addr;
@@ -58,7 +62,7 @@ enum syn_asked {
 };
 
 static inlined enum syn_asked syn_ask(struct xdp_md *ctx, const struct packet *p,
-				      struct syn_head *head, __u32 head_len, __u32 *ret_seq)
+				      struct syn_head *head, __u64 head_len, __u32 *ret_seq)
 {
 	struct bpf_sock *sk = relief_lookup(ctx, p);
 	enum syn_asked asked = SYN_NOBODY;

@@ -23,6 +23,7 @@
 #include <strazh/abi/limits.h>
 #include <strazh/abi/rule.h>
 #include <user/base/clock.h>
+#include <user/gate/dlines.h>
 #include <user/gate/maps.h>
 #include <user/gate/rule.h>
 
@@ -89,6 +90,7 @@ static void map_all(struct gate *gate)
 	gate->ports = map_of(gate, GATE_MAP_PORT);
 	gate->services = map_of(gate, GATE_MAP_SERVICE);
 	gate->rsvc = map_of(gate, GATE_MAP_RSVC);
+	gate->dlines = map_of(gate, GATE_MAP_DLINE4);
 	gate->lock_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	gate_seed(gate);
 }
@@ -127,7 +129,9 @@ struct gate *fake_gate(const struct gate_sizes *sizes)
 		   BPF_F_MMAPABLE);
 	make_array(gate, GATE_MAP_PRESENT6, sizeof(struct sz_present6), SZ_PRESENT6_LINES,
 		   BPF_F_MMAPABLE);
+	make_array(gate, GATE_MAP_DLINE4, sizeof(struct sz_dline), SZ_DLINES, BPF_F_MMAPABLE);
 	map_all(gate);
+	dlines_clear(gate, true);
 	return gate;
 }
 
@@ -229,6 +233,29 @@ static uint64_t net_lists(const struct gate *gate, enum gate_map map4, const str
 	return live_of(table, &value.rule, off);
 }
 
+/* abi/dline.h in plain words: does the table answer for that host? *ret_lists: what. */
+static bool line_answers(struct gate *gate, const struct prefix *host, uint64_t off,
+			 uint64_t *ret_lists)
+{
+	const uint64_t flags = SZ_DLINE_ALL | SZ_DLINE_BUSY;
+	const struct sz_dline *line;
+	uint32_t addr;
+
+	memcpy(&addr, host->addr, sizeof(addr));
+	line = &gate->dlines[sz_dline_of(gate_seed(gate), addr)];
+	*ret_lists = 0;
+	for (int i = 0; i < SZ_DLINE_WAYS; i++) {
+		uint64_t what = line->slot[i].what, until_ns = (what >> 32) * NS_PER_S;
+
+		if ((uint32_t)line->slot[i].who != addr)
+			continue;
+		if (what & SZ_DSLOT_SAYS && (!until_ns || until_ns > clock_boot_ns()))
+			*ret_lists = sz_dslot_lists(what) & ~off;
+		return what & SZ_DSLOT_SAYS;
+	}
+	return (line->slot[0].what & flags) == SZ_DLINE_ALL;
+}
+
 /* Does the program skip never and allow for that address? */
 static bool pass_is_void(const struct gate *gate, const struct prefix *host)
 {
@@ -257,7 +284,8 @@ int fake_verdict(struct gate *gate, const struct prefix *host, uint64_t *ret_lis
 		if (*ret_lists)
 			return 2;
 	}
-	if (!bpf_map_lookup_elem(gate->map[GATE_MAP_DHOST4 + (host->family == 6)], host->addr,
+	if ((host->family == 6 || !line_answers(gate, host, off, ret_lists)) &&
+	    !bpf_map_lookup_elem(gate->map[GATE_MAP_DHOST4 + (host->family == 6)], host->addr,
 				 &rule))
 		*ret_lists = live_of(SZ_TABLE_DENY, &rule, off);
 	if (*ret_lists)

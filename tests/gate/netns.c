@@ -23,8 +23,11 @@
 
 #include <bpf/bpf.h>
 
+#include <strazh/abi/dline.h>
+#include <strazh/abi/meta.h>
 #include <strazh/abi/present.h>
 #include <strazh/abi/rule.h>
+#include <user/gate/gate.h>
 
 #define FRAME_LEN 60
 #define PAUSE_US 100
@@ -264,7 +267,21 @@ bool passes(int n, const char *source)
 	return traffic_stop(traffic).bad > 0;
 }
 
-void deny_raw(int dhost4_fd, int present4_fd, const char *address, uint32_t until_s)
+/* Its line says nothing, so packets ask the hash. */
+static void line_raw(const int *map, const struct sz_host4 *host)
+{
+	const struct sz_dline nothing = {0};
+	struct sz_meta meta;
+	uint32_t first = 0, line;
+
+	if (bpf_map_lookup_elem(map[GATE_MAP_META], &first, &meta))
+		die("meta lookup");
+	line = sz_dline_of(&meta.seed, host->addr);
+	if (bpf_map_update_elem(map[GATE_MAP_DLINE4], &line, &nothing, BPF_ANY))
+		die("line update");
+}
+
+void deny_raw(const int *map, const char *address, uint32_t until_s)
 {
 	struct sz_rule rule = {.lists = 1U << SZ_LIST_OPERATOR, .until_s = {until_s}};
 	struct sz_present4 present;
@@ -275,10 +292,11 @@ void deny_raw(int dhost4_fd, int present4_fd, const char *address, uint32_t unti
 		die("address");
 	line = ntohl(host.addr) >> 16;
 	third = ntohl(host.addr) >> 8 & 0xff;
-	if (bpf_map_lookup_elem(present4_fd, &line, &present))
+	line_raw(map, &host);
+	if (bpf_map_lookup_elem(map[GATE_MAP_PRESENT4], &line, &present))
 		die("presence lookup");
 	present.bits[third / 64] |= 1ULL << (third % 64);
-	if (bpf_map_update_elem(present4_fd, &line, &present, BPF_ANY) ||
-	    bpf_map_update_elem(dhost4_fd, &host, &rule, BPF_ANY))
+	if (bpf_map_update_elem(map[GATE_MAP_PRESENT4], &line, &present, BPF_ANY) ||
+	    bpf_map_update_elem(map[GATE_MAP_DHOST4], &host, &rule, BPF_ANY))
 		die("raw denial");
 }

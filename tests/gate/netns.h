@@ -36,7 +36,10 @@ struct traffic_seen traffic_stop(struct traffic *traffic);
 /* Does a frame of that source get through? */
 bool passes(int n, const char *source);
 
-/* Deny a host behind everybody's back, as bpftool would: presence bit, then the entry. */
-void deny_raw(int dhost4_fd, int present4_fd, const char *address, uint32_t until_s);
+/*
+ * Deny a host behind everybody's back, as bpftool would: presence bit, its line, then the entry.
+ * `map`: descriptors by enum gate_map.
+ */
+void deny_raw(const int *map, const char *address, uint32_t until_s);
 
 #endif

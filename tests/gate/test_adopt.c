@@ -135,15 +135,15 @@ static void fill(struct foreign *foreign, uint32_t until_s)
 {
 	const struct sz_rule feed = {.lists = 1ULL << 5, .hits = 41};
 
-	deny_raw(foreign->map[GATE_MAP_DHOST4], foreign->map[GATE_MAP_PRESENT4], BAD, 0);
-	deny_raw(foreign->map[GATE_MAP_DHOST4], foreign->map[GATE_MAP_PRESENT4], LATER, until_s);
-	deny_raw(foreign->map[GATE_MAP_DHOST4], foreign->map[GATE_MAP_PRESENT4], DEAD, 1);
+	deny_raw(foreign->map, BAD, 0);
+	deny_raw(foreign->map, LATER, until_s);
+	deny_raw(foreign->map, DEAD, 1);
 	host_put(foreign->map[GATE_MAP_DHOST4], "172.20.0.9", &feed);
 	net_put(foreign->map[GATE_MAP_DNET4], "172.21.0.0", 16, 1);
 	net_put(foreign->map[GATE_MAP_ALLOW4], "172.22.0.0", 24, 1);
 	net_put(foreign->map[GATE_MAP_NEVER4], "172.23.0.1", 32, 1);
 	/* A denial that its own never-ban set covers: never decides, there and here. */
-	deny_raw(foreign->map[GATE_MAP_DHOST4], foreign->map[GATE_MAP_PRESENT4], "172.23.0.1", 0);
+	deny_raw(foreign->map, "172.23.0.1", 0);
 }
 
 static void check_imported(struct gate *gate, uint32_t until_s)
@@ -291,6 +291,8 @@ static void from_ourselves(void **state)
 	struct act_answer answer;
 	struct traffic *traffic;
 	struct sz_note found;
+	struct entry entry;
+	size_t count;
 
 	must(prefix_parse(BAD, strlen(BAD), &act.prefix));
 	must(act_add(world->gate, &act, &answer));
@@ -299,6 +301,7 @@ static void from_ourselves(void **state)
 	assert_int_equal(sh("rm -r " GATE_PIN_DIR), 0);
 	must(gate_open(NULL, GATE_WRITE | GATE_CREATE, NULL, &world->gate));
 	assert_int_equal(query(world).owner, ATTACH_FOREIGN);
+	assert_false(passes(0, BAD)); /* a hit, which its line counts */
 	traffic = traffic_start(0, BAD, HONEST);
 	must(attach_adopt(world->gate, world->ifindex, &adoption));
 	assert_int_equal(traffic_stop(traffic).bad, 0);
@@ -306,6 +309,8 @@ static void from_ourselves(void **state)
 	must(act_note(world->gate, SZ_TABLE_DENY, &act.prefix, &found));
 	assert_string_equal(found.text, "tried doors");
 	assert_int_equal(query(world).owner, ATTACH_OURS);
+	must(act_covering(world->gate, &act.prefix, &entry, 1, &count));
+	assert_true(count == 1 && entry.rule.hits > 0);
 	must(attach_remove(world->gate, world->ifindex));
 }
 

@@ -96,7 +96,7 @@ static void attaches(struct world *world, enum attach_mode asked, enum attach_mo
 	assert_non_null(strstr(one.prog_name, "sz_gate"));
 	assert_int_equal(attach_add(world->gate, world->ifindex, asked), ATTACH_ALREADY);
 	assert_true(passes(0, BAD));
-	deny_raw(world->gate->map[GATE_MAP_DHOST4], world->gate->map[GATE_MAP_PRESENT4], BAD, 0);
+	deny_raw(world->gate->map, BAD, 0);
 	assert_false(passes(0, BAD));
 	assert_true(passes(0, HONEST));
 	must(attach_remove(world->gate, world->ifindex));
@@ -190,7 +190,7 @@ static void replaces(struct world *world, enum attach_mode mode)
 	struct traffic_seen seen;
 	uint32_t first, last;
 
-	deny_raw(world->gate->map[GATE_MAP_DHOST4], world->gate->map[GATE_MAP_PRESENT4], BAD, 0);
+	deny_raw(world->gate->map, BAD, 0);
 	must(attach_add(world->gate, world->ifindex, mode));
 	first = query(world->gate, world->ifindex).prog_id;
 	traffic = traffic_start(0, BAD, HONEST);
@@ -228,7 +228,7 @@ static void several_interfaces(void **state)
 	struct traffic *traffic;
 	size_t count = 0, ours = 0;
 
-	deny_raw(world->gate->map[GATE_MAP_DHOST4], world->gate->map[GATE_MAP_PRESENT4], BAD, 0);
+	deny_raw(world->gate->map, BAD, 0);
 	must(attach_add(world->gate, world->ifindex, ATTACH_NATIVE));
 	must(attach_add(world->gate, second, ATTACH_GENERIC));
 	must(attach_list(world->gate, &all, &count));
@@ -255,7 +255,7 @@ static void outlives_us(void **state)
 {
 	struct world *world = *state;
 
-	deny_raw(world->gate->map[GATE_MAP_DHOST4], world->gate->map[GATE_MAP_PRESENT4], BAD, 0);
+	deny_raw(world->gate->map, BAD, 0);
 	must(attach_add(world->gate, world->ifindex, ATTACH_NATIVE));
 	gate_close(world->gate);
 	assert_false(passes(0, BAD));
@@ -271,7 +271,7 @@ static void standby_is_healed(void **state)
 	struct world *world = *state;
 	struct attachment one;
 
-	deny_raw(world->gate->map[GATE_MAP_DHOST4], world->gate->map[GATE_MAP_PRESENT4], BAD, 0);
+	deny_raw(world->gate->map, BAD, 0);
 	must(attach_add(world->gate, world->ifindex, ATTACH_NATIVE));
 	world->gate->meta->instance = 7;
 	one = query(world->gate, world->ifindex);
@@ -291,7 +291,7 @@ static void counts_what_it_drops(void **state)
 	struct world *world = *state;
 	struct gate_stats stats;
 
-	deny_raw(world->gate->map[GATE_MAP_DHOST4], world->gate->map[GATE_MAP_PRESENT4], BAD, 0);
+	deny_raw(world->gate->map, BAD, 0);
 	must(attach_add(world->gate, world->ifindex, ATTACH_NATIVE));
 	for (int i = 0; i < 10; i++)
 		frame_send(0, BAD);

@@ -8,6 +8,7 @@
 #include <bpf/bpf.h>
 #include <cmocka.h>
 
+#include <strazh/abi/dline.h>
 #include <tests/gate/gate_run.h>
 
 /* The verifier gives up at a million instructions; older ones walk more of them than ours does. */
@@ -46,6 +47,7 @@ static void maps_are_as_abi_says(void **state)
 		{"sz_dnet6", BPF_MAP_TYPE_LPM_TRIE, 20, 56, SZ_NET_MAX, BPF_F_NO_PREALLOC},
 		{"sz_dhost4", BPF_MAP_TYPE_HASH, 4, 32, SZ_HOST4_MAX, BPF_F_NO_PREALLOC},
 		{"sz_dhost6", BPF_MAP_TYPE_HASH, 16, 32, SZ_HOST6_MAX, BPF_F_NO_PREALLOC},
+		{"sz_dline4", BPF_MAP_TYPE_ARRAY, 4, 64, SZ_DLINES, BPF_F_MMAPABLE},
 		{"sz_note", BPF_MAP_TYPE_HASH, 20, 128, SZ_NOTE_MAX, BPF_F_NO_PREALLOC},
 		{"sz_present4", BPF_MAP_TYPE_ARRAY, 4, 32, 65536, BPF_F_MMAPABLE},
 		{"sz_present6", BPF_MAP_TYPE_ARRAY, 4, 64, SZ_PRESENT6_LINES, BPF_F_MMAPABLE},
@@ -91,9 +93,10 @@ static void maps_are_as_abi_says(void **state)
 /* bpftool shows fields by name only where the kernel knows the types. */
 static void maps_have_types(void **state)
 {
-	static const char *const maps[] = {"sz_never6", "sz_allow4", "sz_dnet4",    "sz_dhost4",
-					   "sz_dhost6", "sz_note",   "sz_present4", "sz_rhost",
-					   "sz_count",	"sz_meta",   "sz_list",	    "sz_settings"};
+	static const char *const maps[] = {"sz_never6",	 "sz_allow4", "sz_dnet4", "sz_dhost4",
+					   "sz_dhost6",	 "sz_dline4", "sz_note",  "sz_present4",
+					   "sz_rhost",	 "sz_count",  "sz_meta",  "sz_list",
+					   "sz_settings"};
 
 	for (size_t i = 0; i < ARRAY_LEN(maps); i++) {
 		struct bpf_map_info info = {0};

@@ -17,8 +17,10 @@
 
 #include <strazh/abi/rule.h>
 #include <strazh/abi/stats.h>
+#include <tests/gate/fake_gate.h>
 #include <user/gate/act.h>
 #include <user/gate/attach.h>
+#include <user/gate/dlines.h>
 #include <user/gate/gate.h>
 #include <user/gate/maps.h>
 #include <user/gate/present.h>
@@ -236,6 +238,66 @@ static void presence_follows_the_seed(void **state)
 	drop(gate);
 }
 
+static bool denies(struct gate *gate, const struct prefix *host)
+{
+	uint64_t lists;
+
+	return fake_verdict(gate, host, &lists) == 3;
+}
+
+/*
+ * A gate without hosts knows so in every line; with one of the maps gone that the lines follow,
+ * they say again what the hash says.
+ */
+static void lines_follow_seed_and_hosts(void **state)
+{
+	static const enum gate_map lost[] = {GATE_MAP_META, GATE_MAP_DHOST4, GATE_MAP_DLINE4};
+	struct act act = {.table = SZ_TABLE_DENY, .prefix = pfx("1.2.3.4")};
+	const struct prefix other = pfx("1.2.3.5");
+	struct gate *gate = must_create(NULL);
+	struct act_answer answer;
+
+	(void)state;
+	for (size_t i = 0; i < SZ_DLINES; i += 1000)
+		assert_int_equal(gate->dlines[i].slot[0].what, SZ_DLINE_ALL);
+	for (size_t i = 0; i < ARRAY_LEN(lost); i++) {
+		char path[256];
+
+		assert_int_equal(act_add(gate, &act, &answer), 0);
+		assert_true(denies(gate, &act.prefix));
+		gate_close(gate);
+		snprintf(path, sizeof(path), PINS "/%s", gate_map_names[lost[i]]);
+		assert_int_equal(unlink(path), 0);
+		gate = must_create(NULL);
+		assert_int_equal(gate->remade, 1ULL << lost[i]);
+		assert_int_equal(denies(gate, &act.prefix), lost[i] != GATE_MAP_DHOST4);
+		assert_false(denies(gate, &other));
+		for (size_t line = 0; line < SZ_DLINES; line += 1000)
+			assert_int_equal(gate->dlines[line].slot[0].what & SZ_DLINE_ALL,
+					 SZ_DLINE_ALL);
+	}
+	drop(gate);
+}
+
+/* Others filled the hash before user space came by for the first time: no line may know all. */
+static void lines_of_a_filled_hash(void **state)
+{
+	struct gate *gate = must_create(NULL);
+	const struct prefix host = pfx("1.2.3.4");
+	const struct sz_rule rule = {.lists = 1};
+
+	(void)state;
+	dlines_clear(gate, false);
+	present_mark(gate, &host);
+	assert_int_equal(bpf_map_update_elem(gate->map[GATE_MAP_DHOST4], host.addr, &rule, 0), 0);
+	gate->meta->layout = 0;
+	gate_close(gate);
+	gate = must_create(NULL);
+	assert_int_equal(gate->meta->layout, SZ_LAYOUT);
+	assert_true(denies(gate, &host));
+	drop(gate);
+}
+
 /* A lost pin of an attached gate is the very map that the program uses, not a new one. */
 static void missing_pins_are_found_again(void **state)
 {
@@ -332,6 +394,8 @@ int main(void)
 		cmocka_unit_test(impostors),
 		cmocka_unit_test(missing_pins_are_named),
 		cmocka_unit_test(presence_follows_the_seed),
+		cmocka_unit_test(lines_follow_seed_and_hosts),
+		cmocka_unit_test(lines_of_a_filled_hash),
 		cmocka_unit_test(missing_pins_are_found_again),
 		cmocka_unit_test(half_a_creation),
 		cmocka_unit_test(mounts_bpffs_itself),

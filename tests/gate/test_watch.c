@@ -36,7 +36,7 @@ static int setup(void **state)
 	(void)state;
 	if (gate_open(NULL, GATE_WRITE | GATE_CREATE, NULL, &gate))
 		return -1;
-	deny_raw(gate->map[GATE_MAP_DHOST4], gate->map[GATE_MAP_PRESENT4], BAD, 0);
+	deny_raw(gate->map, BAD, 0);
 	return attach_add(gate, ifindex, ATTACH_NATIVE);
 }
 

@@ -71,11 +71,12 @@ static void report_round(struct keeper *keeper)
 	if (round->collected)
 		log_info("collected %llu entries whose time is over",
 			 (unsigned long long)round->collected);
-	if (round->bits_set || round->repaired)
+	if (round->bits_set || round->repaired || round->repaired_lines)
 		log_warning("repaired drift: %llu presence bits were missing, %llu prefixes did "
-			    "not inherit",
+			    "not inherit, %llu denied hosts stood wrong in 'sz_dline4'",
 			    (unsigned long long)round->bits_set,
-			    (unsigned long long)round->repaired);
+			    (unsigned long long)round->repaired,
+			    (unsigned long long)round->repaired_lines);
 }
 
 static void on_sweep(struct timer *timer)

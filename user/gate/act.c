@@ -266,6 +266,8 @@ static int remove_host(struct gate *gate, const struct prefix *prefix, uint64_t 
 	uint64_t live;
 	int r = host_read(gate, prefix, &rule);
 
+	if (r == -ENOENT) /* others deleted it, perhaps, and packets have not heard of it yet */
+		r = host_delete(gate, prefix);
 	if (r)
 		return r == -ENOENT ? ACT_NOT_FOUND : r;
 	say = host_say(&rule);

@@ -10,13 +10,15 @@
 #include <string.h>
 
 #include <strazh/base/own.h>
+#include <user/gate/dlines.h>
 #include <user/gate/hosts.h>
 #include <user/gate/nets.h>
 #include <user/gate/note.h>
 #include <user/gate/rule.h>
 #include <user/gate/tries.h>
 
-static struct entry entry_of_host(const struct prefix *host, const struct sz_rule *rule)
+static struct entry entry_of_host(struct gate *gate, const struct prefix *host,
+				  const struct sz_rule *rule)
 {
 	struct entry entry = {
 		.table = SZ_TABLE_DENY,
@@ -25,6 +27,7 @@ static struct entry entry_of_host(const struct prefix *host, const struct sz_rul
 		.own_lists = rule->lists,
 	};
 
+	entry.rule.hits += dlines_hits(gate, host);
 	memcpy(entry.own_until_s, rule->until_s, sizeof(entry.own_until_s));
 	return entry;
 }
@@ -72,7 +75,7 @@ static int cover_host(struct gate *gate, const struct prefix *host, struct cover
 
 	if (r)
 		return r == -ENOENT ? 0 : r;
-	cover_put(cover, entry_of_host(host, &rule));
+	cover_put(cover, entry_of_host(gate, host, &rule));
 	return 0;
 }
 
@@ -118,6 +121,7 @@ int act_note(struct gate *gate, enum sz_table table, const struct prefix *prefix
 /* ---- walk ---- */
 
 struct walk {
+	struct gate *gate;
 	entry_visit visit;
 	void *context;
 	int stopped; /* what `visit` returned */
@@ -126,7 +130,7 @@ struct walk {
 static enum host_fate walk_host(void *context, const struct prefix *host, struct sz_rule *rule)
 {
 	struct walk *walk = context;
-	struct entry entry = entry_of_host(host, rule);
+	struct entry entry = entry_of_host(walk->gate, host, rule);
 
 	walk->stopped = walk->visit(walk->context, &entry);
 	return walk->stopped ? HOST_STOP : HOST_KEEP;
@@ -165,7 +169,7 @@ static int walk_trie(struct gate *gate, struct walk *walk, enum sz_table table, 
 
 int act_walk(struct gate *gate, enum sz_table table, entry_visit visit, void *context)
 {
-	struct walk walk = {.visit = visit, .context = context};
+	struct walk walk = {.gate = gate, .visit = visit, .context = context};
 	int r = walk_trie(gate, &walk, table, 4);
 
 	if (!r)

@@ -19,8 +19,10 @@
 #include <unistd.h>
 
 #include <strazh/base/own.h>
+#include <user/gate/dlines.h>
 #include <user/gate/explain.h>
 #include <user/gate/handle.h>
+#include <user/gate/hosts.h>
 #include <user/gate/limits.h>
 #include <user/gate/maps.h>
 #include <user/gate/nets.h>
@@ -133,6 +135,7 @@ static const struct {
 	{GATE_MAP_PORT, offsetof(struct gate, ports)},
 	{GATE_MAP_SERVICE, offsetof(struct gate, services)},
 	{GATE_MAP_RSVC, offsetof(struct gate, rsvc)},
+	{GATE_MAP_DLINE4, offsetof(struct gate, dlines)},
 };
 
 static void **mapped_at(struct gate *gate, size_t i)
@@ -145,7 +148,8 @@ static int map_all(struct gate *gate)
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(mapped) && !r; i++)
-		r = map_memory(gate, mapped[i].which, mapped_at(gate, i));
+		if (gate->map[mapped[i].which] >= 0) /* a foreign one may lack some */
+			r = map_memory(gate, mapped[i].which, mapped_at(gate, i));
 	return r;
 }
 
@@ -162,6 +166,8 @@ static void unmap_all(struct gate *gate)
 /* What must stand before meta says that the gate is made: see abi/meta.h. */
 static void fill_in(struct gate *gate)
 {
+	if (!gate->meta->layout && !gate->remade && hosts_none(gate, 4))
+		dlines_clear(gate, true);
 	limits_fill(gate);
 	gate->services[0].flags |= SZ_SERVICE_LOCAL;
 	__atomic_store_n(&gate->meta->layout, SZ_LAYOUT, __ATOMIC_RELEASE);
@@ -202,16 +208,22 @@ const struct sz_seed *gate_seed(struct gate *gate)
 	return (const struct sz_seed *)(uintptr_t)seed;
 }
 
-/* Presence says by seed and settings what the lists hold: with one of them gone, build it anew. */
+/*
+ * Presence and the lines of hosts say by seed and settings what the lists hold: with one of them
+ * gone, build them anew.
+ */
 static int rebuild_presence(struct gate *gate)
 {
 	const uint64_t parts = 1ULL << GATE_MAP_META | 1ULL << GATE_MAP_SETTINGS |
-			       1ULL << GATE_MAP_PRESENT4 | 1ULL << GATE_MAP_PRESENT6;
+			       1ULL << GATE_MAP_PRESENT4 | 1ULL << GATE_MAP_PRESENT6 |
+			       1ULL << GATE_MAP_DHOST4 | 1ULL << GATE_MAP_DLINE4;
 	struct sweep *sweep;
 	int r;
 
 	if (!(gate->remade & parts))
 		return 0;
+	if (gate->remade & 1ULL << GATE_MAP_META) /* another seed: no host is in its line */
+		dlines_clear(gate, false);
 	r = sweep_new(gate, &sweep);
 	if (r)
 		return r;

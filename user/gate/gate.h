@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <strazh/abi/dline.h>
 #include <strazh/abi/meta.h>
 #include <strazh/abi/present.h>
 #include <strazh/abi/service.h>
@@ -56,7 +57,8 @@
 	X(TAP0, "sz_tap0")                                                                         \
 	X(TAP1, "sz_tap1")                                                                         \
 	X(TAP2, "sz_tap2")                                                                         \
-	X(TAP3, "sz_tap3")
+	X(TAP3, "sz_tap3")                                                                         \
+	X(DLINE4, "sz_dline4")
 
 enum gate_map {
 #define X(code, name) GATE_MAP_##code,
@@ -92,6 +94,7 @@ struct gate {
 	struct sz_port *ports;	     /* SZ_PORT_LINES */
 	struct sz_service *services; /* SZ_SERVICES */
 	struct sz_rsvc *rsvc;	     /* SZ_SERVICES; the gate writes */
+	struct sz_dline *dlines;     /* NULL: a foreign gate that has none */
 	struct gate_nets *nets;	     /* model of the tries, see nets.h; made on first use, owned */
 	uint64_t hosts[2]; /* entries in dhost4, dhost6: exact after a sweep or count, kept by
 			      writers */

@@ -3,6 +3,8 @@
  * Batches are resumed where they stopped: a bucket that another CPU holds answers EBUSY and is
  * tried again, an entry that is gone does not end the deletion of the others.
  *
+ * Around every change of the IPv4 hash the table in front of it is told (dlines.h).
+ *
  * A scan reads whole buckets in the kernel's order, so what is deleted or rewritten behind it does
  * not disturb it. It rewrites from what it just read; hits counted in between are lost, as
  * abi/rule.h says.
@@ -16,6 +18,7 @@
 #include <bpf/bpf.h>
 
 #include <strazh/base/own.h>
+#include <user/gate/dlines.h>
 #include <user/gate/nets.h>
 #include <user/gate/present.h>
 
@@ -60,11 +63,17 @@ int host_write(struct gate *gate, const struct prefix *host, const struct sz_rul
 	int fd = gate->map[hosts_map(host->family)], r;
 
 	present_mark(gate, host);
+	if (host->family == 4)
+		dlines_begin(gate, host->addr, 1);
 	for (int i = 0; i < BUSY_TRIES; i++) {
 		r = bpf_map_update_elem(fd, host->addr, rule, BPF_ANY);
 		if (r != -EBUSY)
 			break;
 	}
+	if (!r && host->family == 4)
+		dlines_write(gate, host->addr, rule, 1);
+	else if (fresh && host->family == 4) /* no room: it is not there now, either */
+		dlines_delete(gate, host->addr, 1);
 	if (!r && fresh) {
 		gate->hosts[host->family == 6]++;
 		count_act(gate);
@@ -74,8 +83,13 @@ int host_write(struct gate *gate, const struct prefix *host, const struct sz_rul
 
 int host_delete(struct gate *gate, const struct prefix *host)
 {
-	int r = bpf_map_delete_elem(gate->map[hosts_map(host->family)], host->addr);
+	int r;
 
+	if (host->family == 4)
+		dlines_begin(gate, host->addr, 1);
+	r = bpf_map_delete_elem(gate->map[hosts_map(host->family)], host->addr);
+	if (host->family == 4 && (!r || r == -ENOENT))
+		dlines_delete(gate, host->addr, 1);
 	if (r)
 		return r;
 	gate->hosts[host->family == 6] -= gate->hosts[host->family == 6] ? 1 : 0;
@@ -121,6 +135,8 @@ static int batch_run(struct host_batch *batch, batch_call call, int gone, uint32
 		uint32_t count = batch->count - batch->done;
 
 		r = call(fd, batch, &count);
+		if (r && count == batch->count - batch->done)
+			count = 0; /* refused before the kernel counted */
 		batch->done += MIN(count, batch->count - batch->done);
 		if (!r)
 			continue;
@@ -141,8 +157,13 @@ static int batch_run(struct host_batch *batch, batch_call call, int gone, uint32
 int host_batch_write(struct host_batch *batch)
 {
 	uint32_t none;
-	int r = batch_run(batch, call_write, 1, &none);
+	int r;
 
+	if (batch->family == 4)
+		dlines_begin(batch->gate, batch->keys, batch->count);
+	r = batch_run(batch, call_write, 1, &none);
+	if (batch->family == 4)
+		dlines_write(batch->gate, batch->keys, batch->rules, batch->done);
 	if (r)
 		return r == -E2BIG ? -ENOSPC : r;
 	batch->count = 0;
@@ -153,8 +174,13 @@ int host_batch_delete(struct host_batch *batch)
 {
 	uint64_t *hosts = &batch->gate->hosts[batch->family == 6];
 	uint32_t gone;
-	int r = batch_run(batch, call_delete, -ENOENT, &gone);
+	int r;
 
+	if (batch->family == 4)
+		dlines_begin(batch->gate, batch->keys, batch->count);
+	r = batch_run(batch, call_delete, -ENOENT, &gone);
+	if (batch->family == 4)
+		dlines_delete(batch->gate, batch->keys, batch->done);
 	*hosts -= MIN(*hosts, batch->done - gone);
 	if (!r)
 		batch->count = 0;
@@ -316,6 +342,13 @@ int hosts_scan(struct gate *gate, uint8_t family, host_decide decide, void *cont
 
 /* ---- numbers ---- */
 
+bool hosts_none(struct gate *gate, uint8_t family)
+{
+	uint8_t key[16];
+
+	return bpf_map_get_next_key(gate->map[hosts_map(family)], NULL, key) == -ENOENT;
+}
+
 static enum host_fate count_one(void *context, const struct prefix *host, struct sz_rule *rule)
 {
 	(void)host;
@@ -331,12 +364,11 @@ int hosts_count(struct gate *gate)
 	if (gate->hosts_known)
 		return 0;
 	for (int six = 0; six < 2; six++) {
-		uint8_t key[16];
-		int r = bpf_map_get_next_key(gate->map[hosts_map(six ? 6 : 4)], NULL, key);
+		uint8_t family = six ? 6 : 4;
+		int r = hosts_none(gate, family) ? 0
+						 : hosts_scan(gate, family, count_one, &count[six]);
 
-		if (!r)
-			r = hosts_scan(gate, six ? 6 : 4, count_one, &count[six]);
-		if (r && r != -ENOENT)
+		if (r)
 			return r;
 	}
 	memcpy(gate->hosts, count, sizeof(count));
@@ -354,5 +386,9 @@ static enum host_fate delete_one(void *context, const struct prefix *host, struc
 
 int hosts_clear(struct gate *gate, uint8_t family, uint64_t *removed)
 {
-	return hosts_scan(gate, family, delete_one, removed);
+	int r = hosts_scan(gate, family, delete_one, removed);
+
+	if (!r && family == 4 && hosts_none(gate, 4))
+		dlines_clear(gate, true);
+	return r;
 }

@@ -21,6 +21,7 @@ enum gate_map hosts_map(uint8_t family);
 struct say host_say(const struct sz_rule *rule);
 void host_set(struct sz_rule *rule, const struct say *say);
 
+/* Of an IPv4 host, without the hits that dlines_hits() tells. */
 int host_read(struct gate *gate, const struct prefix *host, struct sz_rule *ret_rule) must_check;
 /* Marks presence first. `fresh`: it was not there. -ENOSPC: the map is full. */
 int host_write(struct gate *gate, const struct prefix *host, const struct sz_rule *rule,
@@ -63,6 +64,8 @@ int host_scan_step(struct host_scan *scan, uint32_t most, host_decide decide, vo
 /* All of it. */
 int hosts_scan(struct gate *gate, uint8_t family, host_decide decide, void *context) must_check;
 
+/* Is the map empty? */
+bool hosts_none(struct gate *gate, uint8_t family);
 /* Make gate->hosts[] right: by a scan, unless it is known or the map is empty. */
 int hosts_count(struct gate *gate) must_check;
 /* Remove every entry. */

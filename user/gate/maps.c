@@ -12,6 +12,7 @@
 
 #include <bpf/bpf.h>
 
+#include <strazh/abi/dline.h>
 #include <strazh/abi/limits.h>
 #include <strazh/abi/rate.h>
 #include <strazh/abi/rule.h>
@@ -85,6 +86,7 @@ static const struct shape shapes[GATE_MAPS_TOTAL] = {
 	[GATE_MAP_TAP1] = RING,
 	[GATE_MAP_TAP2] = RING,
 	[GATE_MAP_TAP3] = RING,
+	[GATE_MAP_DLINE4] = ARRAY(sz_dline),
 };
 
 int map_info(int fd, struct bpf_map_info *ret_info)

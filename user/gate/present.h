@@ -11,6 +11,7 @@
 #include <strazh/abi/present.h>
 #include <strazh/base/compiler.h>
 #include <user/base/prefix.h>
+#include <user/gate/dlines.h>
 #include <user/gate/gate.h>
 
 /* What a sweep has seen so far. */
@@ -19,6 +20,7 @@ struct present_shadow {
 	struct sz_present6 v6[SZ_PRESENT6_LINES];
 	uint32_t levels;
 	uint64_t pass4[4], pass6[4]; /* what never and allow have to do with; see abi/settings.h */
+	struct dlines_shadow dlines;
 };
 
 /* Before the entry is inserted. Safe on several threads at once. */

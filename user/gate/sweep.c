@@ -6,7 +6,8 @@
  *   for each trie   compare   the kernel's entries with the model; what differs is taken over
  *                   miss      entries of the model that the kernel no longer has
  *                   settle    forget what is over, put inheritance right, see presence, count
- *   hosts           forget what is over, see presence, count
+ *   hosts           forget what is over, see presence, put the table in front right, count
+ *   lines           forget there what no host has
  *   notes           forget those without an entry
  *   proven          forget flows that are over
  *   reput           forget sources whose limits of their own are over, see presence
@@ -24,6 +25,7 @@
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
+#include <user/gate/dlines.h>
 #include <user/gate/hosts.h>
 #include <user/gate/lists.h>
 #include <user/gate/nets.h>
@@ -39,6 +41,7 @@ enum stage {
 	STAGE_MISS,
 	STAGE_SETTLE,
 	STAGE_HOSTS,
+	STAGE_LINES,
 	STAGE_NOTES,
 	STAGE_PROVEN,
 	STAGE_REPUT,
@@ -221,6 +224,7 @@ static enum host_fate sweep_host(void *context, const struct prefix *host, struc
 {
 	struct sweep *sweep = context;
 	struct say was = host_say(rule), say = was;
+	bool carried = false;
 
 	say_drop(SZ_TABLE_DENY, &say, dropped_bits(sweep));
 	say_prune(SZ_TABLE_DENY, &say, sweep->now_s);
@@ -231,10 +235,11 @@ static enum host_fate sweep_host(void *context, const struct prefix *host, struc
 	sweep->hosts_seen++;
 	present_see(sweep->gate, sweep->shadow, host);
 	count_entry(sweep, SZ_TABLE_DENY, &say);
-	if (say_equal(&say, &was))
-		return HOST_KEEP;
+	if (host->family == 4 &&
+	    dlines_see(sweep->gate, &sweep->shadow->dlines, host, rule, &carried))
+		sweep->now.repaired_lines++;
 	host_set(rule, &say);
-	return HOST_WRITE;
+	return carried || !say_equal(&say, &was) ? HOST_WRITE : HOST_KEEP;
 }
 
 static int hosts_begin(struct sweep *sweep)
@@ -269,8 +274,19 @@ static int step_hosts(struct sweep *sweep, uint32_t most)
 	if (sweep->family == 4)
 		sweep->family = 6;
 	else
-		stage_set(sweep, STAGE_NOTES);
+		stage_set(sweep, STAGE_LINES);
 	return 0;
+}
+
+static int step_lines(struct sweep *sweep, uint32_t most)
+{
+	bool done;
+	int r = dlines_finish(sweep->gate, &sweep->shadow->dlines, most, &sweep->now.repaired_lines,
+			      &done);
+
+	if (!r && done)
+		stage_set(sweep, STAGE_NOTES);
+	return r;
 }
 
 /* ---- notes ---- */
@@ -417,6 +433,8 @@ static int step(struct sweep *sweep, uint32_t most)
 		return step_settle(sweep, most);
 	case STAGE_HOSTS:
 		return step_hosts(sweep, most);
+	case STAGE_LINES:
+		return step_lines(sweep, most);
 	case STAGE_NOTES:
 		return step_notes(sweep, most);
 	case STAGE_PROVEN:

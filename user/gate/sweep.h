@@ -25,6 +25,7 @@ struct sweep_round {
 	uint64_t collected;		 /* expired, removed */
 	uint64_t bits_set, bits_cleared; /* presence: missing ones set, stale ones cleared */
 	uint64_t repaired;		 /* prefixes whose inherited say was wrong */
+	uint64_t repaired_lines; /* falsehoods in the table in front of the denied IPv4 hosts */
 	uint64_t rounds;
 };
 

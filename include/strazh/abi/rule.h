@@ -10,7 +10,8 @@
  * User space writes all of it but `hits`, which the gate adds to. An update carries `hits` over;
  * packets that arrive between its read and its write are missing from `hits` (never from the
  * counters per reason). The counter stands inside the entry because a side array costs a denied
- * packet one more cache miss: figures in bpf/README.md.
+ * packet one more cache miss: figures in bpf/README.md. Of a denied IPv4 host most hits are counted
+ * in its line (abi/dline.h), from where the sweep carries them here.
  *
  * Times are whole seconds of CLOCK_BOOTTIME, which runs on over suspend and knows no clock steps.
  */
