@@ -56,7 +56,7 @@ static inlined int source_pass4(const struct sz_net4 *key, const struct sz_setti
 
 static inlined int source_pass6(const struct sz_net6 *key, const struct sz_settings *settings)
 {
-	__u32 bit = sz_pass6_bit(swap32(key->addr[0]));
+	__u32 bit = sz_pass6_bit(swap32(load_be32(key->addr)));
 
 	if (settings->pass6_void[bit >> 6] >> (bit & 63) & 1)
 		return SZ_REASON_PASS;
