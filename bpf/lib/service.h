@@ -74,11 +74,16 @@ static inlined int service_spend(const struct service_spend *spend, __u64 now_ns
 static inlined int service_over(__u32 service, const struct sz_limit *set, __u32 class, __u32 len,
 				__u64 now_ns)
 {
-	struct limit limit = limit_of(set, SZ_SLOW_ONE, len);
-	struct sz_credit *credit = bpf_map_lookup_elem(&sz_credit, &service);
-	struct sz_rsvc *rsvc = bpf_map_lookup_elem(&sz_rsvc, &service);
 	struct service_spend packets, bytes;
+	struct sz_credit *credit;
+	struct sz_rsvc *rsvc;
+	struct limit limit;
 
+	if (!(set->step_ns | set->byte_step))
+		return 0;
+	limit = limit_of(set, SZ_SLOW_ONE, len);
+	credit = bpf_map_lookup_elem(&sz_credit, &service);
+	rsvc = bpf_map_lookup_elem(&sz_rsvc, &service);
 	if (!credit || !rsvc)
 		return 0;
 	packets = (struct service_spend){

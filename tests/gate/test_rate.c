@@ -60,12 +60,18 @@ static struct spot spot_of(const struct run *run, const char *src)
 	}
 	key = (struct sz_rate_key){hi, lo, SZ_RATE_SYN};
 	return (struct spot){&run->rhost[sz_rate_hash(&seed, 0, key) % SZ_RHOST_LINES],
-			     (uint64_t)sz_rate_hash(&seed, 1, key) << 48};
+			     sz_rate_tag(&seed, key)};
 }
 
 static uint64_t word(uint64_t tag, uint64_t time_ns)
 {
 	return (tag & ~TIME_MASK) | (time_ns & TIME_MASK);
+}
+
+/* The n-th tag behind it: 1 to 2^15, and on from 1. */
+static uint64_t tag_behind(uint64_t tag, uint64_t n)
+{
+	return (((tag >> 48) - 1 + n) % 32768 + 1) << 48;
 }
 
 static void burst_then_limit(void **state)
@@ -182,7 +188,7 @@ static void tag_collision(void **state)
 	spot = spot_of(run, PEER4);
 	spot.line->packets[2] = word(spot.tag, coarse_ns() + BURST - MS);
 	expect_spec(run, "same tag, spent", &(struct spec){0}, SZ_REASON_RATE_HOST);
-	spot.line->packets[2] = word(spot.tag ^ 1ULL << 48, coarse_ns() + BURST - MS);
+	spot.line->packets[2] = word(tag_behind(spot.tag, 1), coarse_ns() + BURST - MS);
 	expect_spec(run, "another tag", &(struct spec){0}, SZ_REASON_PASS);
 	assert_true((spot.line->packets[0] ^ spot.tag) <= TIME_MASK);
 }
@@ -190,7 +196,7 @@ static void tag_collision(void **state)
 static void fill(struct spot spot, uint64_t time_ns)
 {
 	for (uint64_t i = 0; i < 4; i++)
-		spot.line->packets[i] = word(spot.tag ^ (i + 1) << 48, time_ns);
+		spot.line->packets[i] = word(tag_behind(spot.tag, i + 1), time_ns);
 }
 
 static void full_line(void **state)

@@ -89,7 +89,7 @@ static inline __u32 sz_limit_index(__u32 tier, __u32 level, __u32 class_)
 /*
  * A word is a tag (upper 16 bits) and a time (lower 48 bits, ns of the coarse monotonic clock,
  * modulo 2^48 = 3.2 days), changed by compare-and-swap. A time that is past, or further ahead than
- * SZ_RATE_HORIZON_NS, is free. A slot is packets[i] and bytes[i] and is free when both are.
+ * SZ_RATE_HORIZON_NS, is free. Packets and bytes find their words apart.
  */
 struct sz_meters {
 	__u64 packets[SZ_RATE_WAYS];
@@ -118,9 +118,10 @@ static inline __u32 sz_rate_hash(const struct sz_seed *seed, __u32 salt, struct 
 	return (__u32)(((w[0] + key.hi) * (w[1] + key.lo) + w[2] + w[3] * key.kind) >> 32);
 }
 
+/* 1 to 2^15: a word that was never written is nobody's, and one subtraction tells. */
 static inline __u64 sz_rate_tag(const struct sz_seed *seed, struct sz_rate_key key)
 {
-	return (__u64)sz_rate_hash(seed, 1, key) << 48;
+	return ((__u64)(sz_rate_hash(seed, 1, key) >> 17) + 1) << 48;
 }
 
 /* ---- sources with limits of their own ---- */
