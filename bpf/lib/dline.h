@@ -52,8 +52,7 @@ static inlined int dline_hit(struct sz_dslot *slot, __be32 addr)
 }
 
 /* Non-zero: ask sz_dhost4. Else *ret_lists are the live lists that name the host; 0: none. */
-static inlined int dline_ask(__be32 addr, const struct sz_seed *seed, __u64 off,
-			     __u64 *ret_lists)
+static inlined int dline_ask(__be32 addr, const struct sz_seed *seed, __u64 off, __u64 *ret_lists)
 {
 	__u32 number = sz_dline_of(seed, addr);
 	struct sz_dline *line = bpf_map_lookup_elem(&sz_dline4, &number);

@@ -44,7 +44,8 @@ struct meter_of {
 	__u64 now_ns; /* coarse */
 };
 
-/* Where its word is. Whole words: the verifier keeps the range of no others where they are spilled. */
+/* Where its word is. Whole words: the verifier keeps the range of no others where they are spilled.
+ */
 struct rate_slot {
 	__u64 at;
 	__u64 full;
@@ -135,9 +136,8 @@ static inlined int rate_word_charge(__u64 *words, const struct rate_slot *slot, 
 /* Non-zero: over after all, another CPU was faster. */
 static inlined int rate_charge(struct rate_spot *spot, __u64 now_ns)
 {
-	if (spot->limit.packet.ns &&
-	    rate_word_charge(spot->line->packets, &spot->packets, spot->tag, &spot->limit.packet,
-			     now_ns))
+	if (spot->limit.packet.ns && rate_word_charge(spot->line->packets, &spot->packets,
+						      spot->tag, &spot->limit.packet, now_ns))
 		return 1;
 	return spot->limit.bytes.ns && rate_word_charge(spot->line->bytes, &spot->bytes, spot->tag,
 							&spot->limit.bytes, now_ns);
