@@ -26,7 +26,7 @@
 
 #define BAD "10.66.0.66"
 #define HONEST "10.66.0.2"
-#define REPLACEMENTS 12
+#define REPLACEMENTS 6
 
 struct world {
 	struct gate *gate;
