@@ -92,6 +92,8 @@ static inlined void rate_find(struct rate_spot *spot, const struct meter_of *of,
 	spot->packets = rate_slot(spot->line->packets, spot->tag, of->now_ns);
 	if (set)
 		spot->limit = limit_of(set, of->standing.slow[level], of->p->frame_len);
+	/* Else some slot: to the verifier both ways end alike, and it walks on once. */
+	spot->bytes = spot->packets;
 	if (spot->limit.bytes.ns)
 		spot->bytes = rate_slot(spot->line->bytes, spot->tag, of->now_ns);
 }
