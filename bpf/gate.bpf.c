@@ -38,8 +38,8 @@
  */
 
 /*
- * What a protected service has to say: `reason`, or one of its own. A function of its own, so that
- * a packet for none of them does not pay for it (141 ns to 135), and the verifier walks it once.
+ * What a protected service has to say: `reason`, or one of its own. Service 0, everything else, has
+ * but limits, mostly none: its packets do not come here, and take 135 ns instead of 141.
  */
 __attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, __u32 class,
 					   __u32 reason, __u64 now_ns)
@@ -66,7 +66,7 @@ __attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, 
 	if (reason)
 		return reason;
 	v->odd = !v->listed && size_is_odd(config, size_bin(p->left));
-	if (!v->odd)
+	if (service && !v->odd)
 		size_count(service, size_bin(p->left), SIZE_PASSED);
 	v->opening = class == SZ_RATE_EST && config->cookies && service_expects(service, now_ns);
 	return SZ_REASON_PASS;
@@ -99,7 +99,7 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 	v->slow = of.standing.slow[SZ_RATE_HOST];
 	if (!v->listed)
 		reason = rate_source(&of, class);
-	if (v->service)
+	if (service || config->limit[class].step_ns | config->limit[class].byte_step)
 		reason = gate_service(p, v, class, reason, of.now_ns);
 	if (!reason)
 		return v->listed;
