@@ -2,18 +2,41 @@
 # shellcheck shell=bash
 # Completion of strazhctl: it knows its own words, the shell adds interfaces, lists and files.
 
+# _strazhctl_rows COMMAND KEY: values of a key in what the command shows
+_strazhctl_rows() {
+	# shellcheck disable=SC2086 # a command of several words
+	strazhctl --json $1 2>/dev/null | sed -n 's/.*"'"$2"'": *"\([^"]*\)".*/\1/p'
+}
+
 # _strazhctl_expand PLACEHOLDER: words for <IFACE>, <NAME>; nothing for what only a person knows
 _strazhctl_expand() {
+	local current=${COMP_WORDS[COMP_CWORD]} head=''
 	case $1 in
 	'<IFACE>') for iface in /sys/class/net/*; do
 		[ "${iface##*/}" = lo ] || echo "${iface##*/}"
 	done ;;
-	'<NAME>') strazhctl --json lists 2>/dev/null |
-		sed -n 's/.*"list": *"\([^"]*\)".*/\1/p' ;;
-	'<PORT/PROTO>') strazhctl --json service list 2>/dev/null |
-		sed -n 's/.*"service": *"\([0-9][^"]*\)".*/\1/p' ;;
+	'<NAME>') _strazhctl_rows lists list ;;
+	'<PORT/PROTO>') _strazhctl_rows 'service list' service ;;
+	'<PORT/PROTO|other>')
+		_strazhctl_rows 'service list' service
+		echo other
+		;;
+	'<CLASS|ADDR>')
+		case " ${COMP_WORDS[*]} " in
+		*' source '*) ;;
+		*' forget '*) _strazhctl_rows 'rate show' source ;;
+		*)
+			strazhctl complete-words classes
+			echo all
+			;;
+		esac
+		;;
+	'<NAME,...>') # the last one of a list
+		[[ $current != *,* ]] || head=${current%,*},
+		strazhctl complete-words reasons | sed "s/^/$head/"
+		;;
 	'<60s>') printf '%s\n' 60s 5m ;;
-	'<10m>') printf '%s\n' 10m 1h 1d ;;
+	'<10m>' | '<DURATION>') printf '%s\n' 10m 1h 1d ;;
 	'<FILE>') compgen -f -- "${COMP_WORDS[COMP_CWORD]}" ;;
 	'<'*) ;;
 	*) echo "$1" ;;
@@ -25,6 +48,21 @@ _strazhctl_words() {
 	strazhctl complete-words "$@" 2>/dev/null | while IFS= read -r word; do
 		_strazhctl_expand "$word"
 	done
+}
+
+# _strazhctl_place COMMAND FROM: how many places are taken by words from there on
+_strazhctl_place() {
+	local i taken=0 word
+	for ((i = $2; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		-w | --run-dir | --pin-dir | --state-dir) i=$((i + 1)) ;;
+		--*) [ -z "$(strazhctl complete-words values "$1" "${word#--}")" ] || i=$((i + 1)) ;;
+		-?*) ;;
+		*) taken=$((taken + 1)) ;;
+		esac
+	done
+	echo "$taken"
 }
 
 _strazhctl() {
@@ -48,6 +86,7 @@ _strazhctl() {
 		return
 		;;
 	esac
+	[ "$previous" != -w ] || previous=--write
 	if [ -z "$command" ]; then
 		words="$(_strazhctl_words commands) help $global"
 	elif [ "$command" = help ]; then
@@ -61,10 +100,10 @@ _strazhctl() {
 	elif [[ $current == -* ]]; then
 		words="$(_strazhctl_words options "$command") $global"
 	else
-		words=$(_strazhctl_words places "$command")
+		words=$(_strazhctl_words place "$command" "$(_strazhctl_place "$command" $((i + 1)))")
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
-	[ "$command" = load ] && compopt -o filenames 2>/dev/null
+	case $command in load | explain | capture) compopt -o filenames 2>/dev/null ;; esac
 	return 0
 }
 complete -F _strazhctl strazhctl

@@ -28,8 +28,30 @@ is $? 3 "lo is refused"
 said=$(ctl attach nosuch0 2>&1)
 is $? 4 "an interface that is not there"
 like "$said" "nosuch0" "is named"
+# A driver without native XDP. A bridge has none on any kernel.
+no_native() { # VIA
+	local said
+	said=$(ctl attach br0 --mode native 2>&1)
+	is $? 8 "$1: no native XDP has an exit code of its own"
+	like "$said" "driver of 'br0' has no native XDP.*--mode generic" "$1: and is told as that"
+	is "$(xdp_id br0)" "" "$1: nothing is attached"
+	like "$(ctl attach br0 2>/dev/null)" "br0: attached, generic mode" \
+		"$1: left to itself it goes behind the driver"
+	said=$(ctl attach br0 --mode native 2>&1)
+	is $? 3 "$1: attached generic, native demanded"
+	like "$said" "generic mode already.*detach br0" "$1: is not told to be done"
+	like "$(ctl attach br0 --mode generic 2>/dev/null)" "attached already, generic" "$1: what is there is"
+	ctl detach br0 >/dev/null 2>&1
+	said=$(ctl detach br0 2>&1)
+	is $? 4 "$1: detached twice"
+	like "$said" "carries no gate" "$1: is told"
+}
+ip link add br0 type bridge
+no_native strazhd
 ctl detach sv0 >/dev/null
 strazhd_kill TERM
+no_native direct
+ip link del br0
 
 # By ip and by xdp-loader: programs on maps of their own, holding bans made with bpftool.
 foreign_ban() { # MAP-ID of dhost4, of present4: deny 10.66.0.66 as bpftool would

@@ -25,7 +25,10 @@ count() { ctl stats --json 2>/dev/null | jq -s --arg r "$1" 'map(select(.reason 
 tally() { ctl stats --json --all 2>/dev/null | jq -s --arg r "$1" 'map(select(.tally == $r)) | .[0].packets // 0'; }
 # Kernel's counters: none that nstat keeps, each asked for its whole value
 kernel() { nstat -asz "$1" | awk -v name="$1" '$1 == name { print $2 }'; }
-cookies_now() { ctl service list --json 2>/dev/null | jq -rs --arg p "$PORT/tcp" 'map(select(.service == $p)) | .[0].cookies_on'; }
+cookies_now() {
+	ctl service list --json 2>/dev/null |
+		jq -rs --arg p "$PORT/tcp" 'map(select(.service == $p)) | .[0].cookies_on'
+}
 
 # The same SYNs once to the kernel, which answers each with a cookie (tcp_syncookies 2), and once to
 # the gate; what may differ is the sequence number and the clock in the timestamp.

@@ -33,7 +33,12 @@ both_ways() {
 	refuses 3 "127\.0\.0\.0/8|never" ban 127.0.0.1
 	refuses 3 "10\.66\.0\.1" ban 10.66.0.1
 	refuses 2 "observe.*enforce|enforce.*observe" mode maybe
-	refuses 2 "rate\.pps" set rate.pbs 5
+	refuses 2 "strazhctl rate set" set rate.pps 5
+	refuses 2 "strazhctl rate set" set rate.burst
+	refuses 2 "strazhctl rate set" set rate.pbs 5
+	refuses 2 "did you mean rate\.mode" set rate.mod enforce
+	refuses 2 "did you mean bogon\.private" set bogon.privat on
+	refuses 2 "observe or enforce" set rate.mode off
 	refuses 2 "native" attach sv0 --mode fast
 	refuses 1 "nosuchfile" load /nosuchfile
 
@@ -98,6 +103,33 @@ like "$(cat "$E2E_TMP/events")" "deny-host.*10\.66\.0\.66|10\.66\.0\.66.*deny-ho
 like "$(ctl events)" "10\.66\.0\.66" "events shows recent ones"
 like "$(ctl stats)" "deny-host +[0-9]" "stats counts it"
 like "$(ctl why 10.66.0.66)" "denied|dropped" "why says the verdict in words"
+# completes WORDS...: what is offered for the last one, in one line
+completes() {
+	COMP_WORDS=(strazhctl "$@") COMP_CWORD=$# COMPREPLY=()
+	_strazhctl
+	echo "${COMPREPLY[*]}"
+}
+# shellcheck source=scripts/strazhctl.bash
+. "$TOP/scripts/strazhctl.bash"
+ctl -q service add 443/tcp 2>/dev/null
+ctl -q rate source 192.0.2.9 --slow 2 2>/dev/null
+is "$(completes ex)" "explain" "completion: a command"
+is "$(completes --json to)" "top" "behind an option"
+is "$(completes rate "")" "show set source forget" "verbs"
+is "$(completes rate set u)" "udp" "classes"
+is "$(completes rate forget "")" "192.0.2.9" "sources with limits of their own"
+is "$(completes rate source "")" "" "nothing for what only a person knows"
+is "$(completes rate set udp --p)" "--pps --prefix --port --pin-dir" "options"
+is "$(completes rate set udp --port "")" "443/tcp other" "services"
+is "$(completes profile show "")" "443/tcp" "at their place"
+is "$(completes profile learn --for 5m "")" "443/tcp" "behind an option as well"
+is "$(completes top --by "")" "packets drops bytes" "choices"
+is "$(completes capture --reason deny-)" "deny-host deny-net" "reasons"
+is "$(completes capture --reason bogon,deny-n)" "bogon,deny-net" "several of them"
+is "$(cd "$TOP" && completes capture -w READ)" "README.md" "files"
+is "$(cd "$TOP" && completes explain --pcap READ)" "README.md" "for explain too"
+is "$(completes set rate)" "rate.mode" "settings"
+is "$(completes detach --a)" "--all" "flags"
 setpriv --reuid 65534 --regid 65534 --clear-groups "$O/strazhctl" status >"$E2E_TMP/nobody" 2>&1
 is $? 6 "a stranger's uid is not served"
 finish

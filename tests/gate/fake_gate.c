@@ -121,6 +121,10 @@ struct gate *fake_gate(const struct gate_sizes *sizes)
 		  sizeof(struct sz_note), 256);
 	make_list(gate, GATE_MAP_PROVEN, BPF_MAP_TYPE_HASH, sizeof(struct sz_flow),
 		  sizeof(struct sz_proven), 256);
+	make_list(gate, GATE_MAP_REPUT4, BPF_MAP_TYPE_HASH, sizeof(struct sz_net4),
+		  sizeof(struct sz_reput), 256);
+	make_list(gate, GATE_MAP_REPUT6, BPF_MAP_TYPE_HASH, sizeof(struct sz_net6),
+		  sizeof(struct sz_reput), 256);
 	make_services(gate);
 	make_array(gate, GATE_MAP_LIST, sizeof(struct sz_list), SZ_LISTS, 0);
 	make_array(gate, GATE_MAP_SETTINGS, sizeof(struct sz_settings), 1, BPF_F_MMAPABLE);

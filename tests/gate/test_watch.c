@@ -19,6 +19,7 @@
 #include <user/gate/events.h>
 #include <user/gate/gate.h>
 #include <user/gate/limits.h>
+#include <user/gate/reput.h>
 #include <user/gate/stats.h>
 
 #include "netns.h"
@@ -129,22 +130,57 @@ static struct prefix host_of(const char *text)
 	return host;
 }
 
+/* Ten steps of 200 ms, less what has been paid since they began; the clock of meters has ticks. */
+static void expect_used(const struct gate_bucket *bucket, uint64_t begin_ns)
+{
+	const uint64_t since_ns = clock_boot_ns() - begin_ns;
+
+	assert_true(since_ns < NS_PER_S * 19 / 10);
+	assert_in_range(bucket->used_ns, 2 * NS_PER_S - since_ns - 2ULL * SZ_RATE_TICK_NS,
+			2 * NS_PER_S);
+}
+
 static void bucket(void **state)
 {
 	struct prefix honest = host_of(HONEST), other = host_of("10.66.0.3");
 	struct sz_limit *limit = &gate->limits[sz_limit_index(0, SZ_RATE_HOST, SZ_RATE_UDP)];
 	struct gate_bucket bucket;
+	uint64_t begin_ns;
 
 	(void)state;
 	*limit = (struct sz_limit){.step_ns = NS_PER_S / 5, .burst_ns = 4 * (uint32_t)NS_PER_S};
 	assert_int_equal(gate_bucket_read(gate, &honest, SZ_RATE_UDP, &bucket), ACT_NOT_FOUND);
+	begin_ns = clock_boot_ns();
 	send_some(HONEST, 10);
 	assert_int_equal(gate_bucket_read(gate, &honest, SZ_RATE_UDP, &bucket), 0);
 	assert_int_equal(bucket.step_ns, NS_PER_S / 5);
 	assert_int_equal(bucket.burst_ns, 4 * NS_PER_S);
-	/* ten steps of 200 ms, less the moments since then */
-	assert_in_range(bucket.used_ns, 1500 * (NS_PER_S / 1000), 2 * NS_PER_S);
+	expect_used(&bucket, begin_ns);
 	assert_int_equal(gate_bucket_read(gate, &other, SZ_RATE_UDP, &bucket), ACT_NOT_FOUND);
+}
+
+/* By the limits that the source has: its tier, its slowness; and the meters of its prefix. */
+static void bucket_of_its_own(void **state)
+{
+	const struct sz_limit tier3 = {.step_ns = NS_PER_S / 10, .burst_ns = SZ_RATE_NS_MAX};
+	const struct sz_limit net_all = {.step_ns = NS_PER_S / 5, .burst_ns = SZ_RATE_NS_MAX};
+	const struct sz_reput reput = {.tier = 3, .slow = 2 * SZ_SLOW_ONE};
+	struct prefix host = host_of(HONEST), net = host_of("10.66.0.0/24");
+	struct gate_bucket bucket;
+	uint64_t begin_ns;
+
+	(void)state;
+	gate->limits[sz_limit_index(3, SZ_RATE_HOST, SZ_RATE_UDP)] = tier3;
+	gate->limits[sz_limit_index(0, SZ_RATE_NET, SZ_RATE_UDP)] = net_all;
+	assert_int_equal(reput_put(gate, &host, &reput), 0);
+	begin_ns = clock_boot_ns();
+	send_some(HONEST, 10);
+	assert_int_equal(gate_bucket_read(gate, &host, SZ_RATE_UDP, &bucket), 0);
+	assert_int_equal(bucket.step_ns, NS_PER_S / 5);
+	expect_used(&bucket, begin_ns);
+	assert_int_equal(gate_bucket_read(gate, &net, SZ_RATE_UDP, &bucket), 0);
+	assert_int_equal(bucket.step_ns, NS_PER_S / 5);
+	expect_used(&bucket, begin_ns);
 }
 
 #define IN_WORLD(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -155,6 +191,7 @@ int main(void)
 		IN_WORLD(counters),
 		IN_WORLD(events),
 		IN_WORLD(bucket),
+		IN_WORLD(bucket_of_its_own),
 	};
 
 	if (!netns_enter())

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <user/ctl/client.h>
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,6 +81,24 @@ static void show_result(const struct client *client, const json_t *result, int c
 		fprintf(stderr, "strazhctl: warning: %s\n", warning);
 }
 
+/* Was it shown? A reader that left (`| head`) wants no words about it, a full disk does. */
+static int check_shown(const struct client *client, int code)
+{
+	int error = 0;
+
+	if (fflush(stdout))
+		error = errno;
+	else if (ferror(stdout))
+		error = EIO;
+	if (client->render && client->render->broken)
+		error = client->render->error ? client->render->error : EIO;
+	if (!error)
+		return code;
+	if (error != EPIPE)
+		fprintf(stderr, "strazhctl: standard output: %s\n", strerror(error));
+	return code == CTL_DONE ? CTL_FAILED : code;
+}
+
 int client_finish(struct client *client, json_t *result)
 {
 	int code = result ? (int)json_integer_value(json_object_get(result, "code")) : CTL_FAILED;
@@ -99,9 +118,7 @@ int client_finish(struct client *client, json_t *result)
 		show_result(client, result, code);
 	}
 	json_decref(result);
-	if (fflush(stdout) && code == CTL_DONE)
-		code = CTL_FAILED;
-	return code;
+	return check_shown(client, code);
 }
 
 void client_state_dir(const struct client *client, char *path, size_t size)

@@ -33,20 +33,20 @@ static int no_interface(struct request *request, const char *ifname)
 			   request->command->name, ifname, there);
 }
 
+/* What attach_*() returned: its conditions are ATTACH_*, gate_error() has the words. */
 static int say_attach(struct request *request, int r)
 {
-	switch (r) {
-	case ATTACH_NO_SUCH_IF:
-	case ATTACH_NOT_THERE:
-		return request_say(request, CTL_NOT_FOUND, "%s: %s", request->command->name,
-				   gate_error());
-	case ATTACH_LOOPBACK:
-	case ATTACH_OCCUPIED:
-		return request_say(request, CTL_REFUSED, "%s: %s", request->command->name,
-				   gate_error());
-	default:
+	static const int codes[] = {
+		[ATTACH_NO_SUCH_IF] = CTL_NOT_FOUND, [ATTACH_LOOPBACK] = CTL_REFUSED,
+		[ATTACH_OCCUPIED] = CTL_REFUSED,     [ATTACH_NO_NATIVE] = CTL_UNSUPPORTED,
+		[ATTACH_ALREADY] = CTL_REFUSED,	     [ATTACH_NOT_THERE] = CTL_NOT_FOUND,
+		[ATTACH_OTHER_LAYOUT] = CTL_REFUSED, [ATTACH_NO_ROOM] = CTL_FULL,
+	};
+
+	if (r <= 0 || (size_t)r >= ARRAY_LEN(codes))
 		return request_fail(request, r);
-	}
+	return request_say(request, codes[r], "%s: %s%s", request->command->name, gate_error(),
+			   r == ATTACH_NO_NATIVE ? "; --mode generic puts the gate behind it" : "");
 }
 
 /* ---- attach ---- */
@@ -58,6 +58,11 @@ static enum attach_mode wanted_mode(const struct request *request)
 	if (mode && strcmp(mode, "native") == 0)
 		return ATTACH_NATIVE;
 	return mode && strcmp(mode, "generic") == 0 ? ATTACH_GENERIC : ATTACH_AUTO;
+}
+
+static const char *mode_word(enum attach_mode mode)
+{
+	return mode == ATTACH_GENERIC ? "generic" : "native";
 }
 
 static int lease_taken(struct request *request, uint32_t ifindex)
@@ -88,8 +93,7 @@ static int attach_done(struct request *request, uint32_t ifindex, uint64_t confi
 					   wanted_mode(request));
 	request_act(request, journal_other(request->gate, "attach", "interface", one.ifname));
 	request_set(request, "interface", json_string(one.ifname));
-	request_set(request, "mode",
-		    json_string(one.mode == ATTACH_GENERIC ? "generic" : "native"));
+	request_set(request, "mode", json_string(mode_word(one.mode)));
 	(void)request_say(request, CTL_DONE, "%s: attached, %s mode, %s", one.ifname,
 			  one.mode == ATTACH_GENERIC ? "generic" : "native",
 			  observe ? "observing" : "enforcing");
@@ -124,10 +128,25 @@ static int attach_now(struct request *request, uint32_t ifindex, uint64_t confir
 	return attach_done(request, ifindex, confirm_s);
 }
 
-static int already(struct request *request, const struct attachment *one, uint64_t confirm_s)
+/* It is there; *ret_code when that is all there is to say. */
+static bool already(struct request *request, const struct attachment *one, uint64_t confirm_s,
+		    int *ret_code)
 {
-	return request_say(request, CTL_DONE, "%s: attached already%s", one->ifname,
-			   confirm_s ? "; nothing to confirm" : "");
+	const enum attach_mode wanted = wanted_mode(request);
+
+	if (wanted != ATTACH_AUTO && wanted != one->mode) {
+		*ret_code = request_say(request, CTL_REFUSED,
+					"attach: '%s' carries the gate in %s mode already; "
+					"`strazhctl detach %s` first, then it can be attached %s",
+					one->ifname, mode_word(one->mode), one->ifname,
+					mode_word(wanted));
+		return true;
+	}
+	if (!one->current)
+		return false;
+	*ret_code = request_say(request, CTL_DONE, "%s: attached already, %s mode%s", one->ifname,
+				mode_word(one->mode), confirm_s ? "; nothing to confirm" : "");
+	return true;
 }
 
 static int run_attach(struct request *request)
@@ -146,8 +165,8 @@ static int run_attach(struct request *request)
 	r = attach_query(request->gate, ifindex, &one);
 	if (r)
 		return say_attach(request, r);
-	if (one.owner == ATTACH_OURS && one.current)
-		return already(request, &one, confirm_s);
+	if (one.owner == ATTACH_OURS && already(request, &one, confirm_s, &r))
+		return r;
 	(void)kernel_tcp_refresh(request->gate, NULL);
 	r = never_refresh(request->gate, &added, &removed);
 	if (r)

@@ -152,6 +152,11 @@ static int open_file(struct capture *capture, const char *path)
 		capture->out = fdopen(fd, "w");
 	if (capture->out)
 		return CTL_DONE;
+	if (errno == EEXIST)
+		return client_fail(capture->client, CTL_FAILED,
+				   "capture: '%s' is there already and is not written over: name a "
+				   "new file, or - for standard output",
+				   path);
 	return client_fail(capture->client, CTL_FAILED, "capture: '%s': %s", path, strerror(errno));
 }
 
@@ -225,8 +230,8 @@ static void watch(struct capture *capture, struct tap *tap)
 		if (r < 0 && r != -EINTR && !capture->failed)
 			capture->failed = r;
 	}
-	if (!capture->failed && fflush(capture->out))
-		capture->failed = -errno;
+	if (!capture->failed)
+		capture->failed = pcapng_end(&capture->file);
 }
 
 static int finish(struct capture *capture, const struct tap *tap, const char *path)
@@ -236,12 +241,14 @@ static int finish(struct capture *capture, const struct tap *tap, const char *pa
 	json_t *result;
 
 	tap_missed(tap, &lost, &held);
+	if (capture->failed == -EPIPE && capture->out == stdout)
+		capture->failed = 0; /* whoever read it has enough */
 	if (capture->failed)
 		return client_fail(
 			capture->client, CTL_FAILED, "capture: '%s', after %llu packets: %s", path,
 			(unsigned long long)capture->written, strerror(-capture->failed));
-	(void)snprintf(text, sizeof(text), "%llu packets written to '%.100s'%s",
-		       (unsigned long long)capture->written, path,
+	(void)snprintf(text, sizeof(text), "%llu packet%s written to '%.100s'%s",
+		       (unsigned long long)capture->written, capture->written == 1 ? "" : "s", path,
 		       lost || held ? "; there were more: samples only" : "");
 	result = result_make("capture", CTL_DONE, text);
 	(void)!json_object_set_new(result, "packets", json_integer((json_int_t)capture->written));

@@ -22,7 +22,7 @@ static int run_events(struct request *request)
 		return r;
 	count = history_count(history);
 	for (size_t i = 0; i < count; i++)
-		if (request_row(request, row_event(&names, history_get(history, i))))
+		if (request_row(request, row_event(request->gate, &names, history_get(history, i))))
 			return CTL_FAILED;
 	request_set(request, "count", json_integer((json_int_t)count));
 	return CTL_DONE;

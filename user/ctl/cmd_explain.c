@@ -22,7 +22,7 @@
 struct explain {
 	struct client *client;
 	struct dry *dry;
-	bool summary, ethernet;
+	bool summary;
 	uint64_t frames, not_run;
 	uint64_t done[SZ_REASON_COUNT], observed[SZ_REASON_COUNT];
 };
@@ -52,8 +52,7 @@ static void show(struct explain *explain, const uint8_t *bytes, size_t len, cons
 
 	if (explain->summary)
 		return;
-	if (explain->ethernet)
-		frame_text(bytes, len, &text);
+	frame_text(bytes, len, &text);
 	render_row(explain->client->render,
 		   json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:s}", "frame",
 			     (json_int_t)explain->frames, "verdict", verdict, "reason", reason,
@@ -74,10 +73,6 @@ static int judge(struct explain *explain, const struct pcap_pkthdr *head, const 
 	int r;
 
 	explain->frames++;
-	if (!explain->ethernet) {
-		not_run(explain, bytes, head->caplen, "no Ethernet frame");
-		return 0;
-	}
 	if (head->caplen < head->len) {
 		(void)snprintf(why, sizeof(why), "cut short by the capture: %u bytes of %u",
 			       head->caplen, head->len);
@@ -135,7 +130,6 @@ static int read_capture(struct explain *explain, pcap_t *pcap, const char *path)
 	const uint8_t *bytes;
 	int more, r = 0;
 
-	explain->ethernet = pcap_datalink(pcap) == DLT_EN10MB;
 	while (!r && !explain->client->render->broken &&
 	       (more = pcap_next_ex(pcap, &head, &bytes)) == 1)
 		r = judge(explain, head, bytes);
@@ -149,24 +143,40 @@ static int read_capture(struct explain *explain, pcap_t *pcap, const char *path)
 	return CTL_DONE;
 }
 
+/* `tcpdump -i any`, a tunnel, a PPP link: the gate sees Ethernet frames. */
+static int other_link(const struct explain *explain, pcap_t *pcap, const char *path)
+{
+	const char *name = pcap_datalink_val_to_name(pcap_datalink(pcap));
+
+	return client_fail(
+		explain->client, CTL_FAILED,
+		"explain: '%s' holds no Ethernet frames but link type %s; capture on the "
+		"interface that carries the gate, as `tcpdump -i eth0`",
+		path, name ? name : "unknown");
+}
+
 static int explain_file(struct explain *explain, const char *path)
 {
 	char why[PCAP_ERRBUF_SIZE] = "";
 	pcap_t *pcap = pcap_open_offline(path, why);
 	json_t *result;
 	char text[120];
-	int code;
+	int at, code;
 
 	if (!pcap)
 		return client_fail(explain->client, CTL_FAILED,
 				   "explain: '%s' is no capture that can be read: %s", path, why);
-	code = read_capture(explain, pcap, path);
+	code = pcap_datalink(pcap) == DLT_EN10MB ? read_capture(explain, pcap, path)
+						 : other_link(explain, pcap, path);
 	pcap_close(pcap);
 	if (code)
 		return code;
 	show_sums(explain);
-	(void)snprintf(text, sizeof(text), "%llu frames, %llu of them not run",
-		       (unsigned long long)explain->frames, (unsigned long long)explain->not_run);
+	at = snprintf(text, sizeof(text), "%llu frame%s", (unsigned long long)explain->frames,
+		      explain->frames == 1 ? "" : "s");
+	if (explain->not_run)
+		(void)snprintf(text + at, sizeof(text) - (size_t)at, ", %llu of them not run",
+			       (unsigned long long)explain->not_run);
 	result = result_make("explain", CTL_DONE, text);
 	(void)!json_object_set_new(result, "frames", json_integer((json_int_t)explain->frames));
 	(void)!json_object_set_new(result, "not_run", json_integer((json_int_t)explain->not_run));
@@ -219,8 +229,8 @@ const struct command cmd_explain = {
 	.help = "Each frame goes through a second load of the gate, which shares lists, limits, "
 		"services and settings with the first and changes nothing of it: no counter, no "
 		"rate, no hit. Rates are judged as if the frames came now, one after the other, on "
-		"top of what their sources have sent. Frames that are no Ethernet frames, cut "
-		"short, or shorter than a header are named and not run.",
+		"top of what their sources have sent. Frames that are cut short or shorter than "
+		"a header are named and not run.",
 	.prepare = prepare,
 	.run = watching_run,
 	.view = &view_explain,

@@ -4,22 +4,21 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <user/base/clock.h>
 #include <user/ctl/client.h>
 #include <user/ctl/journal.h>
 #include <user/ctl/ports.h>
+#include <user/ctl/rate.h>
 #include <user/ctl/request.h>
 #include <user/ctl/view.h>
 #include <user/gate/limits.h>
-#include <user/gate/reput.h>
 #include <user/gate/services.h>
 #include <user/gate/stats.h>
 
-#define SLOW_MOST 4095.0 /* of an entry's 16 bits, in sixteenths */
 #define NAME_LEN 60
+/* Connections with a cookie, flows and odd sizes are metered for single hosts only. */
+#define CLASS_LAST_SHARED SZ_RATE_FRAG
 
 /* ---- what is meant ---- */
 
@@ -50,19 +49,6 @@ static int take_classes(struct request *request, struct target *target)
 			   name);
 }
 
-static int take_tier(struct request *request, uint32_t *ret_tier)
-{
-	const char *text = request_text(request, "tier");
-
-	if (!text)
-		return CTL_DONE;
-	if (text[0] < '0' || text[0] >= '0' + SZ_TIERS || text[1])
-		return request_say(request, CTL_USAGE, "rate: '%.40s' is no tier: 0 to %d", text,
-				   SZ_TIERS - 1);
-	*ret_tier = (uint32_t)(text[0] - '0');
-	return CTL_DONE;
-}
-
 static int take_target(struct request *request, struct target *ret_target)
 {
 	const char *service = request_text(request, "port");
@@ -70,7 +56,7 @@ static int take_target(struct request *request, struct target *ret_target)
 	int r = take_classes(request, &target);
 
 	if (!r)
-		r = take_tier(request, &target.tier);
+		r = rate_take_tier(request, &target.tier);
 	if (!r && request_flag(request, "prefix"))
 		target.place = PLACE_NET;
 	if (!r && service) {
@@ -82,6 +68,13 @@ static int take_target(struct request *request, struct target *ret_target)
 		if (strcmp(service, "other") != 0)
 			r = request_service(request, &target.service);
 	}
+	if (!r && target.place != PLACE_HOST && target.first > CLASS_LAST_SHARED)
+		return request_say(request, CTL_USAGE,
+				   "rate: '%s' is a limit of single sources: not with --%s",
+				   rate_class_names[target.first],
+				   target.place == PLACE_NET ? "prefix" : "port");
+	if (target.place != PLACE_HOST)
+		target.last = MIN(target.last, (uint32_t)CLASS_LAST_SHARED);
 	if (!r)
 		*ret_target = target;
 	return r;
@@ -135,6 +128,7 @@ static void show_limit(json_t *row, const char *place, const struct sz_limit *li
 static int show_class(struct request *request, struct target target, uint32_t class_,
 		      const struct gate_stats *stats)
 {
+	static const struct sz_limit none;
 	struct gate *gate = request->gate;
 	const uint32_t tally = SZ_TALLY_OVER_EST - SZ_TALLY_BASE + class_;
 	json_t *row = json_pack("{s:s, s:s}", "class", rate_class_names[class_], "text",
@@ -151,42 +145,24 @@ static int show_class(struct request *request, struct target target, uint32_t cl
 	if (target.place == PLACE_SERVICE) {
 		show_limit(row, "service", limit);
 	} else {
-		target.place = PLACE_HOST;
-		show_limit(row, "host", limit_at(gate, &target, class_));
+		show_limit(row, "host", limit);
 		target.place = PLACE_NET;
 		limit = limit_at(gate, &target, class_);
 		usual = standard(gate, &target, class_);
-		as_usual = as_usual && limit_equal(limit, &usual);
-		show_limit(row, "prefix", limit);
+		show_limit(row, "prefix", class_ > CLASS_LAST_SHARED ? &none : limit);
+		as_usual = as_usual && (class_ > CLASS_LAST_SHARED || limit_equal(limit, &usual));
 		(void)!json_object_set_new(row, "tier", json_integer((json_int_t)target.tier));
+		(void)!json_object_set_new(row, "over",
+					   json_integer((json_int_t)stats->tally[tally]));
 	}
 	(void)!json_object_set_new(row, "default", json_boolean(as_usual));
-	(void)!json_object_set_new(row, "over", json_integer((json_int_t)stats->tally[tally]));
 	return request_row(request, row);
-}
-
-static int show_source(void *context, const struct prefix *prefix, const struct sz_reput *reput)
-{
-	const uint32_t now_s = clock_boot_s();
-	char text[PREFIX_TEXT_LEN];
-
-	if (reput_is_over(reput, now_s))
-		return 0;
-	return request_row(
-		context,
-		json_pack("{s:s, s:i, s:f, s:o, s:f, s:f}", "source", prefix_format(prefix, text),
-			  "tier", (int)reput->tier, "slow",
-			  (double)(reput->slow ? reput->slow : SZ_SLOW_ONE) / SZ_SLOW_ONE, "left_s",
-			  reput->until_s ? json_integer(reput->until_s - now_s) : json_null(),
-			  "score", reput->score / 1000.0, "pressure", reput->pressure / 1000.0));
 }
 
 static int run_show(struct request *request)
 {
-	struct reput_cursor cursor = {0};
 	struct target target;
 	struct gate_stats stats;
-	bool done = false;
 	int r = take_target(request, &target);
 
 	if (r)
@@ -194,8 +170,8 @@ static int run_show(struct request *request)
 	r = gate_stats_read(request->gate, &stats);
 	for (uint32_t i = target.first; i <= target.last && !r; i++)
 		r = show_class(request, target, i, &stats);
-	while (!r && !done && target.place != PLACE_SERVICE && !request_text(request, "what"))
-		r = reput_walk(request->gate, &cursor, UINT32_MAX, show_source, request, &done);
+	if (!r && target.place != PLACE_SERVICE && !request_text(request, "what"))
+		r = rate_show_sources(request);
 	request_set(request, "enforce",
 		    json_boolean(request->gate->settings->flags & SZ_SET_RATE_ENFORCE));
 	return r > 0 ? CTL_FAILED : r;
@@ -263,111 +239,39 @@ static int run_set(struct request *request)
 				   : "; rate.mode is observe: what is above only counts");
 }
 
-/* ---- source, forget ---- */
-
-static int take_source(struct request *request, struct prefix *ret_prefix)
-{
-	const char *text = request_text(request, "what");
-
-	if (!text)
-		return request_say(request, CTL_USAGE, "rate: want an address or a prefix");
-	if (prefix_parse(text, strlen(text), ret_prefix))
-		return request_say(request, CTL_USAGE, "rate: '%.60s' is no address and no prefix",
-				   text);
-	return CTL_DONE;
-}
-
-static int take_slow(struct request *request, struct sz_reput *reput)
-{
-	const char *text = request_text(request, "slow");
-	char *end;
-	double value;
-
-	if (!text)
-		return CTL_DONE;
-	value = strtod(text, &end);
-	if (*end || text[0] < '0' || text[0] > '9' || !(value >= 0.1 && value <= SLOW_MOST))
-		return request_say(request, CTL_USAGE,
-				   "rate: '%.40s' is no value for --slow: 0.1 to %.0f; its limits "
-				   "are divided by it",
-				   text, SLOW_MOST);
-	reput->slow = (uint16_t)(value * SZ_SLOW_ONE + 0.5);
-	return CTL_DONE;
-}
-
-static int reput_code(struct request *request, int r)
-{
-	if (r == REPUT_LENGTH)
-		return request_say(request, CTL_USAGE, "rate: %s", gate_error());
-	if (r == REPUT_FULL)
-		return request_say(request, CTL_FULL, "rate: %s", gate_error());
-	return r;
-}
-
-static int run_source(struct request *request)
-{
-	const uint32_t now_s = clock_boot_s();
-	const uint64_t seconds = request_seconds(request, "for");
-	struct sz_reput reput = {
-		.slow = SZ_SLOW_ONE,
-		.origin = SZ_ORIGIN_OPERATOR,
-		.first_s = now_s,
-		.last_s = now_s,
-		.until_s = seconds ? now_s + (uint32_t)seconds : 0,
-	};
-	char text[PREFIX_TEXT_LEN];
-	struct prefix prefix, key;
-	uint32_t tier = 0;
-	int r = take_source(request, &prefix);
-
-	if (!r)
-		r = take_tier(request, &tier);
-	if (!r)
-		r = take_slow(request, &reput);
-	if (r)
-		return r;
-	if (!request_text(request, "tier") && !request_text(request, "slow"))
-		return request_say(request, CTL_USAGE, "rate source: want --tier or --slow");
-	reput.tier = (uint8_t)tier;
-	r = reput_key(&prefix, &key);
-	if (!r)
-		r = reput_put(request->gate, &key, &reput);
-	if (r)
-		return reput_code(request, r);
-	return request_say(request, CTL_DONE, "%s: tier %u, limits divided by %g%s",
-			   prefix_format(&key, text), tier, (double)reput.slow / SZ_SLOW_ONE,
-			   key.len != prefix.len ? "; a host of IPv6 is its /64" : "");
-}
-
-static int run_forget(struct request *request)
-{
-	char text[PREFIX_TEXT_LEN];
-	struct prefix prefix;
-	int r = take_source(request, &prefix);
-
-	if (r)
-		return r;
-	r = reput_drop(request->gate, &prefix);
-	if (r == REPUT_ABSENT)
-		return request_say(request, CTL_NOT_FOUND, "%s has no limits of its own",
-				   prefix_format(&prefix, text));
-	if (r)
-		return reput_code(request, r);
-	return request_say(request, CTL_DONE, "%s has the limits that everybody has",
-			   prefix_format(&prefix, text));
-}
-
 /* ---- the command ---- */
+
+/* What is said and would not be heard is a mistake. */
+static int check_options(struct request *request, const char *verb)
+{
+	static const struct {
+		const char *key, *verbs;
+	} uses[] = {
+		{"pps", "set"},	       {"burst", "set"},   {"bps", "set"},
+		{"bytes", "set"},      {"prefix", "set"},  {"tier", "show, set, source"},
+		{"port", "show, set"}, {"slow", "source"}, {"for", "source"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(uses); i++)
+		if (json_object_get(request->args, uses[i].key) && !strstr(uses[i].verbs, verb))
+			return request_say(request, CTL_USAGE,
+					   "rate %s: --%s is not for this: it goes with rate %s",
+					   verb, uses[i].key, uses[i].verbs);
+	return CTL_DONE;
+}
 
 static int run_rate(struct request *request)
 {
 	const char *verb = request_text(request, "verb");
+	int r = check_options(request, verb);
 
+	if (r)
+		return r;
 	if (strcmp(verb, "show") == 0)
 		return run_show(request);
 	if (strcmp(verb, "set") == 0)
 		return run_set(request);
-	return strcmp(verb, "source") == 0 ? run_source(request) : run_forget(request);
+	return strcmp(verb, "source") == 0 ? rate_source(request) : rate_forget(request);
 }
 
 static int prepare(struct client *client, json_t *args, bool *ret_stop)
@@ -402,9 +306,14 @@ const struct command cmd_rate = {
 	.summary = "show and set what sources and services may send",
 	.help = "Each source (IPv4 address, IPv6 /64) and its prefix (/24, /48) has a meter for "
 		"each class of packets, so that a flood of one kind leaves its others alone. What "
-		"is above a limit is dropped where `set rate.mode enforce` says so, else counted. "
-		"Before a packet of an established connection is dropped, the kernel is asked "
-		"whether it has that connection; it then has a meter of its own, class flow.\n"
+		"is above a limit is dropped where `strazhctl set rate.mode enforce` says so, else "
+		"counted. Before a packet of an established connection is dropped, the kernel is "
+		"asked whether it has that connection; it then has a meter of its own, class "
+		"flow.\n"
+		"rate show [CLASS] [--tier N | --port PORT/PROTO]: the limits.\n"
+		"rate set CLASS [--prefix] [--tier N]: of each source, or of its prefix. With "
+		"--port, of a protected service over all sources; other: of all that is no "
+		"service.\n"
 		"rate source ADDR --tier N, or --slow X: one source has other limits. rate forget "
 		"ADDR takes that back.",
 	.prepare = prepare,

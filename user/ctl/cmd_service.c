@@ -107,9 +107,9 @@ static int take_options(struct request *request, struct sz_service *config)
 		r = take_numbers(request, config);
 	if (r)
 		return r;
-	for (uint8_t i = 0; i < ARRAY_LEN(cookie_words); i++)
+	for (size_t i = 0; i < ARRAY_LEN(cookie_words); i++)
 		if (is_word(request, "cookies", cookie_words[i]))
-			config->cookies = i;
+			config->cookies = (uint8_t)i;
 	if (request_text(request, "fragments"))
 		set_flag(config, SZ_SERVICE_NO_FRAGMENTS, is_word(request, "fragments", "drop"));
 	if (request_text(request, "odd"))

@@ -6,12 +6,8 @@
 #include <user/gate/stats.h>
 
 static const char *const class_names[] = {
-	[SZ_CLASS_PASS] = "pass",
-	[SZ_CLASS_LIST] = "list",
-	[SZ_CLASS_MALFORMED] = "malformed",
-	[SZ_CLASS_RATE] = "rate",
-	[SZ_CLASS_POLICY] = "policy",
-	[SZ_CLASS_ANSWER] = "answer",
+	[SZ_CLASS_PASS] = "pass", [SZ_CLASS_LIST] = "list",	[SZ_CLASS_MALFORMED] = "malformed",
+	[SZ_CLASS_RATE] = "rate", [SZ_CLASS_POLICY] = "policy", [SZ_CLASS_ANSWER] = "answer",
 };
 
 static int show_reason(struct request *request, enum sz_reason reason,

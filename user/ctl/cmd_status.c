@@ -167,13 +167,16 @@ static int show_traffic(struct request *request)
 
 	if (r)
 		return r;
-	return request_row(request, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
-					      "traffic", "passed", (json_int_t)stats.passed.packets,
-					      "passed_bytes", (json_int_t)stats.passed.bytes,
-					      "dropped", (json_int_t)stats.dropped.packets,
-					      "dropped_bytes", (json_int_t)stats.dropped.bytes,
-					      "observed", (json_int_t)stats.observed.packets,
-					      "observed_bytes", (json_int_t)stats.observed.bytes));
+	return request_row(request,
+			   json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
+				     "traffic", "passed", (json_int_t)stats.passed.packets,
+				     "passed_bytes", (json_int_t)stats.passed.bytes, "dropped",
+				     (json_int_t)stats.dropped.packets, "dropped_bytes",
+				     (json_int_t)stats.dropped.bytes, "answered",
+				     (json_int_t)stats.answered.packets, "answered_bytes",
+				     (json_int_t)stats.answered.bytes, "observed",
+				     (json_int_t)stats.observed.packets, "observed_bytes",
+				     (json_int_t)stats.observed.bytes));
 }
 
 static int show_service(struct request *request, uint32_t index)
@@ -182,9 +185,10 @@ static int show_service(struct request *request, uint32_t index)
 	char name[PORT_TEXT_LEN], state[PROFILE_STATE_LEN];
 	uint64_t since_s = 0;
 	bool on = service_cookies_on(request->gate, index, &since_s);
-	json_t *row = json_pack("{s:s, s:s, s:b, s:s}", "kind", "service", "service",
+	json_t *row = json_pack("{s:s, s:s, s:b, s:b, s:s}", "kind", "service", "service",
 				port_format(at.proto, at.port, name), "cookies_on", (int)on,
-				"profile", profile_state(&at, clock_boot_s(), state));
+				"answering", (int)service_answers(request->gate, index), "profile",
+				profile_state(&at, clock_boot_s(), state));
 
 	if (row && on)
 		set(row, "cookies_since", json_integer((json_int_t)since_s));
@@ -225,7 +229,8 @@ const struct command cmd_status = {
 	.flags = CMD_READ,
 	.args = no_args,
 	.summary = "show where the gate is and how it does",
-	.help = "Which way strazhctl took, mode, interfaces, how full the tables are, packets.",
+	.help = "Which way strazhctl took, mode, interfaces, services and whether they answer with "
+		"SYN cookies now, how full the tables are, packets.",
 	.run = run_status,
 	.view = &view_status,
 };

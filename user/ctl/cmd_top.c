@@ -342,8 +342,13 @@ static int run_top(struct top *top, const json_t *args)
 	r = watch(top, seconds, !top->live);
 	screen_close();
 	tap_close(top->tap);
-	return r ? watching_fail(top->client, r)
-		 : client_finish(top->client, result_make("top", CTL_DONE, ""));
+	if (r)
+		return watching_fail(top->client, r);
+	return client_finish(top->client,
+			     result_make("top", CTL_DONE,
+					 top->live || top->client->json || top->client->render->rows
+						 ? ""
+						 : "no packets"));
 }
 
 static int prepare(struct client *client, json_t *args, bool *ret_stop)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * why ADDR: walks the verdict order of the gate for this source and says what decides. Rows by
- * "kind": verdict first, then entry, bucket, event.
+ * "kind": verdict first, then entry, standing, bucket, event.
  */
 #include <user/ctl/cmd.h>
 
@@ -15,6 +15,7 @@
 #include <user/ctl/view.h>
 #include <user/gate/act.h>
 #include <user/gate/limits.h>
+#include <user/gate/reput.h>
 #include <user/gate/stats.h>
 
 #define ENTRIES_MAX 160U
@@ -72,6 +73,7 @@ static void describe(const struct case_file *file, char *text, size_t size)
 static json_t *verdict_row(const struct case_file *file)
 {
 	const bool observe = file->request->gate->settings->flags & SZ_SET_OBSERVE;
+	const bool rates_drop = file->request->gate->settings->flags & SZ_SET_RATE_ENFORCE;
 	const struct entry *entry = file->decides;
 	const char *verdict = "passes", *reason = "pass";
 	char text[500], what[320];
@@ -81,9 +83,11 @@ static json_t *verdict_row(const struct case_file *file)
 			       "%s passes: no list speaks of it. Its packets are dropped only when "
 			       "malformed or from a bogon range%s.",
 			       file->text,
-			       file->request->gate->settings->flags & SZ_SET_RATE_ENFORCE
-				       ? ", or above rate.pps"
-				       : "");
+			       rates_drop
+				       ? ", or above a limit: its own, its prefix's (`strazhctl "
+					 "rate show`) or a service's (`--port`)"
+				       : "; above a limit they are only counted, for rate.mode is "
+					 "observe");
 	} else {
 		describe(file, what, sizeof(what));
 		if (entry->table == SZ_TABLE_DENY) {
@@ -95,7 +99,8 @@ static json_t *verdict_row(const struct case_file *file)
 		}
 		(void)snprintf(text, sizeof(text), "%s %s, by the %s.", file->text,
 			       entry->table != SZ_TABLE_DENY
-				       ? "passes, unless malformed, and cannot be denied"
+				       ? "passes, unless malformed or above what a service may "
+					 "get from all; it cannot be denied and has no limits"
 			       : observe ? "would be dropped, were the mode not observe"
 					 : "is denied: every packet is dropped",
 			       what);
@@ -120,34 +125,84 @@ static int show_entry(const struct case_file *file, const struct entry *entry)
 	return request_row(file->request, row);
 }
 
-static int show_bucket(const struct case_file *file, enum sz_rate_class class_)
+/* Another tier or slowness than everybody has, its own or its prefix's. */
+static int show_standing(const struct case_file *file)
+{
+	char text[PREFIX_TEXT_LEN];
+	struct sz_reput reput;
+	struct prefix key;
+
+	if (reput_standing(file->request->gate, &file->prefix, file->now_s, &reput, &key))
+		return 0; /* none; or a length that has none */
+	return request_row(
+		file->request,
+		json_pack("{s:s, s:s, s:i, s:f, s:o}", "kind", "standing", "source",
+			  prefix_format(&key, text), "tier", (int)reput.tier, "slow",
+			  (double)(reput.slow ? reput.slow : SZ_SLOW_ONE) / SZ_SLOW_ONE, "left_s",
+			  reput.until_s ? json_integer(reput.until_s - file->now_s) : json_null()));
+}
+
+static void set(json_t *row, const char *key, uint64_t value)
+{
+	(void)!json_object_set_new(row, key, json_integer((json_int_t)value));
+}
+
+/* Packets, bytes, or both, as they are limited. */
+static json_t *bucket_row(const char *source, const char *class_, const struct gate_bucket *bucket)
+{
+	json_t *row = json_pack("{s:s, s:s, s:s}", "kind", "bucket", "source", source, "class",
+				class_);
+
+	if (row && bucket->step_ns && bucket->burst_ns) {
+		set(row, "pps", (NS_PER_S + bucket->step_ns / 2) / bucket->step_ns);
+		set(row, "burst", bucket->burst_ns / bucket->step_ns);
+		set(row, "used", bucket->used_ns / bucket->step_ns);
+		set(row, "used_percent", bucket->used_ns * 100 / bucket->burst_ns);
+	}
+	if (row && bucket->byte_step && bucket->bytes_burst_ns)
+		set(row, "bytes_percent", bucket->bytes_used_ns * 100 / bucket->bytes_burst_ns);
+	return row;
+}
+
+static int show_bucket(const struct case_file *file, const struct prefix *source,
+		       enum sz_rate_class class_)
 {
 	struct gate_bucket bucket;
-	int r = gate_bucket_read(file->request->gate, &file->prefix, class_, &bucket);
+	char text[PREFIX_TEXT_LEN];
+	int r = gate_bucket_read(file->request->gate, source, class_, &bucket);
 
-	if (r == ACT_NOT_FOUND || !bucket.step_ns || !bucket.burst_ns)
+	if (r == ACT_NOT_FOUND || (!r && !bucket.step_ns && !bucket.byte_step))
 		return 0;
 	if (r)
 		return request_fail(file->request, r);
-	return request_row(file->request,
-			   json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "kind", "bucket", "class",
-				     rate_class_names[class_], "pps",
-				     (json_int_t)(NS_PER_S / bucket.step_ns), "burst",
-				     (json_int_t)(bucket.burst_ns / bucket.step_ns), "used",
-				     (json_int_t)(bucket.used_ns / bucket.step_ns), "used_percent",
-				     (json_int_t)(bucket.used_ns * 100 / bucket.burst_ns)));
+	return request_row(file->request, bucket_row(prefix_format(source, text),
+						     rate_class_names[class_], &bucket));
 }
 
-static int show_buckets(const struct case_file *file)
+static int show_buckets_of(const struct case_file *file, const struct prefix *source)
 {
 	int stop = 0;
 
-	if (!prefix_is_host(&file->prefix))
-		return 0;
 	for (enum sz_rate_class i = 0; i < SZ_RATE_CLASSES && !stop; i++)
 		if (i != SZ_RATE_FLOW)
-			stop = show_bucket(file, i);
+			stop = show_bucket(file, source, i);
 	return stop;
+}
+
+/* Meters of the source, and of its prefix. */
+static int show_buckets(const struct case_file *file)
+{
+	const uint8_t net = file->prefix.family == 4 ? 24 : 48;
+	struct prefix source;
+	int stop = show_standing(file);
+
+	if (stop || reput_key(&file->prefix, &source))
+		return stop; /* rates are kept of no such length */
+	stop = show_buckets_of(file, &source);
+	if (stop || source.len == net)
+		return stop;
+	source = prefix_from(source.family, source.addr, net);
+	return show_buckets_of(file, &source);
 }
 
 static bool concerns(const struct case_file *file, const struct sz_event *event)
@@ -173,7 +228,7 @@ static int show_events(const struct case_file *file)
 
 		if (!concerns(file, history_get(history, i)))
 			continue;
-		row = row_event(&file->names, history_get(history, i));
+		row = row_event(file->request->gate, &file->names, history_get(history, i));
 		if (row)
 			(void)!json_object_set_new(row, "kind", json_string("event"));
 		if (request_row(file->request, row))
@@ -228,8 +283,8 @@ const struct command cmd_why = {
 	.args = why_args,
 	.summary = "say what happens to an address, and why",
 	.help = "The verdict in words, then every entry that covers the address (what is over "
-		"too), "
-		"its rate bucket, and recent events about it.",
+		"too), limits that are its own, how far its meters and those of its prefix are "
+		"used, and recent events about it.",
 	.run = run_why,
 	.view = &view_why,
 };

@@ -11,7 +11,8 @@
 	X(NOT_FOUND, "not-found", "there is no such entry, list or interface")                     \
 	X(FULL, "full", "the map is full; what was there stays in force")                          \
 	X(NO_GATE, "no-gate", "the gate is not loaded, or you may not touch it")                   \
-	X(PARTLY, "partly", "partly done; the rest is named")
+	X(PARTLY, "partly", "partly done; the rest is named")                                      \
+	X(UNSUPPORTED, "unsupported", "the driver or the kernel cannot do that")
 
 enum ctl_code {
 #define X(code, name, text) CTL_##code,

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <user/ctl/help.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <user/ctl/settings.h>
 #include <user/ctl/table.h>
+#include <user/gate/limits.h>
+#include <user/gate/stats.h>
 
 #define TEXT_COLUMNS 78U
 #define LEFT_COLUMNS 16
@@ -101,30 +104,50 @@ static void complete_values(FILE *out, const struct command *command, const char
 	}
 }
 
+/* The nth place, from 0. */
+static void complete_place(FILE *out, const struct command *command, const char *nth)
+{
+	long left = strtol(nth, NULL, 10);
+
+	for (const struct arg *arg = command->args; arg->key; arg++)
+		if (arg->flags & ARG_POSITIONAL && left-- == 0)
+			complete_values(out, command, arg->key);
+}
+
+/* Words that belong to no command; false: not one of these. */
+static bool complete_names(FILE *out, const char *what)
+{
+	if (strcmp(what, "commands") == 0) {
+		for (size_t i = 0; commands[i]; i++)
+			if (!(commands[i]->flags & CMD_HIDDEN))
+				fprintf(out, "%s\n", commands[i]->name);
+	} else if (strcmp(what, "settings") == 0) {
+		for (size_t i = 0; i < SETTINGS_COUNT; i++)
+			fprintf(out, "%s\n", settings_all[i].name);
+	} else if (strcmp(what, "classes") == 0) {
+		for (size_t i = 0; i < SZ_RATE_CLASSES; i++)
+			fprintf(out, "%s\n", rate_class_names[i]);
+	} else if (strcmp(what, "reasons") == 0) {
+		for (size_t i = 0; i < SZ_REASON_COUNT; i++)
+			fprintf(out, "%s\n", reason_names[i]);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 bool help_complete(FILE *out, int argc, char *const *argv)
 {
 	const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
 
-	if (argc == 1 && strcmp(argv[0], "commands") == 0) {
-		for (size_t i = 0; commands[i]; i++)
-			if (!(commands[i]->flags & CMD_HIDDEN))
-				fprintf(out, "%s\n", commands[i]->name);
-		return true;
-	}
-	if (argc == 1 && strcmp(argv[0], "settings") == 0) {
-		for (size_t i = 0; i < SETTINGS_COUNT; i++)
-			fprintf(out, "%s\n", settings_all[i].name);
-		return true;
-	}
+	if (argc == 1)
+		return complete_names(out, argv[0]);
 	if (!command)
 		return false;
 	if (argc == 2 && strcmp(argv[0], "options") == 0)
 		complete_options(out, command);
-	else if (argc == 2 && strcmp(argv[0], "places") == 0)
-		for (const struct arg *arg = command->args; arg->key; arg++) {
-			if (arg->flags & ARG_POSITIONAL)
-				complete_values(out, command, arg->key);
-		}
+	else if (argc == 3 && strcmp(argv[0], "place") == 0)
+		complete_place(out, command, argv[2]);
 	else if (argc == 3 && strcmp(argv[0], "values") == 0)
 		complete_values(out, command, argv[2]);
 	else

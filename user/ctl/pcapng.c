@@ -125,3 +125,13 @@ int pcapng_write(struct pcapng *file, const struct pcapng_packet *packet)
 	put32(out, len);
 	return failed(out);
 }
+
+int pcapng_end(struct pcapng *file)
+{
+	errno = 0;
+	if (!file->interfaces)
+		put_interface(file, "none");
+	if (fflush(file->out))
+		return errno ? -errno : -EIO;
+	return failed(file->out);
+}

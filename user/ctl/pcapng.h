@@ -33,5 +33,7 @@ struct pcapng_packet {
 /* 0 or -errno. */
 int pcapng_begin(struct pcapng *file, FILE *out, uint32_t snap) must_check;
 int pcapng_write(struct pcapng *file, const struct pcapng_packet *packet) must_check;
+/* Flushed; and a capture without packets names an interface, or libpcap would not read it. */
+int pcapng_end(struct pcapng *file) must_check;
 
 #endif

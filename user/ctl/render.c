@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <user/ctl/render.h>
 
+#include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -36,10 +37,17 @@ const char *render_paint(const struct render *render, enum paint paint)
 	return render->colour ? codes[paint] : "";
 }
 
+static void broke(struct render *render)
+{
+	if (!render->broken)
+		render->error = errno;
+	render->broken = true;
+}
+
 static void show_json(struct render *render, const json_t *row)
 {
 	if (json_dumpf(row, render->out, JSON_COMPACT) || fputc('\n', render->out) == EOF)
-		render->broken = true;
+		broke(render);
 }
 
 /* Something wrong that a row tells of, whatever the command. */
@@ -76,7 +84,7 @@ void render_row(struct render *render, json_t *row)
 		table_add(&render->table, row);
 	json_decref(row);
 	if (ferror(render->out))
-		render->broken = true;
+		broke(render);
 }
 
 void render_flush(struct render *render)
@@ -84,7 +92,7 @@ void render_flush(struct render *render)
 	if (!render->json && render->view && render->view->columns)
 		table_flush(&render->table);
 	if (fflush(render->out))
-		render->broken = true;
+		broke(render);
 }
 
 void render_end(struct render *render, bool done)

@@ -20,6 +20,7 @@ struct render {
 	size_t rows;
 	json_t *gathered; /* rows that a view keeps for its end; array */
 	bool broken;	  /* stdout takes no more */
+	int error;	  /* errno of that */
 };
 
 void render_init(struct render *render, const struct view *view, FILE *out, bool json);

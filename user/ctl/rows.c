@@ -8,6 +8,8 @@
 #include <time.h>
 
 #include <user/base/clock.h>
+#include <user/ctl/ports.h>
+#include <user/gate/limits.h>
 #include <user/gate/stats.h>
 
 #define HALF_YEAR_S (183 * 24 * 3600)
@@ -136,6 +138,18 @@ static void set_protocol(json_t *row, const struct sz_event *event)
 		set(row, "fragment", json_true());
 }
 
+/* The class whose limit was passed, and the service it was for, by its number as it is now. */
+static void set_rate(json_t *row, const struct gate *gate, const struct sz_event *event)
+{
+	const struct sz_service *service = &gate->services[event->service % SZ_SERVICES];
+	char text[PORT_TEXT_LEN];
+
+	if (event->rate_class && event->rate_class <= SZ_RATE_CLASSES)
+		set(row, "class", json_string(rate_class_names[event->rate_class - 1]));
+	if (event->service && service->flags & SZ_SERVICE_USED)
+		set(row, "service", json_string(port_format(service->proto, service->port, text)));
+}
+
 static double event_wall(const struct sz_event *event)
 {
 	int64_t ago = (int64_t)(clock_boot_ns() - event->at_ns);
@@ -145,7 +159,8 @@ static double event_wall(const struct sz_event *event)
 	return (double)now.tv_sec + ((double)now.tv_nsec - (double)ago) / 1e9;
 }
 
-json_t *row_event(const struct list_names *names, const struct sz_event *event)
+json_t *row_event(const struct gate *gate, const struct list_names *names,
+		  const struct sz_event *event)
 {
 	json_t *row = json_object();
 	char ifname[IF_NAMESIZE];
@@ -168,6 +183,7 @@ json_t *row_event(const struct list_names *names, const struct sz_event *event)
 		set(row, "vlan", json_integer(event->vlan));
 	if (event->lists)
 		set(row, "lists", names_json(names, SZ_TABLE_DENY, event->lists));
+	set_rate(row, gate, event);
 	return row;
 }
 

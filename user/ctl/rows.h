@@ -18,8 +18,12 @@ uint32_t entry_until(const struct entry *entry, uint64_t lists, uint32_t now_s);
 /* table, prefix, lists, hits, left_s (null: for good), until (wall clock), since, note. */
 json_t *row_entry(struct gate *gate, const struct list_names *names, const struct entry *entry,
 		  uint64_t lists, uint32_t now_s);
-/* at, reason, observed, source, target, proto, sport, dport, flags, len, interface, lists. */
-json_t *row_event(const struct list_names *names, const struct sz_event *event);
+/*
+ * at, reason, observed, source, target, proto, sport, dport, flags, len, interface, lists; class
+ * (whose limit was passed) and service, where there are some.
+ */
+json_t *row_event(const struct gate *gate, const struct list_names *names,
+		  const struct sz_event *event);
 
 /* "for good" or "for 9m58s (until 14:03:07)" */
 void until_text(uint32_t until_s, char *text, size_t size);

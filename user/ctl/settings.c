@@ -157,6 +157,16 @@ static int no_such(const char *name, char why[SETTINGS_WHY_LEN])
 {
 	const char *near = NULL;
 
+	/* What an operator of an older version types, and whoever mistypes it. */
+	if (strncmp(name, "rate.", 5) == 0 && strcmp(name, "rate.mode") != 0 &&
+	    !word_near(name, "rate.mode")) {
+		(void)snprintf(why, SETTINGS_WHY_LEN,
+			       "there is no setting '%.40s': limits are of classes of packets now; "
+			       "`strazhctl rate show` shows them, `strazhctl rate set udp --pps "
+			       "5000 --burst 1000` sets one",
+			       name);
+		return -ENOENT;
+	}
 	for (size_t i = 0; i < SETTINGS_COUNT; i++)
 		if (!near || word_distance(name, settings_all[i].name) < word_distance(name, near))
 			near = settings_all[i].name;

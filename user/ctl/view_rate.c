@@ -48,38 +48,80 @@ static void copy(json_t *shown, const json_t *row, const char *to, const char *f
 	}
 }
 
+static const struct column service_columns[] = {
+	{"CLASS", "class", COL_TEXT, false},   {"ALL/s", "a_pps", COL_TEXT, false},
+	{"BURST", "a_burst", COL_TEXT, false}, {"BIT/s", "a_bps", COL_TEXT, false},
+	{"", "note", COL_TEXT, true},	       {0},
+};
+
+static void gather(struct render *render, const json_t *row)
+{
+	if (!render->gathered)
+		render->gathered = json_array();
+	(void)!json_array_append(render->gathered, (json_t *)(uintptr_t)row);
+}
+
+static json_t *with_note(const json_t *row)
+{
+	json_t *shown = json_copy((json_t *)(uintptr_t)row);
+
+	(void)!json_object_set_new(
+		shown, "note",
+		json_string(json_is_true(json_object_get(row, "default")) ? "" : "changed"));
+	return shown;
+}
+
+static void show_service(struct render *render)
+{
+	struct table table;
+	size_t i;
+	json_t *row;
+
+	table_init(&table, service_columns, render->out, render->line_max, render->colour);
+	json_array_foreach(render->gathered, i, row)
+	{
+		json_t *shown;
+
+		if (!json_object_get(row, "service_pps"))
+			continue;
+		shown = with_note(row);
+		copy(shown, row, "a", "service");
+		table_add(&table, shown);
+		json_decref(shown);
+	}
+	table_deinit(&table);
+}
+
 static void rate_row(struct render *render, const json_t *row)
 {
 	json_t *shown;
 
-	if (json_object_get(row, "source")) {
-		if (!render->gathered)
-			render->gathered = json_array();
-		(void)!json_array_append(render->gathered, (json_t *)(uintptr_t)row);
+	if (json_object_get(row, "source") || json_object_get(row, "service_pps")) {
+		gather(render, row);
 		return;
 	}
-	shown = json_copy((json_t *)(uintptr_t)row);
-	copy(shown, row, "a", json_object_get(row, "service_pps") ? "service" : "host");
+	shown = with_note(row);
+	copy(shown, row, "a", "host");
 	copy(shown, row, "b", "prefix");
-	(void)!json_object_set_new(
-		shown, "note",
-		json_string(json_is_true(json_object_get(row, "default")) ? "" : "changed"));
 	table_add(&render->table, shown);
 	json_decref(shown);
 }
 
 static void rate_end(struct render *render)
 {
-	size_t i;
+	size_t i, shown = 0;
 	json_t *row;
 
 	table_flush(&render->table);
+	show_service(render);
 	json_array_foreach(render->gathered, i, row)
 	{
 		const json_t *left = json_object_get(row, "left_s");
 		char text[DURATION_TEXT_LEN] = "for good";
 
-		if (!i)
+		if (!json_object_get(row, "source"))
+			continue;
+		if (!shown++)
 			fprintf(render->out, "\nsources with limits of their own:\n");
 		if (json_is_integer(left))
 			(void)duration_format((uint64_t)json_integer_value(left), text);

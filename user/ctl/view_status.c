@@ -76,6 +76,7 @@ static void show_interface(const struct render *render, const json_t *row)
 
 static void show_service(const struct render *render, const json_t *row)
 {
+	const bool answering = json_is_true(json_object_get(row, "answering"));
 	char when[32];
 
 	label(render, "service");
@@ -83,8 +84,12 @@ static void show_service(const struct render *render, const json_t *row)
 		word(row, "service"), render_paint(render, PAINT_OFF), word(row, "profile"));
 	if (json_is_true(json_object_get(row, "cookies_on"))) {
 		wall_text(number(row, "cookies_since"), when, sizeof(when));
-		fprintf(render->out, ", %sSYN cookies since %s%s",
-			render_paint(render, PAINT_YELLOW), when, render_paint(render, PAINT_OFF));
+		fprintf(render->out, ", %sSYN cookies on since %s%s%s",
+			render_paint(render, PAINT_YELLOW), when, answering ? ", answering" : "",
+			render_paint(render, PAINT_OFF));
+	} else if (answering) {
+		fprintf(render->out, ", %sanswering sources over their limit with SYN cookies%s",
+			render_paint(render, PAINT_YELLOW), render_paint(render, PAINT_OFF));
 	}
 	if (number(row, "alarm")) {
 		wall_text(number(row, "alarm"), when, sizeof(when));
@@ -115,6 +120,7 @@ static void show_traffic(const struct render *render, const json_t *row)
 		const char *packets, *bytes;
 	} lines[] = {{"passed", "passed_bytes"},
 		     {"dropped", "dropped_bytes"},
+		     {"answered", "answered_bytes"},
 		     {"observed", "observed_bytes"}};
 
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {

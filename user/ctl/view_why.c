@@ -41,14 +41,45 @@ static void show_verdict(const struct render *render, const json_t *row)
 	fputs(render_paint(render, PAINT_OFF), render->out);
 }
 
-static void show_bucket(const struct render *render, const json_t *row)
+static void show_standing(const struct render *render, const json_t *row)
 {
-	fprintf(render->out,
-		"\nrate: %lld of %lld packets of its burst used (%lld %%), %lld/s allowed\n",
-		(long long)json_integer_value(json_object_get(row, "used")),
-		(long long)json_integer_value(json_object_get(row, "burst")),
-		(long long)json_integer_value(json_object_get(row, "used_percent")),
-		(long long)json_integer_value(json_object_get(row, "pps")));
+	const json_t *left = json_object_get(row, "left_s");
+	char text[DURATION_TEXT_LEN] = "for good";
+
+	if (json_is_integer(left))
+		(void)duration_format((uint64_t)json_integer_value(left), text);
+	fprintf(render->out, "\nlimits of %s: tier %lld, divided by %g, %s%s\n",
+		word(row, "source"), (long long)json_integer_value(json_object_get(row, "tier")),
+		json_number_value(json_object_get(row, "slow")),
+		json_is_integer(left) ? "for " : "", text);
+}
+
+static void show_buckets(struct render *render)
+{
+	static const struct column columns[] = {
+		{"RATES OF", "source", COL_TEXT, false},
+		{"CLASS", "class", COL_TEXT, false},
+		{"USED", "used", COL_COUNT, false},
+		{"OF BURST", "burst", COL_COUNT, false},
+		{"PERCENT", "used_percent", COL_COUNT, false},
+		{"ALLOWED/s", "pps", COL_COUNT, false},
+		{"BYTES %", "bytes_percent", COL_COUNT, false},
+		{0},
+	};
+	struct table table;
+	size_t i, shown = 0;
+	json_t *row;
+
+	table_init(&table, columns, render->out, render->line_max, render->colour);
+	json_array_foreach(render->gathered, i, row)
+	{
+		if (strcmp(word(row, "kind"), "bucket") != 0)
+			continue;
+		if (!shown++)
+			fputc('\n', render->out);
+		table_add(&table, row);
+	}
+	table_deinit(&table);
 }
 
 static void show_entries(struct render *render)
@@ -108,8 +139,9 @@ static void why_end(struct render *render)
 	json_array_foreach(render->gathered, i, row) if (strcmp(word(row, "kind"), "verdict") == 0)
 		show_verdict(render, row);
 	show_entries(render);
-	json_array_foreach(render->gathered, i, row) if (strcmp(word(row, "kind"), "bucket") == 0)
-		show_bucket(render, row);
+	json_array_foreach(render->gathered, i, row) if (strcmp(word(row, "kind"), "standing") == 0)
+		show_standing(render, row);
+	show_buckets(render);
 	show_events(render);
 }
 

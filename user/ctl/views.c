@@ -87,7 +87,6 @@ static void top_row(struct render *render, const json_t *row)
 const struct view view_top = {
 	.columns = top_columns,
 	.row = top_row,
-	.nothing = "no packets",
 };
 
 /* ---- events ---- */
@@ -102,9 +101,11 @@ static json_t *event_words(const json_t *row)
 {
 	const char *proto = json_string_value(json_object_get(row, "proto_name"));
 	const char *interface = json_string_value(json_object_get(row, "interface"));
+	const char *class_ = json_string_value(json_object_get(row, "class"));
+	const char *service = json_string_value(json_object_get(row, "service"));
 	long long number = (long long)json_integer_value(json_object_get(row, "proto"));
 
-	return json_sprintf("%s%.0lld%s %lld B %s%s",
+	return json_sprintf("%s%.0lld%s %lld B %s%s%s%s%s%s",
 			    proto    ? proto
 			    : number ? "proto "
 				     : "",
@@ -112,7 +113,9 @@ static json_t *event_words(const json_t *row)
 			    json_is_true(json_object_get(row, "fragment")) ? " fragment" : "",
 			    (long long)json_integer_value(json_object_get(row, "len")),
 			    interface ? interface : "",
-			    json_is_true(json_object_get(row, "observed")) ? ", observed" : "");
+			    json_is_true(json_object_get(row, "observed")) ? ", observed" : "",
+			    class_ ? ", class " : "", class_ ? class_ : "",
+			    service ? ", service " : "", service ? service : "");
 }
 
 static void event_row(struct render *render, const json_t *row)

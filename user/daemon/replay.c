@@ -13,6 +13,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
+#include <user/ctl/rate.h>
 #include <user/ctl/settings.h>
 #include <user/gate/act.h>
 #include <user/gate/limits.h>
@@ -120,6 +121,21 @@ static bool redo_limit(struct gate *gate, const char *name, const char *value)
 	return true;
 }
 
+static bool redo_source(struct gate *gate, const char *name, const char *value)
+{
+	int r = rate_redo_source(gate, name, value);
+
+	if (r == -ENOENT)
+		return false;
+	if (r == -EINVAL)
+		log_warning("journal: '%s' is no source", name);
+	else if (r)
+		log_warning("journal: %s is not set again: %s", name, gate_error());
+	else
+		log_info("journal: %s is as it was said", name);
+	return true;
+}
+
 static void redo_sets(struct keeper *keeper, const struct journal_plan *plan)
 {
 	const char *name;
@@ -129,6 +145,8 @@ static void redo_sets(struct keeper *keeper, const struct journal_plan *plan)
 	{
 		char why[SETTINGS_WHY_LEN];
 
+		if (redo_source(keeper->gate, name, json_string_value(value)))
+			continue;
 		if (redo_limit(keeper->gate, name, json_string_value(value)))
 			continue;
 		if (settings_put(keeper->gate->settings, name, json_string_value(value), why))

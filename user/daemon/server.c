@@ -177,7 +177,7 @@ void server_tell(struct keeper *keeper, const struct sz_event *event)
 		if (!link->following)
 			continue;
 		if (!row && !names_read(keeper->gate, &names))
-			row = row_event(&names, event);
+			row = row_event(keeper->gate, &names, event);
 		if (row)
 			tell_one(link, row);
 	}

@@ -235,11 +235,13 @@ static int attach_fail(const struct attachment *one, enum attach_mode mode, int 
 			     one->ifname);
 		return ATTACH_OCCUPIED;
 	}
+	if (r == -EOPNOTSUPP && mode == ATTACH_NATIVE) {
+		gate_explain("the driver of '%s' has no native XDP", one->ifname);
+		return ATTACH_NO_NATIVE;
+	}
 	gate_explain("'%s': %s XDP cannot be attached: %s%s%s", one->ifname,
 		     mode == ATTACH_GENERIC ? "generic" : "native", strerror(-r),
 		     why[0] ? ": " : "", why);
-	if (r == -EOPNOTSUPP && mode == ATTACH_NATIVE)
-		return ATTACH_NO_NATIVE;
 	return r;
 }
 

@@ -41,12 +41,14 @@ static int copy_state(struct gate *gate, const struct dry *dry, enum gate_map wh
 	int ours = bpf_object__find_map_fd_by_name(dry->object, gate_map_names[which]);
 	void *from = view(gate->map[which], len, PROT_READ);
 	void *to = ours < 0 ? NULL : view(ours, len, PROT_READ | PROT_WRITE);
-	int r = from && to ? 0 : -errno;
+	int r = 0;
 
-	if (!r)
+	if (from && to) {
 		memcpy(to, from, len);
-	else
+	} else {
+		r = -errno;
 		gate_explain("map '%s' cannot be copied: %s", gate_map_names[which], strerror(-r));
+	}
 	if (from)
 		munmap(from, len);
 	if (to)

@@ -53,13 +53,17 @@ void limit_store(struct sz_limit *at, const struct sz_limit *limit);
 void limit_format(const struct sz_limit *limit, char text[LIMIT_TEXT_LEN]);
 int limit_parse(const char *text, struct sz_limit *ret_limit) must_check;
 
-/* What the rate table knows of a host in a class: how far its meters are used. */
+/* What the rate tables know of a source in a class: how far its meters are used. */
 struct gate_bucket {
-	uint64_t used_ns, burst_ns, step_ns; /* packets */
-	uint64_t bytes_used_ns;
+	uint64_t used_ns, burst_ns, step_ns;		   /* packets; step 0: not limited */
+	uint64_t bytes_used_ns, bytes_burst_ns, byte_step; /* as in struct sz_limit */
 };
-/* ACT_NOT_FOUND: no slot. FLOW wants a port and is not asked here: -EINVAL. */
-int gate_bucket_read(struct gate *gate, const struct prefix *host, enum sz_rate_class class_,
+/*
+ * `source`: a host (IPv4 /32, IPv6 /64 or /128) or a prefix (/24, /48), by the limits that are its
+ * own. ACT_NOT_FOUND: no slot, it has sent nothing lately. -EINVAL: another length, or FLOW, which
+ * wants a port.
+ */
+int gate_bucket_read(struct gate *gate, const struct prefix *source, enum sz_rate_class class_,
 		     struct gate_bucket *ret) must_check;
 
 #endif

@@ -108,6 +108,30 @@ bool reput_is_over(const struct sz_reput *reput, uint32_t now_s)
 	return reput->until_s && reput->until_s <= now_s;
 }
 
+int reput_standing(struct gate *gate, const struct prefix *source, uint32_t now_s,
+		   struct sz_reput *ret_reput, struct prefix *ret_key)
+{
+	const uint8_t net = source->family == 4 ? 24 : 48;
+	struct sz_reput reput;
+	struct prefix key;
+	int r = reput_key(source, &key);
+
+	if (r)
+		return r;
+	r = reput_get(gate, &key, &reput);
+	if (key.len != net && (r == REPUT_ABSENT || (!r && reput_is_over(&reput, now_s)))) {
+		key = prefix_from(key.family, key.addr, net);
+		r = reput_get(gate, &key, &reput);
+	}
+	if (!r && reput_is_over(&reput, now_s))
+		r = REPUT_ABSENT;
+	if (r)
+		return r;
+	*ret_reput = reput;
+	*ret_key = key;
+	return 0;
+}
+
 static void cursor_begin(const struct gate *gate, struct reput_cursor *cursor, uint8_t family)
 {
 	*cursor = (struct reput_cursor){

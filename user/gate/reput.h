@@ -26,7 +26,13 @@ int reput_key(const struct prefix *prefix, struct prefix *ret_key) must_check;
 int reput_put(struct gate *gate, const struct prefix *prefix,
 	      const struct sz_reput *reput) must_check;
 int reput_get(struct gate *gate, const struct prefix *prefix,
-	      struct sz_reput *ret_reput) must_check;			   /* REPUT_ABSENT */
+	      struct sz_reput *ret_reput) must_check; /* REPUT_ABSENT */
+/*
+ * What holds for a host or a prefix, as the gate asks: its own entry, else the one of its prefix,
+ * while they are not over. *ret_key: whose it is. REPUT_ABSENT: the limits that everybody has.
+ */
+int reput_standing(struct gate *gate, const struct prefix *source, uint32_t now_s,
+		   struct sz_reput *ret_reput, struct prefix *ret_key) must_check;
 int reput_drop(struct gate *gate, const struct prefix *prefix) must_check; /* REPUT_ABSENT */
 
 typedef int (*reput_visit)(void *context, const struct prefix *prefix,

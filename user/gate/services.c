@@ -289,3 +289,11 @@ bool service_cookies_on(const struct gate *gate, uint32_t index, uint64_t *ret_s
 	*ret_since_s = clock_wall_s() - (now > since ? (now - since) / NS_PER_S : 0);
 	return true;
 }
+
+bool service_answers(const struct gate *gate, uint32_t index)
+{
+	const volatile struct sz_rsvc *rsvc = &gate->rsvc[index];
+	uint64_t sent = rsvc->cookie_sent_ns;
+
+	return sent && coarse_ns() < sent + 2 * NS_PER_S;
+}

@@ -65,5 +65,7 @@ int service_zero_sizes(struct gate *gate, uint32_t index) must_check;
 
 /* Are SYNs of this service answered with cookies now, and since when (wall clock)? */
 bool service_cookies_on(const struct gate *gate, uint32_t index, uint64_t *ret_since_s);
+/* Did one go out in these two seconds, be it for a source over its own limit only? */
+bool service_answers(const struct gate *gate, uint32_t index);
 
 #endif

@@ -210,9 +210,12 @@ static void lower_burst(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(as_the_model),		 cmocka_unit_test(fair_share),
-		cmocka_unit_test(flooder_gets_his_rate), cmocka_unit_test(no_eviction),
-		cmocka_unit_test(busy_line),	 cmocka_unit_test(lower_burst),
+		cmocka_unit_test(as_the_model),
+		cmocka_unit_test(fair_share),
+		cmocka_unit_test(flooder_gets_his_rate),
+		cmocka_unit_test(no_eviction),
+		cmocka_unit_test(busy_line),
+		cmocka_unit_test(lower_burst),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,8 @@ static void test_wrong_values(void **state)
 		{"events.per_second", "", -EINVAL, "1 to"},
 		{"bogon.private", "yes", -EINVAL, "on or off"},
 		{"rate.mod", "5", -ENOENT, "did you mean rate.mode?"},
+		{"rate.pps", "5", -ENOENT, "`strazhctl rate set udp --pps"},
+		{"rate.burst", "", -ENOENT, "limits are of classes"},
 		{"colour", "red", -ENOENT, "`strazhctl set` shows all"},
 	};
 	struct sz_settings settings = {0}, zero = {0};
