@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Limits between words and the nanoseconds of abi/rate.h. Packets: step = 1 s / pps, burst =
- * packets
- * * step. Bytes: step in 1/1024 ns. A change of the rate keeps the burst in packets or bytes, as
- * far as the 4 s of a burst allow.
+ * Limits between words and the nanoseconds of abi/rate.h. Packets: step = 1 s / pps, burst in
+ * steps. Bytes: step in 1/1024 ns. A change of the rate keeps the burst in packets or bytes, as far
+ * as the 4 s of a burst allow.
  */
 #include <user/gate/limits.h>
 
@@ -205,7 +204,8 @@ int limit_parse(const char *text, struct sz_limit *ret_limit)
 	struct sz_limit limit;
 	char tail;
 
-	if (sscanf(text, "%u,%u,%u,%u%c", &limit.step_ns, &limit.burst_ns, &limit.byte_step,
+	if (text[strspn(text, "0123456789,")] ||
+	    sscanf(text, "%u,%u,%u,%u%c", &limit.step_ns, &limit.burst_ns, &limit.byte_step,
 		   &limit.byte_burst_ns, &tail) != 4)
 		return -EINVAL;
 	if (limit.step_ns > SZ_RATE_NS_MAX || limit.burst_ns > SZ_RATE_NS_MAX ||
