@@ -8,6 +8,10 @@
  * listener too, without which the kernel would not look for a cookie in the ACK; the raw helpers
  * do not.
  *
+ * The frame keeps its length: a program that changes it (bpf_xdp_adjust_tail) is refused below the
+ * dispatcher of libxdp since kernel 6.12.5. A SYN that brings much more than a header is not
+ * answered, so an answer is never much of an echo.
+ *
  * What a connection may use is what the cookie can carry back: four values of MSS in the sequence
  * number; window scale, SACK and ECN in the lower six bits of the timestamp, as
  * net/ipv4/syncookies.c has them. So without timestamps there is no scale and no SACK.
@@ -79,12 +83,20 @@ static inlined enum syn_asked syn_ask(struct xdp_md *ctx, const struct packet *p
 	return asked;
 }
 
+/* From the TCP header to the end of the frame: a header, some data or padding. */
+#define SYN_ROOM_MOST 104U
+
+static inlined __u32 syn_room(struct xdp_md *ctx, const struct packet *p)
+{
+	return (__u32)bpf_xdp_get_buff_len(ctx) - p->l4_at;
+}
+
 /* The header at the cursor: its length, 0 when it is not one that we answer. */
 static inlined __u32 syn_read(struct xdp_md *ctx, const struct packet *p, struct syn_head *head)
 {
 	__u32 len;
 
-	if (p->flags & PACKET_FRAGMENT || p->headers ||
+	if (p->flags & PACKET_FRAGMENT || p->headers || syn_room(ctx, p) > SYN_ROOM_MOST ||
 	    bpf_xdp_load_bytes(ctx, p->l4_at, &head->tcp, sizeof(head->tcp)))
 		return 0;
 	len = head->tcp.doff * 4U;
@@ -132,6 +144,7 @@ __attribute__((noinline)) int syn_answer(struct xdp_md *ctx, struct packet *p, s
 	__builtin_memcpy(options.bytes, head.options, sizeof(head.options));
 	options.len = len - sizeof(head.tcp);
 	bpf_loop(SYN_OPTIONS_MAX, syn_option, &options, 0);
+	answer.room = (syn_room(ctx, p) - sizeof(head.tcp)) / 4;
 	answer.ack = swap32(head.tcp.seq) + 1;
 	answer.mss = syn_mss(ctx, p, config);
 	syn_promise(&answer, &options, settings->tcp,

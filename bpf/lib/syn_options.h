@@ -13,7 +13,7 @@ struct syn_options {
 	__u32 at, len;
 	__u32 stamp;
 	__u8 scale; /* SYN_SCALE_NONE: not offered */
-	__u8 stamps, sack, over;
+	__u8 stamps, sack;
 };
 
 static inlined void syn_take(struct syn_options *o, __u8 kind, __u8 len)
@@ -39,6 +39,7 @@ static long syn_option(__u32 index, struct syn_options *o)
 {
 	__u8 kind, len = 1;
 
+	(void)index;
 	if (o->at >= o->len)
 		return 1;
 	kind = o->bytes[o->at & 63];

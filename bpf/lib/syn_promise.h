@@ -23,7 +23,7 @@
 /* What the answer says. */
 struct syn_answer {
 	__u32 options[5]; /* network order */
-	__u32 words;
+	__u32 words, room; /* of options: how many there are, how many the frame has room for */
 	__u32 seq, ack;
 	__u16 window, mss;
 	__u8 flags;
@@ -67,7 +67,7 @@ static inlined __u32 syn_stamp(__u32 bits)
 }
 
 /* Options in the kernel's order: MSS, then SACK permitted and timestamps, then the scale. */
-static inlined void syn_promise(struct syn_answer *a, const struct syn_options *o, __u32 tcp,
+static inlined void syn_promise_all(struct syn_answer *a, const struct syn_options *o, __u32 tcp,
 				__u32 scale, __u8 flags)
 {
 	__u32 bits;
@@ -85,6 +85,22 @@ static inlined void syn_promise(struct syn_answer *a, const struct syn_options *
 		return;
 	a->options[4] = swap32(0x01030300 | (scale & 15));
 	a->words = 5;
+}
+
+/*
+ * What the SYN offered has room in its frame. If the MSS has not, since the SYN named none, it is
+ * left out, and the client keeps to the least (RFC 9293, 3.7.1).
+ */
+static inlined void syn_promise(struct syn_answer *a, const struct syn_options *o, __u32 tcp,
+				__u32 scale, __u8 flags)
+{
+	syn_promise_all(a, o, tcp, scale, flags);
+	if (a->words <= a->room)
+		return;
+	for (int i = 0; i < 4; i++)
+		a->options[i] = a->options[i + 1];
+	a->options[4] = 0;
+	a->words--;
 }
 
 static inlined __u16 syn_window(const struct syn_answer *a)

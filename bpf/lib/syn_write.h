@@ -84,18 +84,18 @@ static inlined int syn_write_tcp(struct xdp_md *ctx, const struct packet *p,
 	for (int i = 0; i < 10; i++)
 		sum += head[i];
 	*(__u16 *)((__u8 *)head + 16) = syn_fold(sum);
-	if (tcp_len < 24 || tcp_len > 40)
+	if (tcp_len < 20 || tcp_len > 40)
 		return -1;
 	return (int)bpf_xdp_store_bytes(ctx, p->l4_at, head, tcp_len);
 }
 
+/* What is left of the SYN behind the answer is padding of the frame, which the IP length ends. */
 static inlined int syn_write(struct xdp_md *ctx, const struct packet *p, const struct syn_answer *a,
 			     __u32 tcp)
 {
 	__u32 tcp_len = (20 + a->words * 4) & 63;
-	__u32 len = p->l4_at + tcp_len, now = (__u32)bpf_xdp_get_buff_len(ctx);
 
-	if (bpf_xdp_adjust_tail(ctx, (int)(len - now)))
+	if (a->words > a->room)
 		return -1;
 	return syn_write_link(ctx) | syn_write_ip(ctx, p, tcp, tcp_len) |
 	       syn_write_tcp(ctx, p, a, tcp_len);

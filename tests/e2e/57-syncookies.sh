@@ -32,7 +32,7 @@ cookies_now() {
 
 # The same SYNs once to the kernel, which answers each with a cookie (tcp_syncookies 2), and once to
 # the gate; what may differ is the sequence number and the clock in the timestamp.
-answers() { cl /usr/bin/python3 "$HERE/syn_answers.py" cl0 "$MAC" $PORT; }
+answers() { cl /usr/bin/python3 "$HERE/syn_answers.py" cl0 "$MAC" $PORT "$@"; }
 for timestamps in 2 0; do
 	sysctl -qw net.ipv4.tcp_timestamps=$timestamps
 	ctl service remove $PORT/tcp >/dev/null 2>&1
@@ -54,8 +54,24 @@ like "$(ctl service add $PORT/tcp --cookies always 2>&1)" "tcp_timestamps is 1" 
 grep -q "Timestamp" <(answers)
 is $? 1 "and no timestamp is promised, so no scale and no SACK that the kernel could not read back"
 
-# Nobody listens: the kernel says so, the gate answers nothing.
+# The frame keeps its length: an MSS that has no room in it, since the SYN brings none, is left out.
 sysctl -qw net.ipv4.tcp_timestamps=2
+ctl service remove $PORT/tcp >/dev/null 2>&1
+answers bare >"$E2E_TMP/kernel.bare"
+ctl service add $PORT/tcp --cookies always >/dev/null 2>&1
+before=$(count syn-cookie)
+answers bare >"$E2E_TMP/gate.bare"
+but_mss() { sed -E 's/ len [0-9]+ / /; s/MSS=[0-9]+ ?//' "$E2E_TMP/$1.bare"; }
+lines=$(wc -l <"$E2E_TMP/kernel.bare")
+is "$(($(count syn-cookie) - before))" "$lines" "without room for an MSS: all of $lines SYNs are answered"
+is "$(grep -c MSS "$E2E_TMP/gate.bare")" 10 "without room for an MSS: it is in no more answers than have room"
+is "$(diff <(but_mss kernel) <(but_mss gate) | head -6)" "" \
+	"without room for an MSS: the kernel's answers but for that"
+before=$(count syn-cookie)
+answers big >/dev/null
+is "$(($(count syn-cookie) - before))" 2 "a SYN with 80 bytes of data is answered, one with 81 is the kernel's"
+
+# Nobody listens: the kernel says so, the gate answers nothing.
 ctl service add 7778/tcp --cookies always >/dev/null 2>&1
 before=$(count syn-cookie)
 cl timeout 3 bash -c 'exec 3<>/dev/tcp/10.66.0.1/7778' 2>/dev/null

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 """Send SYNs of many kinds and print the answers, but for what a clock or a secret makes of them.
 
-usage: syn_answers.py IFACE SERVER_MAC PORT [odd]
+usage: syn_answers.py IFACE SERVER_MAC PORT [odd|bare|big]
 """
 import itertools
 import sys
 import time
 
-from scapy.all import (AsyncSniffer, Dot1Q, Ether, IP, IPOption_NOP, IPv6, Raw, TCP, conf, fragment,
+from scapy.all import (AsyncSniffer, Dot1Q, Ether, IP, IPOption_NOP, IPv6, Padding, Raw, TCP, conf, fragment,
                        get_if_hwaddr, sendp)
 
 IFACE, MAC, PORT = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -29,14 +29,39 @@ def option_sets():
         yield sum(parts, [])
 
 
+def padded(frame):
+    """As Ethernet pads it, and with room for an MSS where the SYN brings none."""
+    length = len(frame)
+    return frame / Padding(b"\0" * max(60 - length, 4))
+
+
+def bare():
+    """SYNs without an MSS and without room for one."""
+    sport = 40000
+    for layer, src, dst in ENDS:
+        for options in option_sets():
+            if not any(name == "MSS" for name, _ in options):
+                sport += 1
+                yield sport, layer, base() / layer(src=src, dst=dst) / TCP(
+                    sport=sport, dport=PORT, seq=1000 + sport, flags="S", window=64240, options=options)
+
+
+def big():
+    """SYNs that bring data: the last one too much to be answered."""
+    ip = IP(src="10.66.0.2", dst="10.66.0.1")
+    for sport, data in ((41001, 44), (41002, 80), (41003, 81), (41004, 1000)):
+        yield sport, IP, base() / ip / TCP(sport=sport, dport=PORT, seq=7, flags="S",
+                                           options=[("MSS", 1460)]) / Raw(b"x" * data)
+
+
 def syns():
     sport = 20000
     for layer, src, dst in ENDS:
         for options in option_sets():
             for flags in ("S", "SEC"):
                 sport += 1
-                yield sport, layer, base() / layer(src=src, dst=dst) / TCP(
-                    sport=sport, dport=PORT, seq=1000 + sport, flags=flags, window=64240, options=options)
+                yield sport, layer, padded(base() / layer(src=src, dst=dst) / TCP(
+                    sport=sport, dport=PORT, seq=1000 + sport, flags=flags, window=64240, options=options))
 
 
 def odd():
@@ -72,7 +97,8 @@ def text_of(answer, layer):
 
 
 def main():
-    wanted = list(odd() if sys.argv[4:] == ["odd"] else syns())
+    kind = (sys.argv[4:] or ["syns"])[0]
+    wanted = list({"syns": syns, "odd": odd, "bare": bare, "big": big}[kind]())
     sniffer = AsyncSniffer(iface=IFACE, lfilter=lambda p: TCP in p and p[TCP].sport == PORT and p[TCP].flags.S)
     sniffer.start()
     time.sleep(0.5)
@@ -81,7 +107,7 @@ def main():
     answers = {}
     for answer in sniffer.stop():
         answers.setdefault(answer[TCP].dport, answer)
-    if sys.argv[4:] == ["odd"]:
+    if kind == "odd":
         # What the kernel makes of them is its business: the gate's answers have no IP id and no tail.
         print(" ".join("no answer" if port not in answers or port == 30002 else "answer" for port, _, _ in wanted))
         return
