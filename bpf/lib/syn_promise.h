@@ -22,7 +22,7 @@
 
 /* What the answer says. */
 struct syn_answer {
-	__u32 options[5]; /* network order */
+	__u32 options[5];  /* network order */
 	__u32 words, room; /* of options: how many there are, how many the frame has room for */
 	__u32 seq, ack;
 	__u16 window, mss;
@@ -68,7 +68,7 @@ static inlined __u32 syn_stamp(__u32 bits)
 
 /* Options in the kernel's order: MSS, then SACK permitted and timestamps, then the scale. */
 static inlined void syn_promise_all(struct syn_answer *a, const struct syn_options *o, __u32 tcp,
-				__u32 scale, __u8 flags)
+				    __u32 scale, __u8 flags)
 {
 	__u32 bits;
 
