@@ -15,6 +15,16 @@
 
 static const struct sz_limit usual = {.step_ns = 10000, .burst_ns = 200000000};
 
+static uint64_t rng = 88172645463325252ULL;
+
+static uint64_t draw(uint64_t below)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return rng % below;
+}
+
 static struct sz_limit said(struct sz_limit limit, struct limit_words words)
 {
 	char why[LIMIT_WHY_LEN] = "";
@@ -129,10 +139,9 @@ static void refused(void **state)
 static void round_trip(void **state)
 {
 	(void)state;
-	srandom(7);
 	for (int i = 0; i < 200000; i++) {
-		uint64_t pps = 1 + (uint64_t)random() % (1ULL << random() % 30);
-		uint64_t bps = 2000 + (uint64_t)random() % (1ULL << random() % 31);
+		uint64_t pps = 1 + draw(1ULL << draw(30));
+		uint64_t bps = 2000 + draw(1ULL << draw(31));
 		char pps_text[24], bps_text[24], why[LIMIT_WHY_LEN], text[LIMIT_TEXT_LEN];
 		struct sz_limit limit = usual, back;
 
