@@ -274,7 +274,7 @@ static bool pass_is_void(const struct gate *gate, const struct prefix *host)
 
 int fake_verdict(struct gate *gate, const struct prefix *host, uint64_t *ret_lists)
 {
-	uint64_t off = gate->settings->lists_off;
+	uint64_t off = __atomic_load_n(&gate->settings->lists_off, __ATOMIC_RELAXED);
 	struct sz_rule rule;
 
 	*ret_lists = 0;
