@@ -19,11 +19,15 @@
 #define HONEST_FIRST 4000000U
 #define MILLION 1000000U
 
-/* ---- two cores ---- */
+/*
+ * ---- two cores ----
+ * Of the same sources, as no network card would spread them. 10,000 of them fit into the L2 of one
+ * core, but not into two at once: each line is fetched from the other core every second time, 1.7.
+ * From 30,000 on, 1.9; of a million one core alone waits for memory more than two do, 2.2.
+ */
 
 #define CORE_ROUNDS 7
 #define CORE_REPEAT 1000000U
-#define CORE_SOURCES 10000U
 
 struct core {
 	struct rig *rig;
@@ -60,12 +64,12 @@ static double throughput(struct rig *rig, int first, int count)
 	return sum;
 }
 
-static void two_cores(struct rig *rig)
+static void two_cores(struct rig *rig, const char *name, uint32_t sources)
 {
-	const uint32_t first[2] = {0, HONEST_FIRST}, count[2] = {1, CORE_SOURCES};
+	const uint32_t first[2] = {0, HONEST_FIRST}, count[2] = {1, sources};
 	struct samples ratios = {.count = 0};
 
-	say("two cores: %d rounds", CORE_ROUNDS);
+	say("two cores: %d rounds, %u sources", CORE_ROUNDS, sources);
 	rig_sources(rig, first, count, 256, false);
 	rig_behind(rig, rig->gate_fd);
 	for (int round = 0; round < CORE_ROUNDS; round++) {
@@ -73,8 +77,8 @@ static void two_cores(struct rig *rig)
 
 		samples_add(&ratios, throughput(rig, 0, 2) / one);
 	}
-	report("gate.two_core_ratio", samples_at(&ratios, 50), "x", "budget 1.8 x",
-	       samples_at(&ratios, 50) / 1.8, &ratios);
+	report(name, samples_at(&ratios, 50), "x", "budget 1.8 x", samples_at(&ratios, 50) / 1.8,
+	       &ratios);
 }
 
 /* ---- starved ---- */
@@ -132,7 +136,8 @@ static void starve(struct rig *rig)
 
 void bench_flood(struct rig *rig)
 {
-	two_cores(rig);
+	two_cores(rig, "gate.two_core_ratio", MILLION);
+	two_cores(rig, "gate.two_core_10k_ratio", 10000);
 	world_cpu(1);
 	starve(rig);
 	world_cpu(-1);
