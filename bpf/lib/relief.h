@@ -78,28 +78,33 @@ static inlined struct bpf_sock *relief_lookup(struct xdp_md *ctx, const struct p
 	return bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
 }
 
+/* As much of an IP header as the helpers for cookies read; ip[] is zero before. Its length. */
+static inlined __u32 relief_ip(const struct packet *p, __u32 ip[10])
+{
+	if (p->family == 4) {
+		ip[0] = swap32(0x45000000);
+		ip[3] = p->net4.addr;
+		ip[4] = p->dst[0];
+		return sizeof(struct iphdr);
+	}
+	ip[0] = swap32(0x60000000);
+	for (int i = 0; i < 4; i++) {
+		ip[2 + i] = p->src.addr[i];
+		ip[6 + i] = p->dst[i];
+	}
+	return sizeof(struct ipv6hdr);
+}
+
 /* The cookie in an ACK, checked by the listener that would take it. */
 static inlined int relief_cookie_ok(struct xdp_md *ctx, const struct packet *p, struct bpf_sock *sk)
 {
-	struct {
-		__u32 word[10]; /* an IPv6 header; IPv4 takes the first half */
-	} head = {};
+	__u32 ip[10] = {}, ip_len;
 	struct tcphdr tcp;
 
 	if (bpf_xdp_load_bytes(ctx, p->l4_at, &tcp, sizeof(tcp)))
 		return 0;
-	if (p->family == 4) {
-		head.word[0] = swap32(0x45000000);
-		head.word[3] = p->net4.addr;
-		head.word[4] = p->dst[0];
-		return !bpf_tcp_check_syncookie(sk, &head, sizeof(struct iphdr), &tcp, sizeof(tcp));
-	}
-	head.word[0] = swap32(0x60000000);
-	for (int i = 0; i < 4; i++) {
-		head.word[2 + i] = p->src.addr[i];
-		head.word[6 + i] = p->dst[i];
-	}
-	return !bpf_tcp_check_syncookie(sk, &head, sizeof(struct ipv6hdr), &tcp, sizeof(tcp));
+	ip_len = relief_ip(p, ip);
+	return !bpf_tcp_check_syncookie(sk, ip, ip_len, &tcp, sizeof(tcp));
 }
 
 static inlined enum relief_socket relief_ask_kernel(struct xdp_md *ctx, const struct packet *p)

@@ -9,8 +9,8 @@
  * do not.
  *
  * The frame keeps its length: a program that changes it (bpf_xdp_adjust_tail) is refused below the
- * dispatcher of libxdp since kernel 6.12.5. A SYN that brings much more than a header is not
- * answered, so an answer is never much of an echo.
+ * dispatcher of libxdp 1.3 by Debian's 6.12.117, not yet by its 6.1. A SYN that brings much more
+ * than a header is not answered, so an answer is never much of an echo.
  *
  * What a connection may use is what the cookie can carry back: four values of MSS in the sequence
  * number; window scale, SACK and ECN in the lower six bits of the timestamp, as
@@ -40,23 +40,12 @@ struct syn_head {
 static inlined long syn_cookie(const struct packet *p, struct bpf_sock *sk, struct syn_head *head,
 			       __u64 head_len)
 {
-	__u32 ip[10] = {};
+	__u32 ip[10] = {}, ip_len = relief_ip(p, ip);
 
 	asm("" : "+r"(head_len));
 	if (head_len < sizeof(head->tcp) || head_len > sizeof(*head))
 		return -1;
-	if (p->family == 4) {
-		ip[0] = swap32(0x45000000);
-		ip[3] = p->net4.addr;
-		ip[4] = p->dst[0];
-		return bpf_tcp_gen_syncookie(sk, ip, 20, &head->tcp, head_len);
-	}
-	ip[0] = swap32(0x60000000);
-	for (int i = 0; i < 4; i++) {
-		ip[2 + i] = p->src.addr[i];
-		ip[6 + i] = p->dst[i];
-	}
-	return bpf_tcp_gen_syncookie(sk, ip, 40, &head->tcp, head_len);
+	return bpf_tcp_gen_syncookie(sk, ip, ip_len, &head->tcp, head_len);
 }
 
 enum syn_asked {

@@ -6,13 +6,6 @@
 . "$(dirname "$0")/lib.sh"
 
 # refuses CODE PATTERN ARGS...
-refuses() {
-	local code=$1 pattern=$2 said
-	shift 2
-	said=$(ctl "$@" 2>&1 </dev/null)
-	is $? "$code" "exit $code: strazhctl $*"
-	like "$said" "$pattern" "says /$pattern/: strazhctl $*"
-}
 quiet() { ctl -q "$@" >/dev/null 2>&1; }
 # limit CLASS KEYS [ARGS...]: of `rate show`, in one line
 limit() {

@@ -7,13 +7,6 @@
 net_up
 
 # refuses CODE PATTERN ARGS...
-refuses() {
-	local code=$1 pattern=$2 said
-	shift 2
-	said=$(ctl "$@" 2>&1 </dev/null)
-	is $? "$code" "exit $code: strazhctl $*"
-	like "$said" "$pattern" "says /$pattern/: strazhctl $*"
-}
 # field SERVICE KEY: of `service list`
 field() { ctl service list --json 2>/dev/null | jq -r "select(.service == \"$1\") | .$2"; }
 # bins PORT: the usual ones

@@ -6,13 +6,6 @@
 . "$(dirname "$0")/lib.sh"
 
 # refuses CODE PATTERN ARGS...
-refuses() {
-	local code=$1 pattern=$2 said
-	shift 2
-	said=$(timeout 10 "$O/strazhctl" "$@" 2>&1 </dev/null)
-	is $? "$code" "exit $code: strazhctl $*"
-	like "$said" "$pattern" "says /$pattern/: strazhctl $*"
-}
 # sz_settings.tap_on: who looks on now, a bit each.
 looking_on() {
 	bpftool -j map dump pinned /sys/fs/bpf/strazh/sz_settings |

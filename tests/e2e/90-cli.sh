@@ -9,14 +9,6 @@ denied() {
 	ctl list deny --json "$@" 2>/dev/null |
 		jq -rs '[.[] | select(.prefix) | .prefix] | sort | join(" ")'
 }
-# refuses CODE PATTERN ARGS...: the command fails with CODE and says PATTERN
-refuses() {
-	local code=$1 pattern=$2 said
-	shift 2
-	said=$(ctl "$@" 2>&1 </dev/null)
-	is $? "$code" "exit $code: strazhctl $*"
-	like "$said" "$pattern" "says /$pattern/: strazhctl $*"
-}
 
 refuses 6 "not loaded|no gate" ban 192.0.2.1
 refuses 6 "not loaded|no gate" list

@@ -65,6 +65,14 @@ like() {
 		while IFS= read -r line; do printf '#   %s\n' "$line"; done <<<"$1"
 	fi
 }
+# refuses CODE PATTERN ARGS...: strazhctl ARGS ends soon, with CODE, and says PATTERN
+refuses() {
+	local code=$1 pattern=$2 said
+	shift 2
+	said=$(timeout 30 "$O/strazhctl" "$@" 2>&1 </dev/null)
+	is $? "$code" "exit $code: strazhctl $*"
+	like "$said" "$pattern" "says /$pattern/: strazhctl $*"
+}
 skip() {
 	TAP_N=$((TAP_N + 1))
 	echo "ok $TAP_N - $1 # SKIP $2"

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include <tests/draw.h>
 #include <tests/gate/dline_rig.h>
 #include <user/base/clock.h>
 #include <user/gate/act.h>
@@ -20,16 +21,6 @@
 #include <user/gate/hosts.h>
 
 #define MATES 7U
-
-static uint64_t rng = 88172645463325252ULL;
-
-static uint32_t draw(uint32_t below)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return (uint32_t)((rng >> 32) * below >> 32);
-}
 
 static void expect_all(struct rig *rig, const struct prefix *hosts, const bool denied[MATES])
 {

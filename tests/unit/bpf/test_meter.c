@@ -14,22 +14,13 @@
 #include <cmocka.h>
 
 #include <bpf/lib/meter.h>
+#include <tests/draw.h>
 
 #define YEAR_NS (31557600ULL * 1000000000ULL)
 #define WRAP_NS (1ULL << 48)
 #define CASES 300
 #define STEPS 2000 /* packets of a case: 600,000 in all */
 #define SOURCES 4
-
-static uint64_t rng = 88172645463325252ULL;
-
-static uint64_t draw(uint64_t below)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return rng % below;
-}
 
 /* ---- the model ---- */
 

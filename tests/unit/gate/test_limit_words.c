@@ -11,19 +11,10 @@
 
 #include <cmocka.h>
 
+#include <tests/draw.h>
 #include <user/gate/limits.h>
 
 static const struct sz_limit usual = {.step_ns = 10000, .burst_ns = 200000000};
-
-static uint64_t rng = 88172645463325252ULL;
-
-static uint64_t draw(uint64_t below)
-{
-	rng ^= rng << 13;
-	rng ^= rng >> 7;
-	rng ^= rng << 17;
-	return rng % below;
-}
 
 static struct sz_limit said(struct sz_limit limit, struct limit_words words)
 {
