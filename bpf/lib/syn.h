@@ -141,7 +141,7 @@ __attribute__((noinline)) int syn_answer(struct xdp_md *ctx, struct packet *p, s
 		    p->tcp_flags);
 	answer.window = syn_window(&answer);
 	if (syn_write(ctx, p, &answer, settings->tcp))
-		return SZ_REASON_RATE_SERVICE; /* half written: it must not pass */
+		return SZ_REASON_L4_SHORT; /* half written: must not pass, rates enforced or not */
 	service_sent_cookie(service, bpf_ktime_get_coarse_ns());
 	return SZ_REASON_SYN_COOKIE;
 }
