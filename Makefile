@@ -23,6 +23,8 @@ say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$
 
 # ---- flags ---------------------------------------------------------------------------------
 LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libpcap
+# orm/ is a library of its own: these and no others. libpg_query has no pkg-config file.
+ORM_PKG := libpq sqlite3 jansson
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wswitch-enum \
@@ -36,9 +38,11 @@ HARDEN := -fstack-protector-strong -fno-strict-aliasing -fno-common \
 CPP_ALL := -Iinclude -I. -D_GNU_SOURCE -DSTRAZH_VERSION='"$(VERSION)"'
 ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(SAN_FLAGS) -ffile-prefix-map=$(CURDIR)=. \
 	-fdebug-prefix-map=$(CURDIR)=. $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG) 2>/dev/null) \
-	$(CPPFLAGS) $(CFLAGS)
+	$(ORM_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--build-id=sha1 $(SAN_FLAGS) $(LDFLAGS)
 LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PKG)) -lm -lpthread
+ORM_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(ORM_PKG) 2>/dev/null)
+ORM_LIBS = $(shell $(PKG_CONFIG) --libs $(ORM_PKG)) -lpg_query -lm -lpthread
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wundef -Werror \
 	-Wno-unused-parameter -ffile-prefix-map=$(CURDIR)=. -Iinclude -I. \
@@ -51,11 +55,29 @@ LIB_OBJS := $(LIB_SRCS:%.c=$(O)/obj/%.o) $(O)/obj/user/gate/object.o
 BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
 PROGRAMS := $(O)/strazhd $(O)/strazhctl
+# libstrazh-orm; orm/tools/X.c is the program X, orm/tools/kit what they share.
+ORM_VERSION := 0.1.0
+ORM_SRCS := $(sort $(wildcard orm/*.c orm/drivers/*/*.c))
+ORM_OBJS := $(ORM_SRCS:%.c=$(O)/obj/%.o)
+ORM_TOOL_SRCS := $(sort $(wildcard orm/tools/*.c))
+ORM_TOOLS := $(ORM_TOOL_SRCS:orm/tools/%.c=$(O)/%)
+ORM_TOOL_KIT := $(sort $(wildcard orm/tools/kit/*.c))
+ORM_LIB := $(O)/libstrazh-orm.a
+ORM_SO := $(O)/libstrazh-orm.so.$(ORM_VERSION)
 # A file tests/unit/**/test_X.c or tests/gate/test_X.c is one cmocka program; the other files of
 # tests/gate are helpers linked into each of them. tests/tools/X.c is one plain program,
 # tests/tools/kit what they share.
-UNIT_SRCS := $(sort $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c))
+UNIT_SRCS := $(sort $(filter-out tests/unit/orm/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(O)/%)
+# tests/unit/orm/test_X.c needs no database; tests/orm/test_X.c runs on both, with tests/orm/kit;
+# tests/orm/tools/X.c is one plain program.
+ORM_UNIT_SRCS := $(sort $(wildcard tests/unit/orm/test_*.c))
+ORM_UNIT_BINS := $(ORM_UNIT_SRCS:%.c=$(O)/%)
+ORM_TEST_SRCS := $(sort $(wildcard tests/orm/test_*.c))
+ORM_TEST_BINS := $(ORM_TEST_SRCS:%.c=$(O)/%)
+ORM_TEST_KIT := $(sort $(wildcard tests/orm/kit/*.c))
+ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
+ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
 GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
 GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))
@@ -81,7 +103,7 @@ help: ## Say what make can do here
 	@printf '\nVariables: O=DIR (build there)  V=1 (show commands)  DEV=1 (warnings are errors)\n'
 	@printf '  SAN=address,undefined | thread   CC=gcc|clang   CLANG_BPF=clang|clang-19   CFLAGS   DESTDIR PREFIX\n'
 
-all: $(PROGRAMS) $(BPF_OBJS) ## Build strazhd, strazhctl and gate.bpf.o
+all: $(PROGRAMS) $(BPF_OBJS) orm ## Build strazhd, strazhctl, gate.bpf.o and libstrazh-orm
 
 $(O)/strazhd: $(O)/obj/user/daemon/main.o $(O)/libuser.a
 $(O)/strazhctl: $(O)/obj/user/ctl/main.o $(O)/libuser.a
@@ -93,6 +115,25 @@ $(O)/libuser.a: $(LIB_OBJS)
 	$(call say,AR)
 	$(Q)rm -f $@ && ar rcD $@ $^
 
+.PHONY: orm
+orm: $(ORM_LIB) $(ORM_SO) $(ORM_TOOLS) ## Build libstrazh-orm, static and shared, and its tools
+
+$(ORM_LIB): $(ORM_OBJS)
+	$(call say,AR)
+	$(Q)rm -f $@ && ar rcD $@ $^
+
+$(ORM_SO): $(ORM_OBJS)
+	$(call say,LD)
+	$(Q)$(CC) -shared -Wl,-soname,libstrazh-orm.so.0 -Wl,-z,relro,-z,now,--build-id=sha1 \
+		$(if $(SAN),,-Wl,-z,defs) $(SAN_FLAGS) $(LDFLAGS) -o $@ $^ $(ORM_LIBS)
+	$(Q)ln -sf $(@F) $(O)/libstrazh-orm.so.0 && ln -sf $(@F) $(O)/libstrazh-orm.so
+
+$(ORM_TOOLS): $(O)/%: $(O)/obj/orm/tools/%.o $(ORM_TOOL_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
+
+# What the shared library exports is what the public headers declare.
+$(ORM_OBJS): ALL_CFLAGS += -fPIC -fvisibility=hidden
 $(O)/obj/%.o: %.c $(O)/flags
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -119,12 +160,24 @@ $(O)/flags: FORCE
 FORCE:
 
 ##@ Prove
-.PHONY: tests check check-unit check-gate check-e2e check-san check-vm vm-build bench lint fuzz
-tests: all $(UNIT_BINS) $(GATE_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) ## Build every test program
+.PHONY: tests check check-unit check-orm check-gate check-e2e check-san check-vm vm-build bench lint fuzz
+tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) ## Build every test program
 
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+$(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_LIB)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ORM_LIBS)
+
+$(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ORM_LIBS)
+
+$(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_LIB)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 
 $(GATE_BINS): $(O)/%: $(O)/obj/%.o $(GATE_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
@@ -139,9 +192,11 @@ $(DIFF_BINS): $(DIFF_SRCS:%.c=$(O)/obj/%.o)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 check: vm-build ## Run every test (root: all of them; else what needs no root)
-	@O='$(O)' VM_KERNELS='$(K)' tests/run unit gate fuzz diff e2e vm
+	@O='$(O)' VM_KERNELS='$(K)' tests/run unit orm gate fuzz diff e2e vm
 check-unit: tests ## Run the unit tests and replay the fuzz corpora (no root)
 	@O='$(O)' tests/run unit fuzz
+check-orm: tests ## Run the ORM's tests on SQLite and on a private PostgreSQL that they start (no root)
+	@O='$(O)' tests/run orm
 check-gate: tests ## Run the packet tests (BPF_PROG_TEST_RUN; root)
 	@O='$(O)' tests/run gate
 check-e2e: tests ## Run the end-to-end tests in network namespaces (root)

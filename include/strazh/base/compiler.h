@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Attributes under short names, and the few macros that every file may use. */
 #ifndef STRAZH_BASE_COMPILER_H
 #define STRAZH_BASE_COMPILER_H

@@ -1,4 +1,4 @@
-/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ownership that can be read off a declaration: an `own_` local is released when it goes out of
  * scope, in every path; take_*() is the only way to let it out.

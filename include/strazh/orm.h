@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* libstrazh-orm: one C library over SQLite and PostgreSQL. All of it; orm/README.md is the map. */
+#ifndef STRAZH_ORM_H
+#define STRAZH_ORM_H
+
+#include <strazh/orm/batch.h>
+#include <strazh/orm/db.h>
+#include <strazh/orm/error.h>
+#include <strazh/orm/expr.h>
+#include <strazh/orm/func.h>
+#include <strazh/orm/query.h>
+#include <strazh/orm/session.h>
+#include <strazh/orm/table.h>
+#include <strazh/orm/tx.h>
+#include <strazh/orm/types.h>
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <orm/arena.h>
+
+#define FIRST_CHUNK 2048U
+
+struct arena_chunk {
+	struct arena_chunk *older;
+	size_t size;
+	max_align_t data[];
+};
+
+void arena_init(struct arena *a, size_t max)
+{
+	*a = (struct arena){.max = max};
+}
+
+static void free_from(struct arena_chunk *chunk)
+{
+	while (chunk) {
+		struct arena_chunk *older = chunk->older;
+
+		free(chunk);
+		chunk = older;
+	}
+}
+
+void arena_deinit(struct arena *a)
+{
+	free_from(a->chunks);
+	*a = (struct arena){.max = a->max};
+}
+
+void arena_reset(struct arena *a)
+{
+	if (a->chunks) {
+		free_from(a->chunks->older);
+		a->chunks->older = NULL;
+		a->total = a->chunks->size;
+	}
+	a->used = 0;
+}
+
+bool arena_is_full(const struct arena *a, size_t size)
+{
+	return size > a->max || a->total > a->max - size;
+}
+
+/* Twice the last chunk, as much as is wanted, and never above the cap. */
+static struct arena_chunk *add_chunk(struct arena *a, size_t size)
+{
+	size_t want = a->chunks ? a->chunks->size * 2 : FIRST_CHUNK;
+	struct arena_chunk *chunk;
+
+	if (arena_is_full(a, size))
+		return NULL;
+	want = MAX(MIN(want, a->max - a->total), size);
+	chunk = malloc(sizeof(*chunk) + want);
+	if (!chunk)
+		return NULL;
+	chunk->older = a->chunks;
+	chunk->size = want;
+	a->chunks = chunk;
+	a->used = 0;
+	a->total += want;
+	return chunk;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	char *at;
+
+	if (size > SIZE_MAX - 7)
+		return NULL;
+	size = (size + 7) & ~(size_t)7;
+	if ((!a->chunks || a->chunks->size - a->used < size) && !add_chunk(a, size))
+		return NULL;
+	at = (char *)a->chunks->data + a->used;
+	a->used += size;
+	return at;
+}
+
+char *arena_copy(struct arena *a, const void *data, size_t len)
+{
+	char *copy = len < SIZE_MAX ? arena_alloc(a, len + 1) : NULL;
+
+	if (!copy)
+		return NULL;
+	if (len)
+		memcpy(copy, data, len);
+	copy[len] = '\0';
+	return copy;
+}
