@@ -8,8 +8,8 @@
 
 #include <strazh/base/compiler.h>
 
-#define ORM_NS_PER_MS 1000000ULL
-#define ORM_NS_PER_S 1000000000ULL
+#define ORM_NS_PER_MS UINT64_C(1000000)
+#define ORM_NS_PER_S UINT64_C(1000000000)
 
 struct orm_clock {
 	uint64_t (*now_ns)(void *data); /* never goes back; never 0 */

@@ -16,17 +16,17 @@ static void sample(struct orm_demand *d, uint32_t value)
 	d->deviation += (size - d->deviation) / 4;
 }
 
-void orm_demand_tick(struct orm_demand *d, uint64_t now_ns, uint32_t wanted)
+bool orm_demand_tick(struct orm_demand *d, uint64_t now_ns, uint32_t wanted)
 {
 	uint32_t missed = 0;
 
 	orm_demand_note(d, wanted);
 	if (!d->next_ns) {
 		d->next_ns = now_ns + ORM_DEMAND_INTERVAL_NS;
-		return;
+		return false;
 	}
 	if (now_ns < d->next_ns)
-		return;
+		return false;
 	/* The first interval had the peak; in those that nobody looked at, what is wanted now. */
 	while (now_ns >= d->next_ns && missed++ < MISSED_MAX) {
 		sample(d, d->peak);
@@ -35,12 +35,12 @@ void orm_demand_tick(struct orm_demand *d, uint64_t now_ns, uint32_t wanted)
 	}
 	if (now_ns >= d->next_ns)
 		d->next_ns = now_ns + ORM_DEMAND_INTERVAL_NS;
+	return true;
 }
 
 uint32_t orm_demand_target(const struct orm_demand *d)
 {
 	int64_t target = d->mean + 4 * d->deviation;
 
-	/* What is below a sixteenth is what division left over. */
-	return (uint32_t)MAX((target + ONE - ONE / 16) / ONE, (int64_t)d->peak);
+	return (uint32_t)MAX((target + ONE / 2) / ONE, (int64_t)d->peak);
 }

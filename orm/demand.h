@@ -4,11 +4,12 @@
  * smoothed as TCP smooths round trips (V. Jacobson, "Congestion Avoidance and Control", 1988;
  * RFC 6298: gains 1/8 and 1/4, factor 4). A sample is the highest number of connections wanted at
  * once in one interval. A steady load keeps what it uses; after a burst the target falls within
- * about ten intervals; a load that comes in bursts keeps room for the next.
+ * about half a minute; a load that comes in bursts keeps room for the next.
  */
 #ifndef STRAZH_ORM_DEMAND_H
 #define STRAZH_ORM_DEMAND_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ORM_DEMAND_INTERVAL_NS 1000000000ULL
@@ -25,8 +26,9 @@ static inline void orm_demand_note(struct orm_demand *d, uint32_t wanted)
 	if (wanted > d->peak)
 		d->peak = wanted;
 }
-/* Time has passed; `wanted` is the demand at this moment, with which the next interval begins. */
-void orm_demand_tick(struct orm_demand *d, uint64_t now_ns, uint32_t wanted);
+/* Time has passed; `wanted` is the demand at this moment, with which the next interval begins.
+ * True when an interval ended. */
+bool orm_demand_tick(struct orm_demand *d, uint64_t now_ns, uint32_t wanted);
 uint32_t orm_demand_target(const struct orm_demand *d);
 
 #endif

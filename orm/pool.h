@@ -105,6 +105,7 @@ struct orm_pool_stats {
 	uint64_t waited;
 	uint64_t waited_ns; /* of those that were served */
 	uint64_t timeouts;
+	uint64_t refused; /* by the open circuit */
 	uint64_t connects;
 	uint64_t connect_failures;
 	uint64_t connect_ns; /* of both */
