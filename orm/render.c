@@ -297,7 +297,7 @@ static void give(struct render *r, const struct outputs *columns, unsigned flags
 
 static unsigned render_any(struct render *r, struct words stream, struct outputs *ret_columns)
 {
-	switch ((enum clause)word_op(*stream.at)) {
+	switch (word_op(*stream.at)) {
 	case CL_SELECT:
 		render_with(r, stream);
 		render_select(r, NULL, stream, true, ret_columns);

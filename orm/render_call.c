@@ -179,7 +179,7 @@ static struct typed render_now(struct render *r)
 static enum orm_type aggregate_type(enum orm_func f, const struct typed *a,
 				    enum orm_dialect dialect)
 {
-	switch (f) {
+	switch ((unsigned)f) {
 	case ORM_F_SUM:
 		return type_is_integer(a->type)				       ? ORM_T_BIGINT
 		       : type_is_float(a->type)				       ? ORM_T_DOUBLE
@@ -218,7 +218,7 @@ static enum orm_type plain_type(struct render *r, enum orm_func f, struct typed 
 {
 	enum orm_type type = args[0].type;
 
-	switch (f) {
+	switch ((unsigned)f) {
 	case ORM_F_LOWER:
 	case ORM_F_UPPER:
 	case ORM_F_TRIM:
@@ -365,7 +365,7 @@ struct typed render_call(struct render *r, struct scope *s, struct words *w)
 
 	if (!call_fits(r, word))
 		return faulty;
-	switch (f) {
+	switch ((unsigned)f) {
 	case ORM_F_JSON_TEXT:
 	case ORM_F_JSON_HAS:
 		return render_json(r, s, w, f);

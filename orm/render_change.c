@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include <orm/keys.h>
+#include <orm/constraint.h>
 #include <orm/render.h>
 #include <orm/typing.h>
 
@@ -14,29 +14,13 @@ static const struct orm_table *changed_table(struct words stream)
 
 /* ---- INSERT ---- */
 
-/* Is the column filled by the database when the INSERT leaves it out? */
-static bool has_default(const struct orm_table *table, unsigned column)
-{
-	const struct orm_column *c = &table->columns[column];
-
-	if (c->flags & ORM_AUTO || !(c->flags & (ORM_NN | ORM_PK)))
-		return true;
-	for (unsigned k = 0; k < table->key_count; k++) {
-		if (table->keys[k].kind == ORM_KEY_DEFAULT && !strcmp(table->keys[k].name, c->name))
-			return true;
-	}
-	return false;
-}
-
 static void check_required(struct render *r, const struct orm_table *table, uint64_t mask)
 {
-	for (unsigned c = 0; c < table->count && !r->class; c++) {
-		if (!(mask >> c & 1) && !has_default(table, c))
-			render_fault(r, ORM_E_QUERY,
-				     "%s.%s is NOT NULL, has no default, and gets no "
-				     "value",
-				     table->name, table->columns[c].name);
-	}
+	int lacks = table_lacks(table, mask);
+
+	if (lacks >= 0)
+		render_fault(r, ORM_E_QUERY, "%s.%s is NOT NULL, has no default, and gets no value",
+			     table->name, table->columns[lacks].name);
 }
 
 static void put_columns(struct render *r, const struct orm_table *table, uint64_t mask)
@@ -181,27 +165,6 @@ static void insert_from(struct render *r, const struct orm_table *table, struct 
 
 /* ---- ON CONFLICT ---- */
 
-/* Is there a unique constraint of exactly these columns? Else both databases refuse the target. */
-static bool is_unique(const struct orm_table *table, uint64_t mask)
-{
-	uint64_t key = 0;
-
-	for (unsigned c = 0; c < table->count; c++) {
-		if (table->columns[c].flags & ORM_UNIQUE && mask == 1ULL << c)
-			return true;
-		if (table->columns[c].flags & ORM_PK)
-			key |= 1ULL << c;
-	}
-	if (key && key == mask)
-		return true;
-	for (unsigned k = 0; k < table->key_count; k++) {
-		if (table->keys[k].kind == ORM_KEY_UNIQUE &&
-		    orm_names_mask(table, table->keys[k].a) == mask)
-			return true;
-	}
-	return false;
-}
-
 static void put_assignments(struct render *r, struct scope *s, const struct orm_table *table,
 			    struct words stream, enum clause clause)
 {
@@ -244,7 +207,7 @@ static void render_conflict(struct render *r, const struct orm_table *table, str
 		first = false;
 	}
 	put(r, mask ? ")" : "");
-	if (mask && !is_unique(table, mask))
+	if (mask && !table_is_unique(table, mask))
 		render_fault(r, ORM_E_QUERY,
 			     "ON CONFLICT: '%s' has no unique key of exactly these "
 			     "columns",
@@ -303,7 +266,7 @@ static void check_clauses(struct render *r, enum clause kind, struct words strea
 	for (const uint64_t *at = stream.at; at < stream.end; at += 1 + word_n(*at)) {
 		bool fits;
 
-		switch ((enum clause)word_op(*at)) {
+		switch (word_op(*at)) {
 		case CL_INSERT:
 		case CL_UPDATE:
 		case CL_DELETE:

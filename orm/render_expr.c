@@ -495,7 +495,7 @@ static struct typed render_node(struct render *r, struct scope *s, struct words 
 	enum orm_op op = word_op(*w->at);
 	uint32_t n = word_n(*w->at);
 
-	switch (op) {
+	switch ((unsigned)op) {
 	case ORM_OP_COLUMN:
 		return render_column(r, s, w);
 	case ORM_OP_SOURCE_COLUMN:

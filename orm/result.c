@@ -9,15 +9,7 @@
 #include <strazh/orm/error.h>
 
 #include <orm/exec.h>
-
-struct orm_result {
-	const struct orm_table *row; /* NULL: values */
-	struct arena texts;
-	char *structs;
-	size_t count, room;
-	size_t bytes_max;
-	struct orm_rowset set;
-};
+#include <orm/result.h>
 
 struct fetch {
 	struct sink sink;
@@ -35,7 +27,7 @@ static int own_texts(struct rows const *rows, const struct orm_table *table, str
 		void *field = (char *)row + table->columns[i].offset;
 		int r;
 
-		switch ((enum orm_kind)table->columns[i].kind) {
+		switch (table->columns[i].kind) {
 		case ORM_K_TEXT:
 		case ORM_K_BYTES:
 		case ORM_K_I64S:
@@ -147,6 +139,8 @@ int orm_fetch(struct orm_session *s, struct orm_query *q, const struct orm_table
 
 	if (!result)
 		return session_fail(s, -ENOMEM, "out of memory");
+	result->session = s;
+	result->lazy = s->lazy;
 	result->row = row;
 	result->bytes_max = max;
 	arena_init(&result->texts, max);
@@ -163,6 +157,7 @@ void orm_result_free(struct orm_result *result)
 {
 	if (!result)
 		return;
+	related_free(result->related);
 	arena_deinit(&result->texts);
 	orm_rowset_deinit(&result->set);
 	free(result->structs);

@@ -8,6 +8,7 @@
 #ifndef STRAZH_ORM_SESSION_IMPL_H
 #define STRAZH_ORM_SESSION_IMPL_H
 
+#include <strazh/orm/relation.h>
 #include <strazh/orm/session.h>
 #include <strazh/orm/tx.h>
 
@@ -49,6 +50,7 @@ struct orm_session {
 	bool cursor;	/* one is open */
 	enum orm_promise promise;
 	uint64_t client;
+	enum orm_lazy lazy;
 	struct arena first;	    /* texts of orm_first() */
 	struct orm_rowset returned; /* of grouped writes */
 	struct orm_shape *shown;    /* of orm_sql() */

@@ -113,7 +113,7 @@ bool types_assign(enum orm_type from, enum orm_type to)
 
 bool type_has_equality(enum orm_type type, enum orm_dialect dialect)
 {
-	switch (type) {
+	switch ((unsigned)type) {
 	case ORM_T_JSON:
 	case ORM_T_VECTOR:
 	case ORM_T_NONE:
@@ -127,7 +127,7 @@ bool type_has_equality(enum orm_type type, enum orm_dialect dialect)
 
 bool type_has_order(enum orm_type type, enum orm_dialect dialect)
 {
-	switch (type) {
+	switch ((unsigned)type) {
 	case ORM_T_NUMERIC:
 	case ORM_T_INET:
 	case ORM_T_CIDR:
