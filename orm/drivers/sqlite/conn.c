@@ -155,6 +155,7 @@ const struct orm_driver orm_driver_sqlite = {
 	.changed = lite_changed,
 	.finish = lite_finish,
 	.load = lite_load,
+	.insert = lite_insert,
 	.writer_open = lite_writer_open,
 	.writer_close = lite_writer_close,
 	.write = lite_write,

@@ -121,6 +121,9 @@ int lite_explain(struct orm_conn *conn, const struct orm_stmt *stmt, const struc
 int lite_load(struct orm_conn *conn, const struct orm_source *source, uint64_t *ret_rows,
 	      struct orm_error *err) must_check;
 
+int lite_insert(struct orm_conn *conn, const struct orm_rows *rows, enum orm_batch_way way,
+		const char *conflict, uint64_t *ret_inserted, struct orm_error *err) must_check;
+
 /* ---- codec.c, fetch.c, array.c, form.c ---- */
 /* Where a value goes, for messages: a column by name, or a parameter by number. */
 struct lite_slot {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <strazh/base/own.h>
 
@@ -12,6 +13,8 @@
 struct load {
 	struct orm_conn *conn;
 	const struct orm_table *table;
+	const char *conflict; /* "" or " ON CONFLICT ..." */
+	uint64_t changed;
 	sqlite3_stmt *sql;
 	uint8_t columns[ORM_COLUMNS_MAX]; /* that are written, in order */
 	unsigned count;
@@ -20,7 +23,9 @@ struct load {
 /* Names of a table that was checked need no escape. */
 static int prepare(struct load *load, struct orm_error *err)
 {
-	size_t size = 64 + ORM_NAME_MAX + (size_t)load->count * (ORM_NAME_MAX + 8), len;
+	size_t size = 64 + ORM_NAME_MAX + (size_t)load->count * (ORM_NAME_MAX + 8) +
+		      strlen(load->conflict),
+	       len;
 	own_free char *text = malloc(size);
 
 	if (!text)
@@ -31,7 +36,7 @@ static int prepare(struct load *load, struct orm_error *err)
 					load->table->columns[load->columns[i]].name);
 	for (unsigned i = 0; i < load->count; i++)
 		len += (size_t)snprintf(text + len, size - len, "%s?", i ? "," : ")VALUES(");
-	len += (size_t)snprintf(text + len, size - len, ")");
+	len += (size_t)snprintf(text + len, size - len, ")%s", load->conflict);
 	return lite_prepare(load->conn, text, len, 0, &load->sql, err);
 }
 
@@ -52,15 +57,15 @@ static int insert(struct load *load, const void *row, struct orm_error *err)
 	}
 	load->conn->step_until_ms = 0;
 	rc = sqlite3_step(load->sql);
-	r = rc == SQLITE_DONE ? 0 : lite_fail(load->conn, rc, "cannot load the row", err);
+	r = rc == SQLITE_DONE ? 0 : lite_fail(load->conn, rc, "cannot insert the row", err);
+	load->changed += rc == SQLITE_DONE ? (uint64_t)sqlite3_changes64(load->conn->db) : 0;
 	sqlite3_reset(load->sql);
 	if (load->conn->bound.used)
 		arena_reset(&load->conn->bound);
 	return r;
 }
 
-static int insert_all(struct load *load, const struct orm_source *source, uint64_t *ret_rows,
-		      struct orm_error *err)
+static int insert_all(struct load *load, const struct orm_source *source, struct orm_error *err)
 {
 	uint64_t rows = 0;
 	const void *row;
@@ -82,14 +87,13 @@ static int insert_all(struct load *load, const struct orm_source *source, uint64
 			err->row = rows;
 		return r;
 	}
-	*ret_rows = rows;
 	return 0;
 }
 
-int lite_load(struct orm_conn *conn, const struct orm_source *source, uint64_t *ret_rows,
-	      struct orm_error *err)
+static int load_rows(struct orm_conn *conn, const struct orm_source *source, const char *conflict,
+		     uint64_t *ret_changed, struct orm_error *err)
 {
-	struct load load = {.conn = conn, .table = source->table};
+	struct load load = {.conn = conn, .table = source->table, .conflict = conflict};
 	int r;
 
 	if (conn->run.sql)
@@ -105,8 +109,41 @@ int lite_load(struct orm_conn *conn, const struct orm_source *source, uint64_t *
 	r = prepare(&load, err);
 	if (r)
 		return r;
-	r = insert_all(&load, source, ret_rows, err);
+	r = insert_all(&load, source, err);
 	sqlite3_finalize(load.sql);
 	arena_deinit(&conn->bound);
+	if (!r)
+		*ret_changed = load.changed;
 	return r;
+}
+
+int lite_load(struct orm_conn *conn, const struct orm_source *source, uint64_t *ret_rows,
+	      struct orm_error *err)
+{
+	return load_rows(conn, source, "", ret_rows, err);
+}
+
+struct array {
+	const struct orm_rows *rows;
+	size_t next;
+};
+
+static int array_next(void *data, const void **ret_row)
+{
+	struct array *a = data;
+
+	if (a->next == a->rows->count)
+		return ORM_E_END;
+	*ret_row = (const char *)a->rows->rows + a->next++ * a->rows->table->size;
+	return 0;
+}
+
+int lite_insert(struct orm_conn *conn, const struct orm_rows *rows, enum orm_batch_way way,
+		const char *conflict, uint64_t *ret_inserted, struct orm_error *err)
+{
+	struct array array = {.rows = rows};
+	struct orm_source source = {rows->table, rows->mask, array_next, &array};
+
+	(void)way; /* there is one here: a loop costs no round trips */
+	return load_rows(conn, &source, conflict, ret_inserted, err);
 }
