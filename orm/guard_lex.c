@@ -17,7 +17,7 @@ enum {
 };
 
 #define SPACES                                                                                     \
-	[' '] = C_SPACE, ['\t'] = C_SPACE, ['\n'] = C_SPACE, [11] = C_SPACE, ['\f'] = C_SPACE,    \
+	[' '] = C_SPACE, ['\t'] = C_SPACE, ['\n'] = C_SPACE, [11] = C_SPACE, ['\f'] = C_SPACE,     \
 	['\r'] = C_SPACE, [0xa0] = C_SPACE | C_WORD
 static const uint8_t classes[256] = {
 	['0' ... '9'] = C_DIGIT | C_HEX,

@@ -200,7 +200,7 @@ static bool want_word(struct guard_parse *s)
 		return begin_select(s);
 	case W_VALUES:
 		return s->t.call && (s->unite || top(s)->fresh) ? begin_select(s)
-								 : want_plain_word(s);
+								: want_plain_word(s);
 	case W_CASE:
 		guard_sign(s, ORM_GUARD_EXPRESSION, 0.35F);
 		return push(s, FRAME_CASE, NULL);

@@ -33,11 +33,11 @@ struct guard_frame {
 	uint8_t kind;	/* enum guard_frame_kind */
 	uint8_t select; /* enum guard_select: where in a SELECT of this frame */
 	uint8_t how;
-	uint8_t last; /* enum guard_operand: the operand just met */
-	uint8_t lhs;  /* and the one left of a comparison */
-	uint8_t lone; /* operand that a condition consists of, as long as nothing is compared */
-	bool fresh;   /* just opened: SELECT may come */
-	bool linked;  /* in a condition: behind AND, OR, WHERE, WHEN */
+	uint8_t last;	/* enum guard_operand: the operand just met */
+	uint8_t lhs;	/* and the one left of a comparison */
+	uint8_t lone;	/* operand that a condition consists of, as long as nothing is compared */
+	bool fresh;	/* just opened: SELECT may come */
+	bool linked;	/* in a condition: behind AND, OR, WHERE, WHEN */
 	bool inherited; /* the frame as a whole is in one */
 	bool comparing;
 	bool between;
@@ -60,8 +60,8 @@ struct guard_parse {
 	bool have;   /* an operand; else one is wanted */
 	bool unite;  /* UNION was met: SELECT must come */
 	bool arith;
-	bool tail;   /* ended in a comment */
-	bool open;   /* ended in a string that the program's quote closes */
+	bool tail; /* ended in a comment */
+	bool open; /* ended in a string that the program's quote closes */
 	bool broke;
 	bool done;
 	unsigned closed; /* parentheses of the program's */

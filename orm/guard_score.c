@@ -55,7 +55,8 @@ static void compare_linked(struct guard_parse *s, enum guard_operand left, enum 
 }
 
 /* Two literals compared inside a call or parentheses: nobody stores that as a value. */
-void guard_sign_compare(struct guard_parse *s, const struct guard_frame *f, enum guard_operand right)
+void guard_sign_compare(struct guard_parse *s, const struct guard_frame *f,
+			enum guard_operand right)
 {
 	unsigned left = f->lhs;
 

@@ -94,7 +94,8 @@ static unsigned shape_of(const struct guard_token *t)
 
 static bool is_text(const struct guard_token *t, const char *word)
 {
-	return t->kind == T_WORD && t->len == strlen(word) && !strncasecmp((const char *)t->p, word, t->len);
+	return t->kind == T_WORD && t->len == strlen(word) &&
+	       !strncasecmp((const char *)t->p, word, t->len);
 }
 
 /* WAITFOR DELAY '0:0:5' and WAITFOR TIME @x. */
@@ -167,8 +168,8 @@ bool guard_statement(struct guard_parse *s, bool stacked)
 			return false;
 		f->fresh = false;
 		s->depth++;
-		s->frames[s->depth] =
-			(struct guard_frame){.kind = FRAME_GROUP, .fresh = true, .how = HOW_STACKED};
+		s->frames[s->depth] = (struct guard_frame){
+			.kind = FRAME_GROUP, .fresh = true, .how = HOW_STACKED};
 		return true;
 	}
 	if (s->t.kind != T_WORD || !s->t.word)
