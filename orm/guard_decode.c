@@ -162,6 +162,8 @@ static size_t escape(struct input in, uint8_t *ret_byte)
 bool guard_is_encoded(const uint8_t *p, size_t len)
 {
 	len = MIN(len, GUARD_DECODE_MAX);
+	if (memchr(p, '+', len) && !memchr(p, ' ', len))
+		return true;
 	if (memchr(p, '%', len) || memchr(p, '\\', len) || memchr(p, '&', len))
 		return true;
 	return memchr(p, 0xc0, len) || memchr(p, 0xc1, len) || memchr(p, 0xe0, len) ||
@@ -184,10 +186,10 @@ size_t guard_decode(const uint8_t *p, size_t len, uint8_t *to)
 		in.p += used;
 		in.len -= used;
 	}
-	if (!escapes)
-		return 0;
 	for (size_t i = 0; pluses && i < n; i++)
-		if (to[i] == '+')
+		if (to[i] == '+') {
 			to[i] = ' ';
-	return n;
+			escapes++;
+		}
+	return escapes ? n : 0;
 }

@@ -276,20 +276,16 @@ static void variable(struct guard_lex *lex, struct guard_token *t, size_t mark)
 	take(lex, t, n == mark ? T_BAD : T_VAR, n == mark ? left(lex) : n);
 }
 
-/* $1, or a string between two $tag$. */
+/* $1, $name, or a string between two $tag$. */
 static void dollar(struct guard_lex *lex, struct guard_token *t)
 {
 	size_t n = name_len(lex, 1);
 	const uint8_t *end;
 
-	if (is(at(lex, 1), C_DIGIT)) {
-		take(lex, t, T_VAR, n);
-		return;
-	}
 	while (n > 1 && at(lex, n - 1) == '$')
 		n--;
 	if (at(lex, n) != '$' || n > 64) {
-		take(lex, t, T_BAD, left(lex));
+		take(lex, t, n > 1 ? T_VAR : T_BAD, n > 1 ? n : left(lex));
 		return;
 	}
 	n++;
