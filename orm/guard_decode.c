@@ -58,8 +58,7 @@ static size_t percent(struct input in, uint8_t *ret_byte)
 		return 3;
 	}
 	/* Old ASP drops a percent sign that begins nothing: S%ELECT. */
-	if (in.len > 1 && ((in.p[1] | 0x20) >= 'g' || hex_digit(in.p[1]) > 9) &&
-	    (in.p[1] | 0x20) <= 'z') {
+	if (in.len > 1 && in.p[1] > ' ' && in.p[1] < 0x7f && in.p[1] != '%') {
 		*ret_byte = in.p[1];
 		return 2;
 	}
@@ -68,9 +67,15 @@ static size_t percent(struct input in, uint8_t *ret_byte)
 
 static size_t backslash(struct input in, uint8_t *ret_byte)
 {
-	size_t digits = in.len > 1 && in.p[1] == 'u' ? 4 : in.len > 1 && in.p[1] == 'x' ? 2 : 0;
-	int value = digits ? hex(in.p + 2, in.len - 2, digits) : -1;
+	size_t digits;
+	int value;
 
+	if (in.len > 1 && (in.p[1] == '\'' || in.p[1] == '"')) {
+		*ret_byte = in.p[1];
+		return 2;
+	}
+	digits = in.len > 1 && in.p[1] == 'u' ? 4 : in.len > 1 && in.p[1] == 'x' ? 2 : 0;
+	value = digits ? hex(in.p + 2, in.len - 2, digits) : -1;
 	if (value < 0 || value > 0x7f)
 		return 0;
 	*ret_byte = (uint8_t)value;
@@ -162,6 +167,8 @@ static size_t escape(struct input in, uint8_t *ret_byte)
 bool guard_is_encoded(const uint8_t *p, size_t len)
 {
 	len = MIN(len, GUARD_DECODE_MAX);
+	if (memchr(p, '+', len) && !memchr(p, ' ', len))
+		return true;
 	if (memchr(p, '%', len) || memchr(p, '\\', len) || memchr(p, '&', len))
 		return true;
 	return memchr(p, 0xc0, len) || memchr(p, 0xc1, len) || memchr(p, 0xe0, len) ||
@@ -180,14 +187,16 @@ size_t guard_decode(const uint8_t *p, size_t len, uint8_t *to)
 
 		escapes += used > 0;
 		used = used ? used : 1;
-		to[n++] = byte;
 		in.p += used;
 		in.len -= used;
+		/* Many programs lose a NUL on the way. At the end it may have been meant. */
+		if (byte || !in.len)
+			to[n++] = byte;
 	}
-	if (!escapes)
-		return 0;
 	for (size_t i = 0; pluses && i < n; i++)
-		if (to[i] == '+')
+		if (to[i] == '+') {
 			to[i] = ' ';
-	return n;
+			escapes++;
+		}
+	return escapes ? n : 0;
 }

@@ -16,9 +16,6 @@ enum {
 	C_HEX = 8,
 };
 
-#define SPACES                                                                                     \
-	[' '] = C_SPACE, ['\t'] = C_SPACE, ['\n'] = C_SPACE, [11] = C_SPACE, ['\f'] = C_SPACE,     \
-	['\r'] = C_SPACE, [0xa0] = C_SPACE | C_WORD
 static const uint8_t classes[256] = {
 	['0' ... '9'] = C_DIGIT | C_HEX,
 	['a' ... 'f'] = C_WORD | C_HEX,
@@ -28,7 +25,8 @@ static const uint8_t classes[256] = {
 	['_'] = C_WORD,
 	[0x80 ... 0x9f] = C_WORD,
 	[0xa1 ... 0xff] = C_WORD,
-	SPACES,
+	[1 ... ' '] = C_SPACE, /* SQL Server takes every control character for a blank */
+	[0xa0] = C_SPACE | C_WORD,
 };
 
 static bool is(uint8_t c, unsigned class)
@@ -103,11 +101,30 @@ static bool block_comment(struct guard_lex *lex, struct guard_token *t)
 	return true;
 }
 
-/* 0xA0 is a blank, alone or as U+00A0; else it is part of some UTF-8. */
+/* MySQL ignores a number that was begun, 1.e, in front of signs. */
+static size_t begun_number_len(const struct guard_lex *lex)
+{
+	size_t n = 0;
+
+	while (n < 8 && is(at(lex, n), C_DIGIT))
+		n++;
+	if (!n || at(lex, n) != '.' || (at(lex, n + 1) | 0x20) != 'e')
+		return 0;
+	return at(lex, n + 2) && strchr("(),.|&*/%^=", at(lex, n + 2)) ? n + 2 : 0;
+}
+
+/*
+ * 0xA0 is a blank, alone or as U+00A0; else it is part of some UTF-8. 0x16 and 0x1A end a text for
+ * Access when they are its end.
+ */
 static size_t blank_len(const struct guard_lex *lex)
 {
 	uint8_t c = at(lex, 0);
 
+	if ((c == 0x16 || c == 0x1a) && left(lex) == 1)
+		return 0;
+	if (is(c, C_DIGIT))
+		return begun_number_len(lex);
 	if (c == 0xc2 && at(lex, 1) == 0xa0)
 		return 2;
 	return left(lex) && is(c, C_SPACE) ? 1 : 0;
@@ -186,6 +203,8 @@ static void number(struct guard_lex *lex, struct guard_token *t)
 		if (is(at(lex, e), C_DIGIT))
 			for (n = e; is(at(lex, n), C_DIGIT);)
 				n++;
+	} else if (at(lex, n) && strchr("dDfF", at(lex, n))) {
+		n++; /* Oracle's 1D */
 	}
 	take(lex, t, T_NUM, n);
 }
@@ -276,20 +295,16 @@ static void variable(struct guard_lex *lex, struct guard_token *t, size_t mark)
 	take(lex, t, n == mark ? T_BAD : T_VAR, n == mark ? left(lex) : n);
 }
 
-/* $1, or a string between two $tag$. */
+/* $1, $name, or a string between two $tag$. */
 static void dollar(struct guard_lex *lex, struct guard_token *t)
 {
 	size_t n = name_len(lex, 1);
 	const uint8_t *end;
 
-	if (is(at(lex, 1), C_DIGIT)) {
-		take(lex, t, T_VAR, n);
-		return;
-	}
 	while (n > 1 && at(lex, n - 1) == '$')
 		n--;
 	if (at(lex, n) != '$' || n > 64) {
-		take(lex, t, T_BAD, left(lex));
+		take(lex, t, n > 1 ? T_VAR : T_BAD, n > 1 ? n : left(lex));
 		return;
 	}
 	n++;

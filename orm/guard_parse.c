@@ -58,8 +58,9 @@ static void operand(struct guard_parse *s, enum guard_operand kind)
 	}
 	if (f->ordered && !s->depth)
 		guard_sign_sorted(s, kind);
-	if (f->limited && !s->depth && kind == O_CONST)
-		guard_sign(s, ORM_GUARD_CLAUSE, s->quoted ? 0.62F : 0.3F);
+	if (f->limited && s->t.kind == T_NUM)
+		guard_sign(s, s->depth ? ORM_GUARD_SUBQUERY : ORM_GUARD_CLAUSE,
+			   s->depth ? 0.72F : s->quoted ? 0.62F : 0.3F);
 	f->ordered = f->limited = false;
 	if (f->select == SELECT_LIST && f->fresh) {
 		f->strong = kind >= O_CONST || kind == O_GROUP;
@@ -102,7 +103,8 @@ static void pop(struct guard_parse *s)
 	s->depth--;
 	/* Arithmetic inside is over; what it was an operand of goes on. */
 	operand(s, kind);
-	top(s)->branch = f.branch;
+	if (f.branch && !f.listed)
+		top(s)->branch = s->owes = true;
 }
 
 static void want(struct guard_parse *s)
@@ -164,14 +166,16 @@ static bool call(struct guard_parse *s, const struct guard_token *name)
 {
 	const struct guard_word *known = name->word;
 
-	guard_sign_word(s, name->word);
-	guard_sign_word(s, name->first);
+	if (known && known->role != W_STATEMENT)
+		guard_sign_word(s, known);
+	if (name->first && name->first->role == W_NAME)
+		guard_sign_word(s, name->first);
 	next(s);
 	if (s->t.kind != T_OPENING || !push(s, FRAME_CALL, known))
 		return false;
 	if (known && known->role == W_IF) {
 		top(s)->linked = true;
-		top(s)->branch = true;
+		top(s)->branch = known->len == 2;
 	}
 	return true;
 }
@@ -182,9 +186,13 @@ static bool want_plain_word(struct guard_parse *s)
 
 	if (name.call)
 		return call(s, &name);
-	if (name.word && name.word->role == W_NAME)
-		guard_sign_word(s, name.word);
-	guard_sign_word(s, name.first);
+	/* A table of the catalog's, unless it is all that the value begins with. */
+	if (s->tokens > 1) {
+		if (name.word && name.word->role == W_NAME)
+			guard_sign_word(s, name.word);
+		if (name.first && name.first->role == W_NAME)
+			guard_sign_word(s, name.first);
+	}
 	operand(s, O_NAME);
 	return true;
 }
@@ -211,6 +219,8 @@ static bool want_word(struct guard_parse *s)
 		return true;
 	case W_CONST:
 		guard_sign_word(s, word);
+		if (s->plain && top(s)->linked && word->text[0] == 't')
+			guard_sign(s, ORM_GUARD_TAUTOLOGY, 0.62F); /* 1 OR TRUE */
 		if (s->t.call) /* CURRENT_USER() */
 			return want_plain_word(s);
 		operand(s, O_CONST);
@@ -244,6 +254,7 @@ static bool want_word(struct guard_parse *s)
 	case W_SORT:
 	case W_SET:
 	case W_TO:
+	case W_FOR:
 		return want_plain_word(s);
 	case W_CMP:
 	case W_JOIN:
@@ -275,11 +286,16 @@ static bool want_step(struct guard_parse *s)
 	struct guard_frame *f = top(s);
 
 	switch (s->t.kind) {
+	case T_VAR:
+		if (s->t.len > 2 && s->t.p[0] == '@' && s->t.p[1] == '@') {
+			guard_sign(s, ORM_GUARD_PROBE, 0.4F);
+			operand(s, O_CONST);
+			return true;
+		}
+		operand(s, O_NAME);
+		return true;
 	case T_NUM:
 	case T_STR:
-	case T_VAR:
-		if (s->t.kind == T_VAR && s->t.len > 1 && s->t.p[1] == '@')
-			guard_sign(s, ORM_GUARD_PROBE, 0.4F);
 		operand(s, O_CONST);
 		return true;
 	case T_OPEN:
@@ -465,7 +481,7 @@ static bool have_case_word(struct guard_parse *s, enum guard_role role)
 		if (role == W_ENDS || role == W_WHEN)
 			return false;
 		next(s);
-		return guard_statement(s, false);
+		return guard_statement(s, true);
 	}
 	settle(s);
 	f->comparing = false;
@@ -495,7 +511,7 @@ static bool have_word(struct guard_parse *s)
 	const struct guard_word *word = s->t.word;
 	struct guard_frame *f = top(s);
 
-	if (f->branch && guard_statement(s, false))
+	if (f->branch && guard_statement(s, true))
 		return true;
 	if (!word)
 		return alias(s);
@@ -552,10 +568,15 @@ static bool have_word(struct guard_parse *s)
 		return have_join(s);
 	case W_SORT:
 		return true;
+	case W_FOR: /* SUBSTRING(x FROM 1 FOR 1), FOR UPDATE, FOR XML */
+		if (f->kind != FRAME_CALL)
+			return skip_name(s);
+		want(s);
+		return true;
 	case W_STATEMENT:
-		return !s->depth && guard_statement(s, false);
+		return guard_statement(s, false);
 	case W_IF:
-		return !s->depth && s->t.call && want_plain_word(s);
+		return s->t.call && want_plain_word(s);
 	case W_NAME:
 	case W_FUNC:
 	case W_CONST:
@@ -603,6 +624,16 @@ static bool have_semi(struct guard_parse *s)
 	return guard_statement(s, true);
 }
 
+/* `1 (SELECT ...)` is nowhere valid, and tried all the same. */
+static bool have_opening(struct guard_parse *s)
+{
+	next(s);
+	if (!is_word(&s->t, W_SELECT))
+		return false;
+	s->loose = true;
+	return push(s, FRAME_GROUP, NULL) && begin_select(s);
+}
+
 static bool have_step(struct guard_parse *s)
 {
 	switch (s->t.kind) {
@@ -628,8 +659,11 @@ static bool have_step(struct guard_parse *s)
 		settle(s);
 		top(s)->linked = top(s)->comparing = false;
 		top(s)->aliased = false;
+		top(s)->listed = true;
 		want(s);
 		return true;
+	case T_OPENING:
+		return have_opening(s);
 	case T_CLOSING:
 		return close_group(s);
 	case T_SEMI:
@@ -662,7 +696,6 @@ static bool leads(const struct guard_token *t)
 		case W_PROCEDURE:
 			return true;
 		case W_CMP:
-		case W_STATEMENT:
 			return !t->call;
 		default:
 			return false;
@@ -678,9 +711,9 @@ static void begin_bare(struct guard_parse *s)
 	next(s);
 	f->fresh = true;
 	f->how = HOW_START;
-	s->named = s->t.kind == T_WORD && (!s->t.word || s->t.word->role == W_NAME) && !s->t.call;
-	s->led = leads(&s->t);
-	s->have = s->led;
+	s->have = leads(&s->t);
+	s->plain = s->t.kind == T_NUM || s->t.kind == T_STR ||
+		   (s->t.kind == T_ARITH && (*s->t.p == '-' || *s->t.p == '+'));
 }
 
 void guard_parse(struct guard_parse *s, const uint8_t *p, const uint8_t *end, uint8_t quote)
@@ -706,7 +739,13 @@ void guard_parse(struct guard_parse *s, const uint8_t *p, const uint8_t *end, ui
 	}
 	s->tail = s->t.kind == T_TAIL && !s->done;
 	s->tail_token = s->t;
-	if (!s->done && !s->have && s->tokens < TOKENS_MAX)
+	/* Behind an operator of a bare value the program's text may go on. */
+	if (!s->done && !s->have && s->tokens < TOKENS_MAX) {
+		s->loose = true;
+		s->broke |= s->quoted || s->depth || s->tail;
+	}
+	/* What it leaves open, it must have closed of the program's. */
+	if (s->depth > s->closed && !s->done)
 		s->broke = true;
 	if (!s->broke && s->have)
 		settle(s);

@@ -46,6 +46,7 @@ struct guard_frame {
 	bool ordered; /* behind GROUP BY or ORDER BY */
 	bool limited; /* behind LIMIT */
 	bool branch;  /* IF (...): a statement follows */
+	bool listed;  /* has a comma */
 	const struct guard_word *function;
 };
 
@@ -55,14 +56,15 @@ struct guard_parse {
 	struct guard_lex lex;
 	struct guard_token t;
 	bool quoted; /* the value closed the quotes around it */
-	bool named;  /* bare, and began with a plain name */
-	bool led;    /* bare, and began with what can only continue something */
+	bool plain;  /* bare, and began with a number or string, as values do */
 	bool have;   /* an operand; else one is wanted */
 	bool unite;  /* UNION was met: SELECT must come */
 	bool arith;
 	bool tail; /* ended in a comment */
 	bool open; /* ended in a string that the program's quote closes */
 	bool broke;
+	bool loose;  /* went on over a gap that no database would bridge */
+	bool owes;   /* IF (...) was met, and no statement yet */
 	bool done;
 	unsigned closed; /* parentheses of the program's */
 	unsigned depth;

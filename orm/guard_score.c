@@ -62,10 +62,13 @@ void guard_sign_compare(struct guard_parse *s, const struct guard_frame *f,
 
 	if (!left || !right)
 		return;
+	if (f->function && f->function->role == W_IF)
+		guard_sign(s, ORM_GUARD_EXPRESSION, 0.45F);
 	if (f->linked || f->inherited)
 		compare_linked(s, left, right);
 	else if (left == O_CONST && right == O_CONST)
-		guard_sign(s, ORM_GUARD_TAUTOLOGY, f->kind == FRAME_TOP ? 0.3F : 0.62F);
+		guard_sign(s, ORM_GUARD_TAUTOLOGY,
+			   f->kind == FRAME_GROUP || f->function ? 0.62F : 0.3F);
 	else if (MAX(left, right) == O_SELECT)
 		guard_sign(s, ORM_GUARD_SUBQUERY, 0.6F);
 	else if (left >= O_CONST && right >= O_CONST)
@@ -105,34 +108,35 @@ void guard_sign_sorted(struct guard_parse *s, enum guard_operand operand)
 	float weight = s->quoted ? 0.65F : 0.15F;
 
 	if (operand == O_CONST)
-		weight = s->quoted ? 0.8F : s->named ? 0.45F : 0.65F;
+		weight = s->quoted ? 0.8F : s->plain ? 0.65F : 0.45F;
 	guard_sign(s, ORM_GUARD_CLAUSE, weight);
 }
 
-/* Behind -- an attacker writes nothing, or one word so that no blank is cut off. */
-static bool is_curt(const struct guard_parse *s)
+/* The words behind -- or #. An attacker writes none, or one so that no blank is cut off. */
+static unsigned words_of_tail(const struct guard_parse *s)
 {
 	const struct guard_token *t = &s->tail_token;
-	size_t i = 0;
+	unsigned n = 0;
+	bool inside = false;
 
-	while (i < t->len && t->p[i] == ' ')
-		i++;
-	while (i < t->len && t->p[i] != ' ' && t->p[i] != s->lex.quote)
-		i++;
-	while (i < t->len && t->p[i] == ' ')
-		i++;
-	return i == t->len && t->len <= 24;
+	for (size_t i = 0; i < t->len && n < 2; i++) {
+		uint8_t c = t->p[i];
+		bool blank = c == ' ' || c == '-' || c == '+' || c == '\t' || c == '\r';
+
+		n += !blank && !inside;
+		inside = !blank;
+	}
+	return n;
 }
 
+/* Alone a comment counts only behind a closed quote, and when nothing is in it. */
 static float of_tail(const struct guard_parse *s, bool signs)
 {
-	if (!s->tail || s->broke)
-		return 0;
-	if (s->quoted)
-		return is_curt(s) ? 0.62F : 0.2F;
+	unsigned words = s->tail && !s->broke ? words_of_tail(s) : 2;
+
 	if (signs)
-		return is_curt(s) ? 0.3F : 0.1F;
-	return 0;
+		return words < 2 ? 0.4F : s->tail ? 0.15F : 0;
+	return !words && s->tail_token.len < 4 && (s->lex.quote == '\'' || s->lex.quote == '"') ? 0.62F : 0;
 }
 
 float guard_score(const struct guard_parse *s, enum orm_guard_class *ret_class)
@@ -159,9 +163,11 @@ float guard_score(const struct guard_parse *s, enum orm_guard_class *ret_class)
 		if (s->lex.conditional)
 			clean *= 0.6F;
 	}
+	if (s->owes)
+		return (1 - clean) * 0.5F;
 	if (s->broke)
-		return (1 - clean) * (s->quoted ? 0.7F : 0.55F);
-	if (s->named)
+		return (1 - clean) * (s->quoted ? 0.72F : 0.66F);
+	if (s->loose || !(s->quoted || s->plain))
 		return (1 - clean) * 0.85F;
 	return 1 - clean;
 }

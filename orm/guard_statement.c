@@ -14,13 +14,20 @@ static void next(struct guard_parse *s)
 	s->tokens++;
 }
 
+/* By the names that SQL Server and Oracle give theirs. */
+static bool is_procedure(const struct guard_token *t)
+{
+	return t->len > 3 && (!strncasecmp((const char *)t->p, "xp_", 3) ||
+			      !strncasecmp((const char *)t->p, "sp_", 3));
+}
+
 /* What a token is, of enum guard_after. */
 static unsigned shape_of_word(const struct guard_token *t)
 {
 	const struct guard_word *word = t->word;
 	unsigned shape = A_NAME;
 
-	if (memchr(t->p, '_', t->len) || memchr(t->p, '.', t->len))
+	if (memchr(t->p, '.', t->len) || is_procedure(t))
 		shape |= A_FUNC;
 	if (!word)
 		return shape;
@@ -135,7 +142,7 @@ static bool set(struct guard_parse *s)
 static bool head(struct guard_parse *s, bool stacked)
 {
 	const struct guard_word *first = s->t.word;
-	const unsigned sure = A_VAR | A_FUNC | A_STR;
+	const unsigned sure = A_VAR | A_FUNC;
 	unsigned shape;
 
 	next(s);
@@ -160,7 +167,7 @@ bool guard_statement(struct guard_parse *s, bool stacked)
 {
 	struct guard_frame *f = &s->frames[s->depth];
 
-	f->branch = false;
+	f->branch = s->owes = false;
 	if (s->t.kind == T_END || s->t.kind == T_TAIL)
 		return stacked; /* `x;` and `x;--` */
 	if (s->t.kind == T_OPENING && stacked) {

@@ -45,7 +45,8 @@ enum guard_role {
 	W_STATEMENT,
 	W_OBJECT, /* TABLE, DATABASE: what statements are about */
 	W_SET,
-	W_IF,
+	W_IF, /* a function whose first argument is a condition; IF is a statement as well */
+	W_FOR,
 	W_TO,
 	W_MODE, /* BOOLEAN MODE */
 };
