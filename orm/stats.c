@@ -37,3 +37,21 @@ void orm_stats_add_pool(struct orm_stats *to, struct orm_pool *pool)
 	to->breaker_probes += b.probes;
 	to->breaker_refused += p.refused;
 }
+
+void orm_stats_add_cache(struct orm_stats *to, struct orm_cache *cache)
+{
+	struct orm_cache_stats c;
+
+	if (!cache)
+		return;
+	orm_cache_read(cache, &c);
+	to->cache_hits += c.hits;
+	to->cache_misses += c.misses;
+	to->cache_outdated += c.outdated;
+	to->cache_expired += c.expired;
+	to->cache_stored += c.stored;
+	to->cache_raced += c.raced;
+	to->cache_evicted += c.evicted;
+	to->cache_entries += c.entries;
+	to->cache_bytes += c.bytes;
+}

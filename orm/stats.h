@@ -5,9 +5,13 @@
 
 #include <strazh/orm/stats.h>
 
+#include <orm/cache.h>
 #include <orm/pool.h>
 
 /* Of the pool and its circuit. */
 void orm_stats_add_pool(struct orm_stats *to, struct orm_pool *pool);
+
+/* cache NULL: nothing. */
+void orm_stats_add_cache(struct orm_stats *to, struct orm_cache *cache);
 
 #endif
