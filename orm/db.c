@@ -165,7 +165,7 @@ void orm_stats_read(const struct orm *db, struct orm_stats *ret_stats)
 	orm_meter_read(db->meter, &stats);
 	orm_stats_add_pool(&stats, db->readers);
 	shape_read(db->shapes, &shapes);
-	stats.shape_hits = shapes.hits;
+	stats.shape_hits += shapes.hits;
 	stats.shape_misses = shapes.misses;
 	if (db->guard) {
 		orm_guard_counters(db->guard, &guard);

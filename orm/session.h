@@ -37,6 +37,8 @@ struct orm {
 	unsigned sessions; /* open ones; relaxed */
 };
 
+#define SESSION_SHAPES 16U
+
 /* The connection that a session holds. */
 struct lane {
 	struct orm_conn *conn;	   /* NULL: none */
@@ -59,7 +61,8 @@ struct orm_session {
 	enum orm_lazy lazy;
 	struct arena first;	    /* texts of orm_first() */
 	struct orm_rowset returned; /* of grouped writes */
-	struct orm_shape *shown;    /* of orm_sql() */
+	/* Shapes used lately, by hash, each with a reference: found without the cache's lock. */
+	struct orm_shape *memo[SESSION_SHAPES];
 };
 
 /* A query from the session's store, or query_no_memory(). */
