@@ -8,6 +8,7 @@
 #include <orm/clock.h>
 #include <orm/exec.h>
 #include <orm/fault.h>
+#include <orm/record.h>
 #include <orm/row.h>
 #include <orm/typing.h>
 
@@ -160,6 +161,8 @@ static int find_shape(struct orm_session *s, const struct orm_query *q,
 	r = shape_get_hashed(s->db->shapes, q, hash, s->db->driver->dialect, &shape, fault);
 	if (r)
 		return session_fail(s, r, "%s", fault);
+	if (s->db->record && !shape_was_seen(shape))
+		record_query(s->db->record, q);
 	shape_put(s->db->shapes, *memo);
 	*memo = shape;
 	*ret_shape = shape;

@@ -30,6 +30,7 @@ struct orm {
 	struct orm_writer *writer; /* SQLite: writes go here */
 	struct shape_cache *shapes;
 	struct orm_meter *meter;
+	struct record *record;	 /* NULL: nothing is recorded */
 	struct orm_guard *guard; /* the caller's; NULL: none */
 	struct orm_keeper keeper;
 	bool kept; /* the keeper runs */

@@ -264,6 +264,11 @@ void shape_put(struct shape_cache *cache, struct orm_shape *shape)
 		free(shape);
 }
 
+bool shape_was_seen(struct orm_shape *shape)
+{
+	return __atomic_exchange_n(&shape->seen, true, __ATOMIC_RELAXED);
+}
+
 void shape_read(struct shape_cache *cache, struct shape_stats *ret_stats)
 {
 	pthread_mutex_lock(&cache->lock);

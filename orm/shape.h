@@ -21,6 +21,7 @@ struct orm_shape {
 	uint32_t values;
 	uint64_t *words;
 	unsigned references;
+	bool seen; /* atomic: see shape_was_seen() */
 	struct orm_shape *next; /* in its bucket */
 	struct orm_shape *newer, *older;
 };
@@ -39,6 +40,9 @@ int shape_get_hashed(struct shape_cache *cache, const struct orm_query *q, uint6
 		     enum orm_dialect dialect, struct orm_shape **ret_shape,
 		     char fault[192]) must_check;
 void shape_put(struct shape_cache *cache, struct orm_shape *shape);
+
+/* False for the first who asks, in any thread. */
+bool shape_was_seen(struct orm_shape *shape);
 
 struct shape_stats {
 	uint64_t hits;
