@@ -106,8 +106,8 @@ static size_t entity(struct input in, uint8_t *ret_byte)
 	static const struct {
 		const char *name;
 		uint8_t byte;
-	} names[] = {{"&apos;", '\''}, {"&quot;", '"'}, {"&lt;", '<'},	    {"&gt;", '>'},
-		     {"&amp;", '&'},   {"&nbsp;", ' '}, {"&lpar;", '('},    {"&rpar;", ')'},
+	} names[] = {{"&apos;", '\''}, {"&quot;", '"'}, {"&lt;", '<'},	   {"&gt;", '>'},
+		     {"&amp;", '&'},   {"&nbsp;", ' '}, {"&lpar;", '('},   {"&rpar;", ')'},
 		     {"&num;", '#'},   {"&semi;", ';'}, {"&equals;", '='}, {"&comma;", ','}};
 
 	if (in.len > 1 && in.p[1] == '#')

@@ -70,7 +70,7 @@ static void note(struct orm_guard_finding *f, enum orm_guard_context context,
 		return;
 	f->score = score;
 	f->context = (uint8_t)context;
-	f->class = (uint8_t)class;
+	f->class = (uint8_t) class;
 	f->encoded = piece->encoded;
 	f->offset = piece->base + (size_t)(at - piece->p);
 	f->reason = reasons[context][class];
@@ -160,7 +160,8 @@ void orm_guard_inspect(const void *text, size_t len, unsigned contexts, float th
 		       struct orm_guard_finding *ret_finding)
 {
 	struct orm_guard_finding f = {.reason = ""};
-	struct piece piece = {.p = text, .threshold = threshold > 0 ? threshold : ORM_GUARD_THRESHOLD};
+	struct piece piece = {.p = text,
+			      .threshold = threshold > 0 ? threshold : ORM_GUARD_THRESHOLD};
 
 	if (!text)
 		len = 0;

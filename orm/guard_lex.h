@@ -42,18 +42,18 @@ enum guard_kind {
 };
 
 struct guard_token {
-	uint8_t kind;			/* enum guard_kind */
-	bool glued;			/* no blank before it */
-	bool call;			/* a word with ( behind it */
-	const uint8_t *p;		/* of a comment: its text */
+	uint8_t kind;	  /* enum guard_kind */
+	bool glued;	  /* no blank before it */
+	bool call;	  /* a word with ( behind it */
+	const uint8_t *p; /* of a comment: its text */
 	size_t len;
-	const struct guard_word *word; /* of T_WORD, or NULL: a plain name */
+	const struct guard_word *word;	/* of T_WORD, or NULL: a plain name */
 	const struct guard_word *first; /* of a name with dots: its first part */
 };
 
 struct guard_lex {
 	const uint8_t *p, *end;
-	uint8_t quote; /* of the context; 0: none */
+	uint8_t quote;	     /* of the context; 0: none */
 	uint8_t conditional; /* open comments of MySQL's kind */
 	uint8_t comments;    /* met as blanks; stays at 255 */
 };

@@ -39,7 +39,7 @@ enum guard_role {
 	W_ELSE,
 	W_ENDS,
 	W_JOIN,
-	W_SORT,	 /* after an operand: ASC, DESC, NULLS */
+	W_SORT,	  /* after an operand: ASC, DESC, NULLS */
 	W_SUFFIX, /* after an operand, takes one more: COLLATE, ESCAPE, USING */
 	W_TYPE,
 	W_STATEMENT,
@@ -54,9 +54,9 @@ enum guard_role {
 struct guard_word {
 	const char *text;
 	uint8_t len;
-	uint8_t role;	/* enum guard_role */
-	uint8_t class;	/* enum orm_guard_class it is a sign of, or NONE */
-	uint8_t weight; /* of the sign, in hundredths */
+	uint8_t role;	 /* enum guard_role */
+	uint8_t class;	 /* enum orm_guard_class it is a sign of, or NONE */
+	uint8_t weight;	 /* of the sign, in hundredths */
 	uint16_t second; /* of a statement: what may follow it, enum guard_after */
 	uint16_t third;	 /* and then; 0: anything */
 };

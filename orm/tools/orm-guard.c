@@ -44,7 +44,8 @@ static const char usage[] =
 	"                 [--fail] <lines\n"
 	"Say of each line of standard input whether it is an SQL injection; orm-guard(1).\n"
 	"  -c, --context C    judge it where a number stands (bare, or number), inside '...'\n"
-	"                     (single), inside \"...\" (double), or in all three (all, the default)\n"
+	"                     (single), inside \"...\" (double), or in all three (all, the "
+	"default)\n"
 	"  -t, --threshold N  score from which a line is flagged, above 0 and up to 1 (0.6)\n"
 	"  -j, --json         one JSON object a line, and one with the sum\n"
 	"  -q, --quiet        only the sum\n"
@@ -135,7 +136,8 @@ static void print_text(const struct line *line, const struct orm_guard_finding *
 
 static int print_json(json_t *object)
 {
-	own_free char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(4)) : NULL;
+	own_free char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(4))
+				     : NULL;
 
 	json_decref(object);
 	if (!text)
@@ -157,8 +159,8 @@ static int print_finding(const struct line *line, const struct orm_guard_finding
 				    f->injection ? "injection" : "harmless", "score",
 				    (double)f->score, "contexts", contexts, "class",
 				    orm_guard_class_name(f->injection ? f->class : ORM_GUARD_NONE),
-				    "offset", (json_int_t)f->offset, "encoded", f->encoded, "reason",
-				    f->reason, "line", shown, "cut", line->cut));
+				    "offset", (json_int_t)f->offset, "encoded", f->encoded,
+				    "reason", f->reason, "line", shown, "cut", line->cut));
 }
 
 static double percent(uint64_t part, uint64_t all)
@@ -176,10 +178,10 @@ static int print_sum_json(const struct sum *sum)
 	for (unsigned i = 0; contexts && i < ORM_GUARD_CONTEXTS; i++)
 		json_object_set_new(contexts, orm_guard_context_name(i),
 				    json_integer((json_int_t)sum->contexts[i]));
-	return print_json(json_pack("{s:{s:I, s:I, s:f, s:I, s:o, s:o}}", "sum", "lines",
-				    (json_int_t)sum->lines, "flagged", (json_int_t)sum->flagged,
-				    "percent", percent(sum->flagged, sum->lines), "cut",
-				    (json_int_t)sum->cut, "contexts", contexts, "classes", classes));
+	return print_json(json_pack(
+		"{s:{s:I, s:I, s:f, s:I, s:o, s:o}}", "sum", "lines", (json_int_t)sum->lines,
+		"flagged", (json_int_t)sum->flagged, "percent", percent(sum->flagged, sum->lines),
+		"cut", (json_int_t)sum->cut, "contexts", contexts, "classes", classes));
 }
 
 static void print_sum_text(const struct sum *sum)
@@ -262,10 +264,14 @@ static bool parse_threshold(const char *word, float *ret_threshold)
 static int parse_options(int argc, char **argv, struct settings *settings)
 {
 	static const struct option options[] = {
-		{"context", required_argument, NULL, 'c'}, {"threshold", required_argument, NULL, 't'},
-		{"json", no_argument, NULL, 'j'},	   {"quiet", no_argument, NULL, 'q'},
-		{"fail", no_argument, NULL, 'f'},	   {"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},	   {0},
+		{"context", required_argument, NULL, 'c'},
+		{"threshold", required_argument, NULL, 't'},
+		{"json", no_argument, NULL, 'j'},
+		{"quiet", no_argument, NULL, 'q'},
+		{"fail", no_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
 	int c;
 
