@@ -9,6 +9,7 @@
 #include <strazh/orm/expr.h>
 #include <strazh/orm/func.h>
 #include <strazh/orm/query.h>
+#include <strazh/orm/relation.h>
 #include <strazh/orm/session.h>
 #include <strazh/orm/table.h>
 #include <strazh/orm/tx.h>
