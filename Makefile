@@ -93,7 +93,7 @@ BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf
 BENCH_BINS := $(O)/tests/bench/bench-gate
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
-ORM_FUZZ := deflist
+ORM_FUZZ := deflist guard
 fuzz_lib = $(if $(filter $(1),$(ORM_FUZZ)),libstrazh-orm.a,libuser.a)
 fuzz_libs = $(if $(filter $(1),$(ORM_FUZZ)),$(ORM_LIBS),$(LIBS))
 FUZZ_BINS := $(FUZZ_SRCS:%.c=$(O)/%)
