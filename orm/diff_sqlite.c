@@ -63,7 +63,8 @@ static bool in_place(const struct orm_item *item)
 
 static bool must_build_anew(const struct diff *d, const struct pair *p)
 {
-	bool inner = find_whole(d->from, p->a->name)->inner_unique;
+	const struct schema_table *whole = find_whole(d->from, p->a->name);
+	bool inner = whole && whole->inner_unique;
 
 	for (unsigned i = 0; i < p->a->count; i++) {
 		const char *name = p->a->columns[i].name;
@@ -198,6 +199,8 @@ static int find_extra(struct diff *d, const char *name, const char **ret_extra)
 	const struct schema_table *sides[] = {find_whole(d->from, name), find_whole(d->to, name)};
 
 	for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+		if (!sides[i])
+			continue;
 		if (sides[i]->odd)
 			return orm_fail(d->err, ORM_E_SCHEMA,
 					"table '%s' cannot be built anew, as this change needs: %s",
