@@ -14,6 +14,8 @@
 
 #include <orm/arena.h>
 #include <orm/driver.h>
+#include <orm/keeper.h>
+#include <orm/meter.h>
 #include <orm/pool.h>
 #include <orm/query.h>
 #include <orm/shape.h>
@@ -27,6 +29,10 @@ struct orm {
 	struct orm_pool *writers;  /* PostgreSQL: the same as readers */
 	struct orm_writer *writer; /* SQLite: writes go here */
 	struct shape_cache *shapes;
+	struct orm_meter *meter;
+	struct orm_guard *guard; /* the caller's; NULL: none */
+	struct orm_keeper keeper;
+	bool kept; /* the keeper runs */
 	char server[64];
 	unsigned sessions; /* open ones; relaxed */
 };

@@ -81,6 +81,13 @@ int orm_open(const char *url, const struct orm_options *options, struct orm **re
 	     struct orm_error *ret_error) ORM_MUST_CHECK;
 void orm_close(struct orm *db);
 
+/*
+ * Let a guard (guard.h) see the texts that are bound and what each client does. The caller's: it
+ * must outlive the database. Before the first session.
+ */
+struct orm_guard;
+void orm_use_guard(struct orm *db, struct orm_guard *guard);
+
 enum orm_dialect orm_dialect(const struct orm *db);
 /* "SQLite 3.40.1", "PostgreSQL 15.18": the program that answers, as it names itself. */
 const char *orm_server(const struct orm *db);
