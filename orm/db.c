@@ -6,11 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <strazh/orm/guard.h>
+#include <strazh/orm/stats.h>
+
 #include <orm/fault.h>
+#include <orm/record.h>
 #include <orm/session.h>
+#include <orm/stats.h>
 #include <orm/url.h>
 
 #define TEXTS_MAX 65536U
+#define TEND_EVERY_NS ORM_NS_PER_S
 
 static unsigned memory_databases; /* each sqlite::memory: is a database of its own */
 
@@ -65,6 +71,13 @@ static int try_once(struct orm *db, struct orm_error *err)
 	return 0;
 }
 
+static void tend(void *data, uint64_t now_ns)
+{
+	struct orm *db = data;
+
+	orm_pool_tend(db->readers, now_ns);
+}
+
 static int open_parts(struct orm *db, struct orm_error *err)
 {
 	bool sqlite = db->driver->dialect == ORM_SQLITE;
@@ -82,7 +95,21 @@ static int open_parts(struct orm *db, struct orm_error *err)
 	db->writers = sqlite ? NULL : db->readers;
 	if (shape_cache_new((unsigned)MAX(db->options.shapes, 0), &db->shapes))
 		return orm_fail(err, -ENOMEM, "out of memory");
-	return try_once(db, err);
+	db->meter = aligned_alloc(_Alignof(struct orm_meter), sizeof(*db->meter));
+	if (!db->meter)
+		return orm_fail(err, -ENOMEM, "out of memory");
+	memset(db->meter, 0, sizeof(*db->meter));
+	r = *db->options.record ? record_open(db->options.record, &db->record, err) : 0;
+	if (r)
+		return r;
+	r = try_once(db, err);
+	if (r)
+		return r;
+	r = orm_keeper_start(&db->keeper, TEND_EVERY_NS, tend, db);
+	if (r)
+		return orm_fail(err, r, "cannot start the housekeeping thread");
+	db->kept = true;
+	return 0;
 }
 
 int orm_open(const char *url, const struct orm_options *options, struct orm **ret_db,
@@ -117,12 +144,41 @@ void orm_close(struct orm *db)
 {
 	if (!db)
 		return;
+	if (db->kept)
+		orm_keeper_stop(&db->keeper);
 	orm_pool_free(db->readers);
 	if (db->writer)
 		db->driver->writer_close(db->writer);
 	shape_cache_free(db->shapes);
+	free(db->meter);
+	record_close(db->record);
 	arena_deinit(&db->texts);
 	free(db);
+}
+
+void orm_use_guard(struct orm *db, struct orm_guard *guard)
+{
+	db->guard = guard;
+}
+
+void orm_stats_read(const struct orm *db, struct orm_stats *ret_stats)
+{
+	struct orm_guard_counters guard;
+	struct shape_stats shapes;
+	struct orm_stats stats = {0};
+
+	orm_meter_read(db->meter, &stats);
+	orm_stats_add_pool(&stats, db->readers);
+	shape_read(db->shapes, &shapes);
+	stats.shape_hits += shapes.hits;
+	stats.shape_misses = shapes.misses;
+	if (db->guard) {
+		orm_guard_counters(db->guard, &guard);
+		stats.guard_values = guard.values;
+		stats.guard_reports = guard.injections;
+		stats.guard_floods = guard.floods;
+	}
+	*ret_stats = stats;
 }
 
 enum orm_dialect orm_dialect(const struct orm *db)

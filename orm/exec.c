@@ -2,10 +2,13 @@
 #include <errno.h>
 #include <strings.h>
 
+#include <strazh/orm/guard.h>
+
 #include <orm/backoff.h>
 #include <orm/clock.h>
 #include <orm/exec.h>
 #include <orm/fault.h>
+#include <orm/record.h>
 #include <orm/row.h>
 #include <orm/typing.h>
 
@@ -77,21 +80,29 @@ int rows_struct(const struct rows *rows, const struct orm_table *row, void *ret_
 
 /* ---- one attempt ---- */
 
-static int drain(const struct rows *rows, struct sink *sink)
+struct outcome {
+	bool writes;
+	uint64_t changed;
+	uint64_t rows;
+};
+
+static int drain(struct rows *rows, struct sink *sink)
 {
 	struct orm_session *s = rows->session;
 	int r = sink ? sink->begin(sink, rows) : 0;
 
-	while (!r) {
+	for (; !r; rows->at++) {
 		r = s->db->driver->step(rows->conn, &s->error);
-		if (!r && sink)
+		if (r)
+			break;
+		if (sink)
 			r = sink->row(sink, rows);
 	}
 	return r == ORM_E_END ? 0 : r;
 }
 
 static int attempt(struct orm_session *s, struct lane *lane, const struct orm_query *q,
-		   const struct orm_shape *shape, struct sink *sink, uint64_t *ret_changed)
+		   const struct orm_shape *shape, struct sink *sink, struct outcome *out)
 {
 	const struct orm_driver *driver = s->db->driver;
 	struct rows rows = {.session = s, .shape = shape, .conn = lane->conn};
@@ -100,14 +111,15 @@ static int attempt(struct orm_session *s, struct lane *lane, const struct orm_qu
 	if (!r)
 		r = drain(&rows, sink);
 	if (!r)
-		*ret_changed = driver->changed(lane->conn);
+		out->changed = driver->changed(lane->conn);
+	out->rows = rows.at;
 	driver->finish(lane->conn);
 	return r;
 }
 
 /* A write of SQLite outside of transactions: one of a group. */
 static int group_write(struct orm_session *s, const struct orm_query *q,
-		       const struct orm_shape *shape, struct sink *sink, uint64_t *ret_changed)
+		       const struct orm_shape *shape, struct sink *sink, struct outcome *out)
 {
 	bool wanted = sink && shape->stmt.flags & ORM_STMT_ROWS;
 	struct orm_write write = {.stmt = &shape->stmt,
@@ -121,7 +133,8 @@ static int group_write(struct orm_session *s, const struct orm_query *q,
 	r = s->db->driver->write(s->db->writer, &write, &s->error);
 	if (r)
 		return r;
-	*ret_changed = write.changed;
+	out->changed = write.changed;
+	out->rows = wanted ? s->returned.rows : 0;
 	r = wanted ? sink->begin(sink, &rows) : 0;
 	for (; wanted && !r && rows.at < s->returned.rows; rows.at++)
 		r = sink->row(sink, &rows);
@@ -130,10 +143,34 @@ static int group_write(struct orm_session *s, const struct orm_query *q,
 
 /* ---- all attempts ---- */
 
-int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape)
+/* The memo's reference is enough: this thread is the only one to change it. */
+static int find_shape(struct orm_session *s, const struct orm_query *q,
+		      struct orm_shape **ret_shape)
 {
+	uint64_t hash = shape_hash(q);
+	struct orm_shape **memo = &s->memo[hash % SESSION_SHAPES];
+	struct orm_shape *shape;
 	char fault[192];
 	int r;
+
+	if (*memo && shape_is(*memo, q, hash)) {
+		orm_meter_add(s->db->meter, ORM_M_shape_hits, 1);
+		*ret_shape = *memo;
+		return 0;
+	}
+	r = shape_get_hashed(s->db->shapes, q, hash, s->db->driver->dialect, &shape, fault);
+	if (r)
+		return session_fail(s, r, "%s", fault);
+	if (s->db->record && !shape_was_seen(shape))
+		record_query(s->db->record, q);
+	shape_put(s->db->shapes, *memo);
+	*memo = shape;
+	*ret_shape = shape;
+	return 0;
+}
+
+int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape)
+{
 
 	if (q->class)
 		return session_fail(s, q->class, "%s", q->fault);
@@ -141,8 +178,7 @@ int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **re
 		return session_fail(s, ORM_E_STATE, "a cursor of this session is open");
 	if (s->tx_failed)
 		return session_fail(s, ORM_E_STATE, "the transaction failed; roll it back");
-	r = shape_get(s->db->shapes, q, s->db->driver->dialect, ret_shape, fault);
-	return r ? session_fail(s, r, "%s", fault) : 0;
+	return find_shape(s, q, ret_shape);
 }
 
 /* The first word of a raw text decides; WITH may write, so its words are looked through. */
@@ -187,47 +223,89 @@ int exec_failed(struct orm_session *s, int class)
 }
 
 static int run_once(struct orm_session *s, const struct orm_query *q, const struct orm_shape *shape,
-		    struct sink *sink, uint64_t *ret_changed)
+		    struct sink *sink, struct outcome *out)
 {
-	bool writes = exec_writes(s, shape);
+	bool writes = out->writes;
 	struct lane lane;
 	int r;
 
 	if (s->in_tx) {
 		if (writes && !s->tx_writes)
 			return session_fail(s, ORM_E_READ_ONLY, "the transaction is read-only");
-		return exec_failed(s, attempt(s, &s->lane, q, shape, sink, ret_changed));
+		return exec_failed(s, attempt(s, &s->lane, q, shape, sink, out));
 	}
 	if (writes && s->db->writer)
-		return group_write(s, q, shape, sink, ret_changed);
+		return group_write(s, q, shape, sink, out);
 	r = lane_take(s, writes, &lane);
 	if (r)
 		return r;
-	r = attempt(s, &lane, q, shape, sink, ret_changed);
+	r = attempt(s, &lane, q, shape, sink, out);
 	lane_give(s, &lane);
 	return r;
 }
 
-int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink, uint64_t *ret_changed)
+/* CONNECTION: nothing was done. Inside a transaction all of it would have to run again. */
+static int run(struct orm_session *s, const struct orm_query *q, const struct orm_shape *shape,
+	       struct sink *sink, struct outcome *out)
 {
 	struct orm_backoff backoff;
-	struct orm_shape *shape;
-	uint64_t changed = 0;
-	int r = exec_shape(s, q, &shape);
+	int r = run_once(s, q, shape, sink, out);
 
-	if (r)
-		return r;
-	r = run_once(s, q, shape, sink, &changed);
-	/* CONNECTION: nothing was done. Inside a transaction all of it would have to run again. */
 	for (int64_t i = 0; r == ORM_E_CONNECTION && !s->in_tx && i < s->db->options.retries; i++) {
 		if (!i)
 			orm_backoff_init(&backoff, RETRY_BASE_NS, RETRY_CAP_NS, (uintptr_t)s);
+		orm_meter_add(s->db->meter, ORM_M_retries, 1);
 		orm_clock_machine.sleep_ns(NULL, orm_backoff_next_ns(&backoff));
-		r = run_once(s, q, shape, sink, &changed);
+		r = run_once(s, q, shape, sink, out);
 	}
-	shape_put(s->db->shapes, shape);
+	return r;
+}
+
+static void count(struct orm_session *s, const struct orm_shape *shape, const struct outcome *out,
+		  int r, uint64_t took_ns)
+{
+	struct orm_meter *meter = s->db->meter;
+	struct orm_guard_use use = {
+		.queries = 1, .errors = r != 0, .rows = out->rows, .shape = shape->stmt.id};
+
+	orm_meter_add(meter, ORM_M_statements, 1);
+	orm_meter_add(meter, out->writes ? ORM_M_rows_written : ORM_M_rows_read,
+		      out->writes ? out->changed : out->rows);
+	orm_meter_took(meter, out->writes ? ORM_M_WRITES : ORM_M_READS, took_ns);
+	orm_meter_error(meter, r);
+	if (s->db->guard && s->client)
+		orm_guard_count(s->db->guard, s->client, &use);
+}
+
+static void show_guard(struct orm_session *s, const struct orm_query *q)
+{
+	for (uint32_t i = 0; i < q->n_values; i++) {
+		const struct orm_value *v = &q->values[i];
+
+		if (v->kind == ORM_K_TEXT)
+			orm_guard_value(s->db->guard, s->client, v->p, v->len, NULL);
+	}
+}
+
+int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink, uint64_t *ret_changed)
+{
+	struct outcome out = {0};
+	struct orm_shape *shape;
+	uint64_t begin;
+	int r = exec_shape(s, q, &shape);
+
+	if (r) {
+		orm_meter_error(s->db->meter, r);
+		return r;
+	}
+	if (s->db->guard)
+		show_guard(s, q);
+	out.writes = exec_writes(s, shape);
+	begin = orm_now_ns(&orm_clock_machine);
+	r = run(s, q, shape, sink, &out);
+	count(s, shape, &out, r, orm_now_ns(&orm_clock_machine) - begin);
 	if (!r && ret_changed)
-		*ret_changed = changed;
+		*ret_changed = out.changed;
 	return r;
 }
 
@@ -242,7 +320,5 @@ const char *orm_sql(struct orm_session *s, struct orm_query *q)
 
 	if (exec_shape(s, q, &shape))
 		return NULL;
-	shape_put(s->db->shapes, s->shown);
-	s->shown = shape;
 	return shape->stmt.sql;
 }

@@ -17,6 +17,8 @@ struct orm_word {
 
 /* [A-Za-z_][A-Za-z0-9_]{0,62}; the one gate through which every name goes before it is quoted. */
 bool orm_name_ok(const char *name, size_t len);
+/* Bytes that a field needs to hold every value of the type. */
+unsigned orm_type_width(enum orm_type type);
 static inline bool orm_word_is(struct orm_word word, const char *text)
 {
 	return word.len == __builtin_strlen(text) && !__builtin_memcmp(word.at, text, word.len);

@@ -217,8 +217,8 @@ static struct related *find_related(const struct orm_result *result, const char 
 int orm_preload(struct orm_result *result, const char *relation, const struct orm_table *other)
 {
 	struct related *related;
-	struct orm_value *keys;
-	size_t n;
+	struct orm_value *keys = NULL;
+	size_t n = 0;
 	int r;
 
 	if (find_related(result, relation, other))

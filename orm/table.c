@@ -41,8 +41,7 @@ int orm_table_find(const struct orm_table *table, const char *name, size_t len)
 
 /* ---- the check ---- */
 
-/* Bytes that a field of this kind needs for every value of the type. */
-static unsigned width_of(enum orm_type type)
+unsigned orm_type_width(enum orm_type type)
 {
 	switch (type) {
 	case ORM_T_BOOLEAN:
@@ -84,7 +83,7 @@ static unsigned width_of(enum orm_type type)
 /* Numbers come in widths; of everything else there is one. A wider number holds a narrower. */
 static bool size_ok(const struct orm_column *c)
 {
-	unsigned least = width_of(c->type);
+	unsigned least = orm_type_width(c->type);
 
 	if (c->kind == ORM_K_I64)
 		return c->size >= least && (c->size == 2 || c->size == 4 || c->size == 8);

@@ -68,6 +68,8 @@ int orm_commit(struct orm_session *s)
 		if (r)
 			s->db->driver->rollback(s->lane.conn);
 	}
+	orm_meter_add(s->db->meter, r ? ORM_M_rollbacks : ORM_M_commits, 1);
+	orm_meter_error(s->db->meter, r);
 	end(s);
 	return r;
 }
@@ -80,6 +82,7 @@ void orm_rollback(struct orm_session *s)
 		orm_pooled_rollback(s->lane.pooled);
 	else
 		s->db->driver->rollback(s->lane.conn);
+	orm_meter_add(s->db->meter, ORM_M_rollbacks, 1);
 	end(s);
 }
 
@@ -147,6 +150,7 @@ int orm_transaction(struct orm_session *s, const struct orm_tx_options *options,
 		}
 		if (!r || i >= tries || r != s->error.class || !s->error.retryable)
 			return r;
+		orm_meter_add(s->db->meter, ORM_M_retries, 1);
 		orm_clock_machine.sleep_ns(NULL, orm_backoff_next_ns(&backoff));
 	}
 }

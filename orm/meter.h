@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counters of what every statement does: relaxed atomics, in a few copies on cache lines of their
+ * own; a thread counts in the same copy all its life, so that threads seldom share a line.
+ */
+#ifndef STRAZH_ORM_METER_H
+#define STRAZH_ORM_METER_H
+
+#include <stdatomic.h>
+
+#include <strazh/base/compiler.h>
+#include <strazh/orm/stats.h>
+
+#define ORM_METER_COPIES 8
+
+#define ORM_METER_ID_(name, kind, unit, help) ORM_M_##name,
+enum orm_meter_id { ORM_STATS_RUN(ORM_METER_ID_) ORM_METER_COUNT };
+enum orm_meter_latency { ORM_M_READS, ORM_M_WRITES, ORM_METER_LATENCIES };
+
+struct orm_meter_copy {
+	_Alignas(64) _Atomic(uint64_t) counter[ORM_METER_COUNT];
+	_Atomic(uint64_t) error[ORM_CLASS_COUNT];
+	struct {
+		_Atomic(uint64_t) sum_ns;
+		_Atomic(uint64_t) bucket[ORM_LATENCY_BUCKETS];
+	} latency[ORM_METER_LATENCIES];
+};
+
+/* About 28 KiB; all zero is valid. Aligned to 64: aligned_alloc() or static. */
+struct orm_meter {
+	struct orm_meter_copy copy[ORM_METER_COPIES];
+};
+
+void orm_meter_add(struct orm_meter *m, enum orm_meter_id id, uint64_t n);
+/* What a function returned; 0 and ORM_E_END count nothing. */
+void orm_meter_error(struct orm_meter *m, int class);
+void orm_meter_took(struct orm_meter *m, enum orm_meter_latency which, uint64_t ns);
+/* Sets what the meter knows in *to and leaves the rest. */
+void orm_meter_read(const struct orm_meter *m, struct orm_stats *to);
+
+#endif
