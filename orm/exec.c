@@ -277,13 +277,16 @@ static void count(struct orm_session *s, const struct orm_shape *shape, const st
 		orm_guard_count(s->db->guard, s->client, &use);
 }
 
-static void show_guard(struct orm_session *s, const struct orm_query *q)
+void exec_show(struct orm_session *s, const struct orm_value *values, size_t n)
 {
-	for (uint32_t i = 0; i < q->n_values; i++) {
-		const struct orm_value *v = &q->values[i];
+	for (size_t i = 0; s->db->guard && i < n; i++) {
+		const struct orm_value *v = &values[i];
+		const char *const *texts = v->p;
 
 		if (v->kind == ORM_K_TEXT)
 			orm_guard_value(s->db->guard, s->client, v->p, v->len, NULL);
+		for (size_t k = 0; v->kind == ORM_K_TEXTS && k < v->len; k++)
+			orm_guard_value(s->db->guard, s->client, texts[k], strlen(texts[k]), NULL);
 	}
 }
 
@@ -298,8 +301,7 @@ int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink, ui
 		orm_meter_error(s->db->meter, r);
 		return r;
 	}
-	if (s->db->guard)
-		show_guard(s, q);
+	exec_show(s, q->values, q->n_values);
 	out.writes = exec_writes(s, shape);
 	begin = orm_now_ns(&orm_clock_machine);
 	r = run(s, q, shape, sink, &out);

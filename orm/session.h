@@ -55,8 +55,9 @@ struct orm_session {
 	struct lane lane; /* of the transaction */
 	bool in_tx;
 	bool tx_writes;
-	bool tx_failed; /* PostgreSQL refuses all until rollback */
-	bool cursor;	/* one is open */
+	bool tx_failed;		    /* PostgreSQL refuses all until rollback */
+	struct orm_cursor *cursor;  /* the one that is open */
+	struct orm_result *results; /* doubly linked by next */
 	enum orm_promise promise;
 	uint64_t client;
 	enum orm_lazy lazy;
@@ -71,6 +72,12 @@ struct orm_query *session_query(struct orm_session *s);
 /* Fill s->error; returns class. */
 int session_fail(struct orm_session *s, int class, const char *format, ...) printf_like(3, 4);
 bool session_is_durable(const struct orm_session *s);
+
+/* Results live no longer than their session. */
+void session_adopt(struct orm_session *s, struct orm_result *result);
+void session_disown(struct orm_result *result);
+/* Take its statement away from an open cursor, as the end of a transaction does. */
+void cursor_end(struct orm_cursor *c);
 
 /* Outside of a transaction. */
 int lane_take(struct orm_session *s, bool writes, struct lane *ret_lane) must_check;
