@@ -20,6 +20,7 @@
 #include <orm/fault.h>
 #include <orm/guard.h>
 #include <orm/guard_tree.h>
+#include <orm/utf8.h>
 
 /* Tokens of pg_query.proto. */
 enum {
@@ -148,17 +149,13 @@ static const char *check_tokens(const char *text, size_t len, struct wire result
 	return depth ? "it leaves a parenthesis open" : NULL;
 }
 
-/* Neither control characters, which databases cut differently, nor what is not UTF-8. */
+/* Control characters are cut differently by databases. */
 static bool is_text(const char *text, size_t len)
 {
-	json_t *string;
-
 	for (size_t i = 0; i < len; i++)
 		if (((uint8_t)text[i] < ' ' && !memchr("\t\n\r", text[i], 3)) || text[i] == 0x7f)
 			return false;
-	string = json_stringn(text, len);
-	json_decref(string);
-	return string;
+	return orm_utf8_check(text, len) == ORM_UTF8_OK;
 }
 
 static int scan(const char *text, size_t len, char why[GUARD_WHY_LEN])

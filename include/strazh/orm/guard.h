@@ -182,12 +182,13 @@ enum orm_fragment {
 #define ORM_FRAGMENT_TOKENS_MAX 512U /* tokens */
 
 /*
- * May this text be pasted? 0, or ORM_E_GUARD with the reason in *ret_error (may be NULL), or
- * -ENOMEM. Accepted: columns, numbers, plain '...' strings, operators, CASE, casts to built-in
- * types, functions of a short list (orm/guard_allow.c) and of options.functions. Refused: all else;
- * so subqueries, comments, semicolons, parameters, "*", window functions, and string forms that the
- * databases read differently. Names of columns are not checked. `g` may be NULL: then nothing is
- * counted or reported. Allocates, and takes 10 us and more: judge a fragment once, not every time.
+ * May this text be pasted? 0, or ORM_E_GUARD with the reason in *ret_error (may be NULL); -EINVAL:
+ * there is no such kind. What memory does not suffice to judge is refused. Accepted: columns,
+ * numbers, plain '...' strings, operators, CASE, casts to built-in types, functions of a short list
+ * (orm/guard_allow.c) and of options.functions. Refused: all else; so subqueries, comments,
+ * semicolons, parameters, "*", window functions, and string forms that the databases read
+ * differently. Names of columns are not checked. `g` may be NULL: then nothing is counted or
+ * reported. Allocates, and takes 10 us and more: judge a fragment once, not every time.
  */
 int orm_guard_fragment(struct orm_guard *g, uint64_t client, enum orm_fragment kind,
 		       const char *text, size_t len, struct orm_error *ret_error) ORM_MUST_CHECK;

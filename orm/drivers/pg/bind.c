@@ -45,6 +45,18 @@ static int grow(struct pg_params *params, uint16_t count)
 	return -ENOMEM;
 }
 
+int pg_params_room(struct pg_params *params, uint16_t count)
+{
+	arena_reset(&params->arena);
+	params->count = count;
+	if (count <= params->room)
+		return 0;
+	if (grow(params, count))
+		return -ENOMEM;
+	params->count = count;
+	return 0;
+}
+
 static int refuse(struct orm_error *err, int r, unsigned i, const char *why)
 {
 	if (r < 0)
@@ -59,15 +71,8 @@ int pg_bind(struct pg_conn *c, const struct orm_stmt *stmt, const struct orm_val
 {
 	struct pg_params *p = &c->params;
 
-	arena_reset(&p->arena);
-	p->count = stmt->params;
-	if (stmt->params > p->room) {
-		int r = grow(p, stmt->params);
-
-		if (r)
-			return refuse(err, r, 0, "");
-		p->count = stmt->params;
-	}
+	if (pg_params_room(p, stmt->params))
+		return refuse(err, -ENOMEM, 0, "");
 	for (unsigned i = 0; i < stmt->params; i++) {
 		enum orm_type type = stmt->param_type ? stmt->param_type[i] : ORM_T_NONE;
 		const char *why = "";

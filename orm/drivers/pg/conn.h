@@ -112,11 +112,16 @@ void pg_one_line(char *to, size_t size, const char *text);
 /* ---- bind.c ---- */
 int pg_bind(struct pg_conn *c, const struct orm_stmt *stmt, const struct orm_value *values,
 	    struct orm_error *err) must_check;
+/* Room for so many; what was there is lost. 0 or -ENOMEM. */
+int pg_params_room(struct pg_params *params, uint16_t count) must_check;
 void pg_params_deinit(struct pg_params *params);
 
 /* ---- run.c ---- */
 int pg_start(struct orm_conn *conn, const struct orm_stmt *stmt, const struct orm_value *values,
 	     struct orm_error *err) must_check;
+/* The same with c->params as they are. */
+int pg_start_bound(struct pg_conn *c, const struct orm_stmt *stmt,
+		   struct orm_error *err) must_check;
 int pg_step(struct orm_conn *conn, struct orm_error *err) must_check;
 unsigned pg_columns(struct orm_conn *conn);
 const char *pg_name(struct orm_conn *conn, unsigned column);
@@ -145,7 +150,13 @@ void pg_cancel(struct orm_conn *conn);
 int pg_simple(struct pg_conn *c, const char *sql, struct pg_risk risk, char ret_tag[16],
 	      struct orm_error *err) must_check;
 
+/* ---- insert.c ---- */
+int pg_insert(struct orm_conn *conn, const struct orm_rows *rows, enum orm_batch_way way,
+	      const char *conflict, uint64_t *ret_inserted, struct orm_error *err) must_check;
+
 /* ---- load.c ---- */
+/* Letters, digits, '_': what may stand between quotes as it is. */
+bool pg_is_name(const char *name);
 int pg_load(struct orm_conn *conn, const struct orm_source *source, uint64_t *ret_rows,
 	    struct orm_error *err) must_check;
 

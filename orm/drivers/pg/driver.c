@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PostgreSQL over libpq. In reading order: conn.c opens, bind.c encodes (codec.h), send.c sends,
- * run.c takes results, tx.c is all that concerns transactions, load.c is COPY; wait.c is where
+ * run.c takes results, tx.c is all that concerns transactions, load.c is COPY,
+ * insert.c many rows by INSERT; wait.c is where
  * every one of them waits, and blame.c what they say when it fails.
  */
 #include <orm/drivers/pg/conn.h>
@@ -24,6 +25,7 @@ const struct orm_driver orm_driver_pg = {
 	.changed = pg_changed,
 	.finish = pg_finish,
 	.load = pg_load,
+	.insert = pg_insert,
 	.cancel = pg_cancel,
 	.explain = pg_explain,
 };

@@ -33,8 +33,7 @@ struct load {
 	bool stopped; /* the server does not want more */
 };
 
-/* Letters, digits, '_': what may stand between quotes as it is. */
-static bool is_name(const char *name)
+bool pg_is_name(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 
@@ -46,14 +45,14 @@ static int write_sql(struct load *l, char sql[SQL_MAX], struct orm_error *err)
 	const struct orm_table *t = l->source->table;
 	size_t n;
 
-	if (!is_name(t->name) || t->count > ORM_COLUMNS_MAX)
+	if (!pg_is_name(t->name) || t->count > ORM_COLUMNS_MAX)
 		return orm_fail(err, ORM_E_QUERY, "the name of a table is refused");
 	n = (size_t)snprintf(sql, SQL_MAX, "SET LOCAL client_min_messages=error;COPY \"%s\" (",
 			     t->name);
 	for (unsigned i = 0; i < t->count; i++) {
 		if (!(l->source->mask >> i & 1))
 			continue;
-		if (!is_name(t->columns[i].name))
+		if (!pg_is_name(t->columns[i].name))
 			return orm_fail(err, ORM_E_QUERY, "the name of a column is refused");
 		n += (size_t)snprintf(sql + n, SQL_MAX - n, "%s\"%s\"", l->columns++ ? "," : "",
 				      t->columns[i].name);

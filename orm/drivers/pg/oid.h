@@ -18,6 +18,7 @@ enum pg_oid {
 	PG_CID = 29,
 	PG_JSON = 114,
 	PG_XML = 142,
+	PG_JSONS = 199,
 	PG_CIDR = 650,
 	PG_CIDRS = 651,
 	PG_FLOAT4 = 700,
@@ -25,6 +26,7 @@ enum pg_oid {
 	PG_UNKNOWN = 705,
 	PG_INET = 869,
 	PG_BOOLS = 1000,
+	PG_BYTEAS = 1001,
 	PG_NAMES = 1003,
 	PG_INT2S = 1005,
 	PG_INT4S = 1007,
@@ -50,6 +52,7 @@ enum pg_oid {
 	PG_UUID = 2950,
 	PG_UUIDS = 2951,
 	PG_JSONB = 3802,
+	PG_JSONBS = 3807,
 };
 
 #endif

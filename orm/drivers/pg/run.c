@@ -221,17 +221,22 @@ static int look(struct pg_conn *c, struct orm_error *err)
 int pg_start(struct orm_conn *conn, const struct orm_stmt *stmt, const struct orm_value *values,
 	     struct orm_error *err)
 {
-	struct pg_conn *c = pg_of(conn);
+	int r;
+
+	pg_finish(conn);
+	r = pg_bind(pg_of(conn), stmt, values, err);
+	return r ? r : pg_start_bound(pg_of(conn), stmt, err);
+}
+
+int pg_start_bound(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err)
+{
 	bool in_tx = pg_in_tx(c), writes = stmt->flags & (ORM_STMT_WRITES | ORM_STMT_RAW);
 	bool write = writes && !in_tx;
 	int r;
 
-	pg_finish(conn);
 	pg_arm(c,
 	       (struct pg_risk){.write = write, .ambiguous = write && stmt->flags & ORM_STMT_RAW});
-	r = pg_bind(c, stmt, values, err);
-	if (!r)
-		r = look(c, err);
+	r = look(c, err);
 	if (r)
 		return r;
 	c->tx_wrote |= writes && in_tx;
