@@ -358,7 +358,7 @@ static int run_step(struct run *run, const struct step *step, bool up, bool *ret
 /* ---- all of them ---- */
 
 /* On SQLite a step without a transaction may be running in another process: wait for its end. */
-static int settle(struct run *run)
+static int wait_for_others(struct run *run)
 {
 	for (int i = 0;; i++) {
 		bool busy = false;
@@ -377,7 +377,7 @@ static int run_up(struct run *run, uint32_t version, size_t *done)
 	for (;;) {
 		const struct step *step;
 		bool mine = false;
-		int r = settle(run);
+		int r = wait_for_others(run);
 
 		if (r)
 			return r;
@@ -396,7 +396,7 @@ static int run_down(struct run *run, uint32_t version, size_t *done)
 	for (;;) {
 		const struct step *step;
 		bool mine = false;
-		int r = settle(run);
+		int r = wait_for_others(run);
 
 		if (r)
 			return r;
@@ -529,15 +529,12 @@ static int fill(struct run *run, struct orm_migrate_status **ret_list, size_t *r
 int orm_migrate_status(struct orm_session *s, const struct orm_migrations *migrations,
 		       struct orm_migrate_status **ret_list, size_t *ret_count)
 {
-	struct run run = {.m = migrations};
-	int r = hold_open(&run.h, s);
+	/* Reads only, so nothing needs to be held. */
+	struct run run = {.m = migrations, .h = {.s = s}};
+	int r = read_applied(&run);
 
-	if (r)
-		return r;
-	r = read_applied(&run);
 	if (!r)
 		r = fill(&run, ret_list, ret_count);
 	orm_result_free(run.applied);
-	hold_close(&run.h);
 	return r;
 }
