@@ -18,6 +18,7 @@ LLVM_STRIP ?= llvm-strip
 PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 
+comma := ,
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)')
 
@@ -76,6 +77,9 @@ ORM_UNIT_BINS := $(ORM_UNIT_SRCS:%.c=$(O)/%)
 ORM_TEST_SRCS := $(sort $(wildcard tests/orm/test_*.c))
 ORM_TEST_BINS := $(ORM_TEST_SRCS:%.c=$(O)/%)
 ORM_TEST_KIT := $(sort $(wildcard tests/orm/kit/*.c))
+# Allocations of the library that fail on purpose: tests/orm/kit/failalloc.h.
+ORM_FAILALLOC := $(O)/obj/tests/orm/kit/failalloc.o
+ORM_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray aligned_alloc strdup strndup)
 ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
 ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
@@ -93,7 +97,7 @@ BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf
 BENCH_BINS := $(O)/tests/bench/bench-gate
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
-ORM_FUZZ := deflist
+ORM_FUZZ := deflist guard
 fuzz_lib = $(if $(filter $(1),$(ORM_FUZZ)),libstrazh-orm.a,libuser.a)
 fuzz_libs = $(if $(filter $(1),$(ORM_FUZZ)),$(ORM_LIBS),$(LIBS))
 FUZZ_BINS := $(FUZZ_SRCS:%.c=$(O)/%)
@@ -171,13 +175,11 @@ $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-$(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_LIB)
-	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ORM_LIBS)
-
+$(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_FAILALLOC) $(ORM_LIB)
 $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
+$(ORM_UNIT_BINS) $(ORM_TEST_BINS):
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ORM_LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(ORM_WRAP) -o $@ $^ -lcmocka $(ORM_LIBS)
 
 $(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_LIB)
 	$(call say,LD)

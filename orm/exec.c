@@ -8,6 +8,7 @@
 #include <orm/clock.h>
 #include <orm/exec.h>
 #include <orm/fault.h>
+#include <orm/record.h>
 #include <orm/row.h>
 #include <orm/typing.h>
 
@@ -142,10 +143,34 @@ static int group_write(struct orm_session *s, const struct orm_query *q,
 
 /* ---- all attempts ---- */
 
-int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape)
+/* The memo's reference is enough: this thread is the only one to change it. */
+static int find_shape(struct orm_session *s, const struct orm_query *q,
+		      struct orm_shape **ret_shape)
 {
+	uint64_t hash = shape_hash(q);
+	struct orm_shape **memo = &s->memo[hash % SESSION_SHAPES];
+	struct orm_shape *shape;
 	char fault[192];
 	int r;
+
+	if (*memo && shape_is(*memo, q, hash)) {
+		orm_meter_add(s->db->meter, ORM_M_shape_hits, 1);
+		*ret_shape = *memo;
+		return 0;
+	}
+	r = shape_get_hashed(s->db->shapes, q, hash, s->db->driver->dialect, &shape, fault);
+	if (r)
+		return session_fail(s, r, "%s", fault);
+	if (s->db->record && !shape_was_seen(shape))
+		record_query(s->db->record, q);
+	shape_put(s->db->shapes, *memo);
+	*memo = shape;
+	*ret_shape = shape;
+	return 0;
+}
+
+int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape)
+{
 
 	if (q->class)
 		return session_fail(s, q->class, "%s", q->fault);
@@ -153,8 +178,7 @@ int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **re
 		return session_fail(s, ORM_E_STATE, "a cursor of this session is open");
 	if (s->tx_failed)
 		return session_fail(s, ORM_E_STATE, "the transaction failed; roll it back");
-	r = shape_get(s->db->shapes, q, s->db->driver->dialect, ret_shape, fault);
-	return r ? session_fail(s, r, "%s", fault) : 0;
+	return find_shape(s, q, ret_shape);
 }
 
 /* The first word of a raw text decides; WITH may write, so its words are looked through. */
@@ -280,7 +304,6 @@ int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink, ui
 	begin = orm_now_ns(&orm_clock_machine);
 	r = run(s, q, shape, sink, &out);
 	count(s, shape, &out, r, orm_now_ns(&orm_clock_machine) - begin);
-	shape_put(s->db->shapes, shape);
 	if (!r && ret_changed)
 		*ret_changed = out.changed;
 	return r;
@@ -297,7 +320,5 @@ const char *orm_sql(struct orm_session *s, struct orm_query *q)
 
 	if (exec_shape(s, q, &shape))
 		return NULL;
-	shape_put(s->db->shapes, s->shown);
-	s->shown = shape;
 	return shape->stmt.sql;
 }

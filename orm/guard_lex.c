@@ -17,14 +17,10 @@ enum {
 };
 
 static const uint8_t classes[256] = {
-	['0' ... '9'] = C_DIGIT | C_HEX,
-	['a' ... 'f'] = C_WORD | C_HEX,
-	['A' ... 'F'] = C_WORD | C_HEX,
-	['g' ... 'z'] = C_WORD,
-	['G' ... 'Z'] = C_WORD,
-	['_'] = C_WORD,
-	[0x80 ... 0x9f] = C_WORD,
-	[0xa1 ... 0xff] = C_WORD,
+	['0' ... '9'] = C_DIGIT | C_HEX, ['a' ... 'f'] = C_WORD | C_HEX,
+	['A' ... 'F'] = C_WORD | C_HEX,	 ['g' ... 'z'] = C_WORD,
+	['G' ... 'Z'] = C_WORD,		 ['_'] = C_WORD,
+	[0x80 ... 0x9f] = C_WORD,	 [0xa1 ... 0xff] = C_WORD,
 	[1 ... ' '] = C_SPACE, /* SQL Server takes every control character for a blank */
 	[0xa0] = C_SPACE | C_WORD,
 };

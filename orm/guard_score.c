@@ -136,7 +136,9 @@ static float of_tail(const struct guard_parse *s, bool signs)
 
 	if (signs)
 		return words < 2 ? 0.4F : s->tail ? 0.15F : 0;
-	return !words && s->tail_token.len < 4 && (s->lex.quote == '\'' || s->lex.quote == '"') ? 0.62F : 0;
+	return !words && s->tail_token.len < 4 && (s->lex.quote == '\'' || s->lex.quote == '"')
+		       ? 0.62F
+		       : 0;
 }
 
 float guard_score(const struct guard_parse *s, enum orm_guard_class *ret_class)

@@ -5,8 +5,8 @@
  *
  *	FREE	nobody. Nothing is queued.
  *	THREAD	the writer thread runs a group, or is about to.
- *	LEASED	a caller has it: for a transaction of its own, or, when nobody else wants it, for
- *		one write, which saves two switches of threads.
+ *	LEASED	a caller has it: for a transaction of its own, or, when nobody else wanted it, for
+ *		its one write, which saves two switches of threads.
  *
  * Whoever lets go of the connection passes it on: to a lease and to the queue of writes in turns
  * when both wait. `lock` guards every field that says so; callers wait on semaphores of their own,
@@ -32,8 +32,6 @@
 #define HOLD_NS (100 * NS_PER_MS)
 #define HOLD_SHARED_NS (10 * NS_PER_MS)
 #define SHARED_FOR_NS (5000 * NS_PER_MS)
-/* After a group of several, so many lone writes go through the thread before one is run inline. */
-#define CROWD 8
 
 enum holder { FREE, THREAD, LEASED };
 
@@ -60,7 +58,6 @@ struct orm_writer {
 	struct line leases;
 	bool leased_last;
 	bool closing;
-	unsigned crowd;
 
 	/* the holder's */
 	int64_t held_since_ns;
@@ -228,10 +225,6 @@ static void *work(void *data)
 			continue;
 		}
 		first = line_take(&writer->writes, writer->group_max);
-		if (first && first->next)
-			writer->crowd = CROWD;
-		else if (writer->crowd)
-			writer->crowd--;
 		pthread_mutex_unlock(&writer->lock);
 		if (first) /* NULL: it has waited too long, and left */
 			run(writer, first, true);
@@ -310,6 +303,28 @@ static void release(struct orm_writer *writer)
 	pthread_mutex_unlock(&writer->lock);
 }
 
+/*
+ * One write by its caller. When it was relaxed, and so short, what was queued meanwhile is run here
+ * as well, once: waking the thread takes longer than that.
+ */
+static void run_here(struct orm_writer *writer, struct lite_waiter *me)
+{
+	struct lite_waiter *first = NULL;
+
+	me->next = NULL;
+	run(writer, me, false);
+	pthread_mutex_lock(&writer->lock);
+	if (!me->write->durable && !writer->leases.first)
+		first = line_take(&writer->writes, writer->group_max);
+	if (first) {
+		pthread_mutex_unlock(&writer->lock);
+		run(writer, first, true);
+		pthread_mutex_lock(&writer->lock);
+	}
+	pass_on(writer);
+	pthread_mutex_unlock(&writer->lock);
+}
+
 int lite_write(struct orm_writer *writer, struct orm_write *write, struct orm_error *err)
 {
 	struct orm_error own;
@@ -320,7 +335,7 @@ int lite_write(struct orm_writer *writer, struct orm_write *write, struct orm_er
 	pthread_mutex_lock(&writer->lock);
 	shut = writer->closing;
 	if (!shut) {
-		inline_run = is_free(writer) && !writer->crowd;
+		inline_run = is_free(writer);
 		if (inline_run)
 			writer->holder = LEASED;
 		else
@@ -332,9 +347,7 @@ int lite_write(struct orm_writer *writer, struct orm_write *write, struct orm_er
 	if (shut) {
 		me.result = closing(me.err);
 	} else if (inline_run) {
-		me.next = NULL;
-		run(writer, &me, false);
-		release(writer);
+		run_here(writer, &me);
 	} else if (!wait_in_line(writer, &writer->writes, &me, writer->wait_ms)) {
 		me.result = lite_refuse(me.err, ORM_E_BUSY, "55P03",
 					"the writer of '%s' was held by others for %lld ms",

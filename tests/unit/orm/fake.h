@@ -29,8 +29,9 @@ struct fake_server {
 	atomic_uint most;	   /* connections it takes: one more is SQLSTATE 53300; 0 all */
 	atomic_bool in_recovery;
 	atomic_ullong lsn;
-	unsigned timeline;
-	uint64_t answer_ns; /* an answer moves the clock by it */
+	atomic_uint timeline;
+	_Atomic(uint64_t) answer_ns; /* an answer moves the clock by it */
+	void (*on_answer)(void);     /* the world goes on meanwhile */
 };
 
 struct fake_conn {
