@@ -25,7 +25,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$
 # ---- flags ---------------------------------------------------------------------------------
 LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libpcap
 # orm/ is a library of its own: these and no others. libpg_query has no pkg-config file.
-ORM_PKG := libpq sqlite3 jansson
+ORM_PKG := libpq sqlite3 jansson libcrypto
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wswitch-enum \
