@@ -18,6 +18,7 @@ LLVM_STRIP ?= llvm-strip
 PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 
+comma := ,
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)')
 
@@ -76,6 +77,9 @@ ORM_UNIT_BINS := $(ORM_UNIT_SRCS:%.c=$(O)/%)
 ORM_TEST_SRCS := $(sort $(wildcard tests/orm/test_*.c))
 ORM_TEST_BINS := $(ORM_TEST_SRCS:%.c=$(O)/%)
 ORM_TEST_KIT := $(sort $(wildcard tests/orm/kit/*.c))
+# Allocations of the library that fail on purpose: tests/orm/kit/failalloc.h.
+ORM_FAILALLOC := $(O)/obj/tests/orm/kit/failalloc.o
+ORM_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray aligned_alloc strdup strndup)
 ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
 ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
@@ -92,6 +96,10 @@ BENCH_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c)))
 BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
 BENCH_BINS := $(O)/tests/bench/bench-gate
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+# Targets of the ORM's parsers link libstrazh-orm, all others libuser.
+ORM_FUZZ := deflist guard
+fuzz_lib = $(if $(filter $(1),$(ORM_FUZZ)),libstrazh-orm.a,libuser.a)
+fuzz_libs = $(if $(filter $(1),$(ORM_FUZZ)),$(ORM_LIBS),$(LIBS))
 FUZZ_BINS := $(FUZZ_SRCS:%.c=$(O)/%)
 REPLAY_BINS := $(FUZZ_SRCS:tests/fuzz/fuzz_%.c=$(O)/tests/fuzz/replay_%)
 OBJS := $(LIB_OBJS) $(MAINS:%.c=$(O)/obj/%.o)
@@ -167,13 +175,11 @@ $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-$(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_LIB)
-	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ORM_LIBS)
-
+$(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_FAILALLOC) $(ORM_LIB)
 $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
+$(ORM_UNIT_BINS) $(ORM_TEST_BINS):
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ORM_LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(ORM_WRAP) -o $@ $^ -lcmocka $(ORM_LIBS)
 
 $(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_LIB)
 	$(call say,LD)
@@ -226,16 +232,17 @@ lint: ## Layers, headers alone, sizes, banned functions, shellcheck, clang-tidy,
 FUZZ_S ?= 60
 FUZZ_O := $(O)/fuzzlib
 .PHONY: fuzz-lib
-fuzz-lib: # all of user/, instrumented
-	@$(MAKE) --no-print-directory O=$(FUZZ_O) CC=clang SAN=fuzzer-no-link,address,undefined $(FUZZ_O)/libuser.a
+fuzz-lib: # all of user/ and orm/, instrumented
+	@$(MAKE) --no-print-directory O=$(FUZZ_O) CC=clang SAN=fuzzer-no-link,address,undefined \
+		$(FUZZ_O)/libuser.a $(FUZZ_O)/libstrazh-orm.a
 $(FUZZ_BINS): $(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/flags fuzz-lib
 	$(call say,FUZZ)
 	$(Q)mkdir -p $(@D) && clang -std=gnu11 $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG)) -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $@ $< $(FUZZ_O)/libuser.a $(LIBS)
-$(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a
+		-o $@ $< $(FUZZ_O)/$(call fuzz_lib,$*) $(call fuzz_libs,$*)
+$(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a $(ORM_LIB)
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(O)/$(call fuzz_lib,$*) $(call fuzz_libs,$*)
 fuzz: $(FUZZ_BINS) ## Fuzz each parser for FUZZ_S seconds (default 60)
 	@O='$(O)' FUZZ_S='$(FUZZ_S)' tests/fuzz/run
 

@@ -58,6 +58,14 @@ struct orm_source {
 	void *data;
 };
 
+/* Rows of a table in memory. */
+struct orm_rows {
+	const struct orm_table *table;
+	uint64_t mask; /* the columns to write, never 0 */
+	const void *rows;
+	size_t count;
+};
+
 /* One write for a writer that groups the writes of many callers into one commit. */
 struct orm_write {
 	const struct orm_stmt *stmt;
@@ -89,7 +97,7 @@ struct orm_driver {
 	/*
 	 * Run one statement. Then step() gives rows: 0 is a row, ORM_E_END the end, after which
 	 * changed() is known. finish() may be called at any time and always must be, before the
-	 * next start(). Values are borrowed until the next step() or finish().
+	 * next start(). Values are borrowed until the next step() or finish(); TEXT ends in NUL.
 	 * An array parameter for `= ANY` or json_each comes as an array value.
 	 */
 	int (*start)(struct orm_conn *conn, const struct orm_stmt *stmt,
@@ -108,6 +116,14 @@ struct orm_driver {
 	 * which row failed. */
 	int (*load)(struct orm_conn *conn, const struct orm_source *source, uint64_t *ret_rows,
 		    struct orm_error *err) must_check;
+	/*
+	 * INSERT of `count` rows of an array, all or none, the way that is asked for (ROWS or
+	 * UNNEST); inside a transaction or, where the database makes one by itself, outside.
+	 * `conflict` is "" or " ON CONFLICT ...". err->row says which row failed.
+	 */
+	int (*insert)(struct orm_conn *conn, const struct orm_rows *rows, enum orm_batch_way way,
+		      const char *conflict, uint64_t *ret_inserted,
+		      struct orm_error *err) must_check;
 	/*
 	 * NULL where any connection may write (PostgreSQL). SQLite: one writer thread, which alone
 	 * holds the connection that writes. write() blocks until the write is committed as

@@ -8,7 +8,9 @@
 #include <strazh/orm/error.h>
 #include <strazh/orm/expr.h>
 #include <strazh/orm/func.h>
+#include <strazh/orm/guard.h>
 #include <strazh/orm/query.h>
+#include <strazh/orm/relation.h>
 #include <strazh/orm/session.h>
 #include <strazh/orm/table.h>
 #include <strazh/orm/tx.h>

@@ -49,6 +49,7 @@ enum orm_dialect { ORM_SQLITE, ORM_POSTGRESQL };
 	/* limits and reports */                                                                   \
 	X(num, result_bytes_max, 268435456, "of one result in memory")                             \
 	X(num, slow_ms, 0, "tell the slow-query log about statements above it; 0 is never")        \
+	X(text, record, "", "append each new statement to this file, for orm-check(1)")            \
 	/* PostgreSQL */                                                                           \
 	X(text, prepare, "auto", "named statements: auto (not behind a pooler), on, off")          \
 	X(text, application_name, "strazh-orm", "shown by pg_stat_activity")                       \
@@ -80,6 +81,13 @@ struct orm_options {
 int orm_open(const char *url, const struct orm_options *options, struct orm **ret_db,
 	     struct orm_error *ret_error) ORM_MUST_CHECK;
 void orm_close(struct orm *db);
+
+/*
+ * Let a guard (guard.h) see the texts that are bound and what each client does. The caller's: it
+ * must outlive the database. Before the first session.
+ */
+struct orm_guard;
+void orm_use_guard(struct orm *db, struct orm_guard *guard);
 
 enum orm_dialect orm_dialect(const struct orm *db);
 /* "SQLite 3.40.1", "PostgreSQL 15.18": the program that answers, as it names itself. */

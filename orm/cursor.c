@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A cursor holds a connection and reads it row by row; nothing is copied. A write that returns rows
+ * (RETURNING) runs in a transaction or is fetched: a cursor is for reads.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <strazh/orm/error.h>
+
+#include <orm/exec.h>
+
+struct orm_cursor {
+	struct orm_session *session;
+	struct orm_shape *shape;
+	struct lane lane;
+	struct rows rows;
+	const struct orm_table *row;
+	bool ended;
+	void *at; /* the current struct */
+};
+
+static int start(struct orm_cursor *c, const struct orm_query *q)
+{
+	struct orm_session *s = c->session;
+	int r;
+
+	if (exec_writes(s, c->shape) && !s->in_tx)
+		return session_fail(s, ORM_E_QUERY, "a cursor over a write needs a transaction");
+	if (s->in_tx)
+		c->lane = s->lane;
+	else {
+		r = lane_take(s, false, &c->lane);
+		if (r)
+			return r;
+	}
+	c->rows = (struct rows){.session = s, .shape = c->shape, .conn = c->lane.conn};
+	r = s->db->driver->start(c->lane.conn, &c->shape->stmt, q->values, &s->error);
+	if (!r && c->row)
+		r = rows_fit(&c->rows, c->row);
+	s->cursor = !r;
+	return r;
+}
+
+int orm_cursor_open(struct orm_session *s, struct orm_query *q, const struct orm_table *row,
+		    struct orm_cursor **ret_cursor)
+{
+	struct orm_cursor *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return session_fail(s, -ENOMEM, "out of memory");
+	c->session = s;
+	c->row = row;
+	c->at = row ? malloc(row->size) : NULL;
+	r = row && !c->at ? session_fail(s, -ENOMEM, "out of memory") : exec_shape(s, q, &c->shape);
+	if (!r)
+		r = exec_failed(s, start(c, q));
+	if (r)
+		orm_cursor_close(c);
+	else
+		*ret_cursor = c;
+	return r;
+}
+
+int orm_cursor_next(struct orm_cursor *c, const void **ret_row)
+{
+	struct orm_session *s = c->session;
+	int r;
+
+	if (c->ended)
+		return ORM_E_END;
+	r = s->db->driver->step(c->lane.conn, &s->error);
+	if (!r && c->row)
+		r = rows_struct(&c->rows, c->row, c->at);
+	if (r) {
+		c->ended = true;
+		return r == ORM_E_END ? r : exec_failed(s, r);
+	}
+	if (ret_row)
+		*ret_row = c->at;
+	return 0;
+}
+
+unsigned orm_cursor_columns(const struct orm_cursor *c)
+{
+	return rows_columns(&c->rows);
+}
+
+struct orm_value orm_cursor_value(const struct orm_cursor *c, unsigned column)
+{
+	struct orm_value value;
+
+	if (c->row)
+		return orm_row_get(c->row, column, c->at);
+	return rows_value(&c->rows, column, &value) ? orm_value_null() : value;
+}
+
+void orm_cursor_close(struct orm_cursor *c)
+{
+	struct orm_session *s;
+
+	if (!c)
+		return;
+	s = c->session;
+	if (c->lane.conn) {
+		s->db->driver->finish(c->lane.conn);
+		s->cursor = false;
+		if (!s->in_tx)
+			lane_give(s, &c->lane);
+	}
+	free(c->at);
+	free(c);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transactions and scripts. A writer begins with BEGIN IMMEDIATE: a deferred one that reads first
+ * and then writes meets SQLITE_BUSY_SNAPSHOT, which no waiting cures. SQLite may roll back by
+ * itself (disk full, interrupt); what then still runs inside begin() and commit() is refused.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include <orm/drivers/sqlite/lite.h>
+
+/* One of the connection's own statements, prepared at its first use. */
+static int run_own(struct orm_conn *conn, sqlite3_stmt **slot, const char *sql)
+{
+	int rc;
+
+	if (!*slot) {
+		rc = sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_PERSISTENT, slot, NULL);
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	rc = sqlite3_step(*slot);
+	sqlite3_reset(*slot);
+	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+/* PRAGMA synchronous cannot change inside a transaction. */
+static int set_sync(struct orm_conn *conn, enum lite_sync sync)
+{
+	char sql[40];
+	int rc;
+
+	if (conn->sync == sync)
+		return SQLITE_OK;
+	snprintf(sql, sizeof(sql), "PRAGMA synchronous=%d", (int)sync);
+	rc = sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		conn->sync = sync;
+	return rc;
+}
+
+int lite_begin(struct orm_conn *conn, const struct orm_tx_options *options, bool durable,
+	       struct orm_error *err)
+{
+	bool writes = conn->writer && !conn->read_only;
+	int rc = SQLITE_OK;
+
+	(void)options; /* always serializable; whether it reads only, the kind of connection says */
+	if (conn->in_tx)
+		return lite_refuse(err, ORM_E_STATE, "25001", "a transaction is already open");
+	atomic_store(&conn->cancelled, false);
+	conn->step_until_ms = 0;
+	if (writes)
+		rc = set_sync(conn, durable ? conn->durable_sync : conn->relaxed_sync);
+	if (rc == SQLITE_OK)
+		rc = writes ? run_own(conn, &conn->begin_now, "BEGIN IMMEDIATE")
+			    : run_own(conn, &conn->begin, "BEGIN");
+	if (rc != SQLITE_OK)
+		return lite_fail(conn, rc, "cannot begin a transaction", err);
+	conn->in_tx = true;
+	return 0;
+}
+
+int lite_commit(struct orm_conn *conn, struct orm_error *err)
+{
+	int rc, r;
+
+	if (!conn->in_tx)
+		return lite_refuse(err, ORM_E_STATE, "25P01", "there is no transaction to commit");
+	if (sqlite3_get_autocommit(conn->db)) {
+		conn->in_tx = false;
+		return lite_refuse(err, ORM_E_STATE, "25P02",
+				   "an earlier failure rolled the transaction back");
+	}
+	conn->step_until_ms = 0;
+	rc = run_own(conn, &conn->commit, "COMMIT");
+	if (rc == SQLITE_OK) {
+		conn->in_tx = false;
+		return 0;
+	}
+	r = lite_fail(conn, rc, "cannot commit", err);
+	lite_rollback(conn);
+	return r;
+}
+
+void lite_rollback(struct orm_conn *conn)
+{
+	lite_finish(conn);
+	conn->in_tx = false;
+	conn->step_until_ms = 0;
+	if (!sqlite3_get_autocommit(conn->db) &&
+	    run_own(conn, &conn->undo, "ROLLBACK") != SQLITE_OK)
+		conn->head.broken = true;
+}
+
+int lite_script(struct orm_conn *conn, const char *sql, struct orm_error *err)
+{
+	int rc;
+
+	if (conn->in_tx && sqlite3_get_autocommit(conn->db))
+		return lite_refuse(err, ORM_E_STATE, "25P02",
+				   "an earlier failure rolled the transaction back");
+	atomic_store(&conn->cancelled, false);
+	conn->step_until_ms = 0;
+	conn->no_control = conn->in_script = true;
+	rc = sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
+	conn->no_control = conn->in_script = false;
+	return rc == SQLITE_OK ? 0 : lite_fail(conn, rc, "cannot run the script", err);
+}
+
+int lite_check(struct orm_conn *conn, struct orm_error *err)
+{
+	int rc = sqlite3_exec(conn->db, "PRAGMA schema_version", NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : lite_fail(conn, rc, "cannot read", err);
+}

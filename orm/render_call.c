@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Functions, aggregates, windows, CASE and CAST. PostgreSQL widens the sum of integers to numeric;
+ * here it is a BIGINT again on both, so that a result type does not depend on the database.
+ */
+#include <orm/render.h>
+#include <orm/typing.h>
+
+static const struct {
+	const char *name;
+	const char *pg;
+	const char *sqlite;
+	uint8_t least, most;
+	char group;
+} funcs[] = {
+#define FUNC_ROW(name, pg, sqlite, least, most, group) {#name, pg, sqlite, least, most, group},
+	ORM_FUNCS(FUNC_ROW)
+#undef FUNC_ROW
+};
+
+static const struct typed faulty = {.type = ORM_T_NONE};
+
+#define ARGS_MAX 16U
+
+bool has_op(const uint64_t *at, const uint64_t *end, enum orm_op op)
+{
+	uint32_t operands;
+
+	for (; at < end; at += node_size(at, &operands)) {
+		if (word_op(*at) == op)
+			return true;
+	}
+	return false;
+}
+
+bool has_aggregate(const uint64_t *at, const uint64_t *end)
+{
+	bool window = false;
+	uint32_t operands;
+
+	for (; at < end; at += node_size(at, &operands)) {
+		unsigned op = word_op(*at), func = word_func(*at);
+
+		if (op == ORM_OP_CALL && func < ORM_F_COUNT_ && funcs[func].group == 'a' && !window)
+			return true;
+		/* OVER(call) and OVER(FILTER(call)) are windows. */
+		window = op == ORM_OP_OVER || (window && op == ORM_OP_FILTER);
+	}
+	return false;
+}
+
+static struct typed refuse(struct render *r, enum orm_func f, const struct typed *a)
+{
+	render_fault(r, ORM_E_QUERY, "%s of %s: there is no such function%s", funcs[f].name,
+		     orm_type_name(a->type), is_pg(r) ? "" : " in SQLite");
+	return faulty;
+}
+
+/* ---- functions whose form is their own in each database ---- */
+
+/* SQLite: a member's boolean must not become 1; the key is a parameter, so it is used by number. */
+static struct typed render_json(struct render *r, struct scope *s, struct words *w, enum orm_func f)
+{
+	bool text = f == ORM_F_JSON_TEXT;
+	struct words again, key;
+	struct typed a, k;
+
+	put(r, is_pg(r) ? "((" : text ? "(CASE json_type(" : "(json_type(");
+	again = *w;
+	a = render_expr(r, s, w);
+	key = *w;
+	put(r, is_pg(r) ? (text ? ") ->> " : ")::jsonb ? ") : ", '$.\"' || ");
+	k = render_expr(r, s, w);
+	if (r->class)
+		return faulty;
+	if ((a.type != ORM_T_JSON && a.type != ORM_T_JSONB) || k.type != ORM_T_TEXT)
+		return refuse(r, f, k.type == ORM_T_TEXT ? &a : &k);
+	if (!is_pg(r) && text) {
+		put(r, " || '\"') WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
+		       "ELSE CAST(json_extract(");
+		render_expr(r, s, &again);
+		put(r, ", '$.\"' || ");
+		render_expr(r, s, &key);
+		put(r, " || '\"') AS TEXT) END)");
+	} else {
+		put(r, is_pg(r) ? ")" : " || '\"') IS NOT NULL)");
+	}
+	return (struct typed){.type = text ? ORM_T_TEXT : ORM_T_BOOLEAN, .nullable = true};
+}
+
+/* The element comes second in the expression and first in the SQL: rendered out of order. */
+static struct typed render_array_has(struct render *r, struct scope *s, struct words *w)
+{
+	struct words array = *w, element = {expr_end(w->at), w->end, w->base};
+	struct typed a, e;
+	bool fits;
+
+	put(r, is_pg(r) ? "(" : "(EXISTS (SELECT 1 FROM json_each(");
+	if (is_pg(r)) {
+		e = render_expr(r, s, &element);
+		put(r, " = ANY(");
+		a = render_expr(r, s, &array);
+		put(r, "))");
+	} else {
+		a = render_expr(r, s, &array);
+		put(r, ") WHERE value = ");
+		e = render_expr(r, s, &element);
+		put(r, "))");
+	}
+	w->at = element.at;
+	if (r->class)
+		return faulty;
+	fits = (a.type == ORM_T_BIGINTS && type_is_integer(e.type)) ||
+	       (a.type == ORM_T_DOUBLES && type_is_number(e.type)) ||
+	       (a.type == ORM_T_TEXTS && e.type == ORM_T_TEXT);
+	if (!fits)
+		return refuse(r, ORM_F_ARRAY_HAS, &a);
+	return (struct typed){.type = ORM_T_BOOLEAN, .nullable = true};
+}
+
+static struct typed render_array_len(struct render *r, struct scope *s, struct words *w)
+{
+	struct typed a;
+
+	put(r, is_pg(r) ? "cardinality(" : "json_array_length(");
+	a = render_expr(r, s, w);
+	put(r, ")");
+	if (r->class)
+		return faulty;
+	if (a.type != ORM_T_BIGINTS && a.type != ORM_T_DOUBLES && a.type != ORM_T_TEXTS)
+		return refuse(r, ORM_F_ARRAY_LEN, &a);
+	return (struct typed){.type = ORM_T_INTEGER, .nullable = true};
+}
+
+/* a OP b, in PostgreSQL only. */
+static struct typed render_pg_pair(struct render *r, struct scope *s, struct words *w,
+				   enum orm_func f)
+{
+	bool match = f == ORM_F_TEXT_MATCH, net = f == ORM_F_NET_HAS;
+	struct typed a, b;
+	bool fits;
+
+	if (!is_pg(r)) {
+		render_fault(r, ORM_E_QUERY, "%s is for PostgreSQL; SQLite has no such operation",
+			     funcs[f].name);
+		return faulty;
+	}
+	put(r, match ? "(to_tsvector('simple', " : "(");
+	a = render_expr(r, s, w);
+	put(r, match		      ? ") @@ plainto_tsquery('simple', "
+	       : net		      ? " >>= "
+	       : f == ORM_F_VECTOR_L2 ? " <-> "
+				      : " <=> ");
+	b = render_expr(r, s, w);
+	put(r, match ? "))" : ")");
+	if (r->class || !settle(r, &a, &b))
+		return faulty;
+	if (match)
+		fits = a.type == ORM_T_TEXT && b.type == ORM_T_TEXT;
+	else if (net)
+		fits = (a.type == ORM_T_INET || a.type == ORM_T_CIDR) &&
+		       types_compare(a.type, b.type);
+	else
+		fits = a.type == ORM_T_VECTOR && b.type == ORM_T_VECTOR;
+	if (!fits)
+		return refuse(r, f, &a);
+	return (struct typed){.type = match || net ? ORM_T_BOOLEAN : ORM_T_DOUBLE,
+			      .nullable = true};
+}
+
+static struct typed render_now(struct render *r)
+{
+	put(r, is_pg(r) ? "now()" : "CAST((julianday('now') - 2440587.5) * 86400000.0 AS INTEGER)");
+	return (struct typed){.type = ORM_T_TIMESTAMP_MS};
+}
+
+/* ---- functions that are written alike ---- */
+
+static enum orm_type aggregate_type(enum orm_func f, const struct typed *a,
+				    enum orm_dialect dialect)
+{
+	switch ((unsigned)f) {
+	case ORM_F_SUM:
+		return type_is_integer(a->type)				       ? ORM_T_BIGINT
+		       : type_is_float(a->type)				       ? ORM_T_DOUBLE
+		       : a->type == ORM_T_NUMERIC && dialect == ORM_POSTGRESQL ? ORM_T_NUMERIC
+									       : ORM_T_NONE;
+	case ORM_F_AVG:
+		return type_is_number(a->type) ? ORM_T_DOUBLE : ORM_T_NONE;
+	case ORM_F_MIN:
+	case ORM_F_MAX:
+		return type_has_min(a->type, dialect) ? a->type : ORM_T_NONE;
+	default:
+		return a->type == ORM_T_NONE ? ORM_T_NONE : ORM_T_BIGINT; /* COUNT */
+	}
+}
+
+static bool common(struct render *r, struct typed *list, uint32_t n, enum orm_type *ret_type)
+{
+	enum orm_type type = list[0].type;
+
+	for (uint32_t i = 1; i < n; i++) {
+		if (!settle(r, &list[0], &list[i]))
+			return false;
+	}
+	/* The first may have been a bare value, and taken its type from a later one. */
+	type = list[0].type;
+	for (uint32_t i = 1; i < n && type; i++)
+		type = types_common(type, list[i].type);
+	if (type == ORM_T_NONE)
+		render_fault(r, ORM_E_QUERY, "%s and %s have no common type",
+			     orm_type_name(list[0].type), orm_type_name(list[n - 1].type));
+	*ret_type = type;
+	return type != ORM_T_NONE;
+}
+
+static enum orm_type plain_type(struct render *r, enum orm_func f, struct typed *args, uint32_t n)
+{
+	enum orm_type type = args[0].type;
+
+	switch ((unsigned)f) {
+	case ORM_F_LOWER:
+	case ORM_F_UPPER:
+	case ORM_F_TRIM:
+		return type == ORM_T_TEXT ? ORM_T_TEXT : ORM_T_NONE;
+	case ORM_F_LENGTH:
+		return type == ORM_T_TEXT ? ORM_T_INTEGER : ORM_T_NONE;
+	case ORM_F_SUBSTR:
+		return type == ORM_T_TEXT && type_is_integer(args[1].type) &&
+				       (n == 2 || type_is_integer(args[2].type))
+			       ? ORM_T_TEXT
+			       : ORM_T_NONE;
+	case ORM_F_REPLACE:
+		return type == ORM_T_TEXT && args[1].type == ORM_T_TEXT &&
+				       args[2].type == ORM_T_TEXT
+			       ? ORM_T_TEXT
+			       : ORM_T_NONE;
+	case ORM_F_ABS:
+		return type_is_number(type) ? type : ORM_T_NONE;
+	case ORM_F_ROUND:
+		return type_is_number(type) ? ORM_T_DOUBLE : ORM_T_NONE;
+	case ORM_F_NULLIF:
+		if (!settle(r, &args[0], &args[1]) || !types_compare(args[0].type, args[1].type) ||
+		    !type_has_equality(args[0].type, r->dialect))
+			return ORM_T_NONE;
+		return args[0].type;
+	case ORM_F_COALESCE:
+		return common(r, args, n, &type) ? type : ORM_T_NONE;
+	case ORM_F_NTILE:
+		return type_is_integer(type) ? ORM_T_INTEGER : ORM_T_NONE;
+	case ORM_F_LAG:
+	case ORM_F_LEAD:
+	case ORM_F_FIRST_VALUE:
+	case ORM_F_LAST_VALUE:
+		return type;
+	default:
+		return aggregate_type(f, &args[0], r->dialect);
+	}
+}
+
+/* Where PostgreSQL has the function for 32-bit numbers only. */
+static bool wants_int4(enum orm_func f, uint32_t argument)
+{
+	return f == ORM_F_NTILE || (f == ORM_F_SUBSTR && argument > 0);
+}
+
+static void render_args(struct render *r, struct scope *s, struct words *w, enum orm_func f,
+			uint32_t n, struct typed *args)
+{
+	bool aggregate = funcs[f].group == 'a';
+
+	if (!n && f == ORM_F_COUNT)
+		put(r, "*");
+	for (uint32_t i = 0; i < n && !r->class; i++) {
+		if (i)
+			put(r, ", ");
+		if (aggregate && word_op(*w->at) == ORM_OP_DISTINCT) {
+			put(r, "DISTINCT ");
+			w->at++;
+			args[i] = render_expr(r, s, w);
+			if (!r->class && !type_has_equality(args[i].type, r->dialect))
+				render_fault(r, ORM_E_QUERY, "DISTINCT of %s",
+					     orm_type_name(args[i].type));
+			continue;
+		}
+		args[i] = render_expr(r, s, w);
+		if (is_pg(r) && wants_int4(f, i))
+			put(r, "::integer");
+	}
+}
+
+/* PostgreSQL only: sums and averages back to what both databases have. */
+static const char *cast_of(const struct render *r, enum orm_func f, enum orm_type type)
+{
+	if (!is_pg(r) || (f != ORM_F_SUM && f != ORM_F_AVG) || type == ORM_T_NUMERIC)
+		return NULL;
+	return type == ORM_T_BIGINT ? ")::bigint" : ")::double precision";
+}
+
+/* The call without its cast; the words are behind the CALL word. */
+static struct typed render_bare(struct render *r, struct scope *s, struct words *w, enum orm_func f,
+				uint32_t n)
+{
+	struct typed args[ARGS_MAX] = {{0}};
+	enum orm_type type;
+
+	put(r, is_pg(r) ? funcs[f].pg : funcs[f].sqlite);
+	put(r, "(");
+	render_args(r, s, w, f, n, args);
+	put(r, ")");
+	if (r->class)
+		return faulty;
+	if (!n)
+		return (struct typed){.type = ORM_T_BIGINT};
+	type = plain_type(r, f, args, n);
+	if (type == ORM_T_NONE)
+		return refuse(r, f, &args[0]);
+	return (struct typed){.type = type, .nullable = f != ORM_F_COUNT};
+}
+
+static bool call_fits(struct render *r, uint64_t word)
+{
+	unsigned f = word_func(word);
+	uint32_t n = word_n(word);
+
+	if (f >= ORM_F_COUNT_)
+		render_fault(r, ORM_E_QUERY, "there is no function number %u", f);
+	else if (n < funcs[f].least || n > funcs[f].most)
+		render_fault(r, ORM_E_QUERY, "%s takes %u to %u operands, not %u", funcs[f].name,
+			     funcs[f].least, funcs[f].most, n);
+	return !r->class;
+}
+
+/* An aggregate: inside it columns are free again, and other aggregates are not allowed. */
+static struct typed render_aggregate(struct render *r, struct scope *s, struct words *w,
+				     enum orm_func f, uint32_t n, bool cast)
+{
+	uint16_t may = s->may;
+	bool was = s->in_aggregate;
+	const char *behind;
+	struct typed t;
+
+	if (!(may & MAY_AGGREGATE)) {
+		render_fault(r, ORM_E_QUERY, "the aggregate %s has no place here", funcs[f].name);
+		return faulty;
+	}
+	cast = cast && is_pg(r) && (f == ORM_F_SUM || f == ORM_F_AVG);
+	if (cast)
+		put(r, "(");
+	s->may = 0;
+	s->in_aggregate = true;
+	t = render_bare(r, s, w, f, n);
+	s->may = may;
+	s->in_aggregate = was;
+	behind = cast_of(r, f, t.type);
+	if (cast)
+		put(r, behind ? behind : ")");
+	return t;
+}
+
+struct typed render_call(struct render *r, struct scope *s, struct words *w)
+{
+	uint64_t word = words_take(w);
+	enum orm_func f = word_func(word);
+
+	if (!call_fits(r, word))
+		return faulty;
+	switch ((unsigned)f) {
+	case ORM_F_JSON_TEXT:
+	case ORM_F_JSON_HAS:
+		return render_json(r, s, w, f);
+	case ORM_F_ARRAY_HAS:
+		return render_array_has(r, s, w);
+	case ORM_F_ARRAY_LEN:
+		return render_array_len(r, s, w);
+	case ORM_F_NET_HAS:
+	case ORM_F_TEXT_MATCH:
+	case ORM_F_VECTOR_L2:
+	case ORM_F_VECTOR_COSINE:
+		return render_pg_pair(r, s, w, f);
+	case ORM_F_NOW_MS:
+		return render_now(r);
+	default:
+		break;
+	}
+	if (funcs[f].group == 'w') {
+		render_fault(r, ORM_E_QUERY, "%s needs OVER", funcs[f].name);
+		return faulty;
+	}
+	if (funcs[f].group == 'a')
+		return render_aggregate(r, s, w, f, word_n(word), true);
+	return render_bare(r, s, w, f, word_n(word));
+}
+
+/* The aggregate and its FILTER, without cast; *ret_func for the caller's. */
+static struct typed filter_inside(struct render *r, struct scope *s, struct words *w,
+				  enum orm_func *ret_func)
+{
+	uint64_t call;
+	uint16_t may = s->may;
+	bool was = s->in_aggregate;
+	struct typed t;
+
+	w->at++;
+	call = *w->at;
+	if (word_op(call) != ORM_OP_CALL || !call_fits(r, call) ||
+	    funcs[word_func(call)].group != 'a') {
+		render_fault(r, ORM_E_QUERY, "FILTER is for aggregates");
+		return faulty;
+	}
+	w->at++;
+	*ret_func = word_func(call);
+	t = render_aggregate(r, s, w, *ret_func, word_n(call), false);
+	put(r, " FILTER (WHERE ");
+	s->may = 0;
+	s->in_aggregate = true;
+	render_condition(r, s, w, "FILTER");
+	s->may = may;
+	s->in_aggregate = was;
+	put(r, ")");
+	return t;
+}
+
+struct typed render_filter(struct render *r, struct scope *s, struct words *w)
+{
+	enum orm_func f = ORM_F_COUNT;
+	const char *behind;
+	struct typed t;
+
+	put(r, "(");
+	t = filter_inside(r, s, w, &f);
+	behind = cast_of(r, f, t.type);
+	put(r, behind ? behind : ")");
+	return t;
+}
+
+static void render_window(struct render *r, struct scope *s, struct words *w)
+{
+	uint64_t partition, order;
+
+	put(r, " OVER (");
+	partition = words_take(w);
+	if (word_op(partition) != ORM_OP_PARTITION) {
+		render_fault(r, ORM_E_QUERY, "the second operand of OVER is orm_partition()");
+		return;
+	}
+	for (uint32_t i = 0; i < word_n(partition) && !r->class; i++) {
+		struct typed t;
+
+		put(r, i ? ", " : "PARTITION BY ");
+		t = render_expr(r, s, w);
+		if (!r->class && (t.value || !type_has_equality(t.type, r->dialect)))
+			render_fault(r, ORM_E_QUERY, "PARTITION BY %s", orm_type_name(t.type));
+	}
+	order = *w->at;
+	if (r->class)
+		return;
+	if (word_op(order) != ORM_OP_ORDER) {
+		render_fault(r, ORM_E_QUERY, "the third operand of OVER is orm_order()");
+		return;
+	}
+	w->at++;
+	if (word_n(order)) {
+		struct words items = *w;
+
+		put(r, word_n(partition) ? " ORDER BY " : "ORDER BY ");
+		for (uint32_t i = 0; i < word_n(order); i++)
+			items.at = expr_end(items.at);
+		items.end = items.at;
+		items.at = w->at;
+		render_order(r, s, &items);
+		w->at = items.end;
+	}
+	put(r, ")");
+}
+
+/* Windows see the grouped rows; inside one neither aggregates nor windows are taken. */
+struct typed render_over(struct render *r, struct scope *s, struct words *w)
+{
+	enum orm_func f = ORM_F_COUNT;
+	uint16_t may = s->may;
+	const char *behind;
+	uint64_t call;
+	struct typed t;
+
+	w->at++;
+	call = *w->at;
+	if (!(may & MAY_WINDOW)) {
+		render_fault(r, ORM_E_QUERY, "a window function has no place here");
+		return faulty;
+	}
+	if (s->grouped) {
+		render_fault(r, ORM_E_QUERY, "a window over grouped rows; group in an inner query");
+		return faulty;
+	}
+	put(r, "(");
+	if (word_op(call) == ORM_OP_FILTER) {
+		s->may = MAY_AGGREGATE;
+		if (word_func(w->at[1]) == ORM_F_COUNT && w->at + 2 < w->end &&
+		    word_op(w->at[2]) == ORM_OP_DISTINCT)
+			render_fault(r, ORM_E_QUERY, "DISTINCT inside a window function");
+		t = filter_inside(r, s, w, &f);
+	} else if (word_op(call) == ORM_OP_CALL && call_fits(r, call) &&
+		   funcs[word_func(call)].group != 's') {
+		w->at++;
+		f = word_func(call);
+		if (word_n(call) && word_op(*w->at) == ORM_OP_DISTINCT)
+			render_fault(r, ORM_E_QUERY, "DISTINCT inside a window function");
+		s->may = 0;
+		t = render_bare(r, s, w, f, word_n(call));
+	} else {
+		render_fault(r, ORM_E_QUERY, "OVER wants an aggregate or a window function");
+		t = faulty;
+	}
+	s->may = 0;
+	if (!r->class)
+		render_window(r, s, w);
+	s->may = may;
+	behind = cast_of(r, f, t.type);
+	put(r, behind ? behind : ")");
+	return t;
+}
+
+struct typed render_case(struct render *r, struct scope *s, struct words *w)
+{
+	struct typed values[ARGS_MAX];
+	uint32_t operands = word_n(*w->at), n = 0;
+	enum orm_type type;
+	bool more;
+
+	w->at++;
+	if (operands < 3 || operands % 2 == 0 || operands > 2 * ARGS_MAX - 1) {
+		render_fault(r, ORM_E_QUERY,
+			     "CASE wants condition, value, ..., otherwise; it has %u", operands);
+		return faulty;
+	}
+	put(r, "(CASE");
+	for (more = true; more && !r->class; n++) {
+		more = operands - 2 * n > 1;
+		if (more) {
+			put(r, " WHEN ");
+			render_condition(r, s, w, "CASE");
+			put(r, " THEN ");
+		} else {
+			put(r, " ELSE ");
+		}
+		values[n] = render_expr(r, s, w);
+	}
+	put(r, " END)");
+	if (r->class || !common(r, values, n, &type))
+		return faulty;
+	return (struct typed){.type = type, .nullable = true};
+}
+
+/* Casts that mean the same in both databases. */
+struct typed render_cast(struct render *r, struct scope *s, struct words *w)
+{
+	enum orm_type to = word_func(words_take(w));
+	struct typed a;
+	bool fits, text;
+
+	put(r, is_pg(r) ? "(" : "CAST(");
+	a = render_expr(r, s, w);
+	if (to >= ORM_T_COUNT || r->class) {
+		render_fault(r, ORM_E_QUERY, "there is no type number %u", (unsigned)to);
+		return faulty;
+	}
+	put(r, is_pg(r) ? ")::" : " AS ");
+	put(r, type_sql(to, r->dialect));
+	if (!is_pg(r))
+		put(r, ")");
+	text = a.type == ORM_T_TEXT || type_is_integer(a.type) || a.type == ORM_T_UUID;
+	fits = to == ORM_T_TEXT	    ? text
+	       : to == ORM_T_BIGINT ? type_is_integer(a.type) || a.type == ORM_T_TEXT
+	       : to == ORM_T_DOUBLE ? type_is_number(a.type) || a.type == ORM_T_TEXT
+				    : false;
+	if (!fits)
+		render_fault(r, ORM_E_QUERY, "no cast of %s to %s", orm_type_name(a.type),
+			     orm_type_name(to));
+	return (struct typed){.type = to, .nullable = a.nullable};
+}

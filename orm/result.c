@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Results in memory: an array of structs with their texts in an arena, or a set of values. Both
+ * are bounded by the option result_bytes_max.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <strazh/orm/error.h>
+
+#include <orm/exec.h>
+#include <orm/result.h>
+
+struct fetch {
+	struct sink sink;
+	struct orm_result *result;
+};
+
+/* ---- rows as structs ---- */
+
+/* What the row only borrows, into the arena. */
+static int own_texts(struct rows const *rows, const struct orm_table *table, struct arena *arena,
+		     void *row)
+{
+	for (unsigned i = 0; i < table->count; i++) {
+		struct orm_value value, copy;
+		void *field = (char *)row + table->columns[i].offset;
+		int r;
+
+		switch (table->columns[i].kind) {
+		case ORM_K_TEXT:
+		case ORM_K_BYTES:
+		case ORM_K_I64S:
+		case ORM_K_F64S:
+		case ORM_K_TEXTS:
+			break;
+		default:
+			continue;
+		}
+		value = orm_row_get(table, i, row);
+		if (value.kind == ORM_K_NULL)
+			continue;
+		r = orm_value_copy(arena, &value, &copy);
+		if (r)
+			return session_fail(rows->session, r, "the result is larger than %zu bytes",
+					    arena->max);
+		memcpy(field, &copy.p, sizeof(copy.p));
+	}
+	return 0;
+}
+
+static int grow_structs(struct orm_result *result)
+{
+	size_t room = result->room ? result->room * 2 : 16;
+	char *structs;
+
+	if (room > result->bytes_max / result->row->size)
+		return ORM_E_TOO_BIG;
+	structs = realloc(result->structs, room * result->row->size);
+	if (!structs)
+		return -ENOMEM;
+	result->structs = structs;
+	result->room = room;
+	return 0;
+}
+
+static int add_struct(struct orm_result *result, const struct rows *rows)
+{
+	void *row;
+	int r = result->count == result->room ? grow_structs(result) : 0;
+
+	if (r)
+		return session_fail(rows->session, r,
+				    r < 0 ? "out of memory" : "the result is larger than %zu bytes",
+				    result->bytes_max);
+	row = result->structs + result->count * result->row->size;
+	r = rows_struct(rows, result->row, row);
+	if (!r)
+		r = own_texts(rows, result->row, &result->texts, row);
+	result->count += !r;
+	return r;
+}
+
+/* ---- rows as values ---- */
+
+static const char *column_name(void *data, unsigned column)
+{
+	const struct rows *const *rows = data;
+
+	return rows_name(*rows, column);
+}
+
+static int add_values(struct orm_result *result, const struct rows *rows)
+{
+	struct orm_value *values;
+	int r = 0;
+
+	values = malloc((result->set.columns + 1) * sizeof(*values));
+	if (!values)
+		return session_fail(rows->session, -ENOMEM, "out of memory");
+	for (unsigned i = 0; i < result->set.columns && !r; i++)
+		r = rows_value(rows, i, &values[i]);
+	if (!r) {
+		r = orm_rowset_add(&result->set, values);
+		if (r)
+			session_fail(rows->session, r, "the result is larger than %zu bytes",
+				     result->bytes_max);
+	}
+	free(values);
+	return r;
+}
+
+static int fetch_begin(struct sink *sink, const struct rows *rows)
+{
+	struct orm_result *result = ((struct fetch *)sink)->result;
+
+	result->count = 0;
+	arena_reset(&result->texts);
+	if (result->row)
+		return rows_fit(rows, result->row);
+	orm_rowset_reset(&result->set);
+	return orm_rowset_columns(&result->set, rows_columns(rows), column_name, &rows);
+}
+
+static int fetch_row(struct sink *sink, const struct rows *rows)
+{
+	struct orm_result *result = ((struct fetch *)sink)->result;
+
+	return result->row ? add_struct(result, rows) : add_values(result, rows);
+}
+
+int orm_fetch(struct orm_session *s, struct orm_query *q, const struct orm_table *row,
+	      struct orm_result **ret_result)
+{
+	size_t max = (size_t)s->db->options.result_bytes_max;
+	struct orm_result *result = calloc(1, sizeof(*result));
+	struct fetch fetch = {.sink = {fetch_begin, fetch_row}, .result = result};
+	int r;
+
+	if (!result)
+		return session_fail(s, -ENOMEM, "out of memory");
+	result->session = s;
+	result->lazy = s->lazy;
+	result->row = row;
+	result->bytes_max = max;
+	arena_init(&result->texts, max);
+	orm_rowset_init(&result->set, max);
+	r = exec_query(s, q, &fetch.sink, NULL);
+	if (r)
+		orm_result_free(result);
+	else
+		*ret_result = result;
+	return r;
+}
+
+void orm_result_free(struct orm_result *result)
+{
+	if (!result)
+		return;
+	related_free(result->related);
+	arena_deinit(&result->texts);
+	orm_rowset_deinit(&result->set);
+	free(result->structs);
+	free(result);
+}
+
+size_t orm_result_count(const struct orm_result *result)
+{
+	return result->row ? result->count : result->set.rows;
+}
+
+const void *orm_result_rows(const struct orm_result *result)
+{
+	return result->structs;
+}
+
+unsigned orm_result_columns(const struct orm_result *result)
+{
+	return result->row ? result->row->count : result->set.columns;
+}
+
+const char *orm_result_name(const struct orm_result *result, unsigned column)
+{
+	return result->row ? result->row->columns[column].name : result->set.names[column];
+}
+
+struct orm_value orm_result_value(const struct orm_result *result, size_t row, unsigned column)
+{
+	if (result->row)
+		return orm_row_get(result->row, column, result->structs + row * result->row->size);
+	return result->set.values[row * result->set.columns + column];
+}
+
+/* ---- the first row ---- */
+
+struct first {
+	struct sink sink;
+	const struct orm_table *row; /* NULL: a single value */
+	void *to;
+	bool found;
+};
+
+static int first_begin(struct sink *sink, const struct rows *rows)
+{
+	struct first *first = (struct first *)sink;
+
+	first->found = false;
+	arena_reset(&rows->session->first);
+	if (first->row)
+		return rows_fit(rows, first->row);
+	if (rows_columns(rows) == 1)
+		return 0;
+	return session_fail(rows->session, ORM_E_QUERY, "one column is wanted, the query gives %u",
+			    rows_columns(rows));
+}
+
+static int first_row(struct sink *sink, const struct rows *rows)
+{
+	struct first *first = (struct first *)sink;
+	struct arena *arena = &rows->session->first;
+	struct orm_value value;
+	int r;
+
+	if (first->row) {
+		r = rows_struct(rows, first->row, first->to);
+		if (!r)
+			r = own_texts(rows, first->row, arena, first->to);
+	} else {
+		r = rows_value(rows, 0, &value);
+		if (!r && orm_value_copy(arena, &value, first->to))
+			r = session_fail(rows->session, -ENOMEM, "out of memory");
+	}
+	first->found = !r;
+	return r ? r : ORM_E_END;
+}
+
+static int run_first(struct orm_session *s, struct orm_query *q, const struct orm_table *row,
+		     void *to)
+{
+	struct first first = {.sink = {first_begin, first_row}, .row = row, .to = to};
+	int r = exec_query(s, q, &first.sink, NULL);
+
+	if (!r && !first.found)
+		r = session_fail(s, ORM_E_END, "there is no such row");
+	return r;
+}
+
+int orm_first(struct orm_session *s, struct orm_query *q, const struct orm_table *row,
+	      void *ret_row)
+{
+	return run_first(s, q, row, ret_row);
+}
+
+int orm_value(struct orm_session *s, struct orm_query *q, struct orm_value *ret_value)
+{
+	return run_first(s, q, NULL, ret_value);
+}

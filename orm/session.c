@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions: their queries, their last error, and taking and giving back connections. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <orm/fault.h>
+#include <orm/session.h>
+
+#define FREE_QUERIES_MAX 16U
+#define FIRST_MAX (64U << 20)
+
+int orm_session_open(struct orm *db, struct orm_session **ret_session)
+{
+	struct orm_session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->db = db;
+	orm_error_clear(&s->error);
+	arena_init(&s->first, FIRST_MAX);
+	orm_rowset_init(&s->returned, (size_t)db->options.result_bytes_max);
+	__atomic_add_fetch(&db->sessions, 1, __ATOMIC_RELAXED);
+	*ret_session = s;
+	return 0;
+}
+
+static void free_queries(struct orm_query *q)
+{
+	while (q) {
+		struct orm_query *next = q->next;
+
+		query_delete(q);
+		q = next;
+	}
+}
+
+void orm_session_close(struct orm_session *s)
+{
+	if (!s)
+		return;
+	orm_rollback(s);
+	for (unsigned i = 0; i < SESSION_SHAPES; i++)
+		shape_put(s->db->shapes, s->memo[i]);
+	free_queries(s->free);
+	free_queries(s->lent);
+	arena_deinit(&s->first);
+	orm_rowset_deinit(&s->returned);
+	__atomic_sub_fetch(&s->db->sessions, 1, __ATOMIC_RELAXED);
+	free(s);
+}
+
+const struct orm_error *orm_error(const struct orm_session *s)
+{
+	return &s->error;
+}
+
+struct orm *orm_session_db(const struct orm_session *s)
+{
+	return s->db;
+}
+
+void orm_session_promise(struct orm_session *s, enum orm_promise promise)
+{
+	s->promise = promise;
+}
+
+void orm_session_client(struct orm_session *s, uint64_t client)
+{
+	s->client = client;
+}
+
+int session_fail(struct orm_session *s, int class, const char *format, ...)
+{
+	char text[sizeof(s->error.text)];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	return orm_fail(&s->error, class, "%s", text);
+}
+
+bool session_is_durable(const struct orm_session *s)
+{
+	if (s->promise == ORM_DEFAULT_PROMISE)
+		return s->db->options.durable > 0;
+	return s->promise == ORM_DURABLE;
+}
+
+/* ---- queries ---- */
+
+struct orm_query *session_query(struct orm_session *s)
+{
+	struct orm_query *q = s->free;
+
+	if (q) {
+		s->free = q->next;
+		s->n_free--;
+		query_reset(q);
+	} else {
+		q = query_new(s);
+		if (!q)
+			return query_no_memory();
+	}
+	q->prev = NULL;
+	q->next = s->lent;
+	if (s->lent)
+		s->lent->prev = q;
+	s->lent = q;
+	return q;
+}
+
+void orm_query_free(struct orm_query *q)
+{
+	struct orm_session *s = q ? q->session : NULL;
+
+	if (!s)
+		return;
+	*(q->prev ? &q->prev->next : &s->lent) = q->next;
+	if (q->next)
+		q->next->prev = q->prev;
+	if (s->n_free == FREE_QUERIES_MAX) {
+		query_delete(q);
+		return;
+	}
+	q->next = s->free;
+	s->free = q;
+	s->n_free++;
+}
+
+/* ---- connections ---- */
+
+int lane_take(struct orm_session *s, bool writes, struct lane *ret_lane)
+{
+	struct orm *db = s->db;
+	struct orm_pool *pool = writes ? db->writers : db->readers;
+	struct lane lane = {0};
+	int r;
+
+	if (!pool && !db->writer)
+		return session_fail(s, ORM_E_READ_ONLY, "the database was opened read-only");
+	if (!pool) {
+		r = db->driver->lease(db->writer, db->options.acquire_timeout_ms, &lane.conn,
+				      &s->error);
+	} else {
+		r = orm_pool_acquire(pool, -1, &lane.pooled, &s->error);
+		if (!r)
+			lane.conn = lane.pooled->conn;
+	}
+	if (!r)
+		*ret_lane = lane;
+	return r;
+}
+
+void lane_give(struct orm_session *s, struct lane *lane)
+{
+	if (!lane->conn)
+		return;
+	if (lane->pooled)
+		/* Readers and writers are one pool, or only readers are pooled. */
+		orm_pool_release(s->db->readers, lane->pooled);
+	else
+		s->db->driver->give_back(s->db->writer, lane->conn);
+	*lane = (struct lane){0};
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Databases and sessions from inside. A database is shared by threads; a session is one thread's.
+ *
+ * Where a statement runs: inside a transaction on its connection; a write outside on SQLite in the
+ * writer's group, on PostgreSQL on a pooled connection; a read on a pooled reader.
+ */
+#ifndef STRAZH_ORM_SESSION_IMPL_H
+#define STRAZH_ORM_SESSION_IMPL_H
+
+#include <strazh/orm/relation.h>
+#include <strazh/orm/session.h>
+#include <strazh/orm/tx.h>
+
+#include <orm/arena.h>
+#include <orm/driver.h>
+#include <orm/keeper.h>
+#include <orm/meter.h>
+#include <orm/pool.h>
+#include <orm/query.h>
+#include <orm/shape.h>
+
+struct orm {
+	const struct orm_driver *driver;
+	struct orm_options options;
+	const char *address;
+	struct arena texts; /* address and options */
+	struct orm_pool *readers;
+	struct orm_pool *writers;  /* PostgreSQL: the same as readers */
+	struct orm_writer *writer; /* SQLite: writes go here */
+	struct shape_cache *shapes;
+	struct orm_meter *meter;
+	struct record *record;	 /* NULL: nothing is recorded */
+	struct orm_guard *guard; /* the caller's; NULL: none */
+	struct orm_keeper keeper;
+	bool kept; /* the keeper runs */
+	char server[64];
+	unsigned sessions; /* open ones; relaxed */
+};
+
+#define SESSION_SHAPES 16U
+
+/* The connection that a session holds. */
+struct lane {
+	struct orm_conn *conn;	   /* NULL: none */
+	struct orm_pooled *pooled; /* NULL: the writer's, leased */
+};
+
+struct orm_session {
+	struct orm *db;
+	struct orm_error error;
+	struct orm_query *free; /* singly linked by next */
+	struct orm_query *lent; /* doubly linked */
+	unsigned n_free;
+	struct lane lane; /* of the transaction */
+	bool in_tx;
+	bool tx_writes;
+	bool tx_failed; /* PostgreSQL refuses all until rollback */
+	bool cursor;	/* one is open */
+	enum orm_promise promise;
+	uint64_t client;
+	enum orm_lazy lazy;
+	struct arena first;	    /* texts of orm_first() */
+	struct orm_rowset returned; /* of grouped writes */
+	/* Shapes used lately, by hash, each with a reference: found without the cache's lock. */
+	struct orm_shape *memo[SESSION_SHAPES];
+};
+
+/* A query from the session's store, or query_no_memory(). */
+struct orm_query *session_query(struct orm_session *s);
+/* Fill s->error; returns class. */
+int session_fail(struct orm_session *s, int class, const char *format, ...) printf_like(3, 4);
+bool session_is_durable(const struct orm_session *s);
+
+/* Outside of a transaction. */
+int lane_take(struct orm_session *s, bool writes, struct lane *ret_lane) must_check;
+void lane_give(struct orm_session *s, struct lane *lane);
+
+#endif
