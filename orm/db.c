@@ -53,7 +53,8 @@ static int make_pool(struct orm *db, enum orm_role role, struct orm_pool **ret_p
 	struct orm_pool_config config = {.driver = db->driver,
 					 .address = db->address,
 					 .options = &db->options,
-					 .role = role};
+					 .role = role,
+					 .clock = &orm_clock_coarse};
 
 	return orm_pool_new(&config, ret_pool, err);
 }

@@ -11,7 +11,7 @@
 /* Where the current row is read from. */
 struct rows {
 	struct orm_session *session;
-	const struct orm_shape *shape;
+	struct orm_shape *shape;
 	struct orm_conn *conn; /* NULL: `set` */
 	const struct orm_rowset *set;
 	size_t at; /* row of the set */

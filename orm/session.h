@@ -59,6 +59,7 @@ struct orm_session {
 	bool cursor;	/* one is open */
 	enum orm_promise promise;
 	uint64_t client;
+	uint32_t reads; /* so far */
 	enum orm_lazy lazy;
 	struct arena first;	    /* texts of orm_first() */
 	struct orm_rowset returned; /* of grouped writes */
