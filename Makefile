@@ -18,13 +18,14 @@ LLVM_STRIP ?= llvm-strip
 PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 
+comma := ,
 Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)')
 
 # ---- flags ---------------------------------------------------------------------------------
 LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libpcap
 # orm/ is a library of its own: these and no others. libpg_query has no pkg-config file.
-ORM_PKG := libpq sqlite3 jansson
+ORM_PKG := libpq sqlite3 jansson libcrypto
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wswitch-enum \
@@ -76,6 +77,9 @@ ORM_UNIT_BINS := $(ORM_UNIT_SRCS:%.c=$(O)/%)
 ORM_TEST_SRCS := $(sort $(wildcard tests/orm/test_*.c))
 ORM_TEST_BINS := $(ORM_TEST_SRCS:%.c=$(O)/%)
 ORM_TEST_KIT := $(sort $(wildcard tests/orm/kit/*.c))
+# Allocations of the library that fail on purpose: tests/orm/kit/failalloc.h.
+ORM_FAILALLOC := $(O)/obj/tests/orm/kit/failalloc.o
+ORM_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray aligned_alloc strdup strndup)
 ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
 ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
@@ -90,7 +94,8 @@ DIFF_SRCS := $(sort $(wildcard tests/diff/*.c))
 DIFF_BINS := $(O)/tests/diff/diff
 BENCH_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c)))
 BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
-BENCH_BINS := $(O)/tests/bench/bench-gate
+ORM_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/orm/*.c))
+BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
 ORM_FUZZ := deflist guard
@@ -171,13 +176,11 @@ $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-$(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_LIB)
-	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ORM_LIBS)
-
+$(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_FAILALLOC) $(ORM_LIB)
 $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
+$(ORM_UNIT_BINS) $(ORM_TEST_BINS):
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ORM_LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(ORM_WRAP) -o $@ $^ -lcmocka $(ORM_LIBS)
 
 $(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_LIB)
 	$(call say,LD)
@@ -220,6 +223,9 @@ B ?= all
 $(O)/tests/bench/bench-gate: $(BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(O)/tests/bench/bench-orm: $(ORM_BENCH_SRCS:%.c=$(O)/obj/%.o) $(ORM_LIB)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 bench: all $(BENCH_BINS) $(BENCH_BPF) $(O)/tests/tools/attack ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 
