@@ -27,7 +27,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$
 # ---- flags ---------------------------------------------------------------------------------
 LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libpcap
 # orm/ is a library of its own: these and no others. libpg_query has no pkg-config file.
-ORM_PKG := libpq sqlite3 jansson
+ORM_PKG := libpq sqlite3 jansson libcrypto
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wswitch-enum \
@@ -102,7 +102,8 @@ DIFF_SRCS := $(sort $(wildcard tests/diff/*.c))
 DIFF_BINS := $(O)/tests/diff/diff
 BENCH_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c)))
 BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
-BENCH_BINS := $(O)/tests/bench/bench-gate
+ORM_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/orm/*.c))
+BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
 ORM_FUZZ := deflist guard
@@ -246,6 +247,9 @@ B ?= all
 $(O)/tests/bench/bench-gate: $(BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(O)/tests/bench/bench-orm: $(ORM_BENCH_SRCS:%.c=$(O)/obj/%.o) $(ORM_LIB)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 bench: all $(BENCH_BINS) $(BENCH_BPF) $(O)/tests/tools/attack ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 

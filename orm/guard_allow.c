@@ -2,7 +2,8 @@
 /*
  * What a fragment may use: functions that read nothing but their arguments, cost little, and give
  * little; types that are values and nothing else (no regclass: it looks names up); operators of the
- * core and of pgvector. Lower case, as the parser gives names.
+ * core and of pgvector, but for those with ?, which is a parameter to SQLite. Lower case, as the
+ * parser gives names.
  */
 #include <string.h>
 
@@ -57,9 +58,6 @@ static const char *const operators[] = {
 	"#>>",
 	"@>",
 	"<@",
-	"?",
-	"?|",
-	"?&",
 	"&&",
 	"@@",
 	"&",

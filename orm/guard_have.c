@@ -58,6 +58,8 @@ static bool compare(struct guard_parse *s)
 	struct guard_frame *f = guard_top(s);
 
 	f->lhs = f->last;
+	f->lhs_name = f->name;
+	f->lhs_name_len = f->name_len;
 	f->comparing = true;
 	guard_want(s);
 	return true;

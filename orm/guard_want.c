@@ -161,6 +161,7 @@ bool guard_want_step(struct guard_parse *s)
 	case T_OPEN:
 		guard_operand(s, O_CONST);
 		s->open = s->done = true;
+		s->loose |= !s->quoted;
 		return true;
 	case T_QUOTED:
 		guard_operand(s, O_NAME);

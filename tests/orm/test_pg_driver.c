@@ -848,7 +848,7 @@ static void big_values(void **state)
 
 static void many_params(void **state)
 {
-	char *sql = malloc(PARAMS_MAX * 8), *at = sql;
+	char *sql = malloc(PARAMS_MAX * 12), *at = sql;
 	struct orm_value *values = calloc(PARAMS_MAX, sizeof(*values));
 	uint8_t *types = malloc(PARAMS_MAX);
 	struct orm_stmt stmt;
@@ -962,18 +962,18 @@ static void addresses_agree(void **state)
 
 static void rows_that_nobody_reads(void **state)
 {
-	struct orm_stmt stmt = statement("SELECT g FROM generate_series(1, 50000000) g",
-					 ORM_STMT_ROWS, 0),
+	struct orm_stmt stmt = statement("SELECT generate_series(1, 50000000)", ORM_STMT_ROWS, 0),
 			few = statement("SELECT g FROM generate_series(1, 100000) g", ORM_STMT_ROWS,
 					0);
-	int64_t begin = now_ms();
+	int64_t begin;
 	unsigned rows = 0;
 
 	(void)state;
 	assert_int_equal(PG->start(conn, &stmt, NULL, &err), 0);
 	assert_int_equal(PG->step(conn, &err), 0);
+	begin = now_ms();
 	PG->finish(conn);
-	assert_in_range(now_ms() - begin, 0, 3000);
+	assert_in_range(now_ms() - begin, 0, 1000);
 	assert_int_equal(number_of(conn, "SELECT 5"), 5);
 	/* In a transaction they are read, so that it goes on. */
 	assert_int_equal(PG->begin(conn, NULL, true, &err), 0);

@@ -61,6 +61,7 @@ struct pg_conn {
 	bool sync_on; /* the session's commits wait for the disk */
 	bool tx_wrote;
 	bool timed_out;		  /* the running call used up its time: it is being cancelled */
+	bool heard;		  /* the server sent something, for load() to see */
 	int64_t query_timeout_ms; /* 0: none */
 	int64_t left_ms;	  /* of the running call, waiting only counts; -1: no end */
 	size_t row_bytes_max;
@@ -85,10 +86,26 @@ void pg_close(struct orm_conn *conn);
 const char *pg_server(struct orm_conn *conn);
 int pg_check(struct orm_conn *conn, struct orm_error *err) must_check;
 
+/* A connect that is not waited for: poll it when its socket is ready; events 0: connected. Then
+ * the session is to be asked and learnt from before statements are named. */
+int pg_conn_begin(const char *address, const struct orm_options *options, struct pg_conn **ret_conn,
+		  struct orm_error *err) must_check;
+int pg_conn_poll(struct pg_conn *c, short *ret_events, struct orm_error *err) must_check;
+extern const struct orm_stmt pg_session_stmt;
+void pg_session_values(const struct pg_conn *c, const struct orm_options *options,
+		       struct orm_value ret_values[2]);
+void pg_session_learn(struct pg_conn *c, const struct orm_options *options,
+		      const struct orm_value values[2]);
+/* An option that is 0 is the default; -1 switches a limit off. */
+int64_t pg_option(int64_t option, int64_t otherwise);
+
 /* ---- wait.c ---- */
 int64_t pg_now_ms(void);
 /* A call begins: it has the whole time, and this is at stake. */
 void pg_arm(struct pg_conn *c, struct pg_risk risk);
+/* The running call is to end: the server is asked to cancel it. false: it cannot be asked, or was.
+ */
+bool pg_hurry(struct pg_conn *c) must_check;
 /* Send what is left to send, and wait until a result can be taken. */
 int pg_wait(struct pg_conn *c, struct orm_error *err) must_check;
 /* The same until nothing is left to send. */

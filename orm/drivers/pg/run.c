@@ -14,7 +14,7 @@
 #include <orm/drivers/pg/conn.h>
 #include <orm/fault.h>
 
-#define STRAY_MS 20 /* rows that nobody wants are read for so long before they are cancelled */
+#define STRAY_ROWS 128 /* rows that nobody wants are read before they are cancelled */
 
 static void drop_result(struct pg_run *run)
 {
@@ -45,6 +45,14 @@ static void settle(struct pg_conn *c)
 		c->head.broken = true;
 	c->timed_out = false;
 	reset(c);
+}
+
+/* Cancel what runs, for a reason of ours. */
+static void stop(struct pg_conn *c)
+{
+	if (!pg_hurry(c))
+		c->head.broken = true;
+	settle(c);
 }
 
 static int fail_with(struct pg_conn *c, PGresult *result, struct orm_error *err)
@@ -339,6 +347,25 @@ uint64_t pg_changed(struct orm_conn *conn)
 	return pg_of(conn)->run.changed;
 }
 
+/* true: that was the end of the statement. */
+static bool skip_rows(struct pg_conn *c, unsigned rows)
+{
+	struct orm_error ignored;
+
+	while (rows--) {
+		PGresult *failed = NULL;
+		int r = take(c, &failed, &ignored);
+
+		if (failed) {
+			PQclear(failed);
+			settle(c);
+		}
+		if (r || c->run.state != PG_ROWS)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Rows that nobody wants any more. Outside a transaction a read is cancelled; inside, a
  * cancellation would fail the transaction, and a write must not be: then they are read to the end.
@@ -351,10 +378,10 @@ void pg_finish(struct orm_conn *conn)
 		bool stoppable = !c->run.in_tx && !(c->run.stmt->flags & ORM_STMT_WRITES);
 
 		pg_arm(c, c->risk);
-		if (stoppable)
-			c->left_ms = STRAY_MS;
-		settle(c);
-		return;
+		if (!stoppable)
+			settle(c);
+		else if (!skip_rows(c, STRAY_ROWS))
+			stop(c);
 	}
 	reset(c);
 }

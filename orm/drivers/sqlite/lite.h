@@ -94,6 +94,7 @@ int lite_commit(struct orm_conn *conn, struct orm_error *err) must_check;
 void lite_rollback(struct orm_conn *conn);
 int lite_script(struct orm_conn *conn, const char *sql, struct orm_error *err) must_check;
 int lite_check(struct orm_conn *conn, struct orm_error *err) must_check;
+bool lite_is_moved(struct orm_conn *conn);
 
 /* ---- stmt.c ---- */
 int lite_cache_get(struct orm_conn *conn, const struct orm_stmt *stmt, sqlite3_stmt **ret_sql,
