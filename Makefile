@@ -299,7 +299,7 @@ install-orm: orm ## Install libstrazh-orm alone: it needs nothing of the rest
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/strazh include/strazh/orm.h
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/strazh/orm include/strazh/orm/*.h
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
-	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(ORM_VERSION)|' \
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(ORM_VERSION)|; s|@REQUIRES@|$(ORM_PKG)|' \
 		orm/strazh-orm.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/strazh-orm.pc
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(ORM_TOOLS)
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 $(ORM_PAGES)
