@@ -80,6 +80,7 @@ export PKG_CONFIG_PATH=$AT/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$ROOT
 is "$(pkg-config --modversion strazh-orm) $(pkg-config --libs strazh-orm | tr -s ' ')" \
 	"0.1.0 -L$AT/lib -lstrazh-orm " 'pkg-config knows it'
 README=$TOP/orm/README.md
+# shellcheck disable=SC2016
 sed -n '/^```c$/,/^```$/{/^```/d;p}' "$README" >"$TMP/shown.c"
 is "$(diff "$TMP/shown.c" "$TOP/orm/example/bans.c")" '' 'the README shows example/bans.c as it is'
 # shown NUMBER: that command of the README's that calls cc
