@@ -23,6 +23,11 @@ int orm_slow_init(struct orm_slow *slow, int64_t slow_ms, const struct orm_clock
 	return -pthread_mutex_init(&slow->lock, NULL);
 }
 
+void orm_slow_threshold(struct orm_slow *slow, int64_t slow_ms)
+{
+	slow->slow_ns = slow_ms > 0 ? orm_ns_of_ms(slow_ms, 0) : UINT64_MAX;
+}
+
 void orm_slow_deinit(struct orm_slow *slow)
 {
 	pthread_mutex_destroy(&slow->lock);

@@ -39,6 +39,8 @@ struct orm_slow {
 
 /* slow_ms 0 or less: never. clock NULL: the machine's. 0 or -errno. */
 int orm_slow_init(struct orm_slow *slow, int64_t slow_ms, const struct orm_clock *clock) must_check;
+/* Before the first orm_slow_set(). */
+void orm_slow_threshold(struct orm_slow *slow, int64_t slow_ms);
 void orm_slow_deinit(struct orm_slow *slow);
 void orm_slow_set(struct orm_slow *slow, orm_slow_fn fn, void *data, unsigned per_second);
 
