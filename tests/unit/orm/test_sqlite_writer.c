@@ -155,6 +155,39 @@ static void too_many_rows(void **state)
 	lite->writer_close(writer);
 }
 
+/* What the last transaction committed with, is what the connection still has. */
+static const char *last_sync(void)
+{
+	struct orm_conn *conn = lease();
+	const char *text = ask(conn, "PRAGMA synchronous");
+
+	lite->give_back(writer, conn);
+	return text;
+}
+
+/* One durable write makes its whole group durable; FULL is 2, NORMAL is 1. */
+static void promises(void **state)
+{
+	struct caller callers[] = {{.sql = "INSERT INTO t VALUES(1)"},
+				   {.sql = "INSERT INTO t VALUES(2)", .durable = true},
+				   {.sql = "INSERT INTO t VALUES(3)"}};
+	struct orm_error err;
+
+	(void)state;
+	open_writer("promises.db", NULL);
+	set_up("CREATE TABLE t(a)");
+	assert_int_equal(write_as("INSERT INTO t VALUES(0)", true, NULL, &err), 0);
+	assert_string_equal(last_sync(), "2");
+	assert_int_equal(write_as("INSERT INTO t VALUES(0)", false, NULL, &err), 0);
+	assert_string_equal(last_sync(), "1");
+	run_as_group(callers, 3);
+	assert_string_equal(last_sync(), "2");
+	callers[1].durable = false;
+	run_as_group(callers, 3);
+	assert_string_equal(last_sync(), "1");
+	lite->writer_close(writer);
+}
+
 /* ---- failures in a group ---- */
 
 /* Each way to fail, between two neighbours; then everybody's rows are counted. */
@@ -510,6 +543,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_write),
 		cmocka_unit_test(too_many_rows),
+		cmocka_unit_test(promises),
 		cmocka_unit_test(failure_is_alone),
 		cmocka_unit_test(rows_after_a_second_run),
 		cmocka_unit_test(many_callers),
