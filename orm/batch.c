@@ -18,6 +18,7 @@
 #include <orm/item.h>
 #include <orm/keys.h>
 #include <orm/sqltext.h>
+#include <orm/wrote.h>
 
 /* By what was measured (orm.pg_batch_*): below the first a pipeline is the fastest, from the second
  * on COPY is. */
@@ -172,11 +173,11 @@ static int run_alone(struct orm_session *s, struct work *w)
 	int r;
 
 	if (s->db->driver->dialect == ORM_POSTGRESQL) {
-		r = lane_take(s, true, &lane);
+		r = lane_take(s, true, 0, &lane);
 		if (r)
 			return r;
 		r = run(s, lane.conn, w);
-		lane_give(s, &lane);
+		lane_give(s, &lane, r);
 		return r;
 	}
 	r = orm_begin(s, NULL);
@@ -195,6 +196,11 @@ static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 {
 	int r = s->in_tx ? run_in_transaction(s, w) : run_alone(s, w);
 
+	if (!r || r == ORM_E_UNKNOWN_OUTCOME)
+		wrote_table(s, w->source ? w->source->table : w->rows->table);
+	orm_meter_add(s->db->meter, ORM_M_statements, 1);
+	orm_meter_add(s->db->meter, ORM_M_rows_written, r ? 0 : w->done);
+	orm_meter_error(s->db->meter, r);
 	if (!r && ret_done)
 		*ret_done = w->done;
 	return r;

@@ -232,7 +232,7 @@ static bool is_string_prefix(const struct guard_lex *lex, size_t n)
 		return at(lex, 2) == '\'';
 	if (at(lex, n) != '\'')
 		return false;
-	return (n == 1 && memchr("nNeEbBxXqQ", at(lex, 0), 10)) || (at(lex, 0) == '_' && n < 12);
+	return (n == 1 && strchr("nNeEbBxXqQ", at(lex, 0))) || (at(lex, 0) == '_' && n < 12);
 }
 
 static bool begins_name(const struct guard_lex *lex, size_t n)

@@ -18,9 +18,10 @@ flagged() {
 		shift
 	done
 	shift
-	cat "$@" | "$GUARD" --quiet --json "${args[@]}" | sed -E 's/.*"flagged":([0-9]+).*/\1/'
+	cat "$@" | "$GUARD" --quiet --json "${args[@]}" >"$TMP/sum" || echo "$*" >>"$TMP/died"
+	grep -oE '"flagged":[0-9]+' "$TMP/sum" | grep -oE '[0-9]+' || echo 0
 }
-# permille PART ALL: in thousandths of a percent, rounded down
+# rate PART ALL: in thousandths of a percent, rounded down
 rate() { echo $(($1 * 100000 / ($2 > 0 ? $2 : 1))); }
 percent() { printf '%d.%03d %%' $(($1 / 1000)) $(($1 % 1000)); }
 
@@ -44,13 +45,14 @@ at_least() {
 	shift 2
 	read -r own any all <<<"$(found "$@")"
 	[ "$all" -gt 1000 ] && [ "$(rate "$own" "$all")" -gt "$wanted" ]
-	ok $? "$name: $own of $all found in their own quotes, $(percent "$(rate "$own" "$all")"); $any in any, $(percent "$(rate "$any" "$all")")"
+	ok $? "$name: $own of $all in their own quotes, $(percent "$(rate "$own" "$all")")"
+	echo "# in any quotes: $any, $(percent "$(rate "$any" "$all")")"
 }
 
 corpora() {
 	local file name n all low='' scripts=0
 	if ! "$HERE/guard-corpus" "$CORPUS" 2>"$TMP/why"; then
-		skip "the corpora cannot be made here: $(tail -n 1 "$TMP/why")" "rates on sqlmap's payloads and apt's descriptions"
+		skip "the corpora cannot be made here: $(tail -n 1 "$TMP/why")" 'rates'
 		return
 	fi
 	at_least 95000 'sqlmap, the half that rules were made on' dev
@@ -79,6 +81,8 @@ corpora() {
 		scripts=$((scripts + 1))
 		[ "$(rate "$n" "$all")" -gt 90000 ] || low="$low $name ($(percent "$(rate "$n" "$all")"))"
 	done
+	[ ! -e "$TMP/died" ]
+	ok $? 'orm-guard lived through all of it'
 	[ "$scripts" -gt 40 ] && [ "$(wc -w <<<"$low")" -le 6 ]
 	ok $? "$scripts of sqlmap's tamper scripts, inside '...': above 90 % for all but:${low:- none}"
 }
@@ -91,7 +95,8 @@ tool() {
 	like "$text" '^harmless  0\.00 - -: O.Brien$' 'a harmless line in words'
 	like "$text" '^2 lines, 1 flagged, 50\.000 %$' 'the sum'
 	text=$(printf '%s\n' "x' OR 'a'='a" | "$GUARD" --json)
-	like "$(head -n 1 <<<"$text")" '"verdict":"injection".*"contexts":\["single"\].*"class":"tautology"' 'a finding in JSON'
+	like "$(head -n 1 <<<"$text")" \
+		'"verdict":"injection".*"contexts":\["single"\].*"class":"tautology"' 'a finding in JSON'
 	like "$(tail -n 1 <<<"$text")" '^\{"sum":\{"lines":1,"flagged":1,"percent":100\.0' 'the sum in JSON'
 	is "$(printf '%s\n' "x' OR 'a'='a" | "$GUARD" -q --context double | head -n 1)" \
 		'1 lines, 0 flagged, 0.000 %' 'a context alone'

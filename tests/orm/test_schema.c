@@ -201,7 +201,7 @@ static void changes_lead_there_and_back(void **state)
 		TABLE("X(str, a, TEXT, 0) X(f64, n, DOUBLE, NN)",
 		      "K(DEFAULT, n, \"0.5\", \"\") K(CHECK, t_n, \"n < 9\", \"\")"),
 		TABLE("X(str, a, TEXT, NN) X(b, n, BOOLEAN, 0)",
-		      "K(DEFAULT, a, \"'x'\", \"\") K(UNIQUE, t_two, \"a, n\", \"\")"),
+		      "K(DEFAULT, a, \"'x'\", \"\") K(UNIQUE, t_two, \"id, n\", \"\")"),
 		TABLE("X(str, a, TEXT, 0) X(i64, n, BIGINT, 0) X(i64, at, TIMESTAMP_MS, NN)",
 		      "K(DEFAULT, at, \"NOW_MS\", \"\") K(INDEX, t_by, \"at, a\", \"\")"),
 		TABLE("X(str, a, TEXT, 0) X(i64, n, BIGINT, 0)",

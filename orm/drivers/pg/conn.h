@@ -144,6 +144,8 @@ unsigned pg_columns(struct orm_conn *conn);
 const char *pg_name(struct orm_conn *conn, unsigned column);
 int pg_value(struct orm_conn *conn, unsigned column, struct orm_value *ret_value,
 	     struct orm_error *err) must_check;
+int pg_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
+	    struct orm_error *err) must_check;
 uint64_t pg_changed(struct orm_conn *conn);
 void pg_finish(struct orm_conn *conn);
 

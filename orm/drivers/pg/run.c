@@ -13,6 +13,7 @@
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
 #include <orm/fault.h>
+#include <orm/fill.h>
 
 #define STRAY_ROWS 128 /* rows that nobody wants are read before they are cancelled */
 
@@ -384,4 +385,19 @@ void pg_finish(struct orm_conn *conn)
 			stop(c);
 	}
 	reset(c);
+}
+
+int pg_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
+	    struct orm_error *err)
+{
+	for (unsigned i = 0; i < row->count; i++) {
+		struct orm_value value;
+		int r = pg_value(conn, i, &value, err);
+
+		if (!r)
+			r = fill_field(row, i, &value, ret_row, err);
+		if (r)
+			return r;
+	}
+	return 0;
 }

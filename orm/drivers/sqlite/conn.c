@@ -159,6 +159,7 @@ const struct orm_driver orm_driver_sqlite = {
 	.columns = lite_columns,
 	.name = lite_name,
 	.value = lite_value,
+	.fill = lite_fill,
 	.changed = lite_changed,
 	.finish = lite_finish,
 	.load = lite_load,

@@ -122,6 +122,13 @@ static void refuses(void **state)
 	assert_int_equal(orm_guard_fragment(NULL, 0, ORM_FRAGMENT_ORDER, "a; x", 1, NULL), 0);
 }
 
+/* Without the NUL. */
+static void put(char *to, const char *text)
+{
+	while (*text)
+		*to++ = *text++;
+}
+
 /* What nests deepest within the limits is refused or taken, and survived. */
 static void bounds(void **state)
 {
@@ -135,7 +142,7 @@ static void bounds(void **state)
 			 ORM_E_GUARD);
 	assert_non_null(strstr(err.text, "longer"));
 	for (n = 0; n < 2000; n += 2)
-		memcpy(text + n, "- ", 2);
+		put(text + n, "- ");
 	text[n] = 'a';
 	assert_int_equal(orm_guard_fragment(NULL, 0, ORM_FRAGMENT_EXPRESSION, text, n + 1, &err),
 			 ORM_E_GUARD);
@@ -148,7 +155,7 @@ static void bounds(void **state)
 		orm_guard_fragment(NULL, 0, ORM_FRAGMENT_EXPRESSION, text, 2 * n + 1, &err),
 		ORM_E_GUARD);
 	for (n = 0; n < 800; n += 4)
-		memcpy(text + n, "not ", 4);
+		put(text + n, "not ");
 	text[n] = 'a';
 	assert_int_equal(orm_guard_fragment(NULL, 0, ORM_FRAGMENT_CONDITION, text, n + 1, NULL), 0);
 	for (n = 0; n < 500; n++)
