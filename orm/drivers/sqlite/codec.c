@@ -15,6 +15,10 @@
 #include <orm/utf8.h>
 #include <orm/uuid.h>
 
+/* What a timestamptz holds: from 24 November 4714 BC to the end of AD 294276. */
+#define TIME_LEAST_MS (-210866803200000)
+#define TIME_MOST_MS 9224318015999999
+
 struct binding {
 	struct orm_conn *conn;
 	const struct lite_slot *slot;
@@ -101,6 +105,8 @@ static int check_json(const struct binding *b, const char *text, size_t len)
 		r = lite_fail(conn, rc, "cannot check JSON", b->err);
 	sqlite3_reset(conn->json_type);
 	sqlite3_clear_bindings(conn->json_type);
+	if (!r && b->type == ORM_T_JSONB && !orm_json_escapes_ok(text, len))
+		r = refuse(b, "22P05", "a \\u escape in it stands for no text");
 	return r;
 }
 
@@ -174,8 +180,9 @@ static int from_i64(const struct binding *b, int64_t i)
 	switch (b->type) {
 	case ORM_T_NONE:
 	case ORM_T_BIGINT:
-	case ORM_T_TIMESTAMP_MS:
 		return bind_int(b, i);
+	case ORM_T_TIMESTAMP_MS:
+		return from_range(b, i, TIME_LEAST_MS, TIME_MOST_MS);
 	case ORM_T_BOOLEAN:
 		return from_range(b, i, 0, 1);
 	case ORM_T_SMALLINT:
