@@ -70,7 +70,7 @@ ORM_SO := $(O)/libstrazh-orm.so.$(ORM_VERSION)
 UNIT_SRCS := $(sort $(filter-out tests/unit/orm/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(O)/%)
 # tests/unit/orm/test_X.c needs no database; tests/orm/test_X.c runs on both, with tests/orm/kit;
-# tests/orm/tools/X.c is one plain program.
+# tests/orm/tools/X.c is one plain program, tests/orm/tools/kit what they share.
 ORM_UNIT_SRCS := $(sort $(wildcard tests/unit/orm/test_*.c))
 ORM_UNIT_BINS := $(ORM_UNIT_SRCS:%.c=$(O)/%)
 ORM_TEST_SRCS := $(sort $(wildcard tests/orm/test_*.c))
@@ -78,6 +78,7 @@ ORM_TEST_BINS := $(ORM_TEST_SRCS:%.c=$(O)/%)
 ORM_TEST_KIT := $(sort $(wildcard tests/orm/kit/*.c))
 ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
 ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
+ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
 GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
 GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))
@@ -179,7 +180,7 @@ $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LI
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(ORM_LIBS)
 
-$(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_LIB)
+$(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_TEST_TOOL_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 
