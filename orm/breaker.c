@@ -117,6 +117,11 @@ bool orm_breaker_would_let(struct orm_breaker *b, uint64_t now_ns)
 	return would;
 }
 
+bool orm_breaker_is_closed(const struct orm_breaker *b)
+{
+	return state_of(b) == ORM_CLOSED;
+}
+
 bool orm_breaker_is_calm(const struct orm_breaker *b)
 {
 	return state_of(b) == ORM_CLOSED &&

@@ -55,6 +55,7 @@ void orm_breaker_leave(struct orm_breaker *b, enum orm_ticket ticket, bool worke
 void orm_breaker_failed(struct orm_breaker *b, uint64_t now_ns);
 /* Would enter() let one through? Nothing is taken or counted. */
 bool orm_breaker_would_let(struct orm_breaker *b, uint64_t now_ns) must_check;
+bool orm_breaker_is_closed(const struct orm_breaker *b);
 /* Closed, and the last thing that was reported worked. */
 bool orm_breaker_is_calm(const struct orm_breaker *b);
 void orm_breaker_read(struct orm_breaker *b, struct orm_breaker_stats *ret_stats);

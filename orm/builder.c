@@ -54,6 +54,7 @@ void draft_begin(struct draft *draft, const char *name)
 	draft->name = name;
 	draft->count = draft->key_count = 0;
 	draft->odd = draft->extra = NULL;
+	draft->inner_unique = false;
 }
 
 int draft_key(struct draft *draft, const struct orm_key *key, struct orm_error *err)
@@ -134,7 +135,8 @@ int schema_add(struct orm_schema *schema, const struct draft *draft, struct orm_
 {
 	size_t columns_size = draft->count * sizeof(struct orm_column);
 	size_t keys_size = draft->key_count * sizeof(struct orm_key);
-	struct schema_table made = {.odd = draft->odd, .extra = draft->extra};
+	struct schema_table made = {
+		.odd = draft->odd, .extra = draft->extra, .inner_unique = draft->inner_unique};
 	struct orm_column *columns = arena_alloc(&schema->arena, columns_size + 1);
 	struct orm_key *keys = arena_alloc(&schema->arena, keys_size + 1);
 	int r;

@@ -19,6 +19,7 @@ struct schema_table {
 	 * statements that make again what goes away with it (triggers, indexes no list can say). */
 	const char *odd;
 	const char *extra;
+	bool inner_unique; /* has one without an index to drop, inside its CREATE TABLE */
 };
 
 struct orm_schema {
@@ -40,6 +41,7 @@ struct draft {
 	unsigned key_room;
 	const char *odd;
 	const char *extra;
+	bool inner_unique;
 };
 
 struct orm_schema *schema_new(void) must_check;

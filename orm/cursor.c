@@ -109,7 +109,6 @@ void orm_cursor_close(struct orm_cursor *c)
 		if (!s->in_tx)
 			lane_give(s, &c->lane);
 	}
-	shape_put(s->db->shapes, c->shape);
 	free(c->at);
 	free(c);
 }

@@ -10,6 +10,7 @@
 #include <strazh/orm/stats.h>
 
 #include <orm/fault.h>
+#include <orm/record.h>
 #include <orm/session.h>
 #include <orm/stats.h>
 #include <orm/url.h>
@@ -52,7 +53,8 @@ static int make_pool(struct orm *db, enum orm_role role, struct orm_pool **ret_p
 	struct orm_pool_config config = {.driver = db->driver,
 					 .address = db->address,
 					 .options = &db->options,
-					 .role = role};
+					 .role = role,
+					 .clock = &orm_clock_coarse};
 
 	return orm_pool_new(&config, ret_pool, err);
 }
@@ -98,6 +100,9 @@ static int open_parts(struct orm *db, struct orm_error *err)
 	if (!db->meter)
 		return orm_fail(err, -ENOMEM, "out of memory");
 	memset(db->meter, 0, sizeof(*db->meter));
+	r = *db->options.record ? record_open(db->options.record, &db->record, err) : 0;
+	if (r)
+		return r;
 	r = try_once(db, err);
 	if (r)
 		return r;
@@ -147,6 +152,7 @@ void orm_close(struct orm *db)
 		db->driver->writer_close(db->writer);
 	shape_cache_free(db->shapes);
 	free(db->meter);
+	record_close(db->record);
 	arena_deinit(&db->texts);
 	free(db);
 }
@@ -165,7 +171,7 @@ void orm_stats_read(const struct orm *db, struct orm_stats *ret_stats)
 	orm_meter_read(db->meter, &stats);
 	orm_stats_add_pool(&stats, db->readers);
 	shape_read(db->shapes, &shapes);
-	stats.shape_hits = shapes.hits;
+	stats.shape_hits += shapes.hits;
 	stats.shape_misses = shapes.misses;
 	if (db->guard) {
 		orm_guard_counters(db->guard, &guard);

@@ -14,6 +14,14 @@
 
 /* ---- what has to be done ---- */
 
+static const struct schema_table *find_whole(const struct orm_schema *schema, const char *name)
+{
+	for (size_t i = 0; i < schema->count; i++)
+		if (!strcmp(schema->tables[i].t.name, name))
+			return &schema->tables[i];
+	return NULL;
+}
+
 static bool same_column(const struct pair *p, unsigned ai, unsigned bi)
 {
 	const struct orm_column *a = &p->a->columns[ai], *b = &p->b->columns[bi];
@@ -53,8 +61,11 @@ static bool in_place(const struct orm_item *item)
 	return item->kind == ORM_KEY_INDEX || item->kind == ORM_KEY_UNIQUE;
 }
 
-static bool must_build_anew(const struct pair *p)
+static bool must_build_anew(const struct diff *d, const struct pair *p)
 {
+	const struct schema_table *whole = find_whole(d->from, p->a->name);
+	bool inner = whole && whole->inner_unique;
+
 	for (unsigned i = 0; i < p->a->count; i++) {
 		const char *name = p->a->columns[i].name;
 		int at = orm_table_find(p->b, name, strlen(name));
@@ -69,7 +80,8 @@ static bool must_build_anew(const struct pair *p)
 			return true;
 	}
 	for (size_t i = 0; i < p->an; i++)
-		if (!in_place(&p->ai[i]) && !item_is_in(p->a, &p->ai[i], p->b, p->bi, p->bn))
+		if ((!in_place(&p->ai[i]) || (inner && p->ai[i].kind == ORM_KEY_UNIQUE)) &&
+		    !item_is_in(p->a, &p->ai[i], p->b, p->bi, p->bn))
 			return true;
 	for (size_t i = 0; i < p->bn; i++)
 		if (!in_place(&p->bi[i]) && !item_is_in(p->b, &p->bi[i], p->a, p->ai, p->an))
@@ -181,20 +193,14 @@ static void copy_rows(struct diff *d, const struct pair *p)
 	sqltext_addf(&d->text, " FROM \"%s\";\n", p->a->name);
 }
 
-static const struct schema_table *find_whole(const struct orm_schema *schema, const char *name)
-{
-	for (size_t i = 0; i < schema->count; i++)
-		if (!strcmp(schema->tables[i].t.name, name))
-			return &schema->tables[i];
-	return NULL;
-}
-
 /* Whichever side comes from a live database knows what no list can say. */
 static int find_extra(struct diff *d, const char *name, const char **ret_extra)
 {
 	const struct schema_table *sides[] = {find_whole(d->from, name), find_whole(d->to, name)};
 
 	for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+		if (!sides[i])
+			continue;
 		if (sides[i]->odd)
 			return orm_fail(d->err, ORM_E_SCHEMA,
 					"table '%s' cannot be built anew, as this change needs: %s",
@@ -230,7 +236,7 @@ static int build_anew(struct diff *d, const struct pair *p)
 
 int diff_sqlite_table(struct diff *d, const struct pair *p)
 {
-	if (must_build_anew(p))
+	if (must_build_anew(d, p))
 		return build_anew(d, p);
 	change_in_place(d, p);
 	return 0;

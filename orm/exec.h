@@ -11,7 +11,7 @@
 /* Where the current row is read from. */
 struct rows {
 	struct orm_session *session;
-	const struct orm_shape *shape;
+	struct orm_shape *shape;
 	struct orm_conn *conn; /* NULL: `set` */
 	const struct orm_rowset *set;
 	size_t at; /* row of the set */
@@ -39,7 +39,7 @@ int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink,
 
 /* ---- for cursors ---- */
 
-/* Checked and rendered, with a reference: shape_put(). */
+/* Checked and rendered. The session's: until its next query. */
 int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape) must_check;
 bool exec_writes(const struct orm_session *s, const struct orm_shape *shape);
 /* After a failure: what it means for the session's transaction. */

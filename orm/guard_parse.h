@@ -48,6 +48,8 @@ struct guard_frame {
 	bool branch;  /* IF (...): a statement follows */
 	bool listed;  /* has a comma */
 	const struct guard_word *function;
+	const uint8_t *name, *lhs_name; /* of `last` and `lhs`, when they are names */
+	size_t name_len, lhs_name_len;
 };
 
 #define GUARD_DEPTH_MAX 48
@@ -63,8 +65,8 @@ struct guard_parse {
 	bool tail; /* ended in a comment */
 	bool open; /* ended in a string that the program's quote closes */
 	bool broke;
-	bool loose;  /* went on over a gap that no database would bridge */
-	bool owes;   /* IF (...) was met, and no statement yet */
+	bool loose; /* went on over a gap that no database would bridge */
+	bool owes;  /* IF (...) was met, and no statement yet */
 	bool done;
 	unsigned closed; /* parentheses of the program's */
 	unsigned depth;
@@ -76,6 +78,24 @@ struct guard_parse {
 
 /* From `p` on: behind the closing quote when `quote` is set, else from the value's first byte. */
 void guard_parse(struct guard_parse *s, const uint8_t *p, const uint8_t *end, uint8_t quote);
+
+/* guard_parse.c: what all steps do. */
+struct guard_frame *guard_top(struct guard_parse *s);
+void guard_next(struct guard_parse *s); /* one token on */
+bool guard_is_word(const struct guard_token *t, enum guard_role role);
+/* False: too deep. */
+bool guard_push(struct guard_parse *s, enum guard_frame_kind kind, const struct guard_word *func);
+void guard_pop(struct guard_parse *s);
+void guard_operand(struct guard_parse *s, enum guard_operand kind);
+void guard_settle(struct guard_parse *s);
+void guard_want(struct guard_parse *s);
+void guard_link(struct guard_parse *s);
+
+/* guard_want.c, guard_have.c: one step; false: it does not go on. */
+bool guard_want_step(struct guard_parse *s);
+bool guard_have_step(struct guard_parse *s);
+bool guard_begin_select(struct guard_parse *s);
+bool guard_plain_word(struct guard_parse *s);
 
 /* guard_statement.c: at the first word of a statement, in s->t; false: it is none. */
 bool guard_statement(struct guard_parse *s, bool stacked);

@@ -8,12 +8,6 @@
 #include <orm/guard_parse.h>
 #include <strazh/base/compiler.h>
 
-static void next(struct guard_parse *s)
-{
-	guard_lex_next(&s->lex, &s->t);
-	s->tokens++;
-}
-
 /* By the names that SQL Server and Oracle give theirs. */
 static bool is_procedure(const struct guard_token *t)
 {
@@ -110,7 +104,7 @@ static bool delay(struct guard_parse *s)
 {
 	if (!is_text(&s->t, "delay") && !is_text(&s->t, "time"))
 		return false;
-	next(s);
+	guard_next(s);
 	if (!(shape_of(&s->t) & (A_STR | A_VAR | A_NUM)))
 		return false;
 	guard_sign(s, ORM_GUARD_DELAY, 0.95F);
@@ -123,11 +117,11 @@ static bool set(struct guard_parse *s)
 {
 	bool variable;
 
-	next(s);
+	guard_next(s);
 	variable = s->t.kind == T_VAR;
 	if (!variable && s->t.kind != T_WORD)
 		return false;
-	next(s);
+	guard_next(s);
 	if (shape_of(&s->t) != A_ASSIGN)
 		return false;
 	guard_sign(s, ORM_GUARD_STACKED, variable ? 0.9F : 0.4F);
@@ -145,7 +139,7 @@ static bool head(struct guard_parse *s, bool stacked)
 	const unsigned sure = A_VAR | A_FUNC;
 	unsigned shape;
 
-	next(s);
+	guard_next(s);
 	if (first->second & A_DELAY)
 		return delay(s);
 	shape = shape_of(&s->t);
@@ -153,7 +147,7 @@ static bool head(struct guard_parse *s, bool stacked)
 		return false;
 	/* Behind CREATE OR and ALTER TABLE comes what they are about. */
 	if (first->third) {
-		next(s);
+		guard_next(s);
 		if (!(shape_of(&s->t) & first->third))
 			return false;
 	}
@@ -163,21 +157,31 @@ static bool head(struct guard_parse *s, bool stacked)
 	return true;
 }
 
+/* IF (condition), with a statement behind it, or a function that stands alone. */
+static bool branch(struct guard_parse *s)
+{
+	const struct guard_word *function = s->t.word;
+
+	guard_sign_word(s, function);
+	guard_sign(s, ORM_GUARD_STACKED, 0.3F);
+	guard_next(s);
+	if (s->t.kind != T_OPENING || !guard_push(s, FRAME_CALL, function))
+		return false;
+	guard_top(s)->linked = true;
+	guard_top(s)->branch = function->role == W_IF;
+	return true;
+}
+
 bool guard_statement(struct guard_parse *s, bool stacked)
 {
 	struct guard_frame *f = &s->frames[s->depth];
 
 	f->branch = s->owes = false;
 	if (s->t.kind == T_END || s->t.kind == T_TAIL)
-		return stacked; /* `x;` and `x;--` */
+		return s->have = stacked; /* `x;` and `x;--` */
 	if (s->t.kind == T_OPENING && stacked) {
-		if (s->depth + 1 >= GUARD_DEPTH_MAX)
-			return false;
 		f->fresh = false;
-		s->depth++;
-		s->frames[s->depth] = (struct guard_frame){
-			.kind = FRAME_GROUP, .fresh = true, .how = HOW_STACKED};
-		return true;
+		return guard_push(s, FRAME_GROUP, NULL);
 	}
 	if (s->t.kind != T_WORD || !s->t.word)
 		return false;
@@ -197,19 +201,7 @@ bool guard_statement(struct guard_parse *s, bool stacked)
 	case W_FUNC:
 		if (!s->t.call)
 			return false;
-		guard_sign_word(s, s->t.word);
-		guard_sign(s, ORM_GUARD_STACKED, 0.3F);
-		next(s);
-		s->depth++;
-		s->frames[s->depth] = (struct guard_frame){
-			.kind = FRAME_CALL,
-			.fresh = true,
-			.linked = true,
-			.branch = true,
-			.function = s->t.word,
-		};
-		s->have = false;
-		return s->t.kind == T_OPENING;
+		return branch(s);
 	default:
 		return false;
 	}

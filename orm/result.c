@@ -18,6 +18,27 @@ struct fetch {
 
 /* ---- rows as structs ---- */
 
+static int too_big(const struct rows *rows, const struct arena *arena, int r)
+{
+	return session_fail(rows->session, r,
+			    r < 0 ? "out of memory" : "the result is larger than %zu bytes",
+			    arena->max);
+}
+
+static int own_text(struct arena *arena, void *field)
+{
+	const char *text;
+	size_t len;
+
+	memcpy(&text, field, sizeof(text));
+	if (!text)
+		return 0;
+	len = strlen(text);
+	text = arena_copy(arena, text, len);
+	memcpy(field, &text, sizeof(text));
+	return text ? 0 : arena_is_full(arena, len + 1) ? ORM_E_TOO_BIG : -ENOMEM;
+}
+
 /* What the row only borrows, into the arena. */
 static int own_texts(struct rows const *rows, const struct orm_table *table, struct arena *arena,
 		     void *row)
@@ -29,6 +50,10 @@ static int own_texts(struct rows const *rows, const struct orm_table *table, str
 
 		switch (table->columns[i].kind) {
 		case ORM_K_TEXT:
+			r = own_text(arena, field);
+			if (!r)
+				continue;
+			return too_big(rows, arena, r);
 		case ORM_K_BYTES:
 		case ORM_K_I64S:
 		case ORM_K_F64S:
@@ -42,8 +67,7 @@ static int own_texts(struct rows const *rows, const struct orm_table *table, str
 			continue;
 		r = orm_value_copy(arena, &value, &copy);
 		if (r)
-			return session_fail(rows->session, r, "the result is larger than %zu bytes",
-					    arena->max);
+			return too_big(rows, arena, r);
 		memcpy(field, &copy.p, sizeof(copy.p));
 	}
 	return 0;

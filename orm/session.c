@@ -41,7 +41,8 @@ void orm_session_close(struct orm_session *s)
 	if (!s)
 		return;
 	orm_rollback(s);
-	shape_put(s->db->shapes, s->shown);
+	for (unsigned i = 0; i < SESSION_SHAPES; i++)
+		shape_put(s->db->shapes, s->memo[i]);
 	free_queries(s->free);
 	free_queries(s->lent);
 	arena_deinit(&s->first);

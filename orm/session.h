@@ -30,12 +30,15 @@ struct orm {
 	struct orm_writer *writer; /* SQLite: writes go here */
 	struct shape_cache *shapes;
 	struct orm_meter *meter;
+	struct record *record;	 /* NULL: nothing is recorded */
 	struct orm_guard *guard; /* the caller's; NULL: none */
 	struct orm_keeper keeper;
 	bool kept; /* the keeper runs */
 	char server[64];
 	unsigned sessions; /* open ones; relaxed */
 };
+
+#define SESSION_SHAPES 16U
 
 /* The connection that a session holds. */
 struct lane {
@@ -56,10 +59,12 @@ struct orm_session {
 	bool cursor;	/* one is open */
 	enum orm_promise promise;
 	uint64_t client;
+	uint32_t reads; /* so far */
 	enum orm_lazy lazy;
 	struct arena first;	    /* texts of orm_first() */
 	struct orm_rowset returned; /* of grouped writes */
-	struct orm_shape *shown;    /* of orm_sql() */
+	/* Shapes used lately, by hash, each with a reference: found without the cache's lock. */
+	struct orm_shape *memo[SESSION_SHAPES];
 };
 
 /* A query from the session's store, or query_no_memory(). */

@@ -77,6 +77,17 @@ static uint64_t hash_words(const uint64_t *words, uint32_t n)
 	return hash;
 }
 
+uint64_t shape_hash(const struct orm_query *q)
+{
+	return hash_words(q->words, q->n);
+}
+
+bool shape_is(const struct orm_shape *shape, const struct orm_query *q, uint64_t hash)
+{
+	return shape->hash == hash && shape->n == q->n && shape->values == q->n_values &&
+	       !memcmp(shape->words, q->words, q->n * sizeof(*q->words));
+}
+
 /* ---- the LRU list; all under the lock ---- */
 
 static void unlink_shape(struct shape_cache *cache, struct orm_shape *shape)
@@ -97,11 +108,8 @@ static struct orm_shape *find(struct shape_cache *cache, const struct orm_query 
 {
 	struct orm_shape *shape = cache->buckets[hash & cache->mask];
 
-	for (; shape; shape = shape->next) {
-		if (shape->hash == hash && shape->n == q->n && shape->values == q->n_values &&
-		    !memcmp(shape->words, q->words, q->n * sizeof(*q->words)))
-			break;
-	}
+	while (shape && !shape_is(shape, q, hash))
+		shape = shape->next;
 	if (!shape)
 		return NULL;
 	if (shape != cache->newest) {
@@ -199,7 +207,12 @@ static int render_shape(const struct orm_query *q, enum orm_dialect dialect,
 int shape_get(struct shape_cache *cache, const struct orm_query *q, enum orm_dialect dialect,
 	      struct orm_shape **ret_shape, char fault[192])
 {
-	uint64_t hash = hash_words(q->words, q->n);
+	return shape_get_hashed(cache, q, shape_hash(q), dialect, ret_shape, fault);
+}
+
+int shape_get_hashed(struct shape_cache *cache, const struct orm_query *q, uint64_t hash,
+		     enum orm_dialect dialect, struct orm_shape **ret_shape, char fault[192])
+{
 	bool keep = q->n <= KEEP_WORDS_MAX && q->n_values <= KEEP_VALUES_MAX;
 	struct orm_shape *shape, *other;
 	int r;
@@ -249,6 +262,11 @@ void shape_put(struct shape_cache *cache, struct orm_shape *shape)
 	pthread_mutex_unlock(&cache->lock);
 	if (last)
 		free(shape);
+}
+
+bool shape_was_seen(struct orm_shape *shape)
+{
+	return __atomic_exchange_n(&shape->seen, true, __ATOMIC_RELAXED);
 }
 
 void shape_read(struct shape_cache *cache, struct shape_stats *ret_stats)

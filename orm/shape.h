@@ -21,7 +21,9 @@ struct orm_shape {
 	uint32_t values;
 	uint64_t *words;
 	unsigned references;
-	struct orm_shape *next; /* in its bucket */
+	const struct orm_table *fits; /* atomic: the last struct that its rows fit into */
+	bool seen;		      /* atomic: see shape_was_seen() */
+	struct orm_shape *next;	      /* in its bucket */
 	struct orm_shape *newer, *older;
 };
 
@@ -32,7 +34,16 @@ void shape_cache_free(struct shape_cache *cache);
 /* 0 with a reference; or a class, with `fault` saying why the query is refused. */
 int shape_get(struct shape_cache *cache, const struct orm_query *q, enum orm_dialect dialect,
 	      struct orm_shape **ret_shape, char fault[192]) must_check;
+/* shape_get() in two steps, for who remembers shapes by himself. */
+uint64_t shape_hash(const struct orm_query *q);
+bool shape_is(const struct orm_shape *shape, const struct orm_query *q, uint64_t hash);
+int shape_get_hashed(struct shape_cache *cache, const struct orm_query *q, uint64_t hash,
+		     enum orm_dialect dialect, struct orm_shape **ret_shape,
+		     char fault[192]) must_check;
 void shape_put(struct shape_cache *cache, struct orm_shape *shape);
+
+/* False for the first who asks, in any thread. */
+bool shape_was_seen(struct orm_shape *shape);
 
 struct shape_stats {
 	uint64_t hits;

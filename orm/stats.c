@@ -55,3 +55,20 @@ void orm_stats_add_cache(struct orm_stats *to, struct orm_cache *cache)
 	to->cache_entries += c.entries;
 	to->cache_bytes += c.bytes;
 }
+
+void orm_stats_add_route(struct orm_stats *to, struct orm_route *route)
+{
+	struct orm_route_stats r;
+
+	orm_route_read_stats(route, &r);
+	to->route_primary += r.on_primary;
+	to->route_replica += r.on_replica;
+	to->route_behind += r.behind;
+	to->route_fallbacks += r.fallbacks;
+	to->route_samples += r.samples;
+	to->route_failovers += r.failovers;
+	to->route_replicas += r.replicas;
+	to->route_lag_ns = MAX(to->route_lag_ns, r.lag_ns);
+	for (unsigned i = 0; i < orm_route_count(route); i++)
+		orm_stats_add_pool(to, orm_route_pool(route, i));
+}

@@ -7,11 +7,15 @@
 
 #include <orm/cache.h>
 #include <orm/pool.h>
+#include <orm/route.h>
 
 /* Of the pool and its circuit. */
 void orm_stats_add_pool(struct orm_stats *to, struct orm_pool *pool);
 
 /* cache NULL: nothing. */
 void orm_stats_add_cache(struct orm_stats *to, struct orm_cache *cache);
+
+/* Of the route and its pools. */
+void orm_stats_add_route(struct orm_stats *to, struct orm_route *route);
 
 #endif

@@ -46,7 +46,8 @@ static size_t char_len(const unsigned char *p, size_t left)
 
 enum orm_utf8 orm_utf8_check(const void *text, size_t len)
 {
-	const unsigned char *p = text, *end = p + len;
+	const unsigned char *p = text;
+	const unsigned char *end = len ? p + len : p; /* NULL is an empty text */
 
 	while (p < end) {
 		size_t n = 1;

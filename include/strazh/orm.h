@@ -8,6 +8,7 @@
 #include <strazh/orm/error.h>
 #include <strazh/orm/expr.h>
 #include <strazh/orm/func.h>
+#include <strazh/orm/guard.h>
 #include <strazh/orm/query.h>
 #include <strazh/orm/relation.h>
 #include <strazh/orm/session.h>

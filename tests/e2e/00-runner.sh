@@ -56,6 +56,52 @@ group unit '0 passed, 1 failed, 0 skipped' 'a unit test that was not built'
 group gate '0 passed, 1 failed, 0 skipped' 'a group without tests'
 echo '' >"$TMP/tests/fuzz/fuzz_empty.c"
 group fuzz '0 passed, 1 failed, 0 skipped' 'a fuzzer without a corpus'
+
+# The group orm: its server is started before the tests and dropped after them, whatever happens.
+mkdir -p "$TMP/tests/orm"
+# server START-STATUS: a tests/orm/pg that notes in $TMP/calls what it was asked
+server() {
+	cat >"$TMP/tests/orm/pg" <<-SH
+		#!/bin/sh
+		echo "\$1" >>"$TMP/calls"
+		case \$1 in
+		start) echo why; exit $1 ;;
+		url) echo postgresql://here ;;
+		drop) rmdir "\$2" ;;
+		esac
+	SH
+	chmod +x "$TMP/tests/orm/pg"
+	rm -f "$TMP/calls"
+}
+# databases BODY WANTED CALLS NAME [STATUS]: the group with one script of that body, and what its server saw
+databases() {
+	local got status calls
+	printf '#!/bin/sh\n%s\n' "$1" >"$TMP/tests/orm/x.sh"
+	chmod +x "$TMP/tests/orm/x.sh"
+	got=$("$RUN" orm 2>&1)
+	status=$?
+	calls=$(tr '\n' ' ' <"$TMP/calls")$(find "$TMP" -maxdepth 1 -name 'strazh-pg*')
+	judge "$(tail -n 1 <<<"$got"), $calls" "$status" "$2, $3" "$4" "${5:-1}"
+}
+export TMPDIR=$TMP ORM_TEST_PG=postgresql://somebody
+# shellcheck disable=SC2016 # for the script's shell
+SAYS_URL='echo 1..1; [ "$ORM_TEST_PG" = postgresql://here ] || printf "not "; echo ok 1 - url'
+server 0
+databases "$SAYS_URL" '1 passed, 0 failed, 0 skipped' 'start url drop ' 'the tests have the URL'
+server 0
+databases 'kill -KILL $$' '0 passed, 2 failed, 0 skipped' 'start url drop ' 'a dead test, a dropped server'
+server 0
+# shellcheck disable=SC2016
+databases 'kill -INT $(ps -o ppid= -p $PPID); sleep 60' '0 passed, 1 failed, 0 skipped' \
+	'start url drop ' 'interrupted, the server is dropped' 130
+server 3
+# shellcheck disable=SC2016
+databases 'echo 1..1; [ -z "${ORM_TEST_PG:-}" ] || printf "not "; echo ok 1 - none' \
+	'1 passed, 0 failed, 0 skipped' 'start drop ' 'no PostgreSQL installed is no failure'
+server 1
+databases 'echo "1..1"; echo "ok 1 - x"' '1 passed, 1 failed, 0 skipped' 'start drop ' \
+	'one that does not start is'
+
 "$RUN" nonsense >/dev/null 2>&1
 judge "" $? "" 'an unknown group is refused' 2
 echo "1..$N"

@@ -49,6 +49,7 @@ enum orm_dialect { ORM_SQLITE, ORM_POSTGRESQL };
 	/* limits and reports */                                                                   \
 	X(num, result_bytes_max, 268435456, "of one result in memory")                             \
 	X(num, slow_ms, 0, "tell the slow-query log about statements above it; 0 is never")        \
+	X(text, record, "", "append each new statement to this file, for orm-check(1)")            \
 	/* PostgreSQL */                                                                           \
 	X(text, prepare, "auto", "named statements: auto (not behind a pooler), on, off")          \
 	X(text, application_name, "strazh-orm", "shown by pg_stat_activity")                       \

@@ -5,16 +5,16 @@
  * leave their place in a statement, raw fragments that are more than they should be, and clients
  * that query like a machine. It also warns a program that still pastes text.
  *
- *	values     orm_guard_value(): judged by a lexer and a grammar of its own, of what PostgreSQL,
- *	           SQLite, MySQL, SQL Server and Oracle accept: attackers do not know which database
+ *	values     orm_guard_value(): judged by a lexer and a grammar of its own, of what
+ *PostgreSQL, SQLite, MySQL, SQL Server and Oracle accept: attackers do not know which database
  *	           there is. No allocation; linear in the length; some 100 ns for a harmless value.
- *	fragments  orm_guard_fragment(): PostgreSQL's own parser (libpg_query). A fragment is refused
- *	           unless it is one expression or one sort list made of what is known to be harmless.
- *	rates      orm_guard_count(): queries, distinct shapes, errors and rows a second and client.
+ *	fragments  orm_guard_fragment(): PostgreSQL's own parser (libpg_query). A fragment is
+ *refused unless it is one expression or one sort list made of what is known to be harmless. rates
+ *orm_guard_count(): queries, distinct shapes, errors and rows a second and client.
  *
  * A value is judged as if a careless program pasted it: bare (where a number or a name stands),
- * inside '...', and inside "...". It is an injection where it stops being one token and continues as
- * something that makes sense as SQL. "O'Brien" stops being one token and does not make sense.
+ * inside '...', and inside "...". It is an injection where it stops being one token and continues
+ *as something that makes sense as SQL. "O'Brien" stops being one token and does not make sense.
  *
  * What the guard cannot see: harm that needs two values, values that are harmless until they are
  * decoded (base64, compression), and SQL in the second half of a value whose first half makes no
@@ -57,14 +57,15 @@ enum orm_guard_context { ORM_GUARD_BARE, ORM_GUARD_SINGLE, ORM_GUARD_DOUBLE, ORM
 enum orm_guard_class { ORM_GUARD_CLASSES(ORM_GUARD_CLASS_ENUM_) ORM_GUARD_CLASS_COUNT };
 
 struct orm_guard_finding {
-	bool injection;	   /* the verdict: score reached the threshold in some context */
-	bool encoded;	   /* seen only after %27, &#39;, \u0027 and the like were decoded */
-	uint8_t context;   /* enum orm_guard_context: the one with the highest score */
-	uint8_t contexts;  /* bits: every context in which the threshold was reached */
-	uint8_t class;	   /* enum orm_guard_class */
-	float score;	   /* 0: one token, or no SQL; 1: certain */
-	size_t offset;	   /* where the value stops being one token; of the decoded text, if so */
-	const char *reason; /* for a person, static: "closes '...' and adds ..."; "" when harmless */
+	bool injection;	  /* the verdict: score reached the threshold in some context */
+	bool encoded;	  /* seen only after %27, &#39;, \u0027 and the like were decoded */
+	uint8_t context;  /* enum orm_guard_context: the one with the highest score */
+	uint8_t contexts; /* bits: every context in which the threshold was reached */
+	uint8_t class;	  /* enum orm_guard_class */
+	float score;	  /* 0: one token, or no SQL; 1: certain */
+	size_t offset;	  /* where the value stops being one token; of the decoded text, if so */
+	const char
+		*reason; /* for a person, static: "closes '...' and adds ..."; "" when harmless */
 };
 
 #define ORM_GUARD_THRESHOLD 0.6F
@@ -77,7 +78,7 @@ struct orm_guard_finding {
 /* The judgement alone: no guard, no state, no counting. `contexts`: bits, or ORM_GUARD_ANY. */
 void orm_guard_inspect(const void *text, size_t len, unsigned contexts, float threshold,
 		       struct orm_guard_finding *ret_finding);
-const char *orm_guard_class_name(enum orm_guard_class class);	/* "tautology" */
+const char *orm_guard_class_name(enum orm_guard_class class);	    /* "tautology" */
 const char *orm_guard_context_name(enum orm_guard_context context); /* "bare" */
 
 /* ---- the guard of a program: what is found is counted and reported ---- */
@@ -125,7 +126,7 @@ struct orm_guard_options {
 	unsigned clients;      /* kept at once; 4096, at most 2^20; the longest silent one leaves */
 	/* A client that floods is reported again after so long; 1000. */
 	int64_t repeat_ms;
-	int64_t burst_ms; /* 2000 */
+	int64_t burst_ms;				       /* 2000 */
 #define ORM_GUARD_RATE_FIELD_(name, value, text) int64_t name; /* a second; -1: not metered */
 	ORM_GUARD_RATES(ORM_GUARD_RATE_FIELD_)
 	int64_t (*now_ns)(void *data); /* monotonic; NULL: CLOCK_MONOTONIC */
@@ -181,12 +182,13 @@ enum orm_fragment {
 #define ORM_FRAGMENT_TOKENS_MAX 512U /* tokens */
 
 /*
- * May this text be pasted? 0, or ORM_E_GUARD with the reason in *ret_error (may be NULL), or
- * -ENOMEM. Accepted: columns, numbers, plain '...' strings, operators, CASE, casts to built-in
- * types, functions of a short list (orm/guard_allow.c) and of options.functions. Refused: all else;
- * so subqueries, comments, semicolons, parameters, "*", window functions, and string forms that the
- * databases read differently. Names of columns are not checked. `g` may be NULL: then nothing is
- * counted or reported. Allocates, and takes 10 us and more: judge a fragment once, not every time.
+ * May this text be pasted? 0, or ORM_E_GUARD with the reason in *ret_error (may be NULL); -EINVAL:
+ * there is no such kind. What memory does not suffice to judge is refused. Accepted: columns,
+ * numbers, plain '...' strings, operators, CASE, casts to built-in types, functions of a short list
+ * (orm/guard_allow.c) and of options.functions. Refused: all else; so subqueries, comments,
+ * semicolons, parameters, "*", window functions, and string forms that the databases read
+ * differently. Names of columns are not checked. `g` may be NULL: then nothing is counted or
+ * reported. Allocates, and takes 10 us and more: judge a fragment once, not every time.
  */
 int orm_guard_fragment(struct orm_guard *g, uint64_t client, enum orm_fragment kind,
 		       const char *text, size_t len, struct orm_error *ret_error) ORM_MUST_CHECK;

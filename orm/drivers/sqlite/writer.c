@@ -5,8 +5,8 @@
  *
  *	FREE	nobody. Nothing is queued.
  *	THREAD	the writer thread runs a group, or is about to.
- *	LEASED	a caller has it: for a transaction of its own, or, when nobody else wants it, for
- *		one write, which saves two switches of threads.
+ *	LEASED	a caller has it: for a transaction of its own, or, when nobody else wanted it, for
+ *		its one write, which saves two switches of threads.
  *
  * Whoever lets go of the connection passes it on: to a lease and to the queue of writes in turns
  * when both wait. `lock` guards every field that says so; callers wait on semaphores of their own,
@@ -32,8 +32,7 @@
 #define HOLD_NS (100 * NS_PER_MS)
 #define HOLD_SHARED_NS (10 * NS_PER_MS)
 #define SHARED_FOR_NS (5000 * NS_PER_MS)
-/* After a group of several, so many lone writes go through the thread before one is run inline. */
-#define CROWD 8
+#define LOOK_NS (1000 * NS_PER_MS)
 
 enum holder { FREE, THREAD, LEASED };
 
@@ -60,13 +59,13 @@ struct orm_writer {
 	struct line leases;
 	bool leased_last;
 	bool closing;
-	unsigned crowd;
 
 	/* the holder's */
 	int64_t held_since_ns;
 	int64_t held_ns; /* without a rest */
 	int64_t free_since_ns;
-	int64_t met_ns; /* when another process was last waited for */
+	int64_t looked_ns; /* whether the file is still the one of that name */
+	int64_t met_ns;	   /* when another process was last waited for */
 	uint64_t waits;
 };
 
@@ -128,13 +127,19 @@ static void line_remove(struct line *line, struct lite_waiter *w)
 	w->queued = false;
 }
 
+static void tell(struct lite_waiter *w)
+{
+	atomic_store_explicit(&w->decided, true, memory_order_release);
+	sem_post(&w->told);
+}
+
 static void tell_all(struct lite_waiter *first)
 {
 	while (first) {
 		struct lite_waiter *w = first;
 
 		first = w->next;
-		sem_post(&w->told);
+		tell(w);
 	}
 }
 
@@ -152,7 +157,7 @@ static void pass_on(struct orm_writer *writer)
 		writer->holder = LEASED;
 		writer->leased_last = true;
 		w->result = 0;
-		sem_post(&w->told);
+		tell(w);
 	} else if (writer->writes.first) {
 		writer->holder = THREAD;
 		writer->leased_last = false;
@@ -160,12 +165,20 @@ static void pass_on(struct orm_writer *writer)
 	}
 }
 
-/* What was broken is opened again, the old one closed after: a database in memory lives on. */
-static void mend(struct orm_writer *writer)
+/*
+ * What is broken, or whose file was replaced by another, is opened again; the old one is closed
+ * after, so that a database in memory lives on.
+ */
+static void mend(struct orm_writer *writer, int64_t now)
 {
 	struct orm_error err;
 	struct orm_conn *conn;
 
+	if (now - writer->looked_ns > LOOK_NS) {
+		writer->looked_ns = now;
+		if (lite_is_moved(writer->conn))
+			writer->conn->head.broken = true;
+	}
 	if (!writer->conn->head.broken ||
 	    lite_open(writer->address, &writer->options, ORM_WRITER, &conn, &err))
 		return;			   /* the old one will say what is wrong */
@@ -179,8 +192,8 @@ static void mend(struct orm_writer *writer)
 
 static void hold(struct orm_writer *writer)
 {
-	mend(writer);
 	writer->held_since_ns = now_ns();
+	mend(writer, writer->held_since_ns);
 	if (writer->held_since_ns - writer->free_since_ns > REST_NS)
 		writer->held_ns = 0;
 }
@@ -228,10 +241,6 @@ static void *work(void *data)
 			continue;
 		}
 		first = line_take(&writer->writes, writer->group_max);
-		if (first && first->next)
-			writer->crowd = CROWD;
-		else if (writer->crowd)
-			writer->crowd--;
 		pthread_mutex_unlock(&writer->lock);
 		if (first) /* NULL: it has waited too long, and left */
 			run(writer, first, true);
@@ -268,10 +277,15 @@ static int leave(struct orm_writer *writer, struct lite_waiter *w)
 	return result;
 }
 
-static void wait_told(struct lite_waiter *w)
+/* False: not told by then. NULL: as long as it takes. */
+static bool wait_told(struct lite_waiter *w, const struct timespec *until)
 {
-	while (sem_wait(&w->told) && errno == EINTR)
-		;
+	int r;
+
+	do
+		r = until ? sem_clockwait(&w->told, CLOCK_MONOTONIC, until) : sem_wait(&w->told);
+	while (r && errno == EINTR);
+	return !r && atomic_load_explicit(&w->decided, memory_order_acquire);
 }
 
 /* False: it is still in the line after so long, and now it is not any more. */
@@ -281,20 +295,15 @@ static bool wait_in_line(struct orm_writer *writer, struct line *line, struct li
 	int64_t until = now_ns() + ms * NS_PER_MS;
 	const struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
 	bool queued;
-	int r;
 
-	while ((r = sem_clockwait(&w->told, CLOCK_MONOTONIC, &at)) && errno == EINTR)
-		;
-	if (!r)
+	if (wait_told(w, &at))
 		return true;
 	pthread_mutex_lock(&writer->lock);
 	queued = w->queued;
 	if (queued)
 		line_remove(line, w);
 	pthread_mutex_unlock(&writer->lock);
-	if (!queued)
-		wait_told(w); /* its turn has come: it must know the end */
-	return !queued;
+	return !queued && wait_told(w, NULL); /* its turn has come: it must know the end */
 }
 
 /* With the lock. */
@@ -310,6 +319,28 @@ static void release(struct orm_writer *writer)
 	pthread_mutex_unlock(&writer->lock);
 }
 
+/*
+ * One write by its caller. When it was relaxed, and so short, what was queued meanwhile is run here
+ * as well, once: waking the thread takes longer than that.
+ */
+static void run_here(struct orm_writer *writer, struct lite_waiter *me)
+{
+	struct lite_waiter *first = NULL;
+
+	me->next = NULL;
+	run(writer, me, false);
+	pthread_mutex_lock(&writer->lock);
+	if (!me->write->durable && !writer->leases.first)
+		first = line_take(&writer->writes, writer->group_max);
+	if (first) {
+		pthread_mutex_unlock(&writer->lock);
+		run(writer, first, true);
+		pthread_mutex_lock(&writer->lock);
+	}
+	pass_on(writer);
+	pthread_mutex_unlock(&writer->lock);
+}
+
 int lite_write(struct orm_writer *writer, struct orm_write *write, struct orm_error *err)
 {
 	struct orm_error own;
@@ -320,7 +351,7 @@ int lite_write(struct orm_writer *writer, struct orm_write *write, struct orm_er
 	pthread_mutex_lock(&writer->lock);
 	shut = writer->closing;
 	if (!shut) {
-		inline_run = is_free(writer) && !writer->crowd;
+		inline_run = is_free(writer);
 		if (inline_run)
 			writer->holder = LEASED;
 		else
@@ -332,9 +363,7 @@ int lite_write(struct orm_writer *writer, struct orm_write *write, struct orm_er
 	if (shut) {
 		me.result = closing(me.err);
 	} else if (inline_run) {
-		me.next = NULL;
-		run(writer, &me, false);
-		release(writer);
+		run_here(writer, &me);
 	} else if (!wait_in_line(writer, &writer->writes, &me, writer->wait_ms)) {
 		me.result = lite_refuse(me.err, ORM_E_BUSY, "55P03",
 					"the writer of '%s' was held by others for %lld ms",

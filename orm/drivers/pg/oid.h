@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers of PostgreSQL's built-in types (pg_type.dat): fixed for ever, for pg_upgrade's sake. */
+#ifndef STRAZH_ORM_PG_OID_H
+#define STRAZH_ORM_PG_OID_H
+
+enum pg_oid {
+	PG_UNKNOWN_PARAM = 0, /* of a parameter: the server infers it */
+	PG_BOOL = 16,
+	PG_BYTEA = 17,
+	PG_CHAR = 18,
+	PG_NAME = 19,
+	PG_INT8 = 20,
+	PG_INT2 = 21,
+	PG_INT4 = 23,
+	PG_TEXT = 25,
+	PG_OID = 26,
+	PG_XID = 28,
+	PG_CID = 29,
+	PG_JSON = 114,
+	PG_XML = 142,
+	PG_JSONS = 199,
+	PG_CIDR = 650,
+	PG_CIDRS = 651,
+	PG_FLOAT4 = 700,
+	PG_FLOAT8 = 701,
+	PG_UNKNOWN = 705,
+	PG_INET = 869,
+	PG_BOOLS = 1000,
+	PG_BYTEAS = 1001,
+	PG_NAMES = 1003,
+	PG_INT2S = 1005,
+	PG_INT4S = 1007,
+	PG_TEXTS = 1009,
+	PG_BPCHARS = 1014,
+	PG_VARCHARS = 1015,
+	PG_INT8S = 1016,
+	PG_FLOAT4S = 1021,
+	PG_FLOAT8S = 1022,
+	PG_OIDS = 1028,
+	PG_INETS = 1041,
+	PG_BPCHAR = 1042,
+	PG_VARCHAR = 1043,
+	PG_DATE = 1082,
+	PG_TIMESTAMP = 1114,
+	PG_TIMESTAMPTZ = 1184,
+	PG_TIMESTAMPTZS = 1185,
+	PG_NUMERICS = 1231,
+	PG_NUMERIC = 1700,
+	PG_REGCLASS = 2205,
+	PG_REGTYPE = 2206,
+	PG_VOID = 2278,
+	PG_UUID = 2950,
+	PG_UUIDS = 2951,
+	PG_JSONB = 3802,
+	PG_JSONBS = 3807,
+};
+
+#endif
