@@ -65,8 +65,9 @@ static const char *const calls[ORM_F_COUNT_] = {
 	[ORM_F_ARRAY_LEN] = "cardinality",
 };
 static const char *const pg_types[ORM_T_COUNT] = {
-	[ORM_T_BIGINT] = "int8", [ORM_T_DOUBLE] = "float8", [ORM_T_TEXT] = "text",
-	[ORM_T_UUID] = "uuid",	 [ORM_T_INET] = "inet",	    [ORM_T_CIDR] = "cidr",
+	[ORM_T_BIGINT] = "bigint", [ORM_T_DOUBLE] = "double precision",
+	[ORM_T_TEXT] = "text",	   [ORM_T_UUID] = "uuid",
+	[ORM_T_INET] = "inet",	   [ORM_T_CIDR] = "cidr",
 };
 
 static void text_args(struct text *t, const struct node *e, uint32_t base, const char *between)
@@ -94,9 +95,9 @@ static void text_call(struct text *t, const struct node *e, uint32_t base)
 		text_one(t, "", e->arg[1], base, "");
 		return;
 	case ORM_F_JSON_HAS:
-		text_one(t, "CAST", (&(struct node){.op = ORM_OP_NONE, .arg = e->arg}), base,
-			 " ? ");
-		text_one(t, "", e->arg[1], base, "");
+		text_one(t, "jsonb_typeof(CAST(", e->arg[0], base, " AS jsonb)) = 'object' AND ");
+		text_one(t, "(CAST(", e->arg[0], base, " AS jsonb) ? ");
+		text_one(t, "", e->arg[1], base, ")");
 		return;
 	case ORM_F_ARRAY_HAS:
 		text_one(t, "", e->arg[1], base, " = ANY ");
@@ -118,11 +119,11 @@ static void text_call(struct text *t, const struct node *e, uint32_t base)
 	case ORM_F_SUBSTR:
 		text_one(t, "substr(", e->arg[0], base, "");
 		for (unsigned i = 1; i < e->n; i++)
-			text_one(t, ", ", e->arg[i], base, "::int4");
+			text_one(t, ", ", e->arg[i], base, "::integer");
 		say(t, ")");
 		return;
 	case ORM_F_NTILE:
-		text_one(t, "ntile(", e->arg[0], base, "::int4)");
+		text_one(t, "ntile(", e->arg[0], base, "::integer)");
 		return;
 	case ORM_F_ROUND:
 		text_one(t, "round(", e->arg[0], base, ")");
@@ -238,9 +239,6 @@ void text_expr(struct text *t, const struct node *e, uint32_t base)
 	case ORM_OP_VALUE:
 	case ORM_OP_QUERY:
 		text_leaf(t, e, base);
-		break;
-	case ORM_OP_NONE: /* the operand of JSON_HAS */
-		text_one(t, "", e->arg[0], base, " AS jsonb");
 		break;
 	case ORM_OP_LIKE:
 	case ORM_OP_ILIKE:
