@@ -65,7 +65,7 @@ judged "${TWO/SORT LABEL/rowsort same}1\na\n2\nz\n\n${TWO/SORT LABEL/nosort same
 judged 'query IRT\nSELECT 1.9, 2, 3.5\n----\n1\n2.000\n3.5\n' '1 passed' 0 'I cuts, R has three digits'
 judged "query TTT\nSELECT '', NULL, 'a' || char(9) || '\xc3\xbc'\n----\n(empty)\nNULL\na@@@\n" '1 passed' 0 \
 	'T: empty, NULL, what is not printable'
-judged 'statement ok\nSELECT nowhat\n' 'x\.test:1: it failed .*got: SQL: .*nowhat' 1 'a failure'
+judged 'statement ok\nSELECT nowhat\n' 'x\.test:1: it failed .*got: SCHEMA: .*nowhat' 1 'a failure'
 judged 'statement error\nSELECT 1\n' 'it succeeded' 1 'a success that should be an error'
 judged 'statement error no such\nSELECT nowhat\n' '1 passed' 0 'an error as wanted'
 judged 'statement error wrong words\nSELECT nowhat\n' 'the wrong error .*wrong words' 1 'another error'
