@@ -32,7 +32,7 @@ static void reset(struct pg_conn *c)
 }
 
 /* The rest of the results of a statement that failed. The first failure is the one that is told. */
-static void settle(struct pg_conn *c)
+void pg_settle(struct pg_conn *c)
 {
 	struct orm_error ignored;
 	PGresult *failed = NULL;
@@ -52,7 +52,7 @@ static void stop(struct pg_conn *c)
 {
 	if (!pg_hurry(c))
 		c->head.broken = true;
-	settle(c);
+	pg_settle(c);
 }
 
 static int fail_with(struct pg_conn *c, PGresult *result, struct orm_error *err)
@@ -60,7 +60,7 @@ static int fail_with(struct pg_conn *c, PGresult *result, struct orm_error *err)
 	int r = pg_blame(c, result, err);
 
 	PQclear(result);
-	settle(c);
+	pg_settle(c);
 	return r;
 }
 
@@ -95,7 +95,7 @@ static int on_error(struct pg_conn *c, PGresult *result, bool last, struct orm_e
 	if (!stale || last)
 		return fail_with(c, result, err);
 	PQclear(result);
-	settle(c);
+	pg_settle(c);
 	return c->head.broken ? orm_fail(err, ORM_E_CONNECTION, "the connection broke") : ORM_E_END;
 }
 
@@ -148,12 +148,12 @@ static int take(struct pg_conn *c, PGresult **ret_failed, struct orm_error *err)
 	int r = pg_next(c, &result, err);
 
 	if (r) {
-		settle(c);
+		pg_settle(c);
 		return r;
 	}
 	if (!result) {
 		r = pg_lost(c, err);
-		settle(c);
+		pg_settle(c);
 		return r;
 	}
 	switch (PQresultStatus(result)) {
@@ -192,7 +192,7 @@ static int attempt(struct pg_conn *c, const struct orm_stmt *stmt, bool in_tx, b
 	int r = pg_send(c, stmt, err);
 
 	if (r) {
-		settle(c);
+		pg_settle(c);
 		return r;
 	}
 	c->run.state = PG_ROWS;
@@ -207,7 +207,7 @@ static int attempt(struct pg_conn *c, const struct orm_stmt *stmt, bool in_tx, b
 			PQsetSingleRowMode(c->pg);
 		r = take(c, &failed, err);
 	} else if (!failed) {
-		settle(c);
+		pg_settle(c);
 	}
 	return failed ? on_error(c, failed, in_tx || again, err) : r;
 }
@@ -216,7 +216,7 @@ static int attempt(struct pg_conn *c, const struct orm_stmt *stmt, bool in_tx, b
  * A connection that the server closed meanwhile: when that is seen before a write goes out, it was
  * not done. What the server said last is a notice here (conn.c), and sets `broken`.
  */
-static int look(struct pg_conn *c, struct orm_error *err)
+int pg_look(struct pg_conn *c, struct orm_error *err)
 {
 	if (c->risk.write && !c->head.broken && (!PQconsumeInput(c->pg) || PQisBusy(c->pg)))
 		c->head.broken = true;
@@ -239,7 +239,7 @@ int pg_start(struct orm_conn *conn, const struct orm_stmt *stmt, const struct or
 	       (struct pg_risk){.write = write, .ambiguous = write && stmt->flags & ORM_STMT_RAW});
 	r = pg_bind(c, stmt, values, err);
 	if (!r)
-		r = look(c, err);
+		r = pg_look(c, err);
 	if (r)
 		return r;
 	c->tx_wrote |= writes && in_tx;
@@ -353,7 +353,7 @@ static bool skip_rows(struct pg_conn *c, unsigned rows)
 
 		if (failed) {
 			PQclear(failed);
-			settle(c);
+			pg_settle(c);
 		}
 		if (r || c->run.state != PG_ROWS)
 			return true;
@@ -374,7 +374,7 @@ void pg_finish(struct orm_conn *conn)
 
 		pg_arm(c, c->risk);
 		if (!stoppable)
-			settle(c);
+			pg_settle(c);
 		else if (!skip_rows(c, STRAY_ROWS))
 			stop(c);
 	}
