@@ -9,7 +9,7 @@
 #include <orm/drivers/pg/conn.h>
 #include <orm/fault.h>
 
-#define WINDOW 512U
+#define WINDOW 2048U
 
 struct many {
 	struct pg_conn *c;

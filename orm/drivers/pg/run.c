@@ -5,7 +5,8 @@
  * change of a table made useless (0A000) can be sent again while its values are still alive.
  *
  * Rows come one by one (single-row mode), so that a result of any size needs the memory of one row.
- * For one row it costs a second PGresult.
+ * For one row it costs a second PGresult (two mallocs of libpq's, 0.3 us of 9); for many, a fifth
+ * to a half more time of the client a row than a result in one piece.
  */
 #include <stdlib.h>
 #include <string.h>
