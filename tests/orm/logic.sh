@@ -65,7 +65,7 @@ judged "${TWO/SORT LABEL/rowsort same}1\na\n2\nz\n\n${TWO/SORT LABEL/nosort same
 judged 'query IRT\nSELECT 1.9, 2, 3.5\n----\n1\n2.000\n3.5\n' '1 passed' 0 'I cuts, R has three digits'
 judged "query TTT\nSELECT '', NULL, 'a' || char(9) || '\xc3\xbc'\n----\n(empty)\nNULL\na@@@\n" '1 passed' 0 \
 	'T: empty, NULL, what is not printable'
-judged 'statement ok\nSELECT nowhat\n' 'x\.test:1: it failed .*got: SQL: .*nowhat' 1 'a failure'
+judged 'statement ok\nSELECT nowhat\n' 'x\.test:1: it failed .*got: SCHEMA: .*nowhat' 1 'a failure'
 judged 'statement error\nSELECT 1\n' 'it succeeded' 1 'a success that should be an error'
 judged 'statement error no such\nSELECT nowhat\n' '1 passed' 0 'an error as wanted'
 judged 'statement error wrong words\nSELECT nowhat\n' 'the wrong error .*wrong words' 1 'another error'
@@ -76,8 +76,10 @@ judged 'statement error\nSELECT nowhat\n----\nno such column\n' '1 passed' 0 'a 
 judged 'statement error\nSELECT nowhat\n----\nsome other words\n' 'lacks a line' 1 'another message'
 judged '# comment\r\nskipif sqlite\r\nstatement ok\r\nSELEKT\r\n\r\nonlyif mysql # why\r\nstatement ok\r\nSELEKT\r\n' \
 	'^0 passed, 0 failed, 2 skipped' 0 'skipif and onlyif, comments, CRLF'
-judged 'skipif mysql\nonlyif sqlite\nstatement ok\nSELECT 1\n' '1 passed, 0 failed, 0 skipped' 0 'and who is not skipped'
-judged 'onlyif mysql\nhalt\n\nstatement ok\nSELECT 1\n\nhalt\n\nstatement ok\nSELEKT\n' '1 passed, 0 failed, 0' 0 'halt'
+judged 'skipif mysql\nonlyif sqlite\nstatement ok\nSELECT 1\n' '1 passed, 0 failed, 0 skipped' 0 \
+	'and who is not skipped'
+judged 'onlyif mysql\nhalt\n\nstatement ok\nSELECT 1\n\nhalt\n\nstatement ok\nSELEKT\n' '1 passed, 0 failed, 0' 0 \
+	'halt'
 judged 'hash-threshold 1\n\nquery II\nSELECT 1, 2\n----\n1\n3\n' 'got: +2 values hashing' 1 'hash-threshold'
 judged 'hash-threshold many\n' 'without a number' 1 'hash-threshold without a number'
 judged 'statement maybe\nSELECT 1\n\nquery Q\nSELECT 1\n----\n1\n\nwhat is this\n\nstatement ok\nSELECT 1\n' \
