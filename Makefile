@@ -91,6 +91,7 @@ ORM_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray al
 ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
 ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
+ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
 GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
 GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))

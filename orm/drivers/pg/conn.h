@@ -131,6 +131,9 @@ int pg_bind(struct pg_conn *c, const struct orm_stmt *stmt, const struct orm_val
 	    struct orm_error *err) must_check;
 /* Room for so many; what was there is lost. 0 or -ENOMEM. */
 int pg_params_room(struct pg_params *params, uint16_t count) must_check;
+/* The same into parameters of their own, which need the values no more. */
+int pg_bind_copy(struct pg_params *params, const struct orm_stmt *stmt,
+		 const struct orm_value *values, struct orm_error *err) must_check;
 void pg_params_deinit(struct pg_params *params);
 
 /* ---- run.c ---- */
@@ -148,10 +151,14 @@ int pg_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
 	    struct orm_error *err) must_check;
 uint64_t pg_changed(struct orm_conn *conn);
 void pg_finish(struct orm_conn *conn);
+/* Rows that the command of this result wrote. */
+uint64_t pg_count_changed(PGresult *result);
 
 /* ---- send.c: one statement on its way, with what must go before it ---- */
 /* Sends c->params to `stmt`; sets run.text and run.pipeline. `leads` are then to be taken first. */
 int pg_send(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
+/* Was it prepared for parameters of these types? */
+bool pg_prepared_fits(const struct pg_prepared *p, const struct pg_params *params) must_check;
 /* Takes the results of what went before. An error of one of them is in *ret_failed. */
 int pg_take_leads(struct pg_conn *c, PGresult **ret_failed, struct orm_error *err) must_check;
 

@@ -109,7 +109,7 @@ static int refuse_copy(struct pg_conn *c, struct orm_error *err)
 }
 
 /* A SELECT counts its rows too. */
-static uint64_t count_changed(PGresult *result)
+uint64_t pg_count_changed(PGresult *result)
 {
 	const char *tag = PQcmdStatus(result);
 
@@ -128,7 +128,7 @@ static int end(struct pg_conn *c, struct orm_error *err)
 	PGresult *failed;
 	int r;
 
-	c->run.changed = count_changed(c->run.result);
+	c->run.changed = pg_count_changed(c->run.result);
 	c->risk.ambiguous |= c->risk.write;
 	r = pg_drain(c, &failed, err);
 	if (!r && failed)

@@ -131,7 +131,7 @@ void lite_close(struct orm_conn *conn)
 	sqlite3_finalize(conn->begin_now);
 	sqlite3_finalize(conn->commit);
 	sqlite3_finalize(conn->undo);
-	sqlite3_finalize(conn->json_valid);
+	sqlite3_finalize(conn->json_type);
 	sqlite3_close(conn->db);
 	arena_deinit(&conn->bound);
 	arena_deinit(&conn->fetched);

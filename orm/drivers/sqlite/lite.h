@@ -51,7 +51,7 @@ struct orm_conn {
 	bool in_script;	    /* what it refuses of scripts is less */
 	const char *denied; /* why the authorizer refused */
 	enum lite_sync sync, relaxed_sync, durable_sync;
-	sqlite3_stmt *begin, *begin_now, *commit, *undo, *json_valid;
+	sqlite3_stmt *begin, *begin_now, *commit, *undo, *json_type;
 	struct lite_cache cache;
 	struct lite_run run;
 	struct arena bound;   /* texts made for parameters; until finish() */

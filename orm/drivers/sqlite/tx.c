@@ -72,6 +72,7 @@ int lite_commit(struct orm_conn *conn, struct orm_error *err)
 		return lite_refuse(err, ORM_E_STATE, "25P02",
 				   "an earlier failure rolled the transaction back");
 	}
+	atomic_store(&conn->cancelled, false);
 	conn->step_until_ms = 0;
 	rc = run_own(conn, &conn->commit, "COMMIT");
 	if (rc == SQLITE_OK) {

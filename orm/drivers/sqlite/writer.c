@@ -33,6 +33,7 @@
 #define HOLD_SHARED_NS (10 * NS_PER_MS)
 #define SHARED_FOR_NS (5000 * NS_PER_MS)
 #define LOOK_NS (1000 * NS_PER_MS)
+#define WAIT_MAX_MS (INT64_C(1000) * 1000 * 1000)
 
 enum holder { FREE, THREAD, LEASED };
 
@@ -292,7 +293,7 @@ static bool wait_told(struct lite_waiter *w, const struct timespec *until)
 static bool wait_in_line(struct orm_writer *writer, struct line *line, struct lite_waiter *w,
 			 int64_t ms)
 {
-	int64_t until = now_ns() + ms * NS_PER_MS;
+	int64_t until = now_ns() + MIN(ms, WAIT_MAX_MS) * NS_PER_MS;
 	const struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
 	bool queued;
 
