@@ -45,6 +45,16 @@ void wrote_shape(struct orm_session *s, const struct orm_shape *shape)
 		publish(s, names, shape->n_tables);
 }
 
+void wrote_elsewhere(struct orm *db, const struct orm_shape *shape)
+{
+	const char *names[TABLES_MAX];
+
+	for (unsigned i = 0; i < shape->n_tables; i++)
+		names[i] = shape->tables[i]->name;
+	if (db->cache)
+		orm_cache_wrote(db->cache, names, shape->n_tables);
+}
+
 void wrote_end(struct orm_session *s, bool committed)
 {
 	if (committed && (s->n_wrote || s->wrote_any))

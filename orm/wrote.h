@@ -12,6 +12,8 @@
 /* A write was done, or may have been. */
 void wrote_shape(struct orm_session *s, const struct orm_shape *shape);
 void wrote_table(struct orm_session *s, const struct orm_table *table);
+/* The same of a write that no session waited for. */
+void wrote_elsewhere(struct orm *db, const struct orm_shape *shape);
 /* The transaction ended; committed: or may have been. */
 void wrote_end(struct orm_session *s, bool committed);
 /* Before a result is read that the cache may keep. */
