@@ -279,9 +279,11 @@ void text_expr(struct text *t, const struct node *e, uint32_t base)
 	case ORM_OP_CALL:
 	case ORM_OP_FILTER:
 	case ORM_OP_OVER:
-		say(t, cast ? "CAST(" : "");
+		if (cast)
+			say(t, "CAST(");
 		text_aggregate(t, e, base);
-		say(t, cast ? " AS %s)" : "", cast ? cast : "");
+		if (cast)
+			say(t, " AS %s)", cast);
 		break;
 	default:
 		text_args(t, e, base, symbols[e->op] ? symbols[e->op] : "?");
