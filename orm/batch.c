@@ -7,13 +7,18 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <strazh/base/own.h>
 #include <strazh/orm/batch.h>
 #include <strazh/orm/error.h>
 
 #include <orm/constraint.h>
+#include <orm/ddl.h>
 #include <orm/exec.h>
 #include <orm/fault.h>
+#include <orm/item.h>
 #include <orm/keys.h>
+#include <orm/sqltext.h>
+#include <orm/wrote.h>
 
 /* By what was measured (orm.pg_batch_*): below the first a pipeline is the fastest, from the second
  * on COPY is. */
@@ -168,11 +173,11 @@ static int run_alone(struct orm_session *s, struct work *w)
 	int r;
 
 	if (s->db->driver->dialect == ORM_POSTGRESQL) {
-		r = lane_take(s, true, &lane);
+		r = lane_take(s, true, 0, &lane);
 		if (r)
 			return r;
 		r = run(s, lane.conn, w);
-		lane_give(s, &lane);
+		lane_give(s, &lane, r);
 		return r;
 	}
 	r = orm_begin(s, NULL);
@@ -191,6 +196,11 @@ static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 {
 	int r = s->in_tx ? run_in_transaction(s, w) : run_alone(s, w);
 
+	if (!r || r == ORM_E_UNKNOWN_OUTCOME)
+		wrote_table(s, w->source ? w->source->table : w->rows->table);
+	orm_meter_add(s->db->meter, ORM_M_statements, 1);
+	orm_meter_add(s->db->meter, ORM_M_rows_written, r ? 0 : w->done);
+	orm_meter_error(s->db->meter, r);
 	if (!r && ret_done)
 		*ret_done = w->done;
 	return r;
@@ -215,11 +225,71 @@ int orm_insert_batch(struct orm_session *s, const struct orm_batch *batch, uint6
 	return run_work(s, &work, ret_inserted);
 }
 
+/* ---- loads ---- */
+
+/* DROP INDEX or CREATE INDEX of those that are not unique: a violation must name its row. */
+static int index_script(struct orm_session *s, const struct orm_table *table, bool drop,
+			char **ret_sql)
+{
+	enum orm_dialect dialect = s->db->driver->dialect;
+	own_free struct orm_item *items = NULL;
+	own_sqltext struct sqltext text = {0};
+	size_t n;
+
+	if (orm_items(table, &items, &n))
+		return session_fail(s, -ENOMEM, "out of memory");
+	for (size_t i = 0; i < n; i++) {
+		if (items[i].kind != ORM_KEY_INDEX)
+			continue;
+		if (drop)
+			ddl_drop_item(&text, table, &items[i], dialect);
+		else
+			ddl_add_item(&text, table, &items[i], dialect);
+	}
+	return sqltext_take(&text, ret_sql) ? session_fail(s, -ENOMEM, "out of memory") : 0;
+}
+
+static int run_script(struct orm_session *s, const char *sql)
+{
+	if (!*sql)
+		return 0;
+	return exec_failed(s, s->db->driver->script(s->lane.conn, sql, &s->error));
+}
+
+static int load_without_indexes(struct orm_session *s, struct work *work, uint64_t *ret_rows)
+{
+	own_free char *drop = NULL, *create = NULL;
+	int r = index_script(s, work->source->table, true, &drop);
+
+	if (!r)
+		r = index_script(s, work->source->table, false, &create);
+	if (!r)
+		r = run_script(s, drop);
+	if (!r)
+		r = run_work(s, work, ret_rows);
+	return r ? r : run_script(s, create);
+}
+
 int orm_load(struct orm_session *s, const struct orm_load *load, uint64_t *ret_rows)
 {
 	struct orm_source source = {load->table, load->mask, load->next, load->data};
 	struct work work = {.source = &source};
+	struct orm_error first;
+	bool own = !s->in_tx;
 	int r = check(s, load->table, &source.mask);
 
-	return r ? r : run_work(s, &work, ret_rows);
+	if (r || !load->drop_indexes)
+		return r ? r : run_work(s, &work, ret_rows);
+	r = own ? orm_begin(s, NULL) : 0;
+	if (r)
+		return r;
+	r = load_without_indexes(s, &work, ret_rows);
+	if (!own)
+		return r;
+	if (!r)
+		return orm_commit(s);
+	first = s->error;
+	orm_rollback(s);
+	s->error = first;
+	return r;
 }

@@ -30,7 +30,7 @@ static int start(struct orm_cursor *c, const struct orm_query *q)
 	if (s->in_tx)
 		c->lane = s->lane;
 	else {
-		r = lane_take(s, false, &c->lane);
+		r = lane_take(s, false, 0, &c->lane);
 		if (r)
 			return r;
 	}
@@ -107,7 +107,7 @@ void orm_cursor_close(struct orm_cursor *c)
 		s->db->driver->finish(c->lane.conn);
 		s->cursor = false;
 		if (!s->in_tx)
-			lane_give(s, &c->lane);
+			lane_give(s, &c->lane, c->ended ? s->error.class : 0);
 	}
 	free(c->at);
 	free(c);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <orm/hold.h>
+#include <orm/wrote.h>
 
 int hold_open(struct hold *h, struct orm_session *s)
 {
@@ -9,7 +10,7 @@ int hold_open(struct hold *h, struct orm_session *s)
 	if (s->in_tx || s->cursor)
 		return session_fail(s, ORM_E_STATE, "%s is open",
 				    s->in_tx ? "a transaction" : "a cursor");
-	r = lane_take(s, true, &s->lane);
+	r = lane_take(s, true, 0, &s->lane);
 	if (r)
 		return r;
 	/* The session's queries go to the connection that it holds. */
@@ -26,7 +27,10 @@ void hold_close(struct hold *h)
 
 	hold_rollback(h);
 	hold_keys_on(h);
-	lane_give(s, &s->lane);
+	lane_give(s, &s->lane, 0);
+	/* A migration may have written anything. */
+	s->wrote_any = true;
+	wrote_end(s, true);
 	s->in_tx = s->tx_writes = s->tx_failed = false;
 	s->error = kept;
 }

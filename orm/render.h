@@ -2,8 +2,8 @@
 /*
  * From words to SQL: checks a query and writes its text in one dialect. Done once a shape; what it
  * says is cached (shape.h). Inside: render.c (entry, names, scopes), render_expr.c (operators),
- * render_call.c (functions, windows), render_select.c, render_from.c, render_set.c,
- * render_change.c.
+ * render_call.c (functions, windows), render_part.c (JSON, arrays), render_select.c, render_from.c,
+ * render_set.c, render_change.c.
  */
 #ifndef STRAZH_ORM_RENDER_H
 #define STRAZH_ORM_RENDER_H
@@ -148,6 +148,12 @@ struct typed render_over(struct render *r, struct scope *s, struct words *w);
 struct typed render_filter(struct render *r, struct scope *s, struct words *w);
 struct typed render_case(struct render *r, struct scope *s, struct words *w);
 struct typed render_cast(struct render *r, struct scope *s, struct words *w);
+/* Of calls, the word itself taken. */
+struct typed render_json(struct render *r, struct scope *s, struct words *w, enum orm_func f);
+struct typed render_array_has(struct render *r, struct scope *s, struct words *w);
+struct typed render_array_len(struct render *r, struct scope *s, struct words *w);
+/* "there is no such function" of this operand. */
+struct typed refuse_call(struct render *r, enum orm_func f, const struct typed *a);
 /* ORDER BY items, separated by commas. */
 void render_order(struct render *r, struct scope *s, struct words *w);
 /* Make two sides agree; bare values take the other's type. The common class is checked by `fits`.

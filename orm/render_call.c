@@ -49,88 +49,14 @@ bool has_aggregate(const uint64_t *at, const uint64_t *end)
 	return false;
 }
 
-static struct typed refuse(struct render *r, enum orm_func f, const struct typed *a)
+struct typed refuse_call(struct render *r, enum orm_func f, const struct typed *a)
 {
 	render_fault(r, ORM_E_QUERY, "%s of %s: there is no such function%s", funcs[f].name,
 		     orm_type_name(a->type), is_pg(r) ? "" : " in SQLite");
 	return faulty;
 }
 
-/* ---- functions whose form is their own in each database ---- */
-
-/* SQLite: a member's boolean must not become 1; the key is a parameter, so it is used by number. */
-static struct typed render_json(struct render *r, struct scope *s, struct words *w, enum orm_func f)
-{
-	bool text = f == ORM_F_JSON_TEXT;
-	struct words again, key;
-	struct typed a, k;
-
-	put(r, is_pg(r) ? "((" : text ? "(CASE json_type(" : "(json_type(");
-	again = *w;
-	a = render_expr(r, s, w);
-	key = *w;
-	put(r, is_pg(r) ? (text ? ") ->> " : ")::jsonb ? ") : ", '$.\"' || ");
-	k = render_expr(r, s, w);
-	if (r->class)
-		return faulty;
-	if ((a.type != ORM_T_JSON && a.type != ORM_T_JSONB) || k.type != ORM_T_TEXT)
-		return refuse(r, f, k.type == ORM_T_TEXT ? &a : &k);
-	if (!is_pg(r) && text) {
-		put(r, " || '\"') WHEN 'true' THEN 'true' WHEN 'false' THEN 'false' "
-		       "ELSE CAST(json_extract(");
-		render_expr(r, s, &again);
-		put(r, ", '$.\"' || ");
-		render_expr(r, s, &key);
-		put(r, " || '\"') AS TEXT) END)");
-	} else {
-		put(r, is_pg(r) ? ")" : " || '\"') IS NOT NULL)");
-	}
-	return (struct typed){.type = text ? ORM_T_TEXT : ORM_T_BOOLEAN, .nullable = true};
-}
-
-/* The element comes second in the expression and first in the SQL: rendered out of order. */
-static struct typed render_array_has(struct render *r, struct scope *s, struct words *w)
-{
-	struct words array = *w, element = {expr_end(w->at), w->end, w->base};
-	struct typed a, e;
-	bool fits;
-
-	put(r, is_pg(r) ? "(" : "(EXISTS (SELECT 1 FROM json_each(");
-	if (is_pg(r)) {
-		e = render_expr(r, s, &element);
-		put(r, " = ANY(");
-		a = render_expr(r, s, &array);
-		put(r, "))");
-	} else {
-		a = render_expr(r, s, &array);
-		put(r, ") WHERE value = ");
-		e = render_expr(r, s, &element);
-		put(r, "))");
-	}
-	w->at = element.at;
-	if (r->class)
-		return faulty;
-	fits = (a.type == ORM_T_BIGINTS && type_is_integer(e.type)) ||
-	       (a.type == ORM_T_DOUBLES && type_is_number(e.type)) ||
-	       (a.type == ORM_T_TEXTS && e.type == ORM_T_TEXT);
-	if (!fits)
-		return refuse(r, ORM_F_ARRAY_HAS, &a);
-	return (struct typed){.type = ORM_T_BOOLEAN, .nullable = true};
-}
-
-static struct typed render_array_len(struct render *r, struct scope *s, struct words *w)
-{
-	struct typed a;
-
-	put(r, is_pg(r) ? "cardinality(" : "json_array_length(");
-	a = render_expr(r, s, w);
-	put(r, ")");
-	if (r->class)
-		return faulty;
-	if (a.type != ORM_T_BIGINTS && a.type != ORM_T_DOUBLES && a.type != ORM_T_TEXTS)
-		return refuse(r, ORM_F_ARRAY_LEN, &a);
-	return (struct typed){.type = ORM_T_INTEGER, .nullable = true};
-}
+/* ---- functions whose form is their own in each database: render_part.c has more ---- */
 
 /* a OP b, in PostgreSQL only. */
 static struct typed render_pg_pair(struct render *r, struct scope *s, struct words *w,
@@ -163,7 +89,7 @@ static struct typed render_pg_pair(struct render *r, struct scope *s, struct wor
 	else
 		fits = a.type == ORM_T_VECTOR && b.type == ORM_T_VECTOR;
 	if (!fits)
-		return refuse(r, f, &a);
+		return refuse_call(r, f, &a);
 	return (struct typed){.type = match || net ? ORM_T_BOOLEAN : ORM_T_DOUBLE,
 			      .nullable = true};
 }
@@ -314,7 +240,7 @@ static struct typed render_bare(struct render *r, struct scope *s, struct words 
 		return (struct typed){.type = ORM_T_BIGINT};
 	type = plain_type(r, f, args, n);
 	if (type == ORM_T_NONE)
-		return refuse(r, f, &args[0]);
+		return refuse_call(r, f, &args[0]);
 	return (struct typed){.type = type, .nullable = f != ORM_F_COUNT};
 }
 

@@ -21,8 +21,9 @@ struct orm_shape {
 	uint32_t values;
 	uint64_t *words;
 	unsigned references;
-	bool seen; /* atomic: see shape_was_seen() */
-	struct orm_shape *next; /* in its bucket */
+	const struct orm_table *fits; /* atomic: the last struct that its rows fit into */
+	bool seen;		      /* atomic: see shape_was_seen() */
+	struct orm_shape *next;	      /* in its bucket */
 	struct orm_shape *newer, *older;
 };
 

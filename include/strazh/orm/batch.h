@@ -31,8 +31,8 @@ int orm_insert_batch(struct orm_session *s, const struct orm_batch *batch,
 /*
  * Load from a source that gives rows one after the other: bulk import in constant memory. next()
  * returns 0 with a row (borrowed until its next call), ORM_E_END, or an error that ends the load.
- * drop_indexes: of a table that nobody else writes; dropped first, built again after, in the same
- * transaction.
+ * drop_indexes: those that are declared and not unique are dropped first and built again after, in
+ * the same transaction; for a table that nobody else writes meanwhile.
  */
 struct orm_load {
 	const struct orm_table *table;

@@ -61,6 +61,7 @@ struct pg_conn {
 	bool sync_on; /* the session's commits wait for the disk */
 	bool tx_wrote;
 	bool timed_out;		  /* the running call used up its time: it is being cancelled */
+	bool heard;		  /* the server sent something, for load() to see */
 	int64_t query_timeout_ms; /* 0: none */
 	int64_t left_ms;	  /* of the running call, waiting only counts; -1: no end */
 	size_t row_bytes_max;
@@ -85,10 +86,26 @@ void pg_close(struct orm_conn *conn);
 const char *pg_server(struct orm_conn *conn);
 int pg_check(struct orm_conn *conn, struct orm_error *err) must_check;
 
+/* A connect that is not waited for: poll it when its socket is ready; events 0: connected. Then
+ * the session is to be asked and learnt from before statements are named. */
+int pg_conn_begin(const char *address, const struct orm_options *options, struct pg_conn **ret_conn,
+		  struct orm_error *err) must_check;
+int pg_conn_poll(struct pg_conn *c, short *ret_events, struct orm_error *err) must_check;
+extern const struct orm_stmt pg_session_stmt;
+void pg_session_values(const struct pg_conn *c, const struct orm_options *options,
+		       struct orm_value ret_values[2]);
+void pg_session_learn(struct pg_conn *c, const struct orm_options *options,
+		      const struct orm_value values[2]);
+/* An option that is 0 is the default; -1 switches a limit off. */
+int64_t pg_option(int64_t option, int64_t otherwise);
+
 /* ---- wait.c ---- */
 int64_t pg_now_ms(void);
 /* A call begins: it has the whole time, and this is at stake. */
 void pg_arm(struct pg_conn *c, struct pg_risk risk);
+/* The running call is to end: the server is asked to cancel it. false: it cannot be asked, or was.
+ */
+bool pg_hurry(struct pg_conn *c) must_check;
 /* Send what is left to send, and wait until a result can be taken. */
 int pg_wait(struct pg_conn *c, struct orm_error *err) must_check;
 /* The same until nothing is left to send. */
@@ -114,6 +131,9 @@ int pg_bind(struct pg_conn *c, const struct orm_stmt *stmt, const struct orm_val
 	    struct orm_error *err) must_check;
 /* Room for so many; what was there is lost. 0 or -ENOMEM. */
 int pg_params_room(struct pg_params *params, uint16_t count) must_check;
+/* The same into parameters of their own, which need the values no more. */
+int pg_bind_copy(struct pg_params *params, const struct orm_stmt *stmt,
+		 const struct orm_value *values, struct orm_error *err) must_check;
 void pg_params_deinit(struct pg_params *params);
 
 /* ---- run.c ---- */
@@ -127,12 +147,18 @@ unsigned pg_columns(struct orm_conn *conn);
 const char *pg_name(struct orm_conn *conn, unsigned column);
 int pg_value(struct orm_conn *conn, unsigned column, struct orm_value *ret_value,
 	     struct orm_error *err) must_check;
+int pg_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
+	    struct orm_error *err) must_check;
 uint64_t pg_changed(struct orm_conn *conn);
 void pg_finish(struct orm_conn *conn);
+/* Rows that the command of this result wrote. */
+uint64_t pg_count_changed(PGresult *result);
 
 /* ---- send.c: one statement on its way, with what must go before it ---- */
 /* Sends c->params to `stmt`; sets run.text and run.pipeline. `leads` are then to be taken first. */
 int pg_send(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
+/* Was it prepared for parameters of these types? */
+bool pg_prepared_fits(const struct pg_prepared *p, const struct pg_params *params) must_check;
 /* Takes the results of what went before. An error of one of them is in *ret_failed. */
 int pg_take_leads(struct pg_conn *c, PGresult **ret_failed, struct orm_error *err) must_check;
 

@@ -104,11 +104,12 @@ static int send_bytes(struct load *l, const char *bytes, size_t len, struct orm_
 	if (!len || l->stopped)
 		return 0;
 	l->c->left_ms = l->c->query_timeout_ms ? l->c->query_timeout_ms : -1;
+	l->c->heard = false;
+	l->stopped = poll(&fd, 1, 0) > 0;
 	if (PQputCopyData(l->c->pg, bytes, (int)len) != 1)
 		return pg_lost(l->c, err);
 	r = pg_flush(l->c, err);
-	if (!r && poll(&fd, 1, 0) > 0)
-		l->stopped = true;
+	l->stopped |= l->c->heard;
 	return r;
 }
 
@@ -272,7 +273,9 @@ static int run(struct load *l, uint64_t *ret_rows, struct orm_error *err)
 			l->c->head.broken = true;
 		return r;
 	}
-	r = leave_copy(l, NULL, err);
+	/* When the server spoke it was an error, and it is told whatever we say. If it was not, the
+	 * load fails rather than end with fewer rows. */
+	r = leave_copy(l, l->stopped ? "the load was stopped" : NULL, err);
 	return r ? r : take_verdict(l, ret_rows, err);
 }
 

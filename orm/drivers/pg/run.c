@@ -13,8 +13,9 @@
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
 #include <orm/fault.h>
+#include <orm/fill.h>
 
-#define STRAY_MS 20 /* rows that nobody wants are read for so long before they are cancelled */
+#define STRAY_ROWS 128 /* rows that nobody wants are read before they are cancelled */
 
 static void drop_result(struct pg_run *run)
 {
@@ -45,6 +46,14 @@ static void settle(struct pg_conn *c)
 		c->head.broken = true;
 	c->timed_out = false;
 	reset(c);
+}
+
+/* Cancel what runs, for a reason of ours. */
+static void stop(struct pg_conn *c)
+{
+	if (!pg_hurry(c))
+		c->head.broken = true;
+	settle(c);
 }
 
 static int fail_with(struct pg_conn *c, PGresult *result, struct orm_error *err)
@@ -100,7 +109,7 @@ static int refuse_copy(struct pg_conn *c, struct orm_error *err)
 }
 
 /* A SELECT counts its rows too. */
-static uint64_t count_changed(PGresult *result)
+uint64_t pg_count_changed(PGresult *result)
 {
 	const char *tag = PQcmdStatus(result);
 
@@ -119,7 +128,7 @@ static int end(struct pg_conn *c, struct orm_error *err)
 	PGresult *failed;
 	int r;
 
-	c->run.changed = count_changed(c->run.result);
+	c->run.changed = pg_count_changed(c->run.result);
 	c->risk.ambiguous |= c->risk.write;
 	r = pg_drain(c, &failed, err);
 	if (!r && failed)
@@ -339,6 +348,25 @@ uint64_t pg_changed(struct orm_conn *conn)
 	return pg_of(conn)->run.changed;
 }
 
+/* true: that was the end of the statement. */
+static bool skip_rows(struct pg_conn *c, unsigned rows)
+{
+	struct orm_error ignored;
+
+	while (rows--) {
+		PGresult *failed = NULL;
+		int r = take(c, &failed, &ignored);
+
+		if (failed) {
+			PQclear(failed);
+			settle(c);
+		}
+		if (r || c->run.state != PG_ROWS)
+			return true;
+	}
+	return false;
+}
+
 /*
  * Rows that nobody wants any more. Outside a transaction a read is cancelled; inside, a
  * cancellation would fail the transaction, and a write must not be: then they are read to the end.
@@ -351,10 +379,25 @@ void pg_finish(struct orm_conn *conn)
 		bool stoppable = !c->run.in_tx && !(c->run.stmt->flags & ORM_STMT_WRITES);
 
 		pg_arm(c, c->risk);
-		if (stoppable)
-			c->left_ms = STRAY_MS;
-		settle(c);
-		return;
+		if (!stoppable)
+			settle(c);
+		else if (!skip_rows(c, STRAY_ROWS))
+			stop(c);
 	}
 	reset(c);
+}
+
+int pg_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
+	    struct orm_error *err)
+{
+	for (unsigned i = 0; i < row->count; i++) {
+		struct orm_value value;
+		int r = pg_value(conn, i, &value, err);
+
+		if (!r)
+			r = fill_field(row, i, &value, ret_row, err);
+		if (r)
+			return r;
+	}
+	return 0;
 }

@@ -26,7 +26,7 @@ static int result_format(const struct orm_stmt *stmt)
 }
 
 /* A NULL is of any type. */
-static bool fits(const struct pg_prepared *p, const struct pg_params *params)
+bool pg_prepared_fits(const struct pg_prepared *p, const struct pg_params *params)
 {
 	if (p->params != params->count)
 		return false;
@@ -102,7 +102,7 @@ int pg_send(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *er
 
 	c->run.text = !format;
 	c->run.pipeline = false;
-	if (p && !fits(p, &c->params)) {
+	if (p && !pg_prepared_fits(p, &c->params)) {
 		pg_cache_doom(&c->cache, p);
 		p = NULL;
 	}
