@@ -10,6 +10,7 @@
 #include <strazh/base/own.h>
 #include <strazh/orm/batch.h>
 #include <strazh/orm/error.h>
+#include <strazh/orm/guard.h>
 
 #include <orm/constraint.h>
 #include <orm/ddl.h>
@@ -166,6 +167,38 @@ static enum orm_batch_way choose(const struct orm_session *s, const struct orm_b
 	return way == ORM_BATCH_COPY && b->conflict ? ORM_BATCH_UNNEST : way;
 }
 
+/* ---- what the guard sees ---- */
+
+static void show_row(struct orm_session *s, const struct orm_table *table, uint64_t mask,
+		     const void *row)
+{
+	for (unsigned c = 0; c < table->count; c++) {
+		struct orm_value value;
+
+		if (!(mask >> c & 1))
+			continue;
+		value = orm_row_get(table, c, row);
+		exec_show(s, &value, 1);
+	}
+}
+
+/* A load's source, with the guard looking at what passes. */
+struct watched {
+	struct orm_session *session;
+	const struct orm_load *load;
+	uint64_t mask;
+};
+
+static int watched_next(void *data, const void **ret_row)
+{
+	const struct watched *w = data;
+	int r = w->load->next(w->load->data, ret_row);
+
+	if (!r)
+		show_row(w->session, w->load->table, w->mask, *ret_row);
+	return r;
+}
+
 /* ---- what runs on the connection ---- */
 
 struct array {
@@ -254,12 +287,15 @@ static int run_alone(struct orm_session *s, struct work *w)
 static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 {
 	int r = s->in_tx ? run_in_transaction(s, w) : run_alone(s, w);
+	struct orm_guard_use use = {.queries = 1, .errors = r != 0, .rows = r ? 0 : w->done};
 
 	if (!r || r == ORM_E_UNKNOWN_OUTCOME)
 		wrote_table(s, w->source ? w->source->table : w->rows->table);
 	orm_meter_add(s->db->meter, ORM_M_statements, 1);
-	orm_meter_add(s->db->meter, ORM_M_rows_written, r ? 0 : w->done);
+	orm_meter_add(s->db->meter, ORM_M_rows_written, use.rows);
 	orm_meter_error(s->db->meter, r);
+	if (s->db->guard && s->client)
+		orm_guard_count(s->db->guard, s->client, &use);
 	if (!r && ret_done)
 		*ret_done = w->done;
 	return r;
@@ -283,6 +319,9 @@ int orm_insert_batch(struct orm_session *s, const struct orm_batch *batch, uint6
 			*ret_inserted = 0;
 		return 0;
 	}
+	for (size_t i = 0; s->db->guard && i < batch->count; i++)
+		show_row(s, batch->table, rows.mask,
+			 (const char *)batch->rows + i * batch->table->size);
 	return run_work(s, &work, ret_inserted);
 }
 
@@ -334,11 +373,17 @@ static int load_without_indexes(struct orm_session *s, struct work *work, uint64
 int orm_load(struct orm_session *s, const struct orm_load *load, uint64_t *ret_rows)
 {
 	struct orm_source source = {load->table, load->mask, load->next, load->data};
+	struct watched watched = {s, load, 0};
 	struct work work = {.source = &source};
 	struct orm_error first;
 	bool own = !s->in_tx;
 	int r = check(s, load->table, &source.mask);
 
+	if (s->db->guard) {
+		watched.mask = source.mask;
+		source.next = watched_next;
+		source.data = &watched;
+	}
 	if (r || !load->drop_indexes)
 		return r ? r : run_work(s, &work, ret_rows);
 	r = own ? orm_begin(s, NULL) : 0;

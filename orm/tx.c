@@ -81,6 +81,8 @@ void orm_rollback(struct orm_session *s)
 {
 	if (!s->in_tx)
 		return;
+	if (s->cursor)
+		cursor_end(s->cursor);
 	if (s->lane.pooled)
 		orm_pooled_rollback(s->lane.pooled);
 	else
@@ -101,6 +103,8 @@ static int savepoint(struct orm_session *s, const char *verb, const char *name)
 
 	if (!s->in_tx)
 		return session_fail(s, ORM_E_STATE, "a savepoint needs a transaction");
+	if (s->cursor)
+		return session_fail(s, ORM_E_STATE, "a cursor is open");
 	if (!orm_name_ok(name, len))
 		return session_fail(s, ORM_E_QUERY, "savepoint '%.70s' is no name", name);
 	snprintf(sql, sizeof(sql), "%s \"%s\"", verb, name);
