@@ -11,10 +11,12 @@ V ?= 0
 DEV ?= 0
 SAN ?=
 PREFIX ?= /usr
+LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 CC := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
 CLANG_BPF ?= clang
 LLVM_STRIP ?= llvm-strip
+OBJCOPY ?= objcopy
 PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 
@@ -25,7 +27,7 @@ say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$
 # ---- flags ---------------------------------------------------------------------------------
 LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libpcap
 # orm/ is a library of its own: these and no others. libpg_query has no pkg-config file.
-ORM_PKG := libpq sqlite3 jansson
+ORM_PKG := libpq sqlite3 jansson libcrypto
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef -Wformat=2 -Wswitch-enum \
@@ -63,7 +65,13 @@ ORM_OBJS := $(ORM_SRCS:%.c=$(O)/obj/%.o)
 ORM_TOOL_SRCS := $(sort $(wildcard orm/tools/*.c))
 ORM_TOOLS := $(ORM_TOOL_SRCS:orm/tools/%.c=$(O)/%)
 ORM_TOOL_KIT := $(sort $(wildcard orm/tools/kit/*.c))
+ORM_EXAMPLE_SRCS := $(sort $(wildcard orm/example/*.c))
+ORM_EXAMPLES := $(ORM_EXAMPLE_SRCS:orm/example/%.c=$(O)/example/%)
+ORM_MAN := $(sort $(wildcard orm/man/*.3.in))
+ORM_PAGES := $(ORM_MAN:orm/man/%.in=$(O)/man/%)
 ORM_LIB := $(O)/libstrazh-orm.a
+# What is installed of it: one object, in which only the public names are global.
+ORM_ALONE := $(O)/alone/libstrazh-orm.a
 ORM_SO := $(O)/libstrazh-orm.so.$(ORM_VERSION)
 # A file tests/unit/**/test_X.c or tests/gate/test_X.c is one cmocka program; the other files of
 # tests/gate are helpers linked into each of them. tests/tools/X.c is one plain program,
@@ -71,7 +79,7 @@ ORM_SO := $(O)/libstrazh-orm.so.$(ORM_VERSION)
 UNIT_SRCS := $(sort $(filter-out tests/unit/orm/%,$(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)))
 UNIT_BINS := $(UNIT_SRCS:%.c=$(O)/%)
 # tests/unit/orm/test_X.c needs no database; tests/orm/test_X.c runs on both, with tests/orm/kit;
-# tests/orm/tools/X.c is one plain program.
+# tests/orm/tools/X.c is one plain program, tests/orm/tools/kit what they share.
 ORM_UNIT_SRCS := $(sort $(wildcard tests/unit/orm/test_*.c))
 ORM_UNIT_BINS := $(ORM_UNIT_SRCS:%.c=$(O)/%)
 ORM_TEST_SRCS := $(sort $(wildcard tests/orm/test_*.c))
@@ -81,7 +89,9 @@ ORM_TEST_KIT := $(sort $(wildcard tests/orm/kit/*.c))
 ORM_FAILALLOC := $(O)/obj/tests/orm/kit/failalloc.o
 ORM_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray aligned_alloc strdup strndup)
 ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
+ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
+ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
 GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
 GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))
@@ -94,7 +104,8 @@ DIFF_SRCS := $(sort $(wildcard tests/diff/*.c))
 DIFF_BINS := $(O)/tests/diff/diff
 BENCH_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c)))
 BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
-BENCH_BINS := $(O)/tests/bench/bench-gate
+ORM_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/orm/*.c))
+BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
 ORM_FUZZ := deflist guard
@@ -124,11 +135,17 @@ $(O)/libuser.a: $(LIB_OBJS)
 	$(Q)rm -f $@ && ar rcD $@ $^
 
 .PHONY: orm
-orm: $(ORM_LIB) $(ORM_SO) $(ORM_TOOLS) ## Build libstrazh-orm, static and shared, and its tools
+orm: $(ORM_LIB) $(ORM_ALONE) $(ORM_SO) $(ORM_TOOLS) $(ORM_EXAMPLES) $(ORM_PAGES) ## Build libstrazh-orm, static and shared, and its tools
 
 $(ORM_LIB): $(ORM_OBJS)
 	$(call say,AR)
 	$(Q)rm -f $@ && ar rcD $@ $^
+
+$(ORM_ALONE): $(ORM_OBJS)
+	$(call say,AR)
+	$(Q)mkdir -p $(@D) && $(CC) -r -nostdlib -o $(@D)/strazh-orm.o $^ && \
+		$(OBJCOPY) --localize-hidden $(@D)/strazh-orm.o && \
+		rm -f $@ && ar rcD $@ $(@D)/strazh-orm.o
 
 $(ORM_SO): $(ORM_OBJS)
 	$(call say,LD)
@@ -139,6 +156,16 @@ $(ORM_SO): $(ORM_OBJS)
 $(ORM_TOOLS): $(O)/%: $(O)/obj/orm/tools/%.o $(ORM_TOOL_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
+
+# With the tables of the headers in them.
+$(ORM_PAGES): $(O)/man/%: orm/man/%.in orm/man/fill include/strazh/orm/db.h include/strazh/orm/error.h
+	$(call say,MAN)
+	$(Q)mkdir -p $(@D) && CC='$(CC)' orm/man/fill $< >$@
+
+# As a user builds it, with the public names alone.
+$(ORM_EXAMPLES): $(O)/example/%: $(O)/obj/orm/example/%.o $(ORM_ALONE)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 
 # What the shared library exports is what the public headers declare.
 $(ORM_OBJS): ALL_CFLAGS += -fPIC -fvisibility=hidden
@@ -181,7 +208,7 @@ $(ORM_UNIT_BINS) $(ORM_TEST_BINS):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(ORM_WRAP) -o $@ $^ -lcmocka $(ORM_LIBS)
 
-$(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_LIB)
+$(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_TEST_TOOL_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 
@@ -222,6 +249,9 @@ B ?= all
 $(O)/tests/bench/bench-gate: $(BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(O)/tests/bench/bench-orm: $(ORM_BENCH_SRCS:%.c=$(O)/obj/%.o) $(ORM_LIB)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 bench: all $(BENCH_BINS) $(BENCH_BPF) $(O)/tests/tools/attack ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 
@@ -247,7 +277,7 @@ fuzz: $(FUZZ_BINS) ## Fuzz each parser for FUZZ_S seconds (default 60)
 	@O='$(O)' FUZZ_S='$(FUZZ_S)' tests/fuzz/run
 
 ##@ Use
-.PHONY: up install compdb clean
+.PHONY: up install install-orm compdb clean
 IFACE ?=
 SECONDS_UP ?=
 .PHONY: up-build
@@ -255,7 +285,7 @@ up-build: all $(TOOL_BINS) $(TOOL_BPF)
 up: up-build ## Show it working: a demo in namespaces, or IFACE=eth0 for the real thing (root)
 	@O='$(O)' scripts/demo $(if $(SECONDS_UP),--seconds $(SECONDS_UP)) $(UP_ARGS) $(IFACE)
 
-install: all ## Install under DESTDIR and PREFIX
+install: all install-orm ## Install under DESTDIR and PREFIX
 	install -D -m 755 $(O)/strazhd $(DESTDIR)$(PREFIX)/sbin/strazhd
 	install -D -m 755 $(O)/strazhctl $(DESTDIR)$(PREFIX)/sbin/strazhctl
 	install -D -m 644 $(O)/gate.bpf.o $(DESTDIR)$(PREFIX)/lib/strazh/gate.bpf.o
@@ -263,6 +293,19 @@ install: all ## Install under DESTDIR and PREFIX
 	install -D -m 644 scripts/strazhctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/strazhctl
 	install -D -m 644 user/man/strazhctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhctl.8
 	install -D -m 644 user/man/strazhd.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhd.8
+install-orm: orm ## Install libstrazh-orm alone: it needs nothing of the rest
+	install -D -m 644 $(ORM_ALONE) $(DESTDIR)$(LIBDIR)/libstrazh-orm.a
+	install -D -m 644 $(ORM_SO) $(DESTDIR)$(LIBDIR)/$(notdir $(ORM_SO))
+	ln -sf $(notdir $(ORM_SO)) $(DESTDIR)$(LIBDIR)/libstrazh-orm.so.0
+	ln -sf libstrazh-orm.so.0 $(DESTDIR)$(LIBDIR)/libstrazh-orm.so
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/strazh include/strazh/orm.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/strazh/orm include/strazh/orm/*.h
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(ORM_VERSION)|; s|@REQUIRES@|$(ORM_PKG)|' \
+		orm/strazh-orm.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/strazh-orm.pc
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin $(ORM_TOOLS)
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man3 $(ORM_PAGES)
+	$(if $(wildcard orm/man/*.1),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(wildcard orm/man/*.1))
 
 compdb: ## Write compile_commands.json for clangd
 	@rm -rf $(O)/compdb && bear --output compile_commands.json -- $(MAKE) --no-print-directory O=$(O)/compdb tests

@@ -19,6 +19,7 @@
 #include <orm/item.h>
 #include <orm/keys.h>
 #include <orm/sqltext.h>
+#include <orm/wrote.h>
 
 /* By what was measured (orm.pg_batch_*): below the first a pipeline is the fastest, from the second
  * on COPY is. */
@@ -91,6 +92,65 @@ static int conflict_text(struct orm_session *s, const struct orm_batch *b, char 
 	if (used >= CONFLICT_MAX)
 		return session_fail(s, ORM_E_TOO_BIG, "the ON CONFLICT clause is too long");
 	return 0;
+}
+
+static void put_row(struct orm_query *q, const void *row, uint64_t mask)
+{
+	uint32_t first = q->n_values;
+
+	for (unsigned c = 0; c < q->table->count; c++) {
+		struct orm_value value;
+
+		if (!(mask >> c & 1))
+			continue;
+		value = orm_row_get(q->table, c, row);
+		query_value(q, &value);
+	}
+	query_open(q, CL_ROW, 0);
+	query_word(q, mask);
+	query_word(q, first);
+	query_close(q);
+}
+
+static struct orm_expr column_of(const struct orm_batch *b, unsigned column, enum orm_op op)
+{
+	return (struct orm_expr){.op = op, .column = (uint16_t)column, .of = b->table};
+}
+
+static void put_conflict(struct orm_query *q, const struct orm_batch *b)
+{
+	uint64_t target = orm_names_mask(b->table, b->conflict);
+	struct orm_expr columns[ORM_COLUMNS_MAX];
+	unsigned n = 0;
+
+	for (unsigned c = 0; c < b->table->count; c++) {
+		if (target >> c & 1)
+			columns[n++] = column_of(b, c, ORM_OP_COLUMN);
+	}
+	orm_on_conflict_n(q, columns, n, b->update);
+	for (unsigned c = 0; c < b->table->count; c++) {
+		if (b->update >> c & 1)
+			orm_do_set(q, column_of(b, c, ORM_OP_COLUMN),
+				   column_of(b, c, ORM_OP_EXCLUDED));
+	}
+}
+
+/* The INSERT of one row: by the builder, so that it is rendered and prepared once for all batches.
+ */
+static int one_row(struct orm_session *s, const struct orm_batch *b, struct orm_rows *rows)
+{
+	struct orm_query *q = orm_insert(s, b->table);
+	struct orm_shape *shape;
+	int r;
+
+	put_row(q, b->rows, rows->mask);
+	if (b->conflict)
+		put_conflict(q, b);
+	r = exec_shape(s, q, &shape);
+	orm_query_free(q);
+	if (!r)
+		rows->one = &shape->stmt;
+	return r;
 }
 
 static enum orm_batch_way choose(const struct orm_session *s, const struct orm_batch *b)
@@ -205,11 +265,11 @@ static int run_alone(struct orm_session *s, struct work *w)
 	int r;
 
 	if (s->db->driver->dialect == ORM_POSTGRESQL) {
-		r = lane_take(s, true, &lane);
+		r = lane_take(s, true, 0, &lane);
 		if (r)
 			return r;
 		r = run(s, lane.conn, w);
-		lane_give(s, &lane);
+		lane_give(s, &lane, r);
 		return r;
 	}
 	r = orm_begin(s, NULL);
@@ -229,6 +289,8 @@ static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 	int r = s->in_tx ? run_in_transaction(s, w) : run_alone(s, w);
 	struct orm_guard_use use = {.queries = 1, .errors = r != 0, .rows = r ? 0 : w->done};
 
+	if (!r || r == ORM_E_UNKNOWN_OUTCOME)
+		wrote_table(s, w->source ? w->source->table : w->rows->table);
 	orm_meter_add(s->db->meter, ORM_M_statements, 1);
 	orm_meter_add(s->db->meter, ORM_M_rows_written, use.rows);
 	orm_meter_error(s->db->meter, r);
@@ -241,13 +303,15 @@ static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 
 int orm_insert_batch(struct orm_session *s, const struct orm_batch *batch, uint64_t *ret_inserted)
 {
-	struct orm_rows rows = {batch->table, batch->mask, batch->rows, batch->count};
+	struct orm_rows rows = {batch->table, batch->mask, batch->rows, batch->count, NULL};
 	char conflict[CONFLICT_MAX];
 	struct work work = {.rows = &rows, .way = choose(s, batch), .conflict = conflict};
 	int r = check(s, batch->table, &rows.mask);
 
 	if (!r)
 		r = conflict_text(s, batch, conflict);
+	if (!r && batch->count)
+		r = one_row(s, batch, &rows);
 	if (r)
 		return r;
 	if (!batch->count) {

@@ -60,7 +60,7 @@ static uint64_t value_head(const struct orm_value *v)
 
 static uint8_t *append(uint8_t *to, const void *data, size_t len)
 {
-	if (len)
+	if (data)
 		memcpy(to, data, len);
 	return to + len;
 }

@@ -19,6 +19,15 @@ static uint64_t machine_now(void *data)
 	return (uint64_t)ts.tv_sec * ORM_NS_PER_S + (uint64_t)ts.tv_nsec;
 }
 
+static uint64_t coarse_now(void *data)
+{
+	struct timespec ts;
+
+	(void)data;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (uint64_t)ts.tv_sec * ORM_NS_PER_S + (uint64_t)ts.tv_nsec;
+}
+
 static int machine_wait(void *data, pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_ns)
 {
 	struct timespec until = timespec_of(until_ns);
@@ -38,6 +47,12 @@ static void machine_sleep(void *data, uint64_t ns)
 
 const struct orm_clock orm_clock_machine = {
 	.now_ns = machine_now,
+	.wait = machine_wait,
+	.sleep_ns = machine_sleep,
+};
+
+const struct orm_clock orm_clock_coarse = {
+	.now_ns = coarse_now,
 	.wait = machine_wait,
 	.sleep_ns = machine_sleep,
 };

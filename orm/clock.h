@@ -21,6 +21,8 @@ struct orm_clock {
 
 /* CLOCK_MONOTONIC. */
 extern const struct orm_clock orm_clock_machine;
+/* The same clock as of the last tick, some milliseconds old: 5 ns a reading instead of 23. */
+extern const struct orm_clock orm_clock_coarse;
 
 /* A condition that orm_clock_machine.wait() can wait for. 0 or -errno. */
 int orm_cond_init(pthread_cond_t *cond) must_check;

@@ -30,7 +30,7 @@ static int start(struct orm_cursor *c, const struct orm_query *q)
 	if (s->in_tx)
 		c->lane = s->lane;
 	else {
-		r = lane_take(s, false, &c->lane);
+		r = lane_take(s, false, 0, &c->lane);
 		if (r)
 			return r;
 	}
@@ -113,7 +113,7 @@ void cursor_end(struct orm_cursor *c)
 	if (s->cursor == c)
 		s->cursor = NULL;
 	if (!s->in_tx)
-		lane_give(s, &c->lane);
+		lane_give(s, &c->lane, c->ended ? s->error.class : 0);
 	c->lane = (struct lane){0};
 }
 

@@ -64,6 +64,7 @@ struct orm_rows {
 	uint64_t mask; /* the columns to write, never 0 */
 	const void *rows;
 	size_t count;
+	const struct orm_stmt *one; /* INSERT of one row of these columns, its ON CONFLICT included */
 };
 
 /* One write for a writer that groups the writes of many callers into one commit. */
@@ -109,6 +110,9 @@ struct orm_driver {
 	 */
 	int (*value)(struct orm_conn *conn, unsigned column, struct orm_value *ret_value,
 		     struct orm_error *err) must_check;
+	/* The whole row into a struct of so many columns, as value() and orm_row_put() would. */
+	int (*fill)(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
+		    struct orm_error *err) must_check;
 	uint64_t (*changed)(struct orm_conn *conn);
 	void (*finish)(struct orm_conn *conn);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include <strazh/orm/guard.h>
@@ -9,81 +10,19 @@
 #include <orm/exec.h>
 #include <orm/fault.h>
 #include <orm/record.h>
-#include <orm/row.h>
-#include <orm/typing.h>
+#include <orm/wrote.h>
 
 #define RETRY_BASE_NS (2 * ORM_NS_PER_MS)
 #define RETRY_CAP_NS (500 * ORM_NS_PER_MS)
-
-/* ---- rows ---- */
-
-unsigned rows_columns(const struct rows *rows)
-{
-	return rows->conn ? rows->session->db->driver->columns(rows->conn) : rows->set->columns;
-}
-
-const char *rows_name(const struct rows *rows, unsigned column)
-{
-	if (rows->conn)
-		return rows->session->db->driver->name(rows->conn, column);
-	return rows->set->names[column];
-}
-
-int rows_value(const struct rows *rows, unsigned column, struct orm_value *ret_value)
-{
-	struct orm_session *s = rows->session;
-
-	if (rows->conn)
-		return s->db->driver->value(rows->conn, column, ret_value, &s->error);
-	*ret_value = rows->set->values[rows->at * rows->set->columns + column];
-	return 0;
-}
-
-int rows_fit(const struct rows *rows, const struct orm_table *row)
-{
-	const struct orm_stmt *stmt = &rows->shape->stmt;
-	unsigned n = rows_columns(rows);
-
-	if (n != row->count)
-		return session_fail(rows->session, ORM_E_QUERY,
-				    "the query gives %u columns, struct %s has %u", n, row->name,
-				    row->count);
-	for (unsigned i = 0; i < stmt->columns; i++) {
-		if (!type_reads_as(stmt->column_type[i], row->columns[i].kind))
-			return session_fail(rows->session, ORM_E_QUERY,
-					    "column %u of the query is %s, which %s.%s cannot hold",
-					    i + 1, orm_type_name(stmt->column_type[i]), row->name,
-					    row->columns[i].name);
-	}
-	return 0;
-}
-
-int rows_struct(const struct rows *rows, const struct orm_table *row, void *ret_row)
-{
-	memset(ret_row, 0, row->size);
-	for (unsigned i = 0; i < row->count; i++) {
-		struct orm_value value;
-		int r = rows_value(rows, i, &value);
-
-		if (r)
-			return r;
-		if (value.kind == ORM_K_I64 && row->columns[i].kind == ORM_K_F64)
-			value = orm_value_f64((double)value.i);
-		r = orm_row_put(row, i, ret_row, &value);
-		if (r)
-			return session_fail(rows->session, r,
-					    "column %u of the result does not fit into %s.%s",
-					    i + 1, row->name, row->columns[i].name);
-	}
-	return 0;
-}
 
 /* ---- one attempt ---- */
 
 struct outcome {
 	bool writes;
+	uint64_t least_ns; /* a read must show what was committed before */
 	uint64_t changed;
 	uint64_t rows;
+	bool moved; /* another server is the primary now: what was refused may be run again */
 };
 
 static int drain(struct rows *rows, struct sink *sink)
@@ -102,7 +41,7 @@ static int drain(struct rows *rows, struct sink *sink)
 }
 
 static int attempt(struct orm_session *s, struct lane *lane, const struct orm_query *q,
-		   const struct orm_shape *shape, struct sink *sink, struct outcome *out)
+		   struct orm_shape *shape, struct sink *sink, struct outcome *out)
 {
 	const struct orm_driver *driver = s->db->driver;
 	struct rows rows = {.session = s, .shape = shape, .conn = lane->conn};
@@ -118,8 +57,8 @@ static int attempt(struct orm_session *s, struct lane *lane, const struct orm_qu
 }
 
 /* A write of SQLite outside of transactions: one of a group. */
-static int group_write(struct orm_session *s, const struct orm_query *q,
-		       const struct orm_shape *shape, struct sink *sink, struct outcome *out)
+static int group_write(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
+		       struct sink *sink, struct outcome *out)
 {
 	bool wanted = sink && shape->stmt.flags & ORM_STMT_ROWS;
 	struct orm_write write = {.stmt = &shape->stmt,
@@ -135,10 +74,7 @@ static int group_write(struct orm_session *s, const struct orm_query *q,
 		return r;
 	out->changed = write.changed;
 	out->rows = wanted ? s->returned.rows : 0;
-	r = wanted ? sink->begin(sink, &rows) : 0;
-	for (; wanted && !r && rows.at < s->returned.rows; rows.at++)
-		r = sink->row(sink, &rows);
-	return r == ORM_E_END ? 0 : r;
+	return wanted ? rows_deliver(&rows, sink) : 0;
 }
 
 /* ---- all attempts ---- */
@@ -171,7 +107,6 @@ static int find_shape(struct orm_session *s, const struct orm_query *q,
 
 int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape)
 {
-
 	if (q->class)
 		return session_fail(s, q->class, "%s", q->fault);
 	if (s->cursor)
@@ -215,20 +150,24 @@ int exec_failed(struct orm_session *s, int class)
 {
 	if (class <= 0 || !s->in_tx)
 		return class;
-	/* PostgreSQL ends the transaction's usefulness at the first error; SQLite undoes the
-	 * statement and goes on. A lost connection ends it on both. */
-	if (s->db->driver->dialect == ORM_POSTGRESQL || class == ORM_E_CONNECTION)
-		s->tx_failed = class != ORM_E_QUERY && class != ORM_E_VALUE;
+	/* PostgreSQL ends the transaction's usefulness at the first error that it has seen itself;
+	 * SQLite undoes the statement and goes on. A lost connection ends it on both. */
+	if (class == ORM_E_CONNECTION || class == ORM_E_UNKNOWN_OUTCOME ||
+	    (s->db->driver->dialect == ORM_POSTGRESQL &&
+	     (s->error.sqlstate[0] || class == ORM_E_TIMEOUT || class == ORM_E_CANCELLED)))
+		s->tx_failed = true;
 	return class;
 }
 
-static int run_once(struct orm_session *s, const struct orm_query *q, const struct orm_shape *shape,
+static int run_once(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
 		    struct sink *sink, struct outcome *out)
 {
 	bool writes = out->writes;
+	uint64_t begin = 0;
 	struct lane lane;
 	int r;
 
+	out->moved = false;
 	if (s->in_tx) {
 		if (writes && !s->tx_writes)
 			return session_fail(s, ORM_E_READ_ONLY, "the transaction is read-only");
@@ -236,22 +175,30 @@ static int run_once(struct orm_session *s, const struct orm_query *q, const stru
 	}
 	if (writes && s->db->writer)
 		return group_write(s, q, shape, sink, out);
-	r = lane_take(s, writes, &lane);
+	r = lane_take(s, writes, out->least_ns, &lane);
 	if (r)
 		return r;
+	if (s->db->replicated)
+		begin = orm_now_ns(&orm_clock_machine);
+	if (lane.pooled && shape->stmt.flags & ORM_STMT_RAW)
+		lane.pooled->unclean = true;
 	r = attempt(s, &lane, q, shape, sink, out);
-	lane_give(s, &lane);
+	if (!r && begin && !writes)
+		orm_route_took(s->db->route, &lane.routed, orm_now_ns(&orm_clock_machine) - begin);
+	out->moved = lane_give(s, &lane, r);
 	return r;
 }
 
 /* CONNECTION: nothing was done. Inside a transaction all of it would have to run again. */
-static int run(struct orm_session *s, const struct orm_query *q, const struct orm_shape *shape,
+static int run(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
 	       struct sink *sink, struct outcome *out)
 {
 	struct orm_backoff backoff;
 	int r = run_once(s, q, shape, sink, out);
 
-	for (int64_t i = 0; r == ORM_E_CONNECTION && !s->in_tx && i < s->db->options.retries; i++) {
+	for (int64_t i = 0; (r == ORM_E_CONNECTION || (r == ORM_E_READ_ONLY && out->moved)) &&
+			    !s->in_tx && i < s->db->options.retries;
+	     i++) {
 		if (!i)
 			orm_backoff_init(&backoff, RETRY_BASE_NS, RETRY_CAP_NS, (uintptr_t)s);
 		orm_meter_add(s->db->meter, ORM_M_retries, 1);
@@ -271,10 +218,17 @@ static void count(struct orm_session *s, const struct orm_shape *shape, const st
 	orm_meter_add(meter, ORM_M_statements, 1);
 	orm_meter_add(meter, out->writes ? ORM_M_rows_written : ORM_M_rows_read,
 		      out->writes ? out->changed : out->rows);
-	orm_meter_took(meter, out->writes ? ORM_M_WRITES : ORM_M_READS, took_ns);
+	if (took_ns)
+		orm_meter_took(meter, out->writes ? ORM_M_WRITES : ORM_M_READS, took_ns);
 	orm_meter_error(meter, r);
 	if (s->db->guard && s->client)
 		orm_guard_count(s->db->guard, s->client, &use);
+}
+
+/* Two readings of the clock are 4 % of a select by key: reads are timed one in eight. */
+static bool is_timed(struct orm_session *s, bool writes)
+{
+	return writes || s->db->options.slow_ms > 0 || !(s->reads++ % 8);
 }
 
 void exec_show(struct orm_session *s, const struct orm_value *values, size_t n)
@@ -290,11 +244,92 @@ void exec_show(struct orm_session *s, const struct orm_value *values, size_t n)
 	}
 }
 
+/* ---- results kept ---- */
+
+static bool is_cacheable(const struct orm_session *s, const struct orm_shape *shape,
+			 const struct outcome *out)
+{
+	return s->db->cache && !s->in_tx && !out->writes && shape->n_tables &&
+	       !(shape->stmt.flags & ORM_STMT_RAW);
+}
+
+static int fill_cache(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
+		      const struct orm_cache_key *key, struct outcome *out,
+		      struct orm_cached **ret_cached)
+{
+	struct orm_cache_reading reading;
+	struct orm_rowset set;
+	struct collect collect;
+	int r;
+
+	orm_rowset_init(&set, (size_t)s->db->options.result_bytes_max);
+	collect_init(&collect, &set);
+	wrote_reading(s, shape, &reading);
+	out->least_ns = reading.wrote_ns;
+	r = run(s, q, shape, &collect.sink, out);
+	if (!r) {
+		r = orm_cache_put(s->db->cache, key, &reading, &set, ret_cached);
+		if (r)
+			session_fail(s, r, "out of memory");
+	}
+	orm_rowset_deinit(&set);
+	return r;
+}
+
+static int run_cached(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
+		      struct sink *sink, struct outcome *out)
+{
+	struct orm_cached *cached;
+	struct orm_cache_key key;
+	struct rows rows = {.session = s, .shape = shape};
+	int r = 0;
+
+	if (!sink ||
+	    orm_cache_key(s->db->cache, s->db->driver->dialect, &shape->stmt, q->values, &key))
+		return run(s, q, shape, sink, out);
+	cached = orm_cache_find(s->db->cache, &key);
+	if (!cached)
+		r = fill_cache(s, q, shape, &key, out, &cached);
+	if (!r) {
+		rows.set = &cached->rows;
+		r = rows_deliver(&rows, sink);
+		out->rows = rows.at;
+		orm_cached_drop(cached);
+	}
+	orm_cache_key_deinit(&key);
+	return r;
+}
+
+/* ---- slow ones are told ---- */
+
+static void tell_slow(struct orm_session *s, const struct orm_query *q,
+		      const struct orm_shape *shape, const struct outcome *out, uint64_t took_ns)
+{
+	struct orm_slow_query query = {
+		.sql = shape->stmt.sql,
+		.table = shape->n_tables ? shape->tables[0]->name : "",
+		.duration_ns = took_ns,
+		.rows = out->writes ? out->changed : out->rows,
+		.client = s->client,
+	};
+	struct orm_error error = s->error;
+	struct lane lane = {0};
+
+	if (!s->in_tx && lane_take(s, false, 0, &lane))
+		lane = (struct lane){0};
+	if (orm_slow_tell(&s->db->slow, &query, &shape->stmt, q->values, lane.conn))
+		orm_meter_add(s->db->meter, ORM_M_slow, 1);
+	else
+		orm_meter_add(s->db->meter, ORM_M_slow_unsaid, 1);
+	lane_give(s, &lane, 0);
+	s->error = error;
+}
+
 int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink, uint64_t *ret_changed)
 {
 	struct outcome out = {0};
 	struct orm_shape *shape;
-	uint64_t begin;
+	uint64_t begin, took;
 	int r = exec_shape(s, q, &shape);
 
 	if (r) {
@@ -303,9 +338,15 @@ int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink, ui
 	}
 	exec_show(s, q->values, q->n_values);
 	out.writes = exec_writes(s, shape);
-	begin = orm_now_ns(&orm_clock_machine);
-	r = run(s, q, shape, sink, &out);
-	count(s, shape, &out, r, orm_now_ns(&orm_clock_machine) - begin);
+	begin = is_timed(s, out.writes) ? orm_now_ns(&orm_clock_machine) : 0;
+	r = is_cacheable(s, shape, &out) ? run_cached(s, q, shape, sink, &out)
+					 : run(s, q, shape, sink, &out);
+	if (out.writes && (!r || r == ORM_E_UNKNOWN_OUTCOME))
+		wrote_shape(s, shape);
+	took = begin ? orm_now_ns(&orm_clock_machine) - begin : 0;
+	count(s, shape, &out, r, took);
+	if (took && orm_slow_is(&s->db->slow, took))
+		tell_slow(s, q, shape, &out, took);
 	if (!r && ret_changed)
 		*ret_changed = out.changed;
 	return r;

@@ -2,27 +2,28 @@
 /*
  * What a fragment may use: functions that read nothing but their arguments, cost little, and give
  * little; types that are values and nothing else (no regclass: it looks names up); operators of the
- * core and of pgvector. Lower case, as the parser gives names.
+ * core and of pgvector, but for those with ?, which is a parameter to SQLite. Lower case, as the
+ * parser gives names.
  */
 #include <string.h>
 
 #include <orm/guard.h>
 
 static const char *const functions[] = {
-	"abs",	      "age",	      "avg",	     "btrim",
-	"ceil",	      "ceiling",      "char_length", "character_length",
-	"concat",     "count",	      "date",	     "date_part",
-	"date_trunc", "datetime",     "extract",     "floor",
-	"ifnull",     "initcap",      "instr",	     "json_extract",
-	"julianday",  "left",	      "length",	     "lower",
-	"ltrim",      "max",	      "min",	     "mod",
-	"now",	      "octet_length", "position",    "power",
-	"random",     "reverse",      "right",	     "round",
-	"rtrim",      "sign",	      "sqrt",	     "strftime",
-	"strpos",     "substr",	      "substring",   "sum",
-	"time",	      "timezone",     "to_char",     "to_date",
-	"to_number",  "to_timestamp", "total",	     "trim",
-	"trunc",      "unixepoch",    "upper",
+	"abs",		"age",		"avg",	       "btrim",
+	"ceil",		"ceiling",	"char_length", "character_length",
+	"concat",	"count",	"date",	       "date_part",
+	"date_trunc",	"datetime",	"extract",     "floor",
+	"ifnull",	"initcap",	"instr",       "json_extract",
+	"julianday",	"left",		"length",      "lower",
+	"ltrim",	"max",		"min",	       "mod",
+	"now",		"octet_length", "position",    "random",
+	"reverse",	"right",	"round",       "rtrim",
+	"sign",		"sqrt",		"strftime",    "strpos",
+	"substr",	"substring",	"sum",	       "time",
+	"timezone",	"to_char",	"to_date",     "to_number",
+	"to_timestamp", "total",	"trim",	       "trunc",
+	"unixepoch",	"upper",
 };
 static const char *const types[] = {
 	"bool", "bpchar",    "bytea",	    "cidr",	"date", "float4",  "float8",  "inet",
@@ -57,9 +58,6 @@ static const char *const operators[] = {
 	"#>>",
 	"@>",
 	"<@",
-	"?",
-	"?|",
-	"?&",
 	"&&",
 	"@@",
 	"&",

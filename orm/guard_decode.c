@@ -167,7 +167,8 @@ static size_t escape(struct input in, uint8_t *ret_byte)
 bool guard_is_encoded(const uint8_t *p, size_t len)
 {
 	len = MIN(len, GUARD_DECODE_MAX);
-	if (memchr(p, '+', len) && !memchr(p, ' ', len))
+	if (memchr(p, '+', len) && !memchr(p, ' ', len) &&
+	    (memchr(p, '\'', len) || memchr(p, '"', len) || memchr(p, '=', len)))
 		return true;
 	if (memchr(p, '%', len) || memchr(p, '\\', len) || memchr(p, '&', len))
 		return true;

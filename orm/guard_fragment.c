@@ -153,7 +153,8 @@ static const char *check_tokens(const char *text, size_t len, struct wire result
 static bool is_text(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		if (((uint8_t)text[i] < ' ' && !memchr("\t\n\r", text[i], 3)) || text[i] == 0x7f)
+		if (!text[i] || text[i] == 0x7f ||
+		    ((uint8_t)text[i] < ' ' && !strchr("\t\n\r", text[i])))
 			return false;
 	return orm_utf8_check(text, len) == ORM_UTF8_OK;
 }

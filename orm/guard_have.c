@@ -58,6 +58,8 @@ static bool compare(struct guard_parse *s)
 	struct guard_frame *f = guard_top(s);
 
 	f->lhs = f->last;
+	f->lhs_name = f->name;
+	f->lhs_name_len = f->name_len;
 	f->comparing = true;
 	guard_want(s);
 	return true;
@@ -183,29 +185,12 @@ static bool have_join(struct guard_parse *s)
 	return guard_is_word(&s->t, W_JOIN);
 }
 
-static bool have_word(struct guard_parse *s)
+/* A word that begins the next clause, or goes on in this one. */
+static bool have_clause(struct guard_parse *s)
 {
-	const struct guard_word *word = s->t.word;
 	struct guard_frame *f = guard_top(s);
 
-	if (f->branch && guard_statement(s, true))
-		return true;
-	if (!word)
-		return alias(s);
-	switch (word->role) {
-	case W_AND:
-		return have_and(s);
-	case W_OR:
-		guard_link(s);
-		return true;
-	case W_NOT:
-		return have_not(s);
-	case W_CMP:
-	case W_IS:
-		return compare(s);
-	case W_BETWEEN:
-		f->between = true;
-		return compare(s);
+	switch (s->t.word->role) {
 	case W_FROM:
 		return have_from(s);
 	case W_WHERE:
@@ -233,6 +218,48 @@ static bool have_word(struct guard_parse *s)
 		return have_union(s);
 	case W_PROCEDURE:
 		return have_procedure(s);
+	case W_JOIN:
+		return have_join(s);
+	case W_FOR: /* SUBSTRING(x FROM 1 FOR 1), FOR UPDATE, FOR XML */
+		if (f->kind != FRAME_CALL)
+			return skip_name(s);
+		guard_want(s);
+		return true;
+	case W_STATEMENT:
+		return guard_statement(s, false);
+	default:
+		return false;
+	}
+}
+
+static bool have_word(struct guard_parse *s)
+{
+	const struct guard_word *word = s->t.word;
+
+	if (guard_top(s)->branch) {
+		const uint32_t tokens = s->tokens;
+
+		if (guard_statement(s, true))
+			return true;
+		if (s->tokens != tokens)
+			return false; /* it began as one */
+	}
+	if (!word)
+		return alias(s);
+	switch (word->role) {
+	case W_AND:
+		return have_and(s);
+	case W_OR:
+		guard_link(s);
+		return true;
+	case W_NOT:
+		return have_not(s);
+	case W_BETWEEN:
+		guard_top(s)->between = true;
+		return compare(s);
+	case W_CMP:
+	case W_IS:
+		return compare(s);
 	case W_AS:
 	case W_SUFFIX:
 		return skip_name(s);
@@ -241,17 +268,8 @@ static bool have_word(struct guard_parse *s)
 	case W_ELSE:
 	case W_ENDS:
 		return have_case_word(s, word->role);
-	case W_JOIN:
-		return have_join(s);
 	case W_SORT:
 		return true;
-	case W_FOR: /* SUBSTRING(x FROM 1 FOR 1), FOR UPDATE, FOR XML */
-		if (f->kind != FRAME_CALL)
-			return skip_name(s);
-		guard_want(s);
-		return true;
-	case W_STATEMENT:
-		return guard_statement(s, false);
 	case W_IF:
 		return s->t.call && guard_plain_word(s);
 	case W_NAME:
@@ -266,7 +284,7 @@ static bool have_word(struct guard_parse *s)
 	case W_MODE:
 		return alias(s);
 	default:
-		return false;
+		return have_clause(s);
 	}
 }
 

@@ -166,7 +166,9 @@ static void quoted(struct guard_lex *lex, struct guard_token *t, enum guard_kind
 	for (;;) {
 		q = q < lex->end ? memchr(q, close, (size_t)(lex->end - q)) : NULL;
 		if (!q) {
-			take(lex, t, close == lex->quote ? T_OPEN : T_BAD, left(lex));
+			bool open = lex->quote ? close == lex->quote : kind == T_STR;
+
+			take(lex, t, open ? T_OPEN : T_BAD, left(lex));
 			return;
 		}
 		if (q + 1 >= lex->end || q[1] != close)
@@ -230,7 +232,7 @@ static bool is_string_prefix(const struct guard_lex *lex, size_t n)
 		return at(lex, 2) == '\'';
 	if (at(lex, n) != '\'')
 		return false;
-	return (n == 1 && memchr("nNeEbBxXqQ", at(lex, 0), 10)) || (at(lex, 0) == '_' && n < 12);
+	return (n == 1 && strchr("nNeEbBxXqQ", at(lex, 0))) || (at(lex, 0) == '_' && n < 12);
 }
 
 static bool begins_name(const struct guard_lex *lex, size_t n)

@@ -6,7 +6,8 @@
  *	blanks    all control blanks, 0xA0, comments with an end, the marks of MySQL's conditional
  *	          comments (their content is code)
  *	T_TAIL    a comment to the end of the text; also NUL and 0x16, which end it for Access
- *	T_OPEN    a string in the quotes of the context, which the program's own quote closes
+ *	T_OPEN    a string without an end, in the quotes of the context, which the program's own
+ *	          quote closes; bare, in any: tried by those who guess wrong
  *	T_WORD    a name with all its dots (sys.a, master..b), looked up by its last part
  */
 #ifndef STRAZH_ORM_GUARD_LEX_H

@@ -46,6 +46,8 @@ void guard_operand(struct guard_parse *s, enum guard_operand kind)
 {
 	struct guard_frame *f = guard_top(s);
 
+	f->name = kind == O_NAME ? s->t.p : NULL;
+	f->name_len = s->t.len;
 	if (f->comparing) {
 		guard_sign_compare(s, f, kind);
 		f->comparing = false;
@@ -57,11 +59,10 @@ void guard_operand(struct guard_parse *s, enum guard_operand kind)
 	}
 	if (f->ordered && !s->depth)
 		guard_sign_sorted(s, kind);
-	if (f->limited && s->t.kind == T_NUM)
-		guard_sign(s, s->depth ? ORM_GUARD_SUBQUERY : ORM_GUARD_CLAUSE,
-			   s->depth    ? 0.72F
-			   : s->quoted ? 0.62F
-				       : 0.3F);
+	if (f->limited && s->t.kind == T_NUM && s->depth)
+		guard_sign(s, ORM_GUARD_SUBQUERY, 0.72F);
+	else if (f->limited && s->t.kind == T_NUM)
+		guard_sign(s, ORM_GUARD_CLAUSE, s->quoted ? 0.62F : 0.3F);
 	f->ordered = f->limited = false;
 	if (f->select == SELECT_LIST && f->fresh) {
 		f->strong = kind >= O_CONST || kind == O_GROUP;
@@ -92,7 +93,8 @@ void guard_settle(struct guard_parse *s)
 void guard_pop(struct guard_parse *s)
 {
 	struct guard_frame f = *guard_top(s);
-	enum guard_operand kind = O_GROUP;
+	/* What is but a literal in parentheses is one. */
+	enum guard_operand kind = f.last == O_CONST && !f.linked ? O_CONST : O_GROUP;
 
 	guard_settle(s);
 	if (f.select || f.how == HOW_UNION)
@@ -181,6 +183,9 @@ void guard_parse(struct guard_parse *s, const uint8_t *p, const uint8_t *end, ui
 	}
 	s->tail = s->t.kind == T_TAIL && !s->done;
 	s->tail_token = s->t;
+	/* UNION SELECT, and the rest was cut off. */
+	if (!s->broke && !s->have && guard_top(s)->how == HOW_UNION && guard_top(s)->fresh)
+		guard_sign(s, ORM_GUARD_UNION, 0.92F);
 	/* Behind an operator of a bare value the program's text may go on. */
 	if (!s->done && !s->have && s->tokens < TOKENS_MAX) {
 		s->loose = true;

@@ -48,6 +48,8 @@ struct guard_frame {
 	bool branch;  /* IF (...): a statement follows */
 	bool listed;  /* has a comma */
 	const struct guard_word *function;
+	const uint8_t *name, *lhs_name; /* of `last` and `lhs`, when they are names */
+	size_t name_len, lhs_name_len;
 };
 
 #define GUARD_DEPTH_MAX 48

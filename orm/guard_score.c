@@ -37,11 +37,20 @@ void guard_sign_word(struct guard_parse *s, const struct guard_word *word)
 		guard_sign(s, word->class, (float)word->weight / 100);
 }
 
-static void compare_linked(struct guard_parse *s, enum guard_operand left, enum guard_operand right)
+static bool is_same_name(const struct guard_frame *f)
+{
+	return f->name && f->lhs_name && f->name_len == f->lhs_name_len &&
+	       !memcmp(f->name, f->lhs_name, f->name_len);
+}
+
+static void compare_linked(struct guard_parse *s, const struct guard_frame *f,
+			   enum guard_operand left, enum guard_operand right)
 {
 	unsigned most = MAX(left, right), least = MIN(left, right);
 
-	if (most == O_SELECT)
+	if (is_same_name(f))
+		guard_sign(s, ORM_GUARD_TAUTOLOGY, s->quoted ? 0.85F : 0.75F);
+	else if (most == O_SELECT)
 		guard_sign(s, ORM_GUARD_SUBQUERY, 0.85F);
 	else if (least >= O_CONST)
 		guard_sign(s, most == O_CONST ? ORM_GUARD_TAUTOLOGY : ORM_GUARD_CONDITION,
@@ -65,7 +74,7 @@ void guard_sign_compare(struct guard_parse *s, const struct guard_frame *f,
 	if (f->function && f->function->role == W_IF)
 		guard_sign(s, ORM_GUARD_EXPRESSION, 0.45F);
 	if (f->linked || f->inherited)
-		compare_linked(s, left, right);
+		compare_linked(s, f, left, right);
 	else if (left == O_CONST && right == O_CONST)
 		guard_sign(s, ORM_GUARD_TAUTOLOGY,
 			   f->kind == FRAME_GROUP || f->function ? 0.62F : 0.3F);
@@ -85,7 +94,7 @@ void guard_sign_lone(struct guard_parse *s, const struct guard_frame *f)
 		guard_sign(s, ORM_GUARD_CONDITION, s->quoted ? 0.65F : 0.4F);
 		break;
 	case O_CONST:
-		guard_sign(s, ORM_GUARD_TAUTOLOGY, s->quoted ? 0.45F : 0.05F);
+		guard_sign(s, ORM_GUARD_TAUTOLOGY, s->quoted ? 0.55F : 0.05F);
 		break;
 	case O_CALL:
 		guard_sign(s, ORM_GUARD_CONDITION, s->quoted ? 0.4F : 0.1F);

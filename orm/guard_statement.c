@@ -178,7 +178,7 @@ bool guard_statement(struct guard_parse *s, bool stacked)
 
 	f->branch = s->owes = false;
 	if (s->t.kind == T_END || s->t.kind == T_TAIL)
-		return stacked; /* `x;` and `x;--` */
+		return s->have = stacked; /* `x;` and `x;--` */
 	if (s->t.kind == T_OPENING && stacked) {
 		f->fresh = false;
 		return guard_push(s, FRAME_GROUP, NULL);

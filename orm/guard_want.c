@@ -96,8 +96,8 @@ static bool want_word(struct guard_parse *s)
 		return true;
 	case W_CONST:
 		guard_sign_word(s, word);
-		if (s->plain && guard_top(s)->linked && word->text[0] == 't')
-			guard_sign(s, ORM_GUARD_TAUTOLOGY, 0.62F); /* 1 OR TRUE */
+		if ((s->plain || s->tokens == 2) && guard_top(s)->linked && word->text[0] == 't')
+			guard_sign(s, ORM_GUARD_TAUTOLOGY, 0.62F); /* 1 OR TRUE, OR TRUE */
 		if (s->t.call)					   /* CURRENT_USER() */
 			return guard_plain_word(s);
 		guard_operand(s, O_CONST);
@@ -161,6 +161,7 @@ bool guard_want_step(struct guard_parse *s)
 	case T_OPEN:
 		guard_operand(s, O_CONST);
 		s->open = s->done = true;
+		s->loose |= !s->quoted;
 		return true;
 	case T_QUOTED:
 		guard_operand(s, O_NAME);

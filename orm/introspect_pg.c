@@ -6,11 +6,16 @@
 #include <orm/ddl.h>
 #include <orm/introspect.h>
 
+/* clang-format off */
 #define OF_THIS_SCHEMA                                                                             \
 	" JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = current_schema()"          \
 	" AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT EXISTS (SELECT 1 FROM"      \
 	" pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid"                  \
 	" AND e.deptype = 'e')"
+#define NAMES_OF(relation, numbers)                                                                \
+	"(SELECT string_agg(a.attname::text, ', ' ORDER BY u.n) FROM unnest(" numbers              \
+	") WITH ORDINALITY u(num, n) JOIN pg_attribute a ON a.attrelid = " relation                \
+	" AND a.attnum = u.num)::text"
 
 static const char columns_sql[] =
 	"SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod)::text,"
@@ -22,40 +27,18 @@ static const char columns_sql[] =
 	" ORDER BY c.oid, a.attnum";
 enum { COL_TABLE, COL_NAME, COL_TYPE, COL_NOT_NULL, COL_IDENTITY, COL_GENERATED, COL_DEFAULT };
 
-#define NAMES_OF(relation, numbers)                                                                \
-	"(SELECT string_agg(a.attname::text, ', ' ORDER BY k.n) FROM unnest(" numbers              \
-	") WITH ORDINALITY k(num, n) JOIN pg_attribute a ON a.attrelid = " relation                \
-	" AND a.attnum = k.num)::text"
-
 static const char constraints_sql[] =
-	"SELECT c.relname::text, k.conname::text, k.contype::text, " NAMES_OF(
-		"k.conrelid",
-		"k.conkey") ", f.relname::text, " NAMES_OF("k.confrelid",
-							   "k.confkey") ", k.confdeltype::text, "
-									"(k.condeferrable OR "
-									"k.confupdtype NOT IN "
-									"('a', ' ')"
-									" OR k.confmatchtype NOT "
-									"IN ('s', ' ') OR NOT "
-									"k.convalidated OR "
-									"k.connoinherit"
-									" OR (f.oid IS NOT NULL "
-									"AND f.relnamespace <> "
-									"c.relnamespace)),"
-									" obj_description(k.oid, "
-									"'pg_constraint')::text, "
-									"pg_get_constraintdef(k."
-									"oid)::text"
-									" FROM pg_class "
-									"c" OF_THIS_SCHEMA
-									" JOIN pg_constraint k ON "
-									"k.conrelid = c.oid AND "
-									"k.contype IN ('p', 'u', "
-									"'c', 'f', 'x')"
-									" LEFT JOIN pg_class f ON "
-									"f.oid = k.confrelid"
-									" ORDER BY c.oid, "
-									"k.conname COLLATE \"C\"";
+	"SELECT c.relname::text, k.conname::text, k.contype::text,"
+	" " NAMES_OF("k.conrelid", "k.conkey") ", f.relname::text,"
+	" " NAMES_OF("k.confrelid", "k.confkey") ", k.confdeltype::text,"
+	" (k.condeferrable OR NOT k.convalidated OR (k.contype = 'c' AND k.connoinherit)"
+	" OR (k.contype = 'f' AND (k.confupdtype <> 'a' OR k.confmatchtype <> 's'"
+	" OR f.relnamespace <> c.relnamespace))),"
+	" obj_description(k.oid, 'pg_constraint')::text, pg_get_constraintdef(k.oid)::text"
+	" FROM pg_class c" OF_THIS_SCHEMA
+	" JOIN pg_constraint k ON k.conrelid = c.oid AND k.contype IN ('p', 'u', 'c', 'f', 'x')"
+	" LEFT JOIN pg_class f ON f.oid = k.confrelid"
+	" ORDER BY c.oid, k.conname COLLATE \"C\"";
 enum {
 	CON_TABLE,
 	CON_NAME,
@@ -72,16 +55,15 @@ enum {
 static const char indexes_sql[] =
 	"SELECT c.relname::text, x.relname::text, (i.indisunique OR m.amname <> 'btree'"
 	" OR i.indpred IS NOT NULL OR i.indexprs IS NOT NULL OR i.indnatts <> i.indnkeyatts"
-	" OR EXISTS (SELECT 1 FROM unnest(i.indoption) o WHERE o <> 0)), " NAMES_OF(
-		"i.indrelid",
-		"i.indkey") ", pg_get_indexdef(i.indexrelid)::text FROM pg_class c" OF_THIS_SCHEMA
-			    " JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class x ON x.oid = "
-			    "i.indexrelid"
-			    " JOIN pg_am m ON m.oid = x.relam WHERE NOT EXISTS (SELECT 1 FROM "
-			    "pg_constraint k"
-			    " WHERE k.conindid = i.indexrelid AND k.conrelid = c.oid)"
-			    " ORDER BY c.oid, x.relname COLLATE \"C\"";
+	" OR EXISTS (SELECT 1 FROM unnest(i.indoption) o WHERE o <> 0)),"
+	" " NAMES_OF("i.indrelid", "i.indkey") ", pg_get_indexdef(i.indexrelid)::text"
+	" FROM pg_class c" OF_THIS_SCHEMA
+	" JOIN pg_index i ON i.indrelid = c.oid JOIN pg_class x ON x.oid = i.indexrelid"
+	" JOIN pg_am m ON m.oid = x.relam WHERE NOT EXISTS (SELECT 1 FROM pg_constraint k"
+	" WHERE k.conindid = i.indexrelid AND k.conrelid = c.oid)"
+	" ORDER BY c.oid, x.relname COLLATE \"C\"";
 enum { IDX_TABLE, IDX_NAME, IDX_ODD, IDX_COLUMNS, IDX_TEXT };
+/* clang-format on */
 
 static enum orm_type type_of(const char *name)
 {

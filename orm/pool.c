@@ -66,30 +66,32 @@ static int stand_in_queue(struct orm_pool *pool, uint64_t begin, uint64_t until,
 	return 0;
 }
 
-/* A slot, USED or OPENING. */
-static int take_slot(struct orm_pool *pool, uint64_t begin, uint64_t until, bool ahead,
-		     struct orm_pooled **ret_slot, bool *ret_ask, struct orm_error *err)
+/* A slot, USED or OPENING; NULL with *ret_class. */
+static struct orm_pooled *take_slot(struct orm_pool *pool, uint64_t begin, uint64_t until,
+				    bool ahead, bool *ret_ask, int *ret_class,
+				    struct orm_error *err)
 {
 	uint64_t now = orm_now_ns(pool->clock);
+	struct orm_pooled *slot = NULL;
 
 	*ret_ask = false;
-	if (pool->closed)
-		return fail_closed(err);
+	if (pool->closed) {
+		*ret_class = fail_closed(err);
+		return NULL;
+	}
 	if (ahead || !pool->first) {
-		if (pool->idle_count) {
-			*ret_slot = orm_pool_take_idle(pool, now, ret_ask);
-			return 0;
-		}
-		if (orm_pool_may_connect(pool, now)) {
-			*ret_slot = orm_pool_take_free(pool);
-			return 0;
-		}
+		if (pool->idle_count)
+			return orm_pool_take_idle(pool, now, ret_ask);
+		if (orm_pool_may_connect(pool, now))
+			return orm_pool_take_free(pool);
 	}
 	if (orm_pool_is_starved(pool, now))
-		return fail_circuit(pool, err);
-	if (now >= until)
-		return fail_busy(pool, until - begin, err);
-	return stand_in_queue(pool, begin, until, ahead, ret_slot, err);
+		*ret_class = fail_circuit(pool, err);
+	else if (now >= until)
+		*ret_class = fail_busy(pool, until - begin, err);
+	else
+		*ret_class = stand_in_queue(pool, begin, until, ahead, &slot, err);
+	return slot;
 }
 
 /* The slow way. `slot` is NULL, or one that must be asked first. */
@@ -97,14 +99,13 @@ static int obtain(struct orm_pool *pool, struct orm_pooled *slot, uint64_t begin
 		  struct orm_pooled **ret_pooled, struct orm_error *err)
 {
 	bool ask = slot != NULL, ahead = false;
-	int r;
+	int r = 0;
 
 	for (;; ahead = true) {
-		if (!slot) {
-			r = take_slot(pool, begin, until, ahead, &slot, &ask, err);
-			if (r)
-				return r;
-		}
+		if (!slot)
+			slot = take_slot(pool, begin, until, ahead, &ask, &r, err);
+		if (!slot)
+			return r;
 		if (ask)
 			orm_pool_ask(pool, slot);
 		r = slot->state == OPENING ? orm_pool_connect(pool, slot, err) : 0;

@@ -18,6 +18,20 @@ struct fetch {
 
 /* ---- rows as structs ---- */
 
+static int own_text(struct arena *arena, void *field)
+{
+	const char *text;
+	size_t len;
+
+	memcpy(&text, field, sizeof(text));
+	if (!text)
+		return 0;
+	len = strlen(text);
+	text = arena_copy(arena, text, len);
+	memcpy(field, &text, sizeof(text));
+	return text ? 0 : arena_is_full(arena, len + 1) ? ORM_E_TOO_BIG : -ENOMEM;
+}
+
 static int no_room(struct orm_session *s, int r, size_t max)
 {
 	if (r < 0)
@@ -36,6 +50,10 @@ static int own_texts(struct rows const *rows, const struct orm_table *table, str
 
 		switch (table->columns[i].kind) {
 		case ORM_K_TEXT:
+			r = own_text(arena, field);
+			if (!r)
+				continue;
+			return no_room(rows->session, r, arena->max);
 		case ORM_K_BYTES:
 		case ORM_K_I64S:
 		case ORM_K_F64S:
@@ -85,53 +103,20 @@ static int add_struct(struct orm_result *result, const struct rows *rows)
 	return r;
 }
 
-/* ---- rows as values ---- */
-
-static const char *column_name(void *data, unsigned column)
-{
-	const struct rows *const *rows = data;
-
-	return rows_name(*rows, column);
-}
-
-static int add_values(struct orm_result *result, const struct rows *rows)
-{
-	struct orm_value *values;
-	int r = 0;
-
-	values = malloc((result->set.columns + 1) * sizeof(*values));
-	if (!values)
-		return session_fail(rows->session, -ENOMEM, "out of memory");
-	for (unsigned i = 0; i < result->set.columns && !r; i++)
-		r = rows_value(rows, i, &values[i]);
-	if (!r) {
-		r = orm_rowset_add(&result->set, values);
-		if (r)
-			no_room(rows->session, r, result->bytes_max);
-	}
-	free(values);
-	return r;
-}
-
 static int fetch_begin(struct sink *sink, const struct rows *rows)
 {
 	struct orm_result *result = ((struct fetch *)sink)->result;
-	int r;
 
 	result->count = 0;
 	arena_reset(&result->texts);
-	if (result->row)
-		return rows_fit(rows, result->row);
-	orm_rowset_reset(&result->set);
-	r = orm_rowset_columns(&result->set, rows_columns(rows), column_name, &rows);
-	return r ? no_room(rows->session, r, result->bytes_max) : 0;
+	return rows_fit(rows, result->row);
 }
 
 static int fetch_row(struct sink *sink, const struct rows *rows)
 {
 	struct orm_result *result = ((struct fetch *)sink)->result;
 
-	return result->row ? add_struct(result, rows) : add_values(result, rows);
+	return add_struct(result, rows);
 }
 
 int orm_fetch(struct orm_session *s, struct orm_query *q, const struct orm_table *row,
@@ -140,6 +125,7 @@ int orm_fetch(struct orm_session *s, struct orm_query *q, const struct orm_table
 	size_t max = (size_t)s->db->options.result_bytes_max;
 	struct orm_result *result = calloc(1, sizeof(*result));
 	struct fetch fetch = {.sink = {fetch_begin, fetch_row}, .result = result};
+	struct collect collect;
 	int r;
 
 	if (!result)
@@ -151,7 +137,8 @@ int orm_fetch(struct orm_session *s, struct orm_query *q, const struct orm_table
 	result->bytes_max = max;
 	arena_init(&result->texts, max);
 	orm_rowset_init(&result->set, max);
-	r = exec_query(s, q, &fetch.sink, NULL);
+	collect_init(&collect, &result->set);
+	r = exec_query(s, q, row ? &fetch.sink : &collect.sink, NULL);
 	if (r)
 		orm_result_free(result);
 	else

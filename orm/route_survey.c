@@ -204,8 +204,7 @@ static void try_circuit(struct orm_pool *pool)
 {
 	struct orm_pooled *p;
 
-	if (!orm_breaker_is_closed(orm_pool_breaker(pool)) &&
-	    !orm_pool_acquire(pool, 0, &p, NULL))
+	if (!orm_breaker_is_closed(orm_pool_breaker(pool)) && !orm_pool_acquire(pool, 0, &p, NULL))
 		orm_pool_release(pool, p);
 }
 

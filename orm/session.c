@@ -158,36 +158,45 @@ void session_disown(struct orm_result *result)
 
 /* ---- connections ---- */
 
-int lane_take(struct orm_session *s, bool writes, struct lane *ret_lane)
+int lane_take(struct orm_session *s, bool writes, uint64_t least_ns, struct lane *ret_lane)
 {
 	struct orm *db = s->db;
-	struct orm_pool *pool = writes ? db->writers : db->readers;
 	struct lane lane = {0};
 	int r;
 
-	if (!pool && !db->writer)
-		return session_fail(s, ORM_E_READ_ONLY, "the database was opened read-only");
-	if (!pool) {
+	if (db->route) {
+		r = writes ? orm_route_write(db->route, -1, &lane.routed, &s->error)
+			   : orm_route_read(db->route, &s->seen, least_ns, -1, &lane.routed,
+					    &s->error);
+		lane.pooled = lane.routed.pooled;
+	} else if (!writes) {
+		r = orm_pool_acquire(db->readers, -1, &lane.pooled, &s->error);
+	} else if (db->writer) {
 		r = db->driver->lease(db->writer, db->options.acquire_timeout_ms, &lane.conn,
 				      &s->error);
 	} else {
-		r = orm_pool_acquire(pool, -1, &lane.pooled, &s->error);
-		if (!r)
-			lane.conn = lane.pooled->conn;
+		r = session_fail(s, ORM_E_READ_ONLY, "the database was opened read-only");
 	}
-	if (!r)
-		*ret_lane = lane;
-	return r;
+	if (r)
+		return r;
+	if (lane.pooled)
+		lane.conn = lane.pooled->conn;
+	*ret_lane = lane;
+	return 0;
 }
 
-void lane_give(struct orm_session *s, struct lane *lane)
+bool lane_give(struct orm_session *s, struct lane *lane, int class)
 {
+	bool moved = false;
+
 	if (!lane->conn)
-		return;
-	if (lane->pooled)
-		/* Readers and writers are one pool, or only readers are pooled. */
+		return false;
+	if (s->db->route)
+		moved = orm_route_give_back(s->db->route, &lane->routed, class);
+	else if (lane->pooled)
 		orm_pool_release(s->db->readers, lane->pooled);
 	else
 		s->db->driver->give_back(s->db->writer, lane->conn);
 	*lane = (struct lane){0};
+	return moved;
 }

@@ -13,21 +13,27 @@
 #include <strazh/orm/tx.h>
 
 #include <orm/arena.h>
+#include <orm/cache.h>
 #include <orm/driver.h>
 #include <orm/keeper.h>
 #include <orm/meter.h>
 #include <orm/pool.h>
 #include <orm/query.h>
+#include <orm/route.h>
 #include <orm/shape.h>
+#include <orm/slow.h>
 
 struct orm {
 	const struct orm_driver *driver;
 	struct orm_options options;
 	const char *address;
-	struct arena texts; /* address and options */
-	struct orm_pool *readers;
-	struct orm_pool *writers;  /* PostgreSQL: the same as readers */
-	struct orm_writer *writer; /* SQLite: writes go here */
+	struct arena texts;	   /* address and options */
+	struct orm_route *route;   /* PostgreSQL: the primary and its replicas */
+	bool replicated;	   /* it has replicas */
+	struct orm_pool *readers;  /* SQLite: readers ... */
+	struct orm_writer *writer; /* ... and who writes; NULL when it is open for reading only */
+	struct orm_cache *cache;   /* of results; NULL: none */
+	struct orm_slow slow;
 	struct shape_cache *shapes;
 	struct orm_meter *meter;
 	struct record *record;	 /* NULL: nothing is recorded */
@@ -39,11 +45,13 @@ struct orm {
 };
 
 #define SESSION_SHAPES 16U
+#define SESSION_WROTE 16U
 
 /* The connection that a session holds. */
 struct lane {
 	struct orm_conn *conn;	   /* NULL: none */
 	struct orm_pooled *pooled; /* NULL: the writer's, leased */
+	struct orm_routed routed;  /* PostgreSQL: where `pooled` is from */
 };
 
 struct orm_session {
@@ -58,8 +66,14 @@ struct orm_session {
 	bool tx_failed;		    /* PostgreSQL refuses all until rollback */
 	struct orm_cursor *cursor;  /* the one that is open */
 	struct orm_result *results; /* doubly linked by next */
+	/* Tables that the transaction wrote: names of descriptors, which outlive it. */
+	const char *wrote[SESSION_WROTE];
+	unsigned n_wrote;
+	bool wrote_any;	      /* or more, or not known which */
+	struct orm_seen seen; /* what reads from replicas must show */
 	enum orm_promise promise;
 	uint64_t client;
+	uint32_t reads; /* so far */
 	enum orm_lazy lazy;
 	struct arena first;	    /* texts of orm_first() */
 	struct orm_rowset returned; /* of grouped writes */
@@ -79,8 +93,10 @@ void session_disown(struct orm_result *result);
 /* Take its statement away from an open cursor, as the end of a transaction does. */
 void cursor_end(struct orm_cursor *c);
 
-/* Outside of a transaction. */
-int lane_take(struct orm_session *s, bool writes, struct lane *ret_lane) must_check;
-void lane_give(struct orm_session *s, struct lane *lane);
+/* Outside of a transaction. least_ns: what was committed before must be seen; 0: nothing. */
+int lane_take(struct orm_session *s, bool writes, uint64_t least_ns,
+	      struct lane *ret_lane) must_check;
+/* `class` of the last call on it. True: another server is the primary now. */
+bool lane_give(struct orm_session *s, struct lane *lane, int class);
 
 #endif

@@ -251,6 +251,13 @@ int shape_get_hashed(struct shape_cache *cache, const struct orm_query *q, uint6
 	return 0;
 }
 
+void shape_hold(struct shape_cache *cache, struct orm_shape *shape)
+{
+	pthread_mutex_lock(&cache->lock);
+	shape->references++;
+	pthread_mutex_unlock(&cache->lock);
+}
+
 void shape_put(struct shape_cache *cache, struct orm_shape *shape)
 {
 	bool last;

@@ -21,8 +21,9 @@ struct orm_shape {
 	uint32_t values;
 	uint64_t *words;
 	unsigned references;
-	bool seen; /* atomic: see shape_was_seen() */
-	struct orm_shape *next; /* in its bucket */
+	const struct orm_table *fits; /* atomic: the last struct that its rows fit into */
+	bool seen;		      /* atomic: see shape_was_seen() */
+	struct orm_shape *next;	      /* in its bucket */
 	struct orm_shape *newer, *older;
 };
 
@@ -39,6 +40,8 @@ bool shape_is(const struct orm_shape *shape, const struct orm_query *q, uint64_t
 int shape_get_hashed(struct shape_cache *cache, const struct orm_query *q, uint64_t hash,
 		     enum orm_dialect dialect, struct orm_shape **ret_shape,
 		     char fault[192]) must_check;
+/* One reference more. */
+void shape_hold(struct shape_cache *cache, struct orm_shape *shape);
 void shape_put(struct shape_cache *cache, struct orm_shape *shape);
 
 /* False for the first who asks, in any thread. */

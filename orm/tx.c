@@ -13,13 +13,16 @@
 #include <orm/clock.h>
 #include <orm/exec.h>
 #include <orm/keys.h>
+#include <orm/wrote.h>
 
 #define PAUSE_BASE_NS (2 * ORM_NS_PER_MS)
 #define PAUSE_CAP_NS (1000 * ORM_NS_PER_MS)
 
-static void end(struct orm_session *s)
+/* `class` of the commit or rollback. */
+static void end(struct orm_session *s, int class, bool committed)
 {
-	lane_give(s, &s->lane);
+	lane_give(s, &s->lane, class);
+	wrote_end(s, committed);
 	s->in_tx = s->tx_writes = s->tx_failed = false;
 }
 
@@ -32,7 +35,7 @@ int orm_begin(struct orm_session *s, const struct orm_tx_options *options)
 		return session_fail(s, ORM_E_STATE, "%s is open",
 				    s->in_tx ? "a transaction" : "a cursor");
 	options = options ? options : &plain;
-	r = lane_take(s, !options->read_only, &s->lane);
+	r = lane_take(s, !options->read_only, 0, &s->lane);
 	if (r)
 		return r;
 	if (s->lane.pooled)
@@ -40,7 +43,7 @@ int orm_begin(struct orm_session *s, const struct orm_tx_options *options)
 	else
 		r = s->db->driver->begin(s->lane.conn, options, session_is_durable(s), &s->error);
 	if (r) {
-		lane_give(s, &s->lane);
+		lane_give(s, &s->lane, r);
 		return r;
 	}
 	s->in_tx = true;
@@ -70,7 +73,7 @@ int orm_commit(struct orm_session *s)
 	}
 	orm_meter_add(s->db->meter, r ? ORM_M_rollbacks : ORM_M_commits, 1);
 	orm_meter_error(s->db->meter, r);
-	end(s);
+	end(s, r, !r || r == ORM_E_UNKNOWN_OUTCOME);
 	return r;
 }
 
@@ -85,7 +88,7 @@ void orm_rollback(struct orm_session *s)
 	else
 		s->db->driver->rollback(s->lane.conn);
 	orm_meter_add(s->db->meter, ORM_M_rollbacks, 1);
-	end(s);
+	end(s, s->tx_failed ? s->error.class : 0, false);
 }
 
 bool orm_in_transaction(const struct orm_session *s)

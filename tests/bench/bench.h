@@ -13,34 +13,10 @@
 
 #include <strazh/abi/reason.h>
 #include <strazh/base/compiler.h>
+#include <tests/bench/figures.h>
 #include <tests/bench/source.h>
 #include <user/base/prefix.h>
 #include <user/gate/gate.h>
-
-/* ---- report.c: samples and rows ---- */
-#define SAMPLES_MAX 256U
-
-struct samples {
-	double value[SAMPLES_MAX];
-	size_t count;
-};
-
-void samples_add(struct samples *s, double value);
-/* Of `percent` per cent of the samples not above it; 50 is the median. Sorts. */
-double samples_at(struct samples *s, double percent);
-
-/*
- * One row on standard output, tab separated: name value unit peer ratio min median max repeats.
- * `peer` NULL: no ratio. The ratio is above 1 where ours is better.
- */
-void report(const char *name, double value, const char *unit, const char *peer, double ratio,
-	    struct samples *samples);
-/* The ratio is budget / value; for figures of which less is better. */
-void report_budget(const char *name, double value, const char *unit, double budget,
-		   struct samples *samples);
-/* On standard error, for the person who waits. */
-void say(const char *format, ...) printf_like(1, 2);
-void die(const char *format, ...) printf_like(1, 2) __attribute__((noreturn));
 
 /* ---- world.c: a machine of our own ---- */
 /* Where the build is: strazhctl, gate.bpf.o, tests/bench/source.bpf.o. */
@@ -54,7 +30,6 @@ void world_cpu(int cpu); /* pin this thread; -1: any */
 /* When the last program that was started was about to be executed: the fork before it is ours. */
 double world_exec_at(void);
 void world_children_cpu(int cpu); /* the same for programs started from here on */
-double now_s(void);		  /* CLOCK_MONOTONIC */
 double cpu_s(void);		  /* of this thread */
 /* Start a program, output to `out` (NULL: nowhere). Priority and CPUs are back to normal in it. */
 pid_t start(const char *const argv[], const char *out);

@@ -83,11 +83,6 @@ static double clock_s(clockid_t clock)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-double now_s(void)
-{
-	return clock_s(CLOCK_MONOTONIC);
-}
-
 double cpu_s(void)
 {
 	return clock_s(CLOCK_THREAD_CPUTIME_ID);

@@ -18,7 +18,7 @@
 #pragma GCC visibility push(default)
 
 #define ORM_SCHEMA_TABLES_MAX 4096U
-#define ORM_SCHEMA_KEYS_MAX 256U      /* of one table */
+#define ORM_SCHEMA_KEYS_MAX 256U       /* of one table */
 #define ORM_SCHEMA_TEXT_MAX (4U << 20) /* of a file of lists */
 
 struct orm_schema;

@@ -99,7 +99,7 @@ uint64_t orm_latency_of(const struct orm_latency *latency, unsigned per_mille);
 struct orm_stats {
 	ORM_STATS(ORM_STATS_FIELD_)
 	uint64_t errors[ORM_CLASS_COUNT]; /* by enum orm_class; END is not counted */
-	struct orm_latency reads;	  /* statements, from start to last row */
+	struct orm_latency reads;	  /* one read in eight, from start to last row */
 	struct orm_latency writes;	  /* statements and commits that write */
 };
 

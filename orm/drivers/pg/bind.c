@@ -66,11 +66,20 @@ static int refuse(struct orm_error *err, int r, unsigned i, const char *why)
 	return orm_fail(err, r, "parameter %u: %s", i + 1, why);
 }
 
-int pg_bind(struct pg_conn *c, const struct orm_stmt *stmt, const struct orm_value *values,
-	    struct orm_error *err)
+/* Borrowed from the value: ours from now on. Text format has its NUL already. */
+static int own(struct arena *arena, struct pg_cell *cell)
 {
-	struct pg_params *p = &c->params;
+	char *copy = arena_copy(arena, cell->data, cell->len);
 
+	if (!copy)
+		return pg_no_room(arena, cell->len);
+	cell->data = copy;
+	return 0;
+}
+
+static int bind(struct pg_params *p, const struct orm_stmt *stmt, const struct orm_value *values,
+		bool copy, struct orm_error *err)
+{
 	if (pg_params_room(p, stmt->params))
 		return refuse(err, -ENOMEM, 0, "");
 	for (unsigned i = 0; i < stmt->params; i++) {
@@ -82,6 +91,8 @@ int pg_bind(struct pg_conn *c, const struct orm_stmt *stmt, const struct orm_val
 		if (type == ORM_T_NONE)
 			type = values[i].type;
 		r = pg_encode(&p->arena, &values[i], type, PG_PARAM, &cell, &why);
+		if (!r && copy && cell.len && cell.data == values[i].p)
+			r = own(&p->arena, &cell);
 		if (r)
 			return refuse(err, r, i, why);
 		p->values[i] = cell.data;
@@ -90,4 +101,16 @@ int pg_bind(struct pg_conn *c, const struct orm_stmt *stmt, const struct orm_val
 		p->oids[i] = cell.oid;
 	}
 	return 0;
+}
+
+int pg_bind(struct pg_conn *c, const struct orm_stmt *stmt, const struct orm_value *values,
+	    struct orm_error *err)
+{
+	return bind(&c->params, stmt, values, false, err);
+}
+
+int pg_bind_copy(struct pg_params *params, const struct orm_stmt *stmt,
+		 const struct orm_value *values, struct orm_error *err)
+{
+	return bind(params, stmt, values, true, err);
 }

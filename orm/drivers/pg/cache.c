@@ -93,6 +93,12 @@ void pg_cache_doom(struct pg_cache *cache, struct pg_prepared *p)
 	cache->doomed = p;
 }
 
+void pg_cache_drop(struct pg_cache *cache, struct pg_prepared *p)
+{
+	take_out(cache, p);
+	free(p);
+}
+
 void pg_cache_make_room(struct pg_cache *cache)
 {
 	while (cache->count >= cache->max)

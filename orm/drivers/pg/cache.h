@@ -20,6 +20,7 @@ struct pg_prepared {
 	struct pg_prepared *newer, *older;
 	char name[PG_PREPARED_NAME_MAX]; /* never used twice on a connection */
 	uint16_t params;
+	bool pending;	 /* the server has not answered yet (pipeline.c) */
 	uint32_t oids[]; /* of its parameters, as prepared */
 };
 
@@ -46,6 +47,8 @@ void pg_cache_add(struct pg_cache *cache, struct pg_prepared *prepared);
 void pg_cache_make_room(struct pg_cache *cache);
 /* Gives it up. */
 void pg_cache_doom(struct pg_cache *cache, struct pg_prepared *prepared);
+/* The server never had it: frees it. */
+void pg_cache_drop(struct pg_cache *cache, struct pg_prepared *prepared);
 /* The server has given up the first of `doomed`. */
 void pg_cache_bury(struct pg_cache *cache);
 /* The server has none of them any more (DISCARD ALL). */

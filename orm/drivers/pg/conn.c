@@ -2,7 +2,7 @@
 /*
  * Opening and closing. One round trip after the connect asks what the session is like: behind a
  * pooler the backend that answers is not the one that greeted us, and then no statement is named
- * and no setting of the session changed; else what differs from what we need is set.
+ * and no setting of the session changed. A connect can be waited for (pg_open()) or polled.
  */
 #include <errno.h>
 #include <poll.h>
@@ -15,8 +15,7 @@
 
 #define PARAM_BYTES_MAX (1U << 30) /* of one statement; the server takes a message of 1 GiB */
 
-/* An option that is 0 is the default; -1 switches a limit off. */
-static int64_t number(int64_t option, int64_t otherwise)
+int64_t pg_option(int64_t option, int64_t otherwise)
 {
 	return option < 0 ? 0 : option ? option : otherwise;
 }
@@ -29,22 +28,6 @@ static void on_notice(void *data, const PGresult *result)
 
 	if (severity && (!strcmp(severity, "FATAL") || !strcmp(severity, "PANIC")))
 		c->head.broken = true;
-}
-
-/* One step of the handshake; *ret_done: it is over, well or not. */
-static int handshake(PGconn *pg, PostgresPollingStatusType status, int64_t until,
-		     struct orm_error *err)
-{
-	struct pollfd fd = {.fd = PQsocket(pg),
-			    .events = status == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-	int64_t left = until - pg_now_ms();
-	int n = left > 0 ? poll(&fd, 1, (int)MIN(left, 1 << 30)) : 0;
-
-	if (n < 0 && errno != EINTR)
-		return orm_fail(err, -errno, "cannot wait for the server: %s", strerror(errno));
-	if (!n)
-		return orm_fail(err, ORM_E_CONNECTION, "the server did not answer in time");
-	return 0;
 }
 
 static PGconn *begin_connect(const char *address, const struct orm_options *options)
@@ -60,95 +43,118 @@ static PGconn *begin_connect(const char *address, const struct orm_options *opti
 	return PQconnectStartParams(keys, values, 1);
 }
 
-static int connect_now(struct pg_conn *c, const char *address, const struct orm_options *options,
-		       struct orm_error *err)
+/* Once it is connected. */
+static int take_over(struct pg_conn *c, struct orm_error *err)
 {
-	int64_t until = pg_now_ms() + number(options->connect_timeout_ms, 5000);
-	PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-	int r;
+	const char *version = PQparameterStatus(c->pg, "server_version");
 
-	c->pg = begin_connect(address, options);
-	if (!c->pg)
-		return orm_fail(err, -ENOMEM, "no memory for a connection");
-	PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE);
-	PQsetNoticeReceiver(c->pg, on_notice, c);
-	if (PQstatus(c->pg) == CONNECTION_BAD)
-		return pg_blame_connect(c->pg, err);
-	while (status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
-		r = handshake(c->pg, status, until, err);
-		if (r)
-			return r;
-		status = PQconnectPoll(c->pg);
-	}
-	if (status == PGRES_POLLING_FAILED)
-		return pg_blame_connect(c->pg, err);
 	if (PQsetnonblocking(c->pg, 1))
 		return pg_lost(c, err);
-	return pg_canceller_new(c->pg, &c->canceller)
-		       ? orm_fail(err, -ENOMEM, "no memory for a connection")
-		       : 0;
+	if (pg_canceller_new(c->pg, &c->canceller))
+		return orm_fail(err, -ENOMEM, "no memory for a connection");
+	snprintf(c->server, sizeof(c->server), "PostgreSQL %s", version ? version : "?");
+	c->server[strcspn(c->server + 11, " ") + 11] = '\0';
+	return 0;
 }
 
-/* What the session must be like, when it is not. */
-static int adjust(struct pg_conn *c, bool sync_on, bool want_sync, bool hex, struct orm_error *err)
+int pg_conn_poll(struct pg_conn *c, short *ret_events, struct orm_error *err)
 {
-	const char *strings = PQparameterStatus(c->pg, "standard_conforming_strings");
-	const char *dates = PQparameterStatus(c->pg, "DateStyle");
-	char sql[192];
-	int n;
+	int r = 0;
 
-	n = snprintf(sql, sizeof(sql), "%s%s%s%s",
-		     strings && !strcmp(strings, "on") ? "" : "SET standard_conforming_strings=on;",
-		     dates && !strncmp(dates, "ISO", 3) ? "" : "SET DateStyle=ISO;",
-		     hex ? "" : "SET bytea_output=hex;",
-		     sync_on == want_sync ? ""
-		     : want_sync	  ? "SET synchronous_commit=on;"
-					  : "SET synchronous_commit=off;");
-	c->sync_on = want_sync;
-	return n ? pg_simple(c, sql, (struct pg_risk){0}, NULL, err) : 0;
+	switch (PQconnectPoll(c->pg)) {
+	case PGRES_POLLING_READING:
+		*ret_events = POLLIN;
+		break;
+	case PGRES_POLLING_WRITING:
+		*ret_events = POLLOUT;
+		break;
+	case PGRES_POLLING_OK:
+		r = take_over(c, err);
+		if (!r)
+			*ret_events = 0;
+		break;
+	case PGRES_POLLING_FAILED:
+	case PGRES_POLLING_ACTIVE:
+		r = pg_blame_connect(c->pg, err);
+		break;
+	}
+	return r;
+}
+
+/* ---- the session ---- */
+
+/*
+ * $1 is the backend that greeted us, $2 what synchronous_commit shall be, or NULL: anything but
+ * off. With a pooler in between another one answers, and its settings are not ours to change.
+ */
+#define SYNC "current_setting('synchronous_commit')"
+static const char session_sql[] =
+	"SELECT (pg_backend_pid() = $1::int)::text, " SYNC ","
+	" CASE WHEN pg_backend_pid() = $1::int THEN"
+	" set_config('standard_conforming_strings', 'on', false) ||"
+	" set_config('DateStyle', 'ISO', false) || set_config('bytea_output', 'hex', false) ||"
+	" set_config('synchronous_commit',"
+	" COALESCE($2, CASE " SYNC " WHEN 'off' THEN 'on' ELSE " SYNC " END), false) END";
+static const uint8_t session_params[] = {ORM_T_BIGINT, ORM_T_TEXT};
+const struct orm_stmt pg_session_stmt = {
+	.sql = session_sql,
+	.sql_len = sizeof(session_sql) - 1,
+	.flags = ORM_STMT_ROWS | ORM_STMT_ONCE,
+	.params = 2,
+	.param_type = session_params,
+};
+
+void pg_session_values(const struct pg_conn *c, const struct orm_options *options,
+		       struct orm_value ret_values[2])
+{
+	ret_values[0] = orm_value_i64(PQbackendPID(c->pg));
+	ret_values[1] = orm_value_text(options->durable < 0 ? "off" : NULL);
+}
+
+static bool is_text(const struct orm_value *v, const char *text)
+{
+	return v->kind == ORM_K_TEXT && v->len == strlen(text) && !memcmp(v->p, text, v->len);
+}
+
+void pg_session_learn(struct pg_conn *c, const struct orm_options *options,
+		      const struct orm_value values[2])
+{
+	const char *prepare = options->prepare ? options->prepare : "auto";
+	bool own = is_text(&values[0], "true");
+
+	c->named = !strcmp(prepare, "on") || (strcmp(prepare, "off") != 0 && own);
+	c->sync_on = own ? options->durable >= 0 : !is_text(&values[1], "off");
 }
 
 static int ask_session(struct pg_conn *c, const struct orm_options *options, struct orm_error *err)
 {
-	const char *prepare = options->prepare ? options->prepare : "auto";
-	bool pooled, sync_on, hex;
-	PGresult *result;
+	struct orm_conn *conn = (struct orm_conn *)c;
+	struct orm_value values[2];
 	int r;
 
-	pg_arm(c, (struct pg_risk){0});
-	if (!PQsendQuery(c->pg, "SELECT pg_backend_pid(), current_setting('synchronous_commit'),"
-				" current_setting('bytea_output')"))
-		return pg_lost(c, err);
-	r = pg_next(c, &result, err);
-	if (r)
-		return r;
-	if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {
-		r = pg_blame(c, result, err);
-		PQclear(result);
-		return r;
-	}
-	pooled = strtol(PQgetvalue(result, 0, 0), NULL, 10) != PQbackendPID(c->pg);
-	sync_on = strcmp(PQgetvalue(result, 0, 1), "off") != 0;
-	hex = !strcmp(PQgetvalue(result, 0, 2), "hex");
-	PQclear(result);
-	r = pg_drain(c, &result, err);
-	PQclear(r ? NULL : result);
-	if (r)
-		return r;
-	c->named = !strcmp(prepare, "on") || (strcmp(prepare, "off") != 0 && !pooled);
-	c->sync_on = sync_on;
-	return pooled ? 0 : adjust(c, sync_on, options->durable >= 0, hex, err);
+	pg_session_values(c, options, values);
+	r = pg_start(conn, &pg_session_stmt, values, err);
+	if (!r)
+		r = pg_step(conn, err);
+	if (!r)
+		r = pg_value(conn, 0, &values[0], err);
+	if (!r)
+		r = pg_value(conn, 1, &values[1], err);
+	if (!r)
+		pg_session_learn(c, options, values);
+	pg_finish(conn);
+	return r;
 }
 
 static int init(struct pg_conn *c, const struct orm_options *options)
 {
-	int64_t bytes = number(options->result_bytes_max, 268435456);
+	int64_t bytes = pg_option(options->result_bytes_max, 268435456);
 
 	c->row_bytes_max = bytes ? (size_t)bytes : SIZE_MAX;
-	c->query_timeout_ms = number(options->query_timeout_ms, 30000);
+	c->query_timeout_ms = pg_option(options->query_timeout_ms, 30000);
 	arena_init(&c->row, c->row_bytes_max);
 	arena_init(&c->params.arena, PARAM_BYTES_MAX);
-	return pg_cache_init(&c->cache, (size_t)MIN(number(options->statements, 256), 1 << 20));
+	return pg_cache_init(&c->cache, (size_t)MIN(pg_option(options->statements, 256), 1 << 20));
 }
 
 static int check_address(const char *address, const char *prepare, struct orm_error *err)
@@ -170,35 +176,75 @@ static int check_address(const char *address, const char *prepare, struct orm_er
 	return 0;
 }
 
-int pg_open(const char *address, const struct orm_options *options, enum orm_role role,
-	    struct orm_conn **ret_conn, struct orm_error *err)
+int pg_conn_begin(const char *address, const struct orm_options *options, struct pg_conn **ret_conn,
+		  struct orm_error *err)
 {
-	static const struct orm_options defaults;
-	const char *version;
 	struct pg_conn *c;
-	int r;
+	int r = check_address(address, options->prepare, err);
 
-	(void)role; /* any connection may write; what a replica refuses, it says */
-	options = options ? options : &defaults;
-	r = check_address(address, options->prepare, err);
 	if (r)
 		return r;
 	c = calloc(1, sizeof(*c));
 	if (!c)
 		return orm_fail(err, -ENOMEM, "no memory for a connection");
 	c->head.driver = &orm_driver_pg;
-	r = init(c, options) ? orm_fail(err, -ENOMEM, "no memory for a connection") : 0;
-	if (!r)
-		r = connect_now(c, address, options, err);
+	c->pg = init(c, options) ? NULL : begin_connect(address, options);
+	if (!c->pg) {
+		pg_close((struct orm_conn *)c);
+		return orm_fail(err, -ENOMEM, "no memory for a connection");
+	}
+	PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE); /* for pg_blame_connect() */
+	PQsetNoticeReceiver(c->pg, on_notice, c);
+	if (PQstatus(c->pg) == CONNECTION_BAD) {
+		r = pg_blame_connect(c->pg, err);
+		pg_close((struct orm_conn *)c);
+		return r;
+	}
+	*ret_conn = c;
+	return 0;
+}
+
+static int connect_now(struct pg_conn *c, int64_t until, struct orm_error *err)
+{
+	short events = POLLOUT;
+
+	while (events) {
+		struct pollfd fd = {.fd = PQsocket(c->pg), .events = events};
+		int64_t left = until - pg_now_ms();
+		int n = left > 0 ? poll(&fd, 1, (int)MIN(left, 1 << 30)) : 0, r;
+
+		if (n < 0 && errno != EINTR)
+			return orm_fail(err, -errno, "cannot wait for the server: %s",
+					strerror(errno));
+		if (!n)
+			return orm_fail(err, ORM_E_CONNECTION, "the server did not answer in time");
+		r = n > 0 ? pg_conn_poll(c, &events, err) : 0;
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int pg_open(const char *address, const struct orm_options *options, enum orm_role role,
+	    struct orm_conn **ret_conn, struct orm_error *err)
+{
+	static const struct orm_options defaults;
+	int64_t begin = pg_now_ms();
+	struct pg_conn *c;
+	int r;
+
+	(void)role; /* any connection may write; what a replica refuses, it says */
+	options = options ? options : &defaults;
+	r = pg_conn_begin(address, options, &c, err);
+	if (r)
+		return r;
+	r = connect_now(c, begin + pg_option(options->connect_timeout_ms, 5000), err);
 	if (!r)
 		r = ask_session(c, options, err);
 	if (r) {
 		pg_close((struct orm_conn *)c);
 		return r;
 	}
-	version = PQparameterStatus(c->pg, "server_version");
-	snprintf(c->server, sizeof(c->server), "PostgreSQL %s", version ? version : "?");
-	c->server[strcspn(c->server + 11, " ") + 11] = '\0';
 	*ret_conn = (struct orm_conn *)c;
 	return 0;
 }

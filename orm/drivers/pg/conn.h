@@ -41,6 +41,7 @@ struct pg_run {
 	bool in_tx;		       /* it was sent inside a transaction */
 	bool text;		       /* results are in text format */
 	bool pipeline;		       /* sent in pipeline mode: a sync ends it */
+	bool leads;		       /* something went before it: pg_take_leads() */
 	struct pg_prepared *prepared;  /* what it runs: the cache's; NULL: unnamed */
 	struct pg_prepared *preparing; /* owned, until the server has prepared it */
 	uint64_t changed;
@@ -61,6 +62,7 @@ struct pg_conn {
 	bool sync_on; /* the session's commits wait for the disk */
 	bool tx_wrote;
 	bool timed_out;		  /* the running call used up its time: it is being cancelled */
+	bool heard;		  /* the server sent something, for load() to see */
 	int64_t query_timeout_ms; /* 0: none */
 	int64_t left_ms;	  /* of the running call, waiting only counts; -1: no end */
 	size_t row_bytes_max;
@@ -85,10 +87,26 @@ void pg_close(struct orm_conn *conn);
 const char *pg_server(struct orm_conn *conn);
 int pg_check(struct orm_conn *conn, struct orm_error *err) must_check;
 
+/* A connect that is not waited for: poll it when its socket is ready; events 0: connected. Then
+ * the session is to be asked and learnt from before statements are named. */
+int pg_conn_begin(const char *address, const struct orm_options *options, struct pg_conn **ret_conn,
+		  struct orm_error *err) must_check;
+int pg_conn_poll(struct pg_conn *c, short *ret_events, struct orm_error *err) must_check;
+extern const struct orm_stmt pg_session_stmt;
+void pg_session_values(const struct pg_conn *c, const struct orm_options *options,
+		       struct orm_value ret_values[2]);
+void pg_session_learn(struct pg_conn *c, const struct orm_options *options,
+		      const struct orm_value values[2]);
+/* An option that is 0 is the default; -1 switches a limit off. */
+int64_t pg_option(int64_t option, int64_t otherwise);
+
 /* ---- wait.c ---- */
 int64_t pg_now_ms(void);
 /* A call begins: it has the whole time, and this is at stake. */
 void pg_arm(struct pg_conn *c, struct pg_risk risk);
+/* The running call is to end: the server is asked to cancel it. false: it cannot be asked, or was.
+ */
+bool pg_hurry(struct pg_conn *c) must_check;
 /* Send what is left to send, and wait until a result can be taken. */
 int pg_wait(struct pg_conn *c, struct orm_error *err) must_check;
 /* The same until nothing is left to send. */
@@ -114,9 +132,16 @@ int pg_bind(struct pg_conn *c, const struct orm_stmt *stmt, const struct orm_val
 	    struct orm_error *err) must_check;
 /* Room for so many; what was there is lost. 0 or -ENOMEM. */
 int pg_params_room(struct pg_params *params, uint16_t count) must_check;
+/* The same into parameters of their own, which need the values no more. */
+int pg_bind_copy(struct pg_params *params, const struct orm_stmt *stmt,
+		 const struct orm_value *values, struct orm_error *err) must_check;
 void pg_params_deinit(struct pg_params *params);
 
 /* ---- run.c ---- */
+/* Before something is sent: is the connection there? */
+int pg_look(struct pg_conn *c, struct orm_error *err) must_check;
+/* After a failure: take the rest of the results and be free for the next statement. */
+void pg_settle(struct pg_conn *c);
 int pg_start(struct orm_conn *conn, const struct orm_stmt *stmt, const struct orm_value *values,
 	     struct orm_error *err) must_check;
 /* The same with c->params as they are. */
@@ -127,12 +152,21 @@ unsigned pg_columns(struct orm_conn *conn);
 const char *pg_name(struct orm_conn *conn, unsigned column);
 int pg_value(struct orm_conn *conn, unsigned column, struct orm_value *ret_value,
 	     struct orm_error *err) must_check;
+int pg_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
+	    struct orm_error *err) must_check;
 uint64_t pg_changed(struct orm_conn *conn);
 void pg_finish(struct orm_conn *conn);
+/* Rows that the command of this result wrote. */
+uint64_t pg_count_changed(PGresult *result);
 
 /* ---- send.c: one statement on its way, with what must go before it ---- */
 /* Sends c->params to `stmt`; sets run.text and run.pipeline. `leads` are then to be taken first. */
 int pg_send(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
+/* The first of many in one pipeline, to which the caller adds a sync; and the others. */
+int pg_send_first(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
+int pg_send_more(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
+/* Was it prepared for parameters of these types? */
+bool pg_prepared_fits(const struct pg_prepared *p, const struct pg_params *params) must_check;
 /* Takes the results of what went before. An error of one of them is in *ret_failed. */
 int pg_take_leads(struct pg_conn *c, PGresult **ret_failed, struct orm_error *err) must_check;
 
@@ -153,6 +187,16 @@ int pg_simple(struct pg_conn *c, const char *sql, struct pg_risk risk, char ret_
 /* ---- insert.c ---- */
 int pg_insert(struct orm_conn *conn, const struct orm_rows *rows, enum orm_batch_way way,
 	      const char *conflict, uint64_t *ret_inserted, struct orm_error *err) must_check;
+
+/* ---- many.c ---- */
+/*
+ * One statement with many rows of values, in one pipeline: all are done or none. next() as of
+ * struct orm_source. ret_changed: rows written by all; err->row: which execution failed. Rows that
+ * the statement returns are thrown away.
+ */
+int pg_run_many(struct orm_conn *conn, const struct orm_stmt *stmt,
+		int (*next)(void *data, const struct orm_value **ret_values), void *data,
+		uint64_t *ret_changed, struct orm_error *err) must_check;
 
 /* ---- load.c ---- */
 /* Letters, digits, '_': what may stand between quotes as it is. */

@@ -22,6 +22,7 @@ const struct orm_driver orm_driver_pg = {
 	.columns = pg_columns,
 	.name = pg_name,
 	.value = pg_value,
+	.fill = pg_fill,
 	.changed = pg_changed,
 	.finish = pg_finish,
 	.load = pg_load,

@@ -104,11 +104,12 @@ static int send_bytes(struct load *l, const char *bytes, size_t len, struct orm_
 	if (!len || l->stopped)
 		return 0;
 	l->c->left_ms = l->c->query_timeout_ms ? l->c->query_timeout_ms : -1;
+	l->c->heard = false;
+	l->stopped = poll(&fd, 1, 0) > 0;
 	if (PQputCopyData(l->c->pg, bytes, (int)len) != 1)
 		return pg_lost(l->c, err);
 	r = pg_flush(l->c, err);
-	if (!r && poll(&fd, 1, 0) > 0)
-		l->stopped = true;
+	l->stopped |= l->c->heard;
 	return r;
 }
 
@@ -160,6 +161,46 @@ static int refuse_cell(const struct load *l, unsigned column, int r, const char 
 	return r;
 }
 
+/* Eight bytes and their length, where there is room. */
+static void put_word(struct load *l, uint64_t word)
+{
+	wire_put32(l->chunk + l->len, 8);
+	wire_put64(l->chunk + l->len + 4, word);
+	l->len += 12;
+}
+
+/* What most columns are, straight into the chunk. false: it needs pg_encode(), or more room. */
+static bool put_plain(struct load *l, enum orm_type type, const struct orm_value *v)
+{
+	size_t room = CHUNK_SIZE - l->len;
+	uint64_t word;
+
+	if (room < 12)
+		return false;
+	if (v->kind == ORM_K_NULL) {
+		wire_put32(l->chunk + l->len, UINT32_MAX);
+		l->len += 4;
+		return true;
+	}
+	if (type == ORM_T_BIGINT && v->kind == ORM_K_I64) {
+		put_word(l, (uint64_t)v->i);
+		return true;
+	}
+	if (type == ORM_T_DOUBLE && v->kind == ORM_K_F64) {
+		memcpy(&word, &v->f, sizeof(word));
+		put_word(l, word);
+		return true;
+	}
+	if (type != ORM_T_TEXT || v->kind != ORM_K_TEXT || v->len > room - 4 ||
+	    (v->len && memchr(v->p, '\0', v->len)))
+		return false;
+	wire_put32(l->chunk + l->len, (uint32_t)v->len);
+	if (v->len)
+		memcpy(l->chunk + l->len + 4, v->p, v->len);
+	l->len += 4 + v->len;
+	return true;
+}
+
 static int put_row(struct load *l, const void *row, struct orm_error *err)
 {
 	const struct orm_table *t = l->source->table;
@@ -178,6 +219,8 @@ static int put_row(struct load *l, const void *row, struct orm_error *err)
 		if (!(l->source->mask >> i & 1))
 			continue;
 		value = orm_row_get(t, i, row);
+		if (put_plain(l, t->columns[i].type, &value))
+			continue;
 		r = pg_encode(arena, &value, t->columns[i].type, PG_FIELD, &cell, &why);
 		if (r)
 			return refuse_cell(l, i, r, why, err);
@@ -272,7 +315,9 @@ static int run(struct load *l, uint64_t *ret_rows, struct orm_error *err)
 			l->c->head.broken = true;
 		return r;
 	}
-	r = leave_copy(l, NULL, err);
+	/* When the server spoke it was an error, and it is told whatever we say. If it was not, the
+	 * load fails rather than end with fewer rows. */
+	r = leave_copy(l, l->stopped ? "the load was stopped" : NULL, err);
 	return r ? r : take_verdict(l, ret_rows, err);
 }
 

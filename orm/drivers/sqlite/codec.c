@@ -82,32 +82,32 @@ static int bind_form(const struct binding *b, const char *text, size_t len)
 	return r ? refuse(b, "22P02", why) : bind_text(b, form, form_len);
 }
 
-/* By SQLite itself, so that what is stored is what its JSON functions read. */
+/*
+ * By SQLite itself, so that what is stored is what its JSON functions read. Not by json_valid(): it
+ * answers 0 when there is no memory.
+ */
 static int check_json(const struct binding *b, const char *text, size_t len)
 {
 	struct orm_conn *conn = b->conn;
-	int rc = SQLITE_OK;
-	bool valid;
+	int rc = SQLITE_OK, r = 0;
 
-	if (!conn->json_valid)
-		rc = sqlite3_prepare_v3(conn->db, "SELECT json_valid(?)", -1,
-					SQLITE_PREPARE_PERSISTENT, &conn->json_valid, NULL);
+	if (!conn->json_type)
+		rc = sqlite3_prepare_v3(conn->db, "SELECT json_type(?)", -1,
+					SQLITE_PREPARE_PERSISTENT, &conn->json_type, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_bind_text64(conn->json_valid, 1, text, len, SQLITE_STATIC,
-					 SQLITE_UTF8);
+		rc = sqlite3_bind_text64(conn->json_type, 1, text, len, SQLITE_STATIC, SQLITE_UTF8);
 	if (rc != SQLITE_OK)
 		return lite_fail(conn, rc, "cannot check JSON", b->err);
-	rc = sqlite3_step(conn->json_valid);
-	valid = rc == SQLITE_ROW && sqlite3_column_int(conn->json_valid, 0);
-	if (rc != SQLITE_ROW)
-		rc = lite_fail(conn, rc, "cannot check JSON", b->err);
-	else
-		rc = valid ? 0 : refuse(b, "22032", "no JSON");
-	sqlite3_reset(conn->json_valid);
-	sqlite3_clear_bindings(conn->json_valid);
-	if (!rc && b->type == ORM_T_JSONB && !orm_json_escapes_ok(text, len))
-		rc = refuse(b, "22P05", "a \\u escape in it stands for no text");
-	return rc;
+	rc = sqlite3_step(conn->json_type);
+	if (rc == SQLITE_ERROR)
+		r = refuse(b, "22032", "no JSON");
+	else if (rc != SQLITE_ROW)
+		r = lite_fail(conn, rc, "cannot check JSON", b->err);
+	sqlite3_reset(conn->json_type);
+	sqlite3_clear_bindings(conn->json_type);
+	if (!r && b->type == ORM_T_JSONB && !orm_json_escapes_ok(text, len))
+		r = refuse(b, "22P05", "a \\u escape in it stands for no text");
+	return r;
 }
 
 static int from_text(const struct binding *b, const char *text, size_t len)

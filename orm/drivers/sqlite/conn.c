@@ -65,7 +65,14 @@ static int open_file(struct orm_conn *conn, const char *address, struct orm_erro
 		return orm_fail(err, -ENOMEM, "out of memory while opening '%s'", conn->path);
 	flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (conn->memory ? SQLITE_OPEN_URI : 0);
 	rc = sqlite3_open_v2(name, &conn->db, flags, NULL);
-	return rc == SQLITE_OK ? 0 : lite_fail(conn, rc, "cannot open", err);
+	if (rc != SQLITE_OK)
+		return lite_fail(conn, rc, "cannot open", err);
+	/* SQLite opens for reading what it may not write, and says nothing. */
+	if (flags & SQLITE_OPEN_READWRITE && sqlite3_db_readonly(conn->db, "main") == 1)
+		return lite_refuse(err, ORM_E_READ_ONLY, "25006",
+				   "cannot open: the file of '%s' may not be written by this user",
+				   conn->path);
+	return 0;
 }
 
 static void set_fields(struct orm_conn *conn, const char *address, const struct orm_options *o,
@@ -124,7 +131,7 @@ void lite_close(struct orm_conn *conn)
 	sqlite3_finalize(conn->begin_now);
 	sqlite3_finalize(conn->commit);
 	sqlite3_finalize(conn->undo);
-	sqlite3_finalize(conn->json_valid);
+	sqlite3_finalize(conn->json_type);
 	sqlite3_close(conn->db);
 	arena_deinit(&conn->bound);
 	arena_deinit(&conn->fetched);
@@ -152,6 +159,7 @@ const struct orm_driver orm_driver_sqlite = {
 	.columns = lite_columns,
 	.name = lite_name,
 	.value = lite_value,
+	.fill = lite_fill,
 	.changed = lite_changed,
 	.finish = lite_finish,
 	.load = lite_load,

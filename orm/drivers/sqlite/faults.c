@@ -208,10 +208,20 @@ static void say(struct orm_conn *conn, int class, const char *doing, const char 
 	}
 }
 
+/* SQLite keeps the machine's word when a statement fails, but not when COMMIT does. */
+static int os_error(struct orm_conn *conn, int code, int now)
+{
+	int kept = conn->db ? sqlite3_system_errno(conn->db) : 0;
+
+	if ((code & 0xff) != SQLITE_IOERR && (code & 0xff) != SQLITE_CANTOPEN)
+		return 0;
+	return kept ? kept : now;
+}
+
 int lite_fail(struct orm_conn *conn, int code, const char *doing, struct orm_error *err)
 {
+	int os = os_error(conn, code, errno);
 	const char *said = conn->db ? sqlite3_errmsg(conn->db) : sqlite3_errstr(code);
-	int os = conn->db ? sqlite3_system_errno(conn->db) : 0;
 	struct mapping found = find_code(code, said);
 	char text[384];
 
@@ -224,13 +234,12 @@ int lite_fail(struct orm_conn *conn, int code, const char *doing, struct orm_err
 	if (found.class == ORM_E_IO || found.class == ORM_E_CORRUPT ||
 	    code == SQLITE_READONLY_DBMOVED)
 		conn->head.broken = true;
-	if ((code & 0xff) != SQLITE_IOERR && (code & 0xff) != SQLITE_CANTOPEN)
-		os = 0; /* a leftover of something before */
 	say(conn, found.class, doing, said, os, text, sizeof(text));
 	lite_refuse(err, found.class, found.sqlstate, "%s", text);
 	if (err && (code & 0xff) == SQLITE_CONSTRAINT)
 		set_names(err, said);
 	conn->timed_out = false;
 	conn->denied = NULL;
+	conn->waited_ms = 0;
 	return found.class;
 }

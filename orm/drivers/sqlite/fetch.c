@@ -9,6 +9,7 @@
 
 #include <orm/drivers/sqlite/lite.h>
 #include <orm/fault.h>
+#include <orm/fill.h>
 #include <orm/utf8.h>
 #include <orm/uuid.h>
 
@@ -212,4 +213,72 @@ int lite_fetch(struct orm_conn *conn, sqlite3_stmt *sql, unsigned column, enum o
 	if (type >= ORM_T_BIGINTS && type <= ORM_T_VECTOR)
 		return get_array(&c, ret_value);
 	return get_text(&c, ret_value);
+}
+
+/* ---- whole rows ---- */
+
+/* The common pairs of type and field without the detour of a value. False: take the detour. */
+static bool fill_quickly(sqlite3_stmt *sql, int column, const struct orm_column *field, void *at)
+{
+	const char *text;
+	int64_t i;
+	double f;
+
+	switch (sqlite3_column_type(sql, column)) {
+	case SQLITE_INTEGER:
+		if (field->kind != ORM_K_I64 || field->size != sizeof(i))
+			return false;
+		i = sqlite3_column_int64(sql, column);
+		memcpy(at, &i, sizeof(i));
+		return true;
+	case SQLITE_FLOAT:
+		if (field->kind != ORM_K_F64 || field->size != sizeof(f))
+			return false;
+		f = sqlite3_column_double(sql, column);
+		memcpy(at, &f, sizeof(f));
+		return true;
+	case SQLITE_TEXT:
+		if (field->kind != ORM_K_TEXT)
+			return false;
+		text = (const char *)sqlite3_column_text(sql, column);
+		memcpy(at, &text, sizeof(text));
+		return text && orm_utf8_check(text, (size_t)sqlite3_column_bytes(sql, column)) ==
+				       ORM_UTF8_OK;
+	default:
+		return false;
+	}
+}
+
+/* What the statement says a column is, so that its storage class decides what is quick. */
+static bool is_plain(const struct orm_stmt *stmt, unsigned column, const struct orm_column *field)
+{
+	enum orm_type type = stmt->column_type && column < stmt->columns
+				     ? (enum orm_type)stmt->column_type[column]
+				     : ORM_T_NONE;
+
+	return type == field->type &&
+	       (type == ORM_T_BIGINT || type == ORM_T_TIMESTAMP_MS || type == ORM_T_DOUBLE ||
+		type == ORM_T_TEXT || type == ORM_T_CIDR || type == ORM_T_INET);
+}
+
+int lite_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
+	      struct orm_error *err)
+{
+	sqlite3_stmt *sql = conn->run.sql;
+
+	for (unsigned i = 0; i < row->count; i++) {
+		const struct orm_column *field = &row->columns[i];
+		struct orm_value value;
+		int r;
+
+		if (is_plain(conn->run.stmt, i, field) &&
+		    fill_quickly(sql, (int)i, field, (char *)ret_row + field->offset))
+			continue;
+		r = lite_value(conn, i, &value, err);
+		if (!r)
+			r = fill_field(row, i, &value, ret_row, err);
+		if (r)
+			return r;
+	}
+	return 0;
 }

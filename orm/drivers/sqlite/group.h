@@ -17,6 +17,7 @@ struct lite_waiter {
 	struct orm_error *err;	 /* never NULL */
 	int result;		 /* of what write() returns, or LITE_UNDECIDED */
 	bool queued;
+	atomic_bool decided; /* set before `told` is posted, so that all above is seen by then */
 	sem_t told;
 };
 

@@ -51,7 +51,7 @@ struct orm_conn {
 	bool in_script;	    /* what it refuses of scripts is less */
 	const char *denied; /* why the authorizer refused */
 	enum lite_sync sync, relaxed_sync, durable_sync;
-	sqlite3_stmt *begin, *begin_now, *commit, *undo, *json_valid;
+	sqlite3_stmt *begin, *begin_now, *commit, *undo, *json_type;
 	struct lite_cache cache;
 	struct lite_run run;
 	struct arena bound;   /* texts made for parameters; until finish() */
@@ -94,6 +94,7 @@ int lite_commit(struct orm_conn *conn, struct orm_error *err) must_check;
 void lite_rollback(struct orm_conn *conn);
 int lite_script(struct orm_conn *conn, const char *sql, struct orm_error *err) must_check;
 int lite_check(struct orm_conn *conn, struct orm_error *err) must_check;
+bool lite_is_moved(struct orm_conn *conn);
 
 /* ---- stmt.c ---- */
 int lite_cache_get(struct orm_conn *conn, const struct orm_stmt *stmt, sqlite3_stmt **ret_sql,
@@ -111,6 +112,8 @@ unsigned lite_columns(struct orm_conn *conn);
 const char *lite_name(struct orm_conn *conn, unsigned column);
 int lite_value(struct orm_conn *conn, unsigned column, struct orm_value *ret_value,
 	       struct orm_error *err) must_check;
+int lite_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
+	      struct orm_error *err) must_check;
 uint64_t lite_changed(struct orm_conn *conn);
 void lite_finish(struct orm_conn *conn);
 /* Bind parameters 1 to n. */

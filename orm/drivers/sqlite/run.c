@@ -13,7 +13,7 @@
 #include <orm/fault.h>
 
 /* An arena that one large value made large is not kept so. */
-#define KEEP_MAX ((size_t)1 << 20)
+#define KEEP_MAX ((size_t)1 << 15)
 
 static void reset_arena(struct arena *arena)
 {

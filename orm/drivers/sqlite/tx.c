@@ -72,6 +72,7 @@ int lite_commit(struct orm_conn *conn, struct orm_error *err)
 		return lite_refuse(err, ORM_E_STATE, "25P02",
 				   "an earlier failure rolled the transaction back");
 	}
+	atomic_store(&conn->cancelled, false);
 	conn->step_until_ms = 0;
 	rc = run_own(conn, &conn->commit, "COMMIT");
 	if (rc == SQLITE_OK) {
@@ -108,9 +109,25 @@ int lite_script(struct orm_conn *conn, const char *sql, struct orm_error *err)
 	return rc == SQLITE_OK ? 0 : lite_fail(conn, rc, "cannot run the script", err);
 }
 
+/* In WAL mode SQLite goes on writing to a file that was deleted or replaced, and says nothing. */
+bool lite_is_moved(struct orm_conn *conn)
+{
+	int moved = 0;
+
+	sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	return moved;
+}
+
 int lite_check(struct orm_conn *conn, struct orm_error *err)
 {
 	int rc = sqlite3_exec(conn->db, "PRAGMA schema_version", NULL, NULL, NULL);
 
-	return rc == SQLITE_OK ? 0 : lite_fail(conn, rc, "cannot read", err);
+	if (rc != SQLITE_OK)
+		return lite_fail(conn, rc, "cannot read", err);
+	if (lite_is_moved(conn)) {
+		conn->head.broken = true;
+		return lite_refuse(err, ORM_E_CONNECTION, "08006",
+				   "the file of '%s' was moved, deleted or replaced", conn->path);
+	}
+	return 0;
 }

@@ -32,6 +32,8 @@
 #define HOLD_NS (100 * NS_PER_MS)
 #define HOLD_SHARED_NS (10 * NS_PER_MS)
 #define SHARED_FOR_NS (5000 * NS_PER_MS)
+#define LOOK_NS (1000 * NS_PER_MS)
+#define WAIT_MAX_MS (INT64_C(1000) * 1000 * 1000)
 
 enum holder { FREE, THREAD, LEASED };
 
@@ -63,7 +65,8 @@ struct orm_writer {
 	int64_t held_since_ns;
 	int64_t held_ns; /* without a rest */
 	int64_t free_since_ns;
-	int64_t met_ns; /* when another process was last waited for */
+	int64_t looked_ns; /* whether the file is still the one of that name */
+	int64_t met_ns;	   /* when another process was last waited for */
 	uint64_t waits;
 };
 
@@ -125,13 +128,19 @@ static void line_remove(struct line *line, struct lite_waiter *w)
 	w->queued = false;
 }
 
+static void tell(struct lite_waiter *w)
+{
+	atomic_store_explicit(&w->decided, true, memory_order_release);
+	sem_post(&w->told);
+}
+
 static void tell_all(struct lite_waiter *first)
 {
 	while (first) {
 		struct lite_waiter *w = first;
 
 		first = w->next;
-		sem_post(&w->told);
+		tell(w);
 	}
 }
 
@@ -149,7 +158,7 @@ static void pass_on(struct orm_writer *writer)
 		writer->holder = LEASED;
 		writer->leased_last = true;
 		w->result = 0;
-		sem_post(&w->told);
+		tell(w);
 	} else if (writer->writes.first) {
 		writer->holder = THREAD;
 		writer->leased_last = false;
@@ -157,12 +166,20 @@ static void pass_on(struct orm_writer *writer)
 	}
 }
 
-/* What was broken is opened again, the old one closed after: a database in memory lives on. */
-static void mend(struct orm_writer *writer)
+/*
+ * What is broken, or whose file was replaced by another, is opened again; the old one is closed
+ * after, so that a database in memory lives on.
+ */
+static void mend(struct orm_writer *writer, int64_t now)
 {
 	struct orm_error err;
 	struct orm_conn *conn;
 
+	if (now - writer->looked_ns > LOOK_NS) {
+		writer->looked_ns = now;
+		if (lite_is_moved(writer->conn))
+			writer->conn->head.broken = true;
+	}
 	if (!writer->conn->head.broken ||
 	    lite_open(writer->address, &writer->options, ORM_WRITER, &conn, &err))
 		return;			   /* the old one will say what is wrong */
@@ -176,8 +193,8 @@ static void mend(struct orm_writer *writer)
 
 static void hold(struct orm_writer *writer)
 {
-	mend(writer);
 	writer->held_since_ns = now_ns();
+	mend(writer, writer->held_since_ns);
 	if (writer->held_since_ns - writer->free_since_ns > REST_NS)
 		writer->held_ns = 0;
 }
@@ -261,33 +278,33 @@ static int leave(struct orm_writer *writer, struct lite_waiter *w)
 	return result;
 }
 
-static void wait_told(struct lite_waiter *w)
+/* False: not told by then. NULL: as long as it takes. */
+static bool wait_told(struct lite_waiter *w, const struct timespec *until)
 {
-	while (sem_wait(&w->told) && errno == EINTR)
-		;
+	int r;
+
+	do
+		r = until ? sem_clockwait(&w->told, CLOCK_MONOTONIC, until) : sem_wait(&w->told);
+	while (r && errno == EINTR);
+	return !r && atomic_load_explicit(&w->decided, memory_order_acquire);
 }
 
 /* False: it is still in the line after so long, and now it is not any more. */
 static bool wait_in_line(struct orm_writer *writer, struct line *line, struct lite_waiter *w,
 			 int64_t ms)
 {
-	int64_t until = now_ns() + ms * NS_PER_MS;
+	int64_t until = now_ns() + MIN(ms, WAIT_MAX_MS) * NS_PER_MS;
 	const struct timespec at = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
 	bool queued;
-	int r;
 
-	while ((r = sem_clockwait(&w->told, CLOCK_MONOTONIC, &at)) && errno == EINTR)
-		;
-	if (!r)
+	if (wait_told(w, &at))
 		return true;
 	pthread_mutex_lock(&writer->lock);
 	queued = w->queued;
 	if (queued)
 		line_remove(line, w);
 	pthread_mutex_unlock(&writer->lock);
-	if (!queued)
-		wait_told(w); /* its turn has come: it must know the end */
-	return !queued;
+	return !queued && wait_told(w, NULL); /* its turn has come: it must know the end */
 }
 
 /* With the lock. */

@@ -7,6 +7,7 @@
 #define STRAZH_TESTS_UNIT_ORM_FAKE_H
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,7 @@ struct fake_server {
 	atomic_uint generation;	   /* one more: what was open is dead */
 	atomic_uint fail_opens;	   /* the next so many fail */
 	atomic_uint fail_one_in;   /* opens and checks fail by chance, 1 in so many; 0 never */
+	atomic_bool hold;	   /* opening takes until it is false */
 	const char *fail_sqlstate; /* of a failed open */
 	atomic_uint most;	   /* connections it takes: one more is SQLSTATE 53300; 0 all */
 	atomic_bool in_recovery;
@@ -99,6 +101,8 @@ static inline int fake_open(const char *address, const struct orm_options *optio
 
 	(void)options, (void)role;
 	server->opens++;
+	while (server->hold)
+		sched_yield();
 	atomic_fetch_add(&fake_now, server->answer_ns);
 	if (server->fail_opens) {
 		server->fail_opens--;

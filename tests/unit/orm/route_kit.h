@@ -19,6 +19,7 @@
 static struct orm_options options;
 static struct orm_route *route;
 static struct orm_error err;
+static int64_t refresh_ms; /* 0: as it is in use */
 
 static inline int fake_ask(struct orm_conn *conn, struct orm_lsn *ret_lsn, struct orm_error *e)
 {
@@ -81,6 +82,7 @@ static inline void make(unsigned count, const struct orm_clock *clock)
 					  .addresses = addresses,
 					  .count = count,
 					  .lsn = &fake_source,
+					  .refresh_ms = refresh_ms,
 					  .clock = clock,
 					  .seed = 1};
 

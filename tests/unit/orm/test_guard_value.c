@@ -236,6 +236,13 @@ static void threshold(void **state)
 	assert_true(low.score == high.score);
 }
 
+/* Without the NUL. */
+static void put(char *to, const char *text)
+{
+	while (*text)
+		*to++ = *text++;
+}
+
 /* Of a long value the beginning and, inside quotes, the end. */
 static void long_values(void **state)
 {
@@ -248,17 +255,17 @@ static void long_values(void **state)
 	assert_non_null(text);
 	memset(text, 'a', len);
 	assert_false(look(text, len, ORM_GUARD_ANY).injection);
-	memcpy(text + 1000, attack, n);
+	put(text + 1000, attack);
 	f = look(text, 1000 + n, ORM_GUARD_ANY);
 	assert_true(f.injection);
 	assert_int_equal(f.offset, 1000);
 	memset(text, 'a', len);
-	memcpy(text + len - n, attack, n);
+	put(text + len - n, attack);
 	f = look(text, len, ORM_GUARD_ANY);
 	assert_true(f.injection);
 	assert_int_equal(f.offset, len - n);
 	memset(text, 'a', len);
-	memcpy(text + len / 2, attack, n); /* between the two pieces: not looked at */
+	put(text + len / 2, attack); /* between the two pieces: not looked at */
 	assert_false(look(text, len, ORM_GUARD_ANY).injection);
 	memset(text, '(', len);
 	assert_false(look(text, len, ORM_GUARD_ANY).injection);
@@ -285,6 +292,19 @@ static void any_bytes(void **state)
 	}
 }
 
+/* IF (...) and a word that begins no statement after all: the token was gone, its word was used. */
+static void statement_that_is_none(void **state)
+{
+	static const char *const texts[] = {
+		"1;IF(1=1) DROP 5",   "1;IF(1=1) EXEC ,", "1;IF(1=1) SET 1",
+		"' IF(1=1) BEGIN 'x", "1;IF(1=1) GRANT",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		(void)look(texts[i], strlen(texts[i]), ORM_GUARD_ANY);
+}
+
 static void words_in_order(void **state)
 {
 	const struct guard_word *last = guard_word_at(0), *word;
@@ -305,10 +325,11 @@ static void words_in_order(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(finds),     cmocka_unit_test(decodes),
-		cmocka_unit_test(lets_pass), cmocka_unit_test(contexts),
-		cmocka_unit_test(threshold), cmocka_unit_test(long_values),
-		cmocka_unit_test(any_bytes), cmocka_unit_test(words_in_order),
+		cmocka_unit_test(finds),	  cmocka_unit_test(decodes),
+		cmocka_unit_test(lets_pass),	  cmocka_unit_test(contexts),
+		cmocka_unit_test(threshold),	  cmocka_unit_test(long_values),
+		cmocka_unit_test(any_bytes),	  cmocka_unit_test(statement_that_is_none),
+		cmocka_unit_test(words_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

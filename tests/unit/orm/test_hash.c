@@ -9,7 +9,7 @@
 
 #include <orm/hash.h>
 
-/* Key 00..0f, message 00..n-1. Vectors of SipHash-1-3 from CPython 3.11+ and Rust's core::hash. */
+/* Key 00..0f, message 00..n-1: the vectors of SipHash-1-3 that the tests of Rust's core have. */
 static void vectors(void **state)
 {
 	static const struct {

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,12 +21,10 @@ static void expect(normal f, const char *in, const char *out)
 	char text[ORM_NETADDR_TEXT] = "";
 	const char *why = NULL;
 	size_t len = 0;
-
-	/* Not ended by a NUL: a longer text follows. */
 	char longer[80];
 
-	memset(longer, '7', sizeof(longer));
-	memcpy(longer, in, strlen(in));
+	/* The input's end is its length: more digits follow. */
+	snprintf(longer, sizeof(longer), "%s77777777", in);
 	if (f(longer, strlen(in), text, &len, &why))
 		fail_msg("'%s': %s", in, why);
 	assert_string_equal(text, out);

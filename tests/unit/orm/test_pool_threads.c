@@ -122,6 +122,35 @@ static void an_open_circuit_wakes_waiters(void **state)
 	assert_in_range(refused, 4, 5);
 }
 
+/* Six callers, three connections being made; what is released serves the others meanwhile. */
+static void a_burst_opens_few(void **state)
+{
+	pthread_t threads[6];
+	struct orm_pooled *p;
+
+	(void)state;
+	options.pool_max = 8;
+	make(NULL);
+	p = get();
+	fake_servers[0].hold = true;
+	order = 0;
+	for (int i = 0; i < 6; i++)
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, wait_in_queue, (void *)(intptr_t)i), 0);
+	until_waiting(3);
+	assert_int_equal(fake_servers[0].opens, 1 + 3);
+	orm_pool_release(pool, p);
+	while (order != 3)
+		sched_yield();
+	assert_int_equal(stats().open, 1 + 3);
+	fake_servers[0].hold = false;
+	for (int i = 0; i < 6; i++) {
+		pthread_join(threads[i], NULL);
+		assert_int_equal(results[i], 0);
+	}
+	assert_int_equal(fake_servers[0].opens, 1 + 3);
+}
+
 /* ---- many threads, much failing ---- */
 
 enum { THREADS = 8, ROUNDS = 20000 };
@@ -218,11 +247,9 @@ static void stress(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(first_come_first_served),
-		CASE(waiters_replace_a_broken_one),
-		CASE(close_wakes_waiters),
-		CASE(an_open_circuit_wakes_waiters),
-		CASE(stress),
+		CASE(first_come_first_served), CASE(waiters_replace_a_broken_one),
+		CASE(close_wakes_waiters),     CASE(an_open_circuit_wakes_waiters),
+		CASE(a_burst_opens_few),       CASE(stress),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -459,6 +459,33 @@ static void deferred_key_at_commit(void **state)
 	lite->close(conn);
 }
 
+/*
+ * FTS5 written to directly works. SQLite before it called FTS5 innocuous refuses to write to it
+ * from triggers while the schema is not trusted; when that is told, it is told by name.
+ */
+static void full_text(void **state)
+{
+	struct orm_conn *conn = memory_writer();
+	struct orm_error err = {0};
+	int r;
+
+	(void)state;
+	script(conn, "CREATE VIRTUAL TABLE ft USING fts5(body); INSERT INTO ft(rowid, body) VALUES"
+		     "(1, 'a syn flood'), (2, 'a calm day'); DELETE FROM ft WHERE rowid = 2;"
+		     "CREATE TABLE d(id INTEGER PRIMARY KEY, body TEXT) STRICT;"
+		     "CREATE TRIGGER d_i AFTER INSERT ON d BEGIN"
+		     " INSERT INTO ft(rowid, body) VALUES(NEW.id, NEW.body); END");
+	assert_string_equal(ask(conn, "SELECT count(*) FROM ft WHERE ft MATCH 'flood'"), "1");
+	assert_string_equal(ask(conn, "SELECT count(*) FROM ft WHERE ft MATCH 'calm'"), "0");
+	r = run(conn, "INSERT INTO d VALUES(7, 'x')", NULL, 0, &err);
+	if (r) {
+		assert_int_equal(r, ORM_E_SQL);
+		assert_non_null(strstr(err.text, "unsafe use of virtual table \"ft\""));
+	}
+	assert_int_equal(ask_number(conn, "SELECT count(*) FROM d"), !r);
+	lite->close(conn);
+}
+
 /* ---- limits ---- */
 
 #define ENDLESS                                                                                    \
@@ -549,6 +576,7 @@ int main(void)
 		cmocka_unit_test(rolled_back_by_sqlite),
 		cmocka_unit_test(deferred_key_at_commit),
 		cmocka_unit_test(timeouts),
+		cmocka_unit_test(full_text),
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(plans),
 	};

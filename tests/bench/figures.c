@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /* Samples, rows and last words. */
-#include <tests/bench/bench.h>
+#include <tests/bench/figures.h>
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 void samples_add(struct samples *s, double value)
 {
@@ -80,4 +81,12 @@ void die(const char *format, ...)
 	fprintf(stderr, "\n");
 	va_end(args);
 	exit(1);
+}
+
+double now_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Queries of a session over the pipeline of drivers/pg: rendered as ever, and their shape held
+ * until the answer is there. The callback runs in the loop's thread.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <strazh/orm/error.h>
+
+#include <orm/drivers/pg/async.h>
+#include <orm/exec.h>
+#include <orm/wrote.h>
+
+struct request {
+	struct orm *db;
+	struct orm_shape *shape;
+	orm_async_done done;
+	void *data;
+};
+
+int orm_async_open(struct orm *db, uint32_t queue_max, struct orm_async **ret_async)
+{
+	struct orm_error error;
+
+	if (db->driver->dialect != ORM_POSTGRESQL)
+		return ORM_E_STATE;
+	return pg_async_open(db->address, &db->options, queue_max, ret_async, &error);
+}
+
+static void answered(void *data, const struct orm_answer *answer)
+{
+	struct request *request = data;
+	struct orm_shape *shape = request->shape;
+	int class = orm_answer_class(answer);
+
+	if (shape->stmt.flags & ORM_STMT_WRITES && (!class || class == ORM_E_UNKNOWN_OUTCOME))
+		wrote_elsewhere(request->db, shape);
+	request->done(request->data, answer);
+	shape_put(request->db->shapes, shape);
+	free(request);
+}
+
+int orm_async_submit(struct orm_async *a, struct orm_query *q, orm_async_done done, void *data)
+{
+	struct orm_session *s = q->session;
+	struct request *request;
+	struct orm_shape *shape;
+	int r;
+
+	if (!s)
+		return q->class; /* it is nothing but its fault: there was no memory for it */
+	r = exec_shape(s, q, &shape);
+	if (r)
+		return r;
+	request = malloc(sizeof(*request));
+	if (!request)
+		return session_fail(s, -ENOMEM, "out of memory");
+	shape_hold(s->db->shapes, shape);
+	*request = (struct request){s->db, shape, done, data};
+	r = pg_async_submit(a, &shape->stmt, q->values, answered, request, &s->error);
+	if (r) {
+		shape_put(s->db->shapes, shape);
+		free(request);
+	}
+	return r;
+}
