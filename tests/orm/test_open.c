@@ -268,6 +268,9 @@ static void passwords(void **state)
 	says_nothing_of("postgresql://u:hunter2secret@h/d?pool_max=x", "hunter2secret");
 	says_nothing_of("postgresql://u:hunter2secret@h/d?what=x", "hunter2secret");
 	says_nothing_of("postgresql://u:hunter2secret@%zz/d", "hunter2secret");
+	says_nothing_of("postgresql://h/d?password=a&hunter2secret", "hunter2secret");
+	says_nothing_of("postgresql://u:hunter2secret@[::1/d", "hunter2secret");
+	says_nothing_of("postgresql://u:hunter2secret@[::1]x/d", "hunter2secret");
 	says_nothing_of("postgresq://u:hunter2secret@h/d", "hunter2secret");
 	says_nothing_of("hunter2secret@h/d", "hunter2secret@");
 	says_nothing_of("postgresql://h/d?password=hunter2secret&port=1", "hunter2secret");
