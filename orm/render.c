@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include <orm/keys.h>
 #include <orm/render.h>
@@ -121,14 +122,48 @@ void swap_tail(struct render *r, size_t begin, size_t middle)
 	memcpy(r->text + begin + right, copy, left);
 }
 
+void keep_tail(struct render *r, size_t begin, size_t middle)
+{
+	if (r->class)
+		return;
+	memmove(r->text + begin, r->text + middle, r->len - middle);
+	r->len -= middle - begin;
+	r->text[r->len] = '\0';
+}
+
+void put_at(struct render *r, size_t at, const char *text)
+{
+	size_t end = r->len;
+
+	put(r, text);
+	swap_tail(r, at, end);
+}
+
+void put_again(struct render *r, size_t begin, size_t end)
+{
+	size_t len = end - begin;
+
+	if (r->class || (r->room - r->len <= len && !text_grow(r, len)))
+		return;
+	memcpy(r->text + r->len, r->text + begin, len);
+	r->len += len;
+	r->text[r->len] = '\0';
+}
+
 /* ---- scopes ---- */
+
+/* SQLite takes names without regard to case; so two that differ by it alone are one. */
+static bool same_word(const char *a, const char *b, size_t b_len)
+{
+	return strlen(a) == b_len && !strncasecmp(a, b, b_len);
+}
 
 struct source *scope_add(struct render *r, struct scope *s, const char *name, size_t len)
 {
 	struct source *source = &s->sources[s->n];
 
 	for (unsigned i = 0; i < s->n; i++) {
-		if (same_name(s->sources[i].name, name, len)) {
+		if (same_word(s->sources[i].name, name, len)) {
 			render_fault(r, ORM_E_QUERY, "'%.*s' is in FROM twice; give it an alias",
 				     (int)len, name);
 			return NULL;
@@ -149,6 +184,18 @@ struct source *scope_add(struct render *r, struct scope *s, const char *name, si
 	return source;
 }
 
+/* A CTE would stand before the table wherever its name is said. */
+static bool table_is_cte(struct render *r, const char *name)
+{
+	for (unsigned i = 0; i < r->n_ctes; i++) {
+		if (!strcasecmp(r->ctes[i].name, name)) {
+			render_fault(r, ORM_E_QUERY, "'%s' is a table and a CTE", name);
+			return true;
+		}
+	}
+	return false;
+}
+
 void use_table(struct render *r, const struct orm_table *table)
 {
 	struct orm_error error;
@@ -157,6 +204,8 @@ void use_table(struct render *r, const struct orm_table *table)
 		if (r->tables[i] == table)
 			return;
 	}
+	if (table_is_cte(r, table->name))
+		return;
 	if (orm_table_check(table, &error)) {
 		render_fault(r, ORM_E_QUERY, "%.180s", error.text);
 		return;
@@ -209,12 +258,18 @@ struct source *scope_named(struct render *r, struct scope *s, const char *name, 
 {
 	for (struct scope *at = s; at; at = at->outer) {
 		for (unsigned i = 0; i < at->n; i++) {
-			if (same_name(at->sources[i].name, name, len)) {
-				*ret_scope = at;
-				return &at->sources[i];
-			}
+			if (!same_word(at->sources[i].name, name, len))
+				continue;
+			if (!same_name(at->sources[i].name, name, len))
+				goto absent;
+			at->own = true;
+			for (struct scope *in = s; in != at; in = in->outer)
+				in->foreign = true;
+			*ret_scope = at;
+			return &at->sources[i];
 		}
 	}
+absent:
 	render_fault(r, ORM_E_QUERY, "'%.*s' is not in this query", (int)MIN(len, 70), name);
 	return NULL;
 }
