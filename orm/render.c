@@ -373,6 +373,16 @@ static unsigned render_any(struct render *r, struct words stream, struct outputs
 	}
 }
 
+/* A value that is nowhere in the text would be a clause that was forgotten without a word. */
+static void check_params(struct render *r, unsigned flags)
+{
+	for (uint32_t i = 0; i < r->params && !(flags & ORM_STMT_RAW); i++) {
+		if (r->param_type[i] == ORM_T_NONE)
+			render_fault(r, ORM_E_QUERY, "value %u is in a clause without effect",
+				     i + 1);
+	}
+}
+
 int render_query(const uint64_t *words, uint32_t n, uint32_t values, enum orm_dialect dialect,
 		 struct arena *arena, struct rendered *ret_rendered, char fault[192])
 {
@@ -387,6 +397,7 @@ int render_query(const uint64_t *words, uint32_t n, uint32_t values, enum orm_di
 		goto fault;
 	memset(r.param_type, ORM_T_NONE, values + 1);
 	flags = render_any(&r, (struct words){words, words + n, 0}, &columns);
+	check_params(&r, flags);
 	if (!r.class)
 		give(&r, &columns, flags, ret_rendered);
 fault:

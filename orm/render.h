@@ -150,21 +150,10 @@ void use_table(struct render *r, const struct orm_table *table);
 struct typed render_expr(struct render *r, struct scope *s, struct words *w);
 /* The same, and it must be a condition. */
 void render_condition(struct render *r, struct scope *s, struct words *w, const char *where);
-struct typed render_call(struct render *r, struct scope *s, struct words *w);
-struct typed render_over(struct render *r, struct scope *s, struct words *w);
-struct typed render_filter(struct render *r, struct scope *s, struct words *w);
-struct typed render_case(struct render *r, struct scope *s, struct words *w);
-struct typed render_cast(struct render *r, struct scope *s, struct words *w);
 struct typed render_leaf(struct render *r, struct scope *s, struct words *w);
 struct typed render_scalar(struct render *r, struct scope *s, struct words *w);
 /* SQLite: make a real number of what stands at [begin, end). */
 void put_real(struct render *r, size_t begin, size_t end);
-/* Of calls, the word itself taken. */
-struct typed render_json(struct render *r, struct scope *s, struct words *w, enum orm_func f);
-struct typed render_array_has(struct render *r, struct scope *s, struct words *w);
-struct typed render_array_len(struct render *r, struct scope *s, struct words *w);
-/* "there is no such function" of this operand. */
-struct typed refuse_call(struct render *r, enum orm_func f, const struct typed *a);
 /* ORDER BY items, separated by commas. */
 void render_order(struct render *r, struct scope *s, struct words *w);
 /* Make two sides agree; bare values take the other's type. The common class is checked by `fits`.

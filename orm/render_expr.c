@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include <orm/render.h>
+#include <orm/render_call.h>
 #include <orm/typing.h>
 
 static const struct typed faulty = {.type = ORM_T_NONE};

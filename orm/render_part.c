@@ -5,7 +5,7 @@
  * it would end its place in the path, and it may be a stranger's. Of two members of one name the
  * last counts, as in jsonb; NULL in, NULL out, as for the operators of PostgreSQL.
  */
-#include <orm/render.h>
+#include <orm/render_call.h>
 #include <orm/typing.h>
 
 static const struct typed faulty = {.type = ORM_T_NONE};
