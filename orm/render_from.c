@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FROM and its joins: fills the scope, writes " FROM ...". */
+#include <strings.h>
+
 #include <orm/render.h>
 #include <orm/typing.h>
 
@@ -44,7 +46,7 @@ bool names_are_clear(struct render *r, const struct outputs *o, const char *of)
 			render_fault(r, ORM_E_QUERY, "column %u of '%s' has no name; use orm_as()",
 				     i + 1, of);
 		for (unsigned j = 0; j < i && !r->class; j++) {
-			if (!strcmp(o->list[i].name, o->list[j].name))
+			if (!strcasecmp(o->list[i].name, o->list[j].name))
 				render_fault(r, ORM_E_QUERY, "'%s' has two columns '%s'", of,
 					     o->list[i].name);
 		}
@@ -136,6 +138,15 @@ static bool full_condition(const struct scope *s, const uint64_t *at)
 	return n > 0;
 }
 
+/* As both databases understand it; a name that differs by case alone is one for SQLite only. */
+static bool joins_naturally(struct render *r, const struct output *a, const struct output *b)
+{
+	if (strcmp(a->name, b->name) != 0 || !types_compare(a->type, b->type, r->dialect) ||
+	    !type_has_equality(a->type, r->dialect))
+		return false;
+	return is_pg(r) || (!types_round(a->type, b->type) && !types_round(b->type, a->type));
+}
+
 static void check_natural(struct render *r, const struct scope *s)
 {
 	const struct source *right = &s->sources[s->n - 1];
@@ -148,11 +159,10 @@ static void check_natural(struct render *r, const struct scope *s)
 			for (unsigned k = 0; k < s->sources[i].columns.n; k++) {
 				const struct output *other = &s->sources[i].columns.list[k];
 
-				if (strcmp(other->name, column->name) != 0)
+				if (strcasecmp(other->name, column->name) != 0)
 					continue;
 				found++;
-				if (!types_compare(other->type, column->type) ||
-				    !type_has_equality(column->type, r->dialect))
+				if (!joins_naturally(r, other, column))
 					render_fault(r, ORM_E_QUERY,
 						     "NATURAL JOIN by '%s': %s and %s",
 						     column->name, orm_type_name(other->type),

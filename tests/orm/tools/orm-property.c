@@ -39,6 +39,7 @@ struct run {
 	uint64_t failures;
 	/* [nonsense]: trees, refused by the builder, by the renderer of each dialect */
 	uint64_t drawn[2], built[2], refused[2][2];
+	uint64_t exempt; /* from the deparser */
 	uint64_t compared, counted, unsure, errors;
 	struct reason reasons[REASONS_MAX];
 	unsigned n_reasons;
@@ -79,7 +80,7 @@ static int by_count(const void *a, const void *b)
 
 static void fail(struct run *r, uint64_t number, const char *what, const char *why, const char *sql)
 {
-	if (r->failures++ < SHOWN_MAX)
+	if (r->failures++ < SHOWN_MAX || r->verbose)
 		printf("# tree %llu: %s: %s\n#   %s\n", (unsigned long long)number, what, why, sql);
 }
 
@@ -119,13 +120,48 @@ static void check_sqlite(struct run *r, uint64_t number, const struct orm_stmt *
 	sqlite3_finalize(st);
 }
 
+/*
+ * The deparser of libpg-query writes no parentheses around a condition that is an operand of
+ * BETWEEN, IS NULL or IN (SELECT): what it writes is another expression, or none.
+ */
+static bool is_condition(const struct node *e)
+{
+	static const uint8_t calls[] = {ORM_F_JSON_HAS, ORM_F_ARRAY_HAS, ORM_F_NET_HAS,
+					ORM_F_TEXT_MATCH};
+
+	if (e->op >= ORM_OP_EQ && e->op <= ORM_OP_OR)
+		return true;
+	for (unsigned i = 0; e->op == ORM_OP_CALL && i < ARRAY_LEN(calls); i++) {
+		if (e->func == calls[i])
+			return true;
+	}
+	return false;
+}
+
+static bool deparser_errs(const struct gen *g)
+{
+	for (unsigned i = 0; i < g->n_nodes; i++) {
+		const struct node *e = g->nodes[i];
+		bool loses = e->op == ORM_OP_BETWEEN || e->op == ORM_OP_IN_QUERY ||
+			     e->op == ORM_OP_IS_NULL || e->op == ORM_OP_IS_NOT_NULL;
+
+		for (unsigned k = 0; loses && k < e->n; k++) {
+			if (is_condition(e->arg[k]))
+				return true;
+		}
+	}
+	return false;
+}
+
 static void check_parser(struct run *r, uint64_t number, const struct tree *t, const char *sql)
 {
 	struct text own = {0};
+	bool errs = deparser_errs(&r->gen);
 
+	r->exempt += errs;
 	say(&own, "%s", "");
 	text_tree(&own, t);
-	if (!same_tree(sql, own.at, "two renderings") || !survives_deparse(sql)) {
+	if (!same_tree(sql, own.at, "two renderings") || (!errs && !survives_deparse(sql))) {
 		r->failures++;
 		printf("# tree %llu\n", (unsigned long long)number);
 	}
@@ -299,6 +335,9 @@ static bool report(struct run *r, double seconds)
 		       "error, %llu have several right answers\n",
 		       (unsigned long long)r->compared, (unsigned long long)r->counted,
 		       (unsigned long long)r->errors, (unsigned long long)r->unsure);
+	else
+		printf("# %llu trees were not deparsed: libpg-query would lose parentheses\n",
+		       (unsigned long long)r->exempt);
 	qsort(r->reasons, r->n_reasons, sizeof(r->reasons[0]), by_count);
 	for (unsigned i = 0; r->verbose && i < r->n_reasons; i++)
 		printf("# %8llu %s\n", (unsigned long long)r->reasons[i].count, r->reasons[i].text);
