@@ -58,6 +58,7 @@ struct scope {
 	uint16_t may;			  /* enum may: what the place allows */
 	bool grouped;			  /* columns outside aggregates must be grouped ... */
 	bool in_aggregate;		  /* ... and this is inside one */
+	bool constant_on;		  /* an inner join has a condition without columns */
 	bool top;			  /* its rows go to the client */
 	bool own, foreign;		  /* columns of this scope, of outer ones, were named */
 };
@@ -151,6 +152,8 @@ struct typed render_expr(struct render *r, struct scope *s, struct words *w);
 /* The same, and it must be a condition. */
 void render_condition(struct render *r, struct scope *s, struct words *w, const char *where);
 struct typed render_leaf(struct render *r, struct scope *s, struct words *w);
+/* An inner query in parentheses, of which one row or its existence counts. */
+void render_inner(struct render *r, struct scope *s, struct words stream, struct outputs *columns);
 struct typed render_scalar(struct render *r, struct scope *s, struct words *w);
 /* SQLite: make a real number of what stands at [begin, end). */
 void put_real(struct render *r, size_t begin, size_t end);
