@@ -10,6 +10,7 @@
 #include <strazh/base/own.h>
 #include <strazh/orm/batch.h>
 #include <strazh/orm/error.h>
+#include <strazh/orm/guard.h>
 
 #include <orm/constraint.h>
 #include <orm/ddl.h>
@@ -93,6 +94,65 @@ static int conflict_text(struct orm_session *s, const struct orm_batch *b, char 
 	return 0;
 }
 
+static void put_row(struct orm_query *q, const void *row, uint64_t mask)
+{
+	uint32_t first = q->n_values;
+
+	for (unsigned c = 0; c < q->table->count; c++) {
+		struct orm_value value;
+
+		if (!(mask >> c & 1))
+			continue;
+		value = orm_row_get(q->table, c, row);
+		query_value(q, &value);
+	}
+	query_open(q, CL_ROW, 0);
+	query_word(q, mask);
+	query_word(q, first);
+	query_close(q);
+}
+
+static struct orm_expr column_of(const struct orm_batch *b, unsigned column, enum orm_op op)
+{
+	return (struct orm_expr){.op = op, .column = (uint16_t)column, .of = b->table};
+}
+
+static void put_conflict(struct orm_query *q, const struct orm_batch *b)
+{
+	uint64_t target = orm_names_mask(b->table, b->conflict);
+	struct orm_expr columns[ORM_COLUMNS_MAX];
+	unsigned n = 0;
+
+	for (unsigned c = 0; c < b->table->count; c++) {
+		if (target >> c & 1)
+			columns[n++] = column_of(b, c, ORM_OP_COLUMN);
+	}
+	orm_on_conflict_n(q, columns, n, b->update);
+	for (unsigned c = 0; c < b->table->count; c++) {
+		if (b->update >> c & 1)
+			orm_do_set(q, column_of(b, c, ORM_OP_COLUMN),
+				   column_of(b, c, ORM_OP_EXCLUDED));
+	}
+}
+
+/* The INSERT of one row: by the builder, so that it is rendered and prepared once for all batches.
+ */
+static int one_row(struct orm_session *s, const struct orm_batch *b, struct orm_rows *rows)
+{
+	struct orm_query *q = orm_insert(s, b->table);
+	struct orm_shape *shape;
+	int r;
+
+	put_row(q, b->rows, rows->mask);
+	if (b->conflict)
+		put_conflict(q, b);
+	r = exec_shape(s, q, &shape);
+	orm_query_free(q);
+	if (!r)
+		rows->one = &shape->stmt;
+	return r;
+}
+
 static enum orm_batch_way choose(const struct orm_session *s, const struct orm_batch *b)
 {
 	enum orm_batch_way way = b->way;
@@ -105,6 +165,38 @@ static enum orm_batch_way choose(const struct orm_session *s, const struct orm_b
 						: ORM_BATCH_ROWS;
 	/* COPY knows no ON CONFLICT. */
 	return way == ORM_BATCH_COPY && b->conflict ? ORM_BATCH_UNNEST : way;
+}
+
+/* ---- what the guard sees ---- */
+
+static void show_row(struct orm_session *s, const struct orm_table *table, uint64_t mask,
+		     const void *row)
+{
+	for (unsigned c = 0; c < table->count; c++) {
+		struct orm_value value;
+
+		if (!(mask >> c & 1))
+			continue;
+		value = orm_row_get(table, c, row);
+		exec_show(s, &value, 1);
+	}
+}
+
+/* A load's source, with the guard looking at what passes. */
+struct watched {
+	struct orm_session *session;
+	const struct orm_load *load;
+	uint64_t mask;
+};
+
+static int watched_next(void *data, const void **ret_row)
+{
+	const struct watched *w = data;
+	int r = w->load->next(w->load->data, ret_row);
+
+	if (!r)
+		show_row(w->session, w->load->table, w->mask, *ret_row);
+	return r;
 }
 
 /* ---- what runs on the connection ---- */
@@ -195,12 +287,15 @@ static int run_alone(struct orm_session *s, struct work *w)
 static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 {
 	int r = s->in_tx ? run_in_transaction(s, w) : run_alone(s, w);
+	struct orm_guard_use use = {.queries = 1, .errors = r != 0, .rows = r ? 0 : w->done};
 
 	if (!r || r == ORM_E_UNKNOWN_OUTCOME)
 		wrote_table(s, w->source ? w->source->table : w->rows->table);
 	orm_meter_add(s->db->meter, ORM_M_statements, 1);
-	orm_meter_add(s->db->meter, ORM_M_rows_written, r ? 0 : w->done);
+	orm_meter_add(s->db->meter, ORM_M_rows_written, use.rows);
 	orm_meter_error(s->db->meter, r);
+	if (s->db->guard && s->client)
+		orm_guard_count(s->db->guard, s->client, &use);
 	if (!r && ret_done)
 		*ret_done = w->done;
 	return r;
@@ -208,13 +303,15 @@ static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 
 int orm_insert_batch(struct orm_session *s, const struct orm_batch *batch, uint64_t *ret_inserted)
 {
-	struct orm_rows rows = {batch->table, batch->mask, batch->rows, batch->count};
+	struct orm_rows rows = {batch->table, batch->mask, batch->rows, batch->count, NULL};
 	char conflict[CONFLICT_MAX];
 	struct work work = {.rows = &rows, .way = choose(s, batch), .conflict = conflict};
 	int r = check(s, batch->table, &rows.mask);
 
 	if (!r)
 		r = conflict_text(s, batch, conflict);
+	if (!r && batch->count)
+		r = one_row(s, batch, &rows);
 	if (r)
 		return r;
 	if (!batch->count) {
@@ -222,6 +319,9 @@ int orm_insert_batch(struct orm_session *s, const struct orm_batch *batch, uint6
 			*ret_inserted = 0;
 		return 0;
 	}
+	for (size_t i = 0; s->db->guard && i < batch->count; i++)
+		show_row(s, batch->table, rows.mask,
+			 (const char *)batch->rows + i * batch->table->size);
 	return run_work(s, &work, ret_inserted);
 }
 
@@ -273,11 +373,17 @@ static int load_without_indexes(struct orm_session *s, struct work *work, uint64
 int orm_load(struct orm_session *s, const struct orm_load *load, uint64_t *ret_rows)
 {
 	struct orm_source source = {load->table, load->mask, load->next, load->data};
+	struct watched watched = {s, load, 0};
 	struct work work = {.source = &source};
 	struct orm_error first;
 	bool own = !s->in_tx;
 	int r = check(s, load->table, &source.mask);
 
+	if (s->db->guard) {
+		watched.mask = source.mask;
+		source.next = watched_next;
+		source.data = &watched;
+	}
 	if (r || !load->drop_indexes)
 		return r ? r : run_work(s, &work, ret_rows);
 	r = own ? orm_begin(s, NULL) : 0;

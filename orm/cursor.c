@@ -34,11 +34,13 @@ static int start(struct orm_cursor *c, const struct orm_query *q)
 		if (r)
 			return r;
 	}
+	exec_show(s, q->values, q->n_values);
+	orm_meter_add(s->db->meter, ORM_M_statements, 1);
 	c->rows = (struct rows){.session = s, .shape = c->shape, .conn = c->lane.conn};
 	r = s->db->driver->start(c->lane.conn, &c->shape->stmt, q->values, &s->error);
 	if (!r && c->row)
 		r = rows_fit(&c->rows, c->row);
-	s->cursor = !r;
+	s->cursor = c; /* from here on there is something to finish */
 	return r;
 }
 
@@ -68,11 +70,14 @@ int orm_cursor_next(struct orm_cursor *c, const void **ret_row)
 	struct orm_session *s = c->session;
 	int r;
 
+	if (!c->lane.conn)
+		return session_fail(s, ORM_E_STATE, "the cursor ended with its transaction");
 	if (c->ended)
-		return ORM_E_END;
+		return session_fail(s, ORM_E_END, "there are no more rows");
 	r = s->db->driver->step(c->lane.conn, &s->error);
 	if (!r && c->row)
 		r = rows_struct(&c->rows, c->row, c->at);
+	orm_meter_add(s->db->meter, ORM_M_rows_read, !r);
 	if (r) {
 		c->ended = true;
 		return r == ORM_E_END ? r : exec_failed(s, r);
@@ -84,31 +89,39 @@ int orm_cursor_next(struct orm_cursor *c, const void **ret_row)
 
 unsigned orm_cursor_columns(const struct orm_cursor *c)
 {
-	return rows_columns(&c->rows);
+	return c->lane.conn ? rows_columns(&c->rows) : 0;
 }
 
 struct orm_value orm_cursor_value(const struct orm_cursor *c, unsigned column)
 {
 	struct orm_value value;
 
+	if (!c->lane.conn)
+		return orm_value_null();
 	if (c->row)
 		return orm_row_get(c->row, column, c->at);
 	return rows_value(&c->rows, column, &value) ? orm_value_null() : value;
 }
 
+void cursor_end(struct orm_cursor *c)
+{
+	struct orm_session *s = c->session;
+
+	if (!c->lane.conn)
+		return;
+	s->db->driver->finish(c->lane.conn);
+	if (s->cursor == c)
+		s->cursor = NULL;
+	if (!s->in_tx)
+		lane_give(s, &c->lane, c->ended ? s->error.class : 0);
+	c->lane = (struct lane){0};
+}
+
 void orm_cursor_close(struct orm_cursor *c)
 {
-	struct orm_session *s;
-
 	if (!c)
 		return;
-	s = c->session;
-	if (c->lane.conn) {
-		s->db->driver->finish(c->lane.conn);
-		s->cursor = false;
-		if (!s->in_tx)
-			lane_give(s, &c->lane, c->ended ? s->error.class : 0);
-	}
+	cursor_end(c);
 	free(c->at);
 	free(c);
 }

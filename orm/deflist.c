@@ -232,10 +232,10 @@ static const char *const key_kinds[] = {
 
 static int key_kind(struct lex *lex, const struct token *t, uint8_t *ret_kind)
 {
-	for (uint8_t i = 0; i < ARRAY_LEN(key_kinds); i++) {
+	for (size_t i = 0; i < ARRAY_LEN(key_kinds); i++) {
 		if (!orm_word_is(t->word, key_kinds[i]))
 			continue;
-		*ret_kind = i;
+		*ret_kind = (uint8_t)i;
 		return 0;
 	}
 	return lex_refuse(lex, t,

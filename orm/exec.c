@@ -231,13 +231,16 @@ static bool is_timed(struct orm_session *s, bool writes)
 	return writes || s->db->options.slow_ms > 0 || !(s->reads++ % 8);
 }
 
-static void show_guard(struct orm_session *s, const struct orm_query *q)
+void exec_show(struct orm_session *s, const struct orm_value *values, size_t n)
 {
-	for (uint32_t i = 0; i < q->n_values; i++) {
-		const struct orm_value *v = &q->values[i];
+	for (size_t i = 0; s->db->guard && i < n; i++) {
+		const struct orm_value *v = &values[i];
+		const char *const *texts = v->p;
 
 		if (v->kind == ORM_K_TEXT)
 			orm_guard_value(s->db->guard, s->client, v->p, v->len, NULL);
+		for (size_t k = 0; v->kind == ORM_K_TEXTS && k < v->len; k++)
+			orm_guard_value(s->db->guard, s->client, texts[k], strlen(texts[k]), NULL);
 	}
 }
 
@@ -333,8 +336,7 @@ int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink, ui
 		orm_meter_error(s->db->meter, r);
 		return r;
 	}
-	if (s->db->guard)
-		show_guard(s, q);
+	exec_show(s, q->values, q->n_values);
 	out.writes = exec_writes(s, shape);
 	begin = is_timed(s, out.writes) ? orm_now_ns(&orm_clock_machine) : 0;
 	r = is_cacheable(s, shape, &out) ? run_cached(s, q, shape, sink, &out)

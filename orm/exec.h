@@ -12,7 +12,10 @@
 int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink,
 	       uint64_t *ret_changed) must_check;
 
-/* ---- for cursors ---- */
+/* ---- for cursors and batches ---- */
+
+/* Let the guard, if there is one, see the texts among these values. */
+void exec_show(struct orm_session *s, const struct orm_value *values, size_t n);
 
 /* Checked and rendered. The session's: until its next query. */
 int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape) must_check;

@@ -39,6 +39,7 @@ static const struct {
 	{"53300", ORM_E_CONNECTION},
 	{"28", ORM_E_AUTH},
 	{"3D000", ORM_E_AUTH},
+	{"3B", ORM_E_STATE},
 	{"53100", ORM_E_FULL},
 	{"42501", ORM_E_AUTH},
 	{"42P01", ORM_E_SCHEMA},

@@ -58,10 +58,43 @@ static void put_value(struct orm_query *q, const struct orm_expr *e)
 	query_word(q, word_make(ORM_OP_VALUE, e->value.kind, e->value.type, at));
 }
 
+/* Operands of those that have a fixed number: who reads the words counts on it. */
+static bool count_fits(const struct orm_expr *e)
+{
+	switch ((unsigned)e->op) {
+	case ORM_OP_EXISTS:
+	case ORM_OP_IS_NULL:
+	case ORM_OP_IS_NOT_NULL:
+	case ORM_OP_NOT:
+	case ORM_OP_DISTINCT:
+	case ORM_OP_CAST:
+	case ORM_OP_AS:
+	case ORM_OP_ASC:
+	case ORM_OP_DESC:
+		return e->n == 1;
+	case ORM_OP_BETWEEN:
+	case ORM_OP_OVER:
+		return e->n == 3;
+	case ORM_OP_AND:
+	case ORM_OP_OR:
+	case ORM_OP_CALL:
+	case ORM_OP_PARTITION:
+	case ORM_OP_ORDER:
+	case ORM_OP_CASE:
+		return true;
+	default:
+		return e->op < ORM_OP_COUNT && e->n == 2;
+	}
+}
+
 static void put_operands(struct orm_query *q, const struct orm_expr *e, unsigned depth)
 {
 	const struct orm_expr *operand = e->of;
 
+	if (!count_fits(e)) {
+		query_fault(q, ORM_E_QUERY, "operator %u with %u operands", (unsigned)e->op, e->n);
+		return;
+	}
 	query_word(q, word_make(e->op, e->func, e->column, e->n));
 	if (e->op == ORM_OP_AS)
 		query_name(q, e->name, "alias");

@@ -70,17 +70,46 @@ static int judge(const char *text, size_t len, struct orm_error *err)
 	return 0;
 }
 
+/*
+ * Byte by byte, as json_loadb() does too: where memory runs out, jansson (lex_save() of 2.14) goes
+ * on without the character that it had no room for. malloc() has set errno, which is looked at
+ * before each byte.
+ */
+struct feed {
+	const char *at;
+	const char *end;
+	bool no_memory;
+};
+
+static size_t feed_byte(void *buffer, size_t size, void *data)
+{
+	struct feed *feed = data;
+
+	(void)size;
+	feed->no_memory |= errno == ENOMEM;
+	if (feed->no_memory)
+		return (size_t)-1;
+	if (feed->at == feed->end)
+		return 0;
+	*(char *)buffer = *feed->at++;
+	return 1;
+}
+
 int orm_json_parse(const char *text, size_t len, json_t **ret_json, struct orm_error *err)
 {
+	struct feed feed = {text, text + len, false};
 	json_error_t why;
 	json_t *json;
 	int r = judge(text, len, err);
 
 	if (r)
 		return r;
-	json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-	if (!json && json_error_code(&why) == json_error_out_of_memory)
+	errno = 0;
+	json = json_load_callback(feed_byte, &feed, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	if (feed.no_memory || errno == ENOMEM) {
+		json_decref(json);
 		return orm_fail(err, -ENOMEM, "no memory for JSON");
+	}
 	if (!json)
 		return orm_fail(err, ORM_E_VALUE, "JSON, line %d column %d: %s", why.line,
 				why.column, why.text);

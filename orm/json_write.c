@@ -9,6 +9,7 @@
 #include <orm/codec.h>
 #include <orm/fault.h>
 #include <orm/json.h>
+#include <orm/utf8.h>
 
 static json_t *bytes_json(const struct orm_value *v)
 {
@@ -90,20 +91,50 @@ static json_t *value_json(const struct orm_value *v)
 	return NULL;
 }
 
+static bool numbers_ok(const struct orm_value *v)
+{
+	if (v->kind == ORM_K_F64)
+		return isfinite(v->f);
+	for (size_t i = 0; v->kind == ORM_K_F64S && i < v->len; i++)
+		if (!isfinite(((const double *)v->p)[i]))
+			return false;
+	return true;
+}
+
+/* Could it be written, if there were memory? A document may be wrong in more ways than its bytes.
+ */
+static bool texts_ok(const struct orm_value *v)
+{
+	bool document = v->type == ORM_T_JSON || v->type == ORM_T_JSONB;
+	json_t *json = NULL;
+
+	if (v->kind == ORM_K_TEXT && document) {
+		int r = orm_json_parse(v->p, v->len, &json, NULL);
+
+		json_decref(json);
+		return r <= 0;
+	}
+	/* jansson takes a NUL inside, and so does JSON. */
+	if (v->kind == ORM_K_TEXT)
+		return orm_utf8_check(v->p, v->len) != ORM_UTF8_BAD;
+	for (size_t i = 0; v->kind == ORM_K_TEXTS && i < v->len; i++) {
+		const char *text = ((const char *const *)v->p)[i];
+
+		if (orm_utf8_check(text, strlen(text)) != ORM_UTF8_OK)
+			return false;
+	}
+	return true;
+}
+
 /* Why there is no JSON of this value: what it holds, or that memory ran out. */
 static int value_fault(const struct orm_table *table, unsigned column, const struct orm_value *v,
 		       struct orm_error *err)
 {
 	const char *name = table->columns[column].name;
-	bool finite = true;
 
-	if (v->kind == ORM_K_F64)
-		finite = isfinite(v->f);
-	for (size_t i = 0; v->kind == ORM_K_F64S && i < v->len; i++)
-		finite = finite && isfinite(((const double *)v->p)[i]);
-	if (!finite)
+	if (!numbers_ok(v))
 		orm_fail(err, ORM_E_VALUE, "column '%s' holds a number that JSON has not", name);
-	else if (v->kind == ORM_K_TEXT || v->kind == ORM_K_TEXTS)
+	else if (!texts_ok(v))
 		orm_fail(err, ORM_E_VALUE, "column '%s' holds no text that JSON can have", name);
 	else
 		return orm_fail(err, -ENOMEM, "no memory for JSON");

@@ -282,24 +282,31 @@ static int take_file(struct orm_migrations *m, int folder, const char *file,
 	return r ? r : set_text(s, f.up, f.special, text, err);
 }
 
-int orm_migrations_read(const char *folder, enum orm_dialect dialect,
-			struct orm_migrations **ret_migrations, struct orm_error *ret_error)
+static int read_folder(struct orm_migrations *m, const char *folder, enum orm_dialect dialect,
+		       struct orm_error *err)
 {
-	cleanup_with(migrations_release) struct orm_migrations *m = calloc(1, sizeof(*m));
 	DIR *dir = opendir(folder);
 	struct dirent *entry;
 	int r = 0;
 
 	if (!dir)
-		return orm_fail(ret_error, -errno, "cannot read the folder '%.200s': %s", folder,
+		return orm_fail(err, -errno, "cannot read the folder '%.200s': %s", folder,
 				strerror(errno));
-	if (!m)
-		r = orm_fail(ret_error, -ENOMEM, "no memory for migrations");
 	while (!r && (entry = readdir(dir)))
-		r = take_file(m, dirfd(dir), entry->d_name, dialect, ret_error);
+		r = take_file(m, dirfd(dir), entry->d_name, dialect, err);
 	closedir(dir);
-	if (!r)
-		r = finish(m, ret_error);
+	return r ? r : finish(m, err);
+}
+
+int orm_migrations_read(const char *folder, enum orm_dialect dialect,
+			struct orm_migrations **ret_migrations, struct orm_error *ret_error)
+{
+	cleanup_with(migrations_release) struct orm_migrations *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return orm_fail(ret_error, -ENOMEM, "no memory for migrations");
+	r = read_folder(m, folder, dialect, ret_error);
 	if (r)
 		return r;
 	*ret_migrations = take_ptr(m);

@@ -15,7 +15,8 @@ struct related {
 	struct related *next;
 	const char *name; /* of the relation, as declared */
 	const struct orm_table *table;
-	unsigned theirs, ours;	 /* columns */
+	unsigned theirs, ours; /* columns */
+	bool one;
 	struct orm_result *rows; /* NULL: no row has a key */
 };
 
@@ -84,8 +85,11 @@ static int resolve(struct orm_result *result, const char *relation, const struct
 				    "relation '%s': its columns must both be "
 				    "integers or both texts",
 				    key->name);
-	*ret = (struct related){
-		.name = key->name, .table = other, .theirs = (unsigned)t, .ours = (unsigned)o};
+	*ret = (struct related){.name = key->name,
+				.table = other,
+				.theirs = (unsigned)t,
+				.ours = (unsigned)o,
+				.one = key->kind == ORM_KEY_ONE};
 	return 0;
 }
 
@@ -195,9 +199,14 @@ static int fetch_rows(struct orm_session *s, struct related *related, const stru
 		else
 			numbers[i] = keys[i].i;
 	}
-	list = text ? V(((struct orm_strs){texts, n})) : V(((struct orm_i64s){numbers, n}));
+	if (text)
+		list = V(((struct orm_strs){texts, n}));
+	else
+		list = V(((struct orm_i64s){numbers, n}));
 	r = fetch_by(s, related, &list);
 	free(plain);
+	if (!r)
+		session_disown(related->rows); /* it goes with the result that it hangs on */
 	if (!r && related->rows->count)
 		qsort_r(related->rows->structs, related->rows->count, related->table->size,
 			compare_rows, related);
@@ -271,7 +280,7 @@ int orm_related(struct orm_result *result, size_t row, const char *relation,
 	rows = orm_result_rows(related->rows);
 	count = orm_result_count(related->rows);
 	from = lower_bound(related, &key);
-	for (; from + n < count; n++) {
+	for (; from + n < count && !(related->one && n); n++) {
 		struct orm_value value = orm_row_get(related->table, related->theirs,
 						     rows + (from + n) * other->size);
 

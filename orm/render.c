@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include <orm/keys.h>
 #include <orm/render.h>
@@ -121,14 +122,48 @@ void swap_tail(struct render *r, size_t begin, size_t middle)
 	memcpy(r->text + begin + right, copy, left);
 }
 
+void keep_tail(struct render *r, size_t begin, size_t middle)
+{
+	if (r->class)
+		return;
+	memmove(r->text + begin, r->text + middle, r->len - middle);
+	r->len -= middle - begin;
+	r->text[r->len] = '\0';
+}
+
+void put_at(struct render *r, size_t at, const char *text)
+{
+	size_t end = r->len;
+
+	put(r, text);
+	swap_tail(r, at, end);
+}
+
+void put_again(struct render *r, size_t begin, size_t end)
+{
+	size_t len = end - begin;
+
+	if (r->class || (r->room - r->len <= len && !text_grow(r, len)))
+		return;
+	memcpy(r->text + r->len, r->text + begin, len);
+	r->len += len;
+	r->text[r->len] = '\0';
+}
+
 /* ---- scopes ---- */
+
+/* SQLite takes names without regard to case; so two that differ by it alone are one. */
+static bool same_word(const char *a, const char *b, size_t b_len)
+{
+	return strlen(a) == b_len && !strncasecmp(a, b, b_len);
+}
 
 struct source *scope_add(struct render *r, struct scope *s, const char *name, size_t len)
 {
 	struct source *source = &s->sources[s->n];
 
 	for (unsigned i = 0; i < s->n; i++) {
-		if (same_name(s->sources[i].name, name, len)) {
+		if (same_word(s->sources[i].name, name, len)) {
 			render_fault(r, ORM_E_QUERY, "'%.*s' is in FROM twice; give it an alias",
 				     (int)len, name);
 			return NULL;
@@ -149,6 +184,18 @@ struct source *scope_add(struct render *r, struct scope *s, const char *name, si
 	return source;
 }
 
+/* A CTE would stand before the table wherever its name is said. */
+static bool table_is_cte(struct render *r, const char *name)
+{
+	for (unsigned i = 0; i < r->n_ctes; i++) {
+		if (!strcasecmp(r->ctes[i].name, name)) {
+			render_fault(r, ORM_E_QUERY, "'%s' is a table and a CTE", name);
+			return true;
+		}
+	}
+	return false;
+}
+
 void use_table(struct render *r, const struct orm_table *table)
 {
 	struct orm_error error;
@@ -157,6 +204,8 @@ void use_table(struct render *r, const struct orm_table *table)
 		if (r->tables[i] == table)
 			return;
 	}
+	if (table_is_cte(r, table->name))
+		return;
 	if (orm_table_check(table, &error)) {
 		render_fault(r, ORM_E_QUERY, "%.180s", error.text);
 		return;
@@ -209,12 +258,18 @@ struct source *scope_named(struct render *r, struct scope *s, const char *name, 
 {
 	for (struct scope *at = s; at; at = at->outer) {
 		for (unsigned i = 0; i < at->n; i++) {
-			if (same_name(at->sources[i].name, name, len)) {
-				*ret_scope = at;
-				return &at->sources[i];
-			}
+			if (!same_word(at->sources[i].name, name, len))
+				continue;
+			if (!same_name(at->sources[i].name, name, len))
+				goto absent;
+			at->own = true;
+			for (struct scope *in = s; in != at; in = in->outer)
+				in->foreign = true;
+			*ret_scope = at;
+			return &at->sources[i];
 		}
 	}
+absent:
 	render_fault(r, ORM_E_QUERY, "'%.*s' is not in this query", (int)MIN(len, 70), name);
 	return NULL;
 }
@@ -318,6 +373,16 @@ static unsigned render_any(struct render *r, struct words stream, struct outputs
 	}
 }
 
+/* A value that is nowhere in the text would be a clause that was forgotten without a word. */
+static void check_params(struct render *r, unsigned flags)
+{
+	for (uint32_t i = 0; i < r->params && !(flags & ORM_STMT_RAW); i++) {
+		if (r->param_type[i] == ORM_T_NONE)
+			render_fault(r, ORM_E_QUERY, "value %u is in a clause without effect",
+				     i + 1);
+	}
+}
+
 int render_query(const uint64_t *words, uint32_t n, uint32_t values, enum orm_dialect dialect,
 		 struct arena *arena, struct rendered *ret_rendered, char fault[192])
 {
@@ -332,6 +397,7 @@ int render_query(const uint64_t *words, uint32_t n, uint32_t values, enum orm_di
 		goto fault;
 	memset(r.param_type, ORM_T_NONE, values + 1);
 	flags = render_any(&r, (struct words){words, words + n, 0}, &columns);
+	check_params(&r, flags);
 	if (!r.class)
 		give(&r, &columns, flags, ret_rendered);
 fault:

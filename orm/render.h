@@ -2,8 +2,8 @@
 /*
  * From words to SQL: checks a query and writes its text in one dialect. Done once a shape; what it
  * says is cached (shape.h). Inside: render.c (entry, names, scopes), render_expr.c (operators),
- * render_call.c (functions, windows), render_part.c (JSON, arrays), render_select.c, render_from.c,
- * render_set.c, render_change.c.
+ * render_leaf.c (columns, values), render_call.c (functions, windows),
+ * render_part.c (JSON, arrays), render_select.c, render_from.c, render_set.c, render_change.c.
  */
 #ifndef STRAZH_ORM_RENDER_H
 #define STRAZH_ORM_RENDER_H
@@ -58,6 +58,9 @@ struct scope {
 	uint16_t may;			  /* enum may: what the place allows */
 	bool grouped;			  /* columns outside aggregates must be grouped ... */
 	bool in_aggregate;		  /* ... and this is inside one */
+	bool constant_on;		  /* an inner join has a condition without columns */
+	bool top;			  /* its rows go to the client */
+	bool own, foreign;		  /* columns of this scope, of outer ones, were named */
 };
 
 enum may {
@@ -123,6 +126,11 @@ void put_len(struct render *r, const char *text, size_t len);
 void put_name(struct render *r, const char *name); /* quoted */
 /* Exchange the texts [begin, middle) and [middle, end). */
 void swap_tail(struct render *r, size_t begin, size_t middle);
+/* The text [middle, end of the text) instead of what stands at [begin, middle). */
+void keep_tail(struct render *r, size_t begin, size_t middle);
+/* Put in front of what stands at `at`; put what stands at [begin, end) once more. */
+void put_at(struct render *r, size_t at, const char *text);
+void put_again(struct render *r, size_t begin, size_t end);
 void put_param(struct render *r, uint32_t index);
 void set_param_type(struct render *r, uint32_t index, enum orm_type type);
 bool same_name(const char *a, const char *b, size_t b_len);
@@ -143,17 +151,12 @@ void use_table(struct render *r, const struct orm_table *table);
 struct typed render_expr(struct render *r, struct scope *s, struct words *w);
 /* The same, and it must be a condition. */
 void render_condition(struct render *r, struct scope *s, struct words *w, const char *where);
-struct typed render_call(struct render *r, struct scope *s, struct words *w);
-struct typed render_over(struct render *r, struct scope *s, struct words *w);
-struct typed render_filter(struct render *r, struct scope *s, struct words *w);
-struct typed render_case(struct render *r, struct scope *s, struct words *w);
-struct typed render_cast(struct render *r, struct scope *s, struct words *w);
-/* Of calls, the word itself taken. */
-struct typed render_json(struct render *r, struct scope *s, struct words *w, enum orm_func f);
-struct typed render_array_has(struct render *r, struct scope *s, struct words *w);
-struct typed render_array_len(struct render *r, struct scope *s, struct words *w);
-/* "there is no such function" of this operand. */
-struct typed refuse_call(struct render *r, enum orm_func f, const struct typed *a);
+struct typed render_leaf(struct render *r, struct scope *s, struct words *w);
+/* An inner query in parentheses, of which one row or its existence counts. */
+void render_inner(struct render *r, struct scope *s, struct words stream, struct outputs *columns);
+struct typed render_scalar(struct render *r, struct scope *s, struct words *w);
+/* SQLite: make a real number of what stands at [begin, end). */
+void put_real(struct render *r, size_t begin, size_t end);
 /* ORDER BY items, separated by commas. */
 void render_order(struct render *r, struct scope *s, struct words *w);
 /* Make two sides agree; bare values take the other's type. The common class is checked by `fits`.

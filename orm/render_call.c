@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Functions, aggregates, windows, CASE and CAST. PostgreSQL widens the sum of integers to numeric;
+ * Functions, aggregates and windows. PostgreSQL widens the sum of integers to numeric;
  * here it is a BIGINT again on both, so that a result type does not depend on the database.
  */
-#include <orm/render.h>
+#include <orm/render_call.h>
 #include <orm/typing.h>
 
 static const struct {
@@ -19,8 +19,6 @@ static const struct {
 };
 
 static const struct typed faulty = {.type = ORM_T_NONE};
-
-#define ARGS_MAX 16U
 
 bool has_op(const uint64_t *at, const uint64_t *end, enum orm_op op)
 {
@@ -85,7 +83,7 @@ static struct typed render_pg_pair(struct render *r, struct scope *s, struct wor
 		fits = a.type == ORM_T_TEXT && b.type == ORM_T_TEXT;
 	else if (net)
 		fits = (a.type == ORM_T_INET || a.type == ORM_T_CIDR) &&
-		       types_compare(a.type, b.type);
+		       types_compare(a.type, b.type, r->dialect);
 	else
 		fits = a.type == ORM_T_VECTOR && b.type == ORM_T_VECTOR;
 	if (!fits)
@@ -121,23 +119,19 @@ static enum orm_type aggregate_type(enum orm_func f, const struct typed *a,
 	}
 }
 
-static bool common(struct render *r, struct typed *list, uint32_t n, enum orm_type *ret_type)
+/* The type of the first, as PostgreSQL's `=` takes it. */
+static enum orm_type nullif_type(struct render *r, struct typed *args)
 {
-	enum orm_type type = list[0].type;
+	enum orm_type type;
 
-	for (uint32_t i = 1; i < n; i++) {
-		if (!settle(r, &list[0], &list[i]))
-			return false;
-	}
-	/* The first may have been a bare value, and taken its type from a later one. */
-	type = list[0].type;
-	for (uint32_t i = 1; i < n && type; i++)
-		type = types_common(type, list[i].type);
-	if (type == ORM_T_NONE)
-		render_fault(r, ORM_E_QUERY, "%s and %s have no common type",
-			     orm_type_name(list[0].type), orm_type_name(list[n - 1].type));
-	*ret_type = type;
-	return type != ORM_T_NONE;
+	if (!settle(r, &args[0], &args[1]) ||
+	    !types_compare(args[0].type, args[1].type, r->dialect) ||
+	    !type_has_equality(args[0].type, r->dialect))
+		return ORM_T_NONE;
+	type = args[0].type;
+	if (type_is_number(type) && type_is_integer(type) != type_is_integer(args[1].type))
+		return ORM_T_DOUBLE;
+	return type == ORM_T_CIDR && args[1].type == ORM_T_INET ? ORM_T_INET : type;
 }
 
 static enum orm_type plain_type(struct render *r, enum orm_func f, struct typed *args, uint32_t n)
@@ -166,12 +160,9 @@ static enum orm_type plain_type(struct render *r, enum orm_func f, struct typed 
 	case ORM_F_ROUND:
 		return type_is_number(type) ? ORM_T_DOUBLE : ORM_T_NONE;
 	case ORM_F_NULLIF:
-		if (!settle(r, &args[0], &args[1]) || !types_compare(args[0].type, args[1].type) ||
-		    !type_has_equality(args[0].type, r->dialect))
-			return ORM_T_NONE;
-		return args[0].type;
+		return nullif_type(r, args);
 	case ORM_F_COALESCE:
-		return common(r, args, n, &type) ? type : ORM_T_NONE;
+		return common_type(r, args, n, &type) ? type : ORM_T_NONE;
 	case ORM_F_NTILE:
 		return type_is_integer(type) ? ORM_T_INTEGER : ORM_T_NONE;
 	case ORM_F_LAG:
@@ -190,8 +181,13 @@ static bool wants_int4(enum orm_func f, uint32_t argument)
 	return f == ORM_F_NTILE || (f == ORM_F_SUBSTR && argument > 0);
 }
 
+/* Where each argument stands: [begin, end). */
+struct places {
+	size_t begin[ARGS_MAX], end[ARGS_MAX];
+};
+
 static void render_args(struct render *r, struct scope *s, struct words *w, enum orm_func f,
-			uint32_t n, struct typed *args)
+			uint32_t n, struct typed *args, struct places *at)
 {
 	bool aggregate = funcs[f].group == 'a';
 
@@ -207,11 +203,93 @@ static void render_args(struct render *r, struct scope *s, struct words *w, enum
 			if (!r->class && !type_has_equality(args[i].type, r->dialect))
 				render_fault(r, ORM_E_QUERY, "DISTINCT of %s",
 					     orm_type_name(args[i].type));
-			continue;
+		} else {
+			at->begin[i] = r->len;
+			args[i] = render_expr(r, s, w);
+			at->end[i] = r->len;
 		}
-		args[i] = render_expr(r, s, w);
 		if (is_pg(r) && wants_int4(f, i))
 			put(r, "::integer");
+		/* PostgreSQL would sum with the digits of a REAL. */
+		if (is_pg(r) && f == ORM_F_SUM && args[i].type == ORM_T_REAL)
+			put(r, "::double precision");
+	}
+}
+
+/* What is not the same function in both databases: its text once more, in other words. */
+
+/* SQLite counts from the end below 1, and backwards for a negative length. */
+static void substr_in_sqlite(struct render *r, uint32_t n, const struct places *at, size_t call)
+{
+	size_t begin = r->len;
+
+	put(r, "substr(");
+	put_again(r, at->begin[0], at->end[0]);
+	put(r, ", max(");
+	put_again(r, at->begin[1], at->end[1]);
+	put(r, ", 1)");
+	if (n == 3) {
+		put(r, ", max(");
+		put_again(r, at->begin[1], at->end[1]);
+		put(r, " + ");
+		put_again(r, at->begin[2], at->end[2]);
+		put(r, " - max(");
+		put_again(r, at->begin[1], at->end[1]);
+		put(r, ", 1), 0)");
+	}
+	put(r, ")");
+	keep_tail(r, call, begin);
+}
+
+/* SQLite looks at the third operand only when the second is not empty; NULL in is NULL out. */
+static void replace_in_sqlite(struct render *r, const struct places *at, size_t call)
+{
+	size_t begin = r->len;
+
+	put(r, "(CASE WHEN ");
+	put_again(r, at->begin[2], at->end[2]);
+	put(r, " IS NOT NULL THEN ");
+	put_again(r, call, begin);
+	put(r, " END)");
+	keep_tail(r, call, begin);
+}
+
+/* PostgreSQL rounds a half to the even number; here away from zero, as SQLite does. */
+static void round_in_pg(struct render *r, const struct places *at, size_t call)
+{
+	size_t begin = r->len;
+
+	put(r, "(CASE WHEN abs(");
+	put_again(r, at->begin[0], at->end[0]);
+	put(r, ") < 4503599627370496 THEN trunc(");
+	put_again(r, at->begin[0], at->end[0]);
+	put(r, " + sign(");
+	put_again(r, at->begin[0], at->end[0]);
+	put(r, ") * 0.5) ELSE ");
+	put_again(r, at->begin[0], at->end[0]);
+	put(r, " END)");
+	keep_tail(r, call, begin);
+}
+
+/* The text of the call, which begins at `call` and is complete, as the types want it. */
+static void mend_call(struct render *r, enum orm_func f, const struct typed *args, uint32_t n,
+		      enum orm_type type, const struct places *at, size_t call)
+{
+	if (f == ORM_F_SUBSTR && !is_pg(r)) {
+		substr_in_sqlite(r, n, at, call);
+	} else if (f == ORM_F_REPLACE && !is_pg(r) && args[2].nullable) {
+		replace_in_sqlite(r, at, call);
+	} else if (f == ORM_F_ROUND && is_pg(r) && type_is_float(args[0].type)) {
+		round_in_pg(r, at, call);
+	} else if (f == ORM_F_COALESCE && is_mixed(args, n, type)) {
+		put_real(r, call, r->len);
+	} else if (f == ORM_F_NULLIF && is_mixed(args, n, type)) {
+		for (unsigned i = 2; i--;) {
+			if (type_is_integer(args[i].type))
+				put_real(r, at->begin[i], at->end[i]);
+		}
+	} else if (f == ORM_F_NULLIF && is_pg(r) && type == ORM_T_CIDR) {
+		put(r, "::cidr"); /* which has no `=` of its own: it was made an inet */
 	}
 }
 
@@ -228,11 +306,13 @@ static struct typed render_bare(struct render *r, struct scope *s, struct words 
 				uint32_t n)
 {
 	struct typed args[ARGS_MAX] = {{0}};
+	struct places at;
+	size_t begin = r->len;
 	enum orm_type type;
 
 	put(r, is_pg(r) ? funcs[f].pg : funcs[f].sqlite);
 	put(r, "(");
-	render_args(r, s, w, f, n, args);
+	render_args(r, s, w, f, n, args, &at);
 	put(r, ")");
 	if (r->class)
 		return faulty;
@@ -241,6 +321,7 @@ static struct typed render_bare(struct render *r, struct scope *s, struct words 
 	type = plain_type(r, f, args, n);
 	if (type == ORM_T_NONE)
 		return refuse_call(r, f, &args[0]);
+	mend_call(r, f, args, n, type, &at, begin);
 	return (struct typed){.type = type, .nullable = f != ORM_F_COUNT};
 }
 
@@ -255,6 +336,29 @@ static bool call_fits(struct render *r, uint64_t word)
 		render_fault(r, ORM_E_QUERY, "%s takes %u to %u operands, not %u", funcs[f].name,
 			     funcs[f].least, funcs[f].most, n);
 	return !r->class;
+}
+
+/* Whose columns an aggregate names: begin, render it, end. */
+struct seen {
+	bool own, foreign;
+};
+
+static struct seen seen_begin(struct scope *s)
+{
+	struct seen had = {s->own, s->foreign};
+
+	s->own = s->foreign = false;
+	return had;
+}
+
+/* SQL gives an aggregate of outer columns alone to the outer query, and groups that. */
+static void seen_end(struct render *r, struct scope *s, struct seen had, enum orm_func f)
+{
+	if (s->foreign && !s->own)
+		render_fault(r, ORM_E_QUERY, "%s of columns of the outer query alone",
+			     funcs[f].name);
+	s->own |= had.own;
+	s->foreign |= had.foreign;
 }
 
 /* An aggregate: inside it columns are free again, and other aggregates are not allowed. */
@@ -288,6 +392,8 @@ struct typed render_call(struct render *r, struct scope *s, struct words *w)
 {
 	uint64_t word = words_take(w);
 	enum orm_func f = word_func(word);
+	struct seen had;
+	struct typed t;
 
 	if (!call_fits(r, word))
 		return faulty;
@@ -313,8 +419,12 @@ struct typed render_call(struct render *r, struct scope *s, struct words *w)
 		render_fault(r, ORM_E_QUERY, "%s needs OVER", funcs[f].name);
 		return faulty;
 	}
-	if (funcs[f].group == 'a')
-		return render_aggregate(r, s, w, f, word_n(word), true);
+	if (funcs[f].group == 'a') {
+		had = seen_begin(s);
+		t = render_aggregate(r, s, w, f, word_n(word), true);
+		seen_end(r, s, had, f);
+		return t;
+	}
 	return render_bare(r, s, w, f, word_n(word));
 }
 
@@ -325,6 +435,7 @@ static struct typed filter_inside(struct render *r, struct scope *s, struct word
 	uint64_t call;
 	uint16_t may = s->may;
 	bool was = s->in_aggregate;
+	struct seen had;
 	struct typed t;
 
 	w->at++;
@@ -336,6 +447,7 @@ static struct typed filter_inside(struct render *r, struct scope *s, struct word
 	}
 	w->at++;
 	*ret_func = word_func(call);
+	had = seen_begin(s);
 	t = render_aggregate(r, s, w, *ret_func, word_n(call), false);
 	put(r, " FILTER (WHERE ");
 	s->may = 0;
@@ -343,6 +455,7 @@ static struct typed filter_inside(struct render *r, struct scope *s, struct word
 	render_condition(r, s, w, "FILTER");
 	s->may = may;
 	s->in_aggregate = was;
+	seen_end(r, s, had, *ret_func);
 	put(r, ")");
 	return t;
 }
@@ -445,63 +558,4 @@ struct typed render_over(struct render *r, struct scope *s, struct words *w)
 	behind = cast_of(r, f, t.type);
 	put(r, behind ? behind : ")");
 	return t;
-}
-
-struct typed render_case(struct render *r, struct scope *s, struct words *w)
-{
-	struct typed values[ARGS_MAX];
-	uint32_t operands = word_n(*w->at), n = 0;
-	enum orm_type type;
-	bool more;
-
-	w->at++;
-	if (operands < 3 || operands % 2 == 0 || operands > 2 * ARGS_MAX - 1) {
-		render_fault(r, ORM_E_QUERY,
-			     "CASE wants condition, value, ..., otherwise; it has %u", operands);
-		return faulty;
-	}
-	put(r, "(CASE");
-	for (more = true; more && !r->class; n++) {
-		more = operands - 2 * n > 1;
-		if (more) {
-			put(r, " WHEN ");
-			render_condition(r, s, w, "CASE");
-			put(r, " THEN ");
-		} else {
-			put(r, " ELSE ");
-		}
-		values[n] = render_expr(r, s, w);
-	}
-	put(r, " END)");
-	if (r->class || !common(r, values, n, &type))
-		return faulty;
-	return (struct typed){.type = type, .nullable = true};
-}
-
-/* Casts that mean the same in both databases. */
-struct typed render_cast(struct render *r, struct scope *s, struct words *w)
-{
-	enum orm_type to = word_func(words_take(w));
-	struct typed a;
-	bool fits, text;
-
-	put(r, is_pg(r) ? "(" : "CAST(");
-	a = render_expr(r, s, w);
-	if (to >= ORM_T_COUNT || r->class) {
-		render_fault(r, ORM_E_QUERY, "there is no type number %u", (unsigned)to);
-		return faulty;
-	}
-	put(r, is_pg(r) ? ")::" : " AS ");
-	put(r, type_sql(to, r->dialect));
-	if (!is_pg(r))
-		put(r, ")");
-	text = a.type == ORM_T_TEXT || type_is_integer(a.type) || a.type == ORM_T_UUID;
-	fits = to == ORM_T_TEXT	    ? text
-	       : to == ORM_T_BIGINT ? type_is_integer(a.type) || a.type == ORM_T_TEXT
-	       : to == ORM_T_DOUBLE ? type_is_number(a.type) || a.type == ORM_T_TEXT
-				    : false;
-	if (!fits)
-		render_fault(r, ORM_E_QUERY, "no cast of %s to %s", orm_type_name(a.type),
-			     orm_type_name(to));
-	return (struct typed){.type = to, .nullable = a.nullable};
 }

@@ -196,8 +196,11 @@ static void render_conflict(struct render *r, const struct orm_table *table, str
 	unsigned update, column;
 	bool first = true;
 
-	if (!clause_next(&all, CL_CONFLICT, &w, &update))
+	if (!clause_next(&all, CL_CONFLICT, &w, &update)) {
+		if (clause_has(stream, CL_DO_SET) || clause_has(stream, CL_DO_WHERE))
+			render_fault(r, ORM_E_QUERY, "orm_do_set() without ON CONFLICT");
 		return;
+	}
 	if (clause_has(all, CL_CONFLICT))
 		render_fault(r, ORM_E_QUERY, "ON CONFLICT twice");
 	put(r, " ON CONFLICT");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Leaves and operators. Every expression is written in parentheses of its own where precedence
+ * Operators. Every expression is written in parentheses of its own where precedence
  * could matter, and returns its type; both databases must mean the same by it, or it is refused.
  */
 #include <errno.h>
 #include <stdio.h>
 
-#include <orm/render.h>
+#include <orm/render_call.h>
 #include <orm/typing.h>
 
 static const struct typed faulty = {.type = ORM_T_NONE};
@@ -25,9 +25,12 @@ bool settle(struct render *r, struct typed *a, struct typed *b)
 				     orm_type_name(value->type), orm_type_name(other->type));
 			return false;
 		}
-		/* Numbers keep their own width: each database compares across widths. */
+		/* Numbers keep their own width, each database compares across widths; but a whole
+		 * number beside a float is one. */
 		if (!type_is_number(other->type) || value->kind == ORM_K_NULL)
 			value->type = other->type;
+		else if (value->kind == ORM_K_I64 && type_is_float(other->type))
+			value->type = ORM_T_DOUBLE;
 		set_param_type(r, value->index, value->type);
 	}
 	return true;
@@ -49,206 +52,25 @@ void settle_column(struct render *r, struct typed *t, const struct orm_table *ta
 			render_fault(r, ORM_E_QUERY, "%s.%s cannot be NULL", table->name,
 				     table->columns[column].name);
 		set_param_type(r, t->index, want);
-	} else if (!types_assign(t->type, want)) {
+	} else if (!types_assign(t->type, want, r->dialect)) {
 		render_fault(r, ORM_E_QUERY, "%s.%s is %s; an expression of type %s does not fit",
 			     table->name, table->columns[column].name, orm_type_name(want),
 			     orm_type_name(t->type));
 	}
 }
 
-/* ---- leaves ---- */
-
-/* In a grouped query a column outside aggregates must be grouped, or its table's key must be. */
-static bool is_grouped(const struct scope *s, const struct source *source)
-{
-	const struct orm_table *table = source->table;
-	unsigned keys = 0, found = 0;
-
-	if (!table)
-		return false;
-	for (unsigned c = 0; c < table->count; c++) {
-		if (!(table->columns[c].flags & ORM_PK))
-			continue;
-		keys++;
-		for (unsigned g = 0; g < s->n_groups; g++) {
-			const uint64_t *at = s->groups[g].at;
-			struct words w = {at, s->groups[g].end, 0};
-			const char *alias = table->name;
-			size_t len = strlen(table->name);
-
-			if (word_op(*at) != ORM_OP_COLUMN || word_column(*at) != c ||
-			    (const void *)(uintptr_t)at[1] != table)
-				continue;
-			w.at += 2;
-			if (word_n(*at))
-				alias = words_text(&w, &len);
-			found += same_name(source->name, alias, len);
-		}
-	}
-	return keys && found >= keys;
-}
-
-static bool column_is_allowed(struct render *r, const struct scope *s, const struct source *source,
-			      const char *column)
-{
-	if (!s->grouped || s->in_aggregate || is_grouped(s, source))
-		return true;
-	render_fault(r, ORM_E_QUERY, "%s.%s is neither in GROUP BY nor inside an aggregate",
-		     source->name, column);
-	return false;
-}
-
-static struct typed render_column(struct render *r, struct scope *s, struct words *w)
-{
-	uint64_t word = words_take(w);
-	const struct orm_table *table = words_pointer(w);
-	const struct orm_column *column = &table->columns[word_column(word)];
-	const char *alias = NULL;
-	struct scope *found = NULL;
-	struct source *source;
-	size_t len = 0;
-
-	if (word_n(word))
-		alias = words_text(w, &len);
-	source = scope_table(r, s, table, alias, len, &found);
-	if (!source || !column_is_allowed(r, found, source, column->name))
-		return faulty;
-	put_name(r, source->name);
-	put(r, ".");
-	put_name(r, column->name);
-	return (struct typed){.type = column->type,
-			      .nullable = source->nullable || !(column->flags & (ORM_NN | ORM_PK)),
-			      .name = column->name,
-			      .name_len = strlen(column->name)};
-}
-
-static struct typed render_source_column(struct render *r, struct scope *s, struct words *w)
-{
-	const char *name, *column;
-	struct scope *found = NULL;
-	struct source *source;
-	size_t len, column_len;
-
-	w->at++;
-	name = words_text(w, &len);
-	column = words_text(w, &column_len);
-	source = scope_named(r, s, name, len, &found);
-	for (unsigned i = 0; source && i < source->columns.n; i++) {
-		const struct output *output = &source->columns.list[i];
-
-		if (!same_name(output->name, column, column_len))
-			continue;
-		if (!column_is_allowed(r, found, source, output->name))
-			return faulty;
-		put_name(r, source->name);
-		put(r, ".");
-		put_name(r, output->name);
-		return (struct typed){.type = output->type,
-				      .nullable = source->nullable || output->nullable,
-				      .name = output->name,
-				      .name_len = column_len};
-	}
-	if (source)
-		render_fault(r, ORM_E_QUERY, "'%s' has no column '%.*s'", source->name,
-			     (int)MIN(column_len, 70), column);
-	return faulty;
-}
-
-static struct typed render_excluded(struct render *r, struct scope *s, struct words *w)
-{
-	uint64_t word = words_take(w);
-	const struct orm_table *table = words_pointer(w);
-	const struct orm_column *column = &table->columns[word_column(word)];
-
-	if (s->excluded != table) {
-		render_fault(r, ORM_E_QUERY, "EXCLUDED of '%s' is known in its ON CONFLICT only",
-			     table->name);
-		return faulty;
-	}
-	put(r, "excluded.");
-	put_name(r, column->name);
-	return (struct typed){.type = column->type, .nullable = true};
-}
-
-static struct typed render_value(struct render *r, struct words *w)
-{
-	uint64_t word = words_take(w);
-	uint32_t index = word_n(word) + w->base;
-	enum orm_kind kind = word_func(word);
-	enum orm_type type = word_column(word) ? word_column(word) : type_of_kind(kind);
-
-	if (!kind_fits(kind, type)) {
-		render_fault(r, ORM_E_QUERY, "a value of kind %s cannot be %s",
-			     orm_type_name(type_of_kind(kind)), orm_type_name(type));
-		return faulty;
-	}
-	put_param(r, index);
-	set_param_type(r, index, type);
-	return (struct typed){.type = type,
-			      .value = !word_column(word),
-			      .kind = kind,
-			      .nullable = kind == ORM_K_NULL,
-			      .index = index};
-}
-
-static struct typed render_output_name(struct render *r, struct scope *s, struct words *w)
-{
-	const struct output *found = NULL;
-	const char *name;
-	size_t len;
-
-	w->at++;
-	name = words_text(w, &len);
-	for (unsigned i = 0; s->outputs && i < s->outputs->n; i++) {
-		if (!same_name(s->outputs->list[i].name, name, len))
-			continue;
-		if (found)
-			render_fault(r, ORM_E_QUERY, "there are two output columns '%s'",
-				     found->name);
-		found = &s->outputs->list[i];
-	}
-	if (found) {
-		put_name(r, found->name);
-		return (struct typed){.type = found->type, .nullable = found->nullable};
-	}
-	render_fault(r, ORM_E_QUERY,
-		     s->outputs ? "there is no output column '%.*s'"
-				: "output column '%.*s' can be named in ORDER BY only",
-		     (int)MIN(len, 70), name);
-	return faulty;
-}
-
-static struct typed render_literal(struct render *r, struct words *w)
-{
-	enum orm_type type = word_func(words_take(w));
-	const char *text;
-	size_t len;
-
-	text = words_text(w, &len);
-	put(r, "(");
-	put_len(r, text, len);
-	put(r, ")");
-	if (type == ORM_T_NONE || type >= ORM_T_COUNT)
-		render_fault(r, ORM_E_QUERY, "an SQL literal needs a type");
-	return (struct typed){.type = type, .nullable = true};
-}
-
-static struct typed render_scalar(struct render *r, struct scope *s, struct words *w)
-{
-	struct outputs columns = {0};
-
-	put(r, "(");
-	render_select(r, s, words_query(w), false, &columns);
-	put(r, ")");
-	if (!r->class && columns.n != 1)
-		render_fault(r, ORM_E_QUERY, "a query used as a value must have one column, not %u",
-			     columns.n);
-	if (r->class)
-		return faulty;
-	return (struct typed){.type = columns.list[0].type, .nullable = true};
-}
-
 /* ---- operators ---- */
+
+void put_real(struct render *r, size_t begin, size_t end)
+{
+	size_t was = r->len;
+
+	if (is_pg(r))
+		return;
+	put(r, " AS REAL)");
+	swap_tail(r, end, was);
+	put_at(r, begin, "CAST(");
+}
 
 static const struct {
 	const char *sql;
@@ -275,20 +97,24 @@ static void refuse_types(struct render *r, const char *op, const struct typed *a
 {
 	render_fault(r, ORM_E_QUERY, "%s %s %s: there is no such operator%s",
 		     orm_type_name(a->type), op, orm_type_name(b->type),
-		     is_pg(r) || a->type != b->type ? "" : " in SQLite");
+		     !is_pg(r) && types_compare(a->type, b->type, ORM_POSTGRESQL) ? " in SQLite"
+										  : "");
 }
 
 static struct typed render_comparison(struct render *r, struct scope *s, struct words *w)
 {
 	enum orm_op op = word_op(words_take(w));
 	bool equality = op == ORM_OP_EQ || op == ORM_OP_NE;
+	size_t begin, middle, end;
 	struct typed a, b;
 
 	put(r, "(");
+	begin = r->len;
 	a = render_expr(r, s, w);
+	middle = r->len;
 	put(r, binaries[op].sql);
+	end = r->len;
 	b = render_expr(r, s, w);
-	put(r, ")");
 	if (r->class)
 		return faulty;
 	if ((a.value && a.kind == ORM_K_NULL) || (b.value && b.kind == ORM_K_NULL)) {
@@ -299,8 +125,14 @@ static struct typed render_comparison(struct render *r, struct scope *s, struct 
 	}
 	if (!settle(r, &a, &b))
 		return faulty;
-	if (!types_compare(a.type, b.type) || !(equality ? type_has_equality(a.type, r->dialect)
-							 : type_has_order(a.type, r->dialect)))
+	if (types_round(b.type, a.type))
+		put_real(r, end, r->len);
+	if (types_round(a.type, b.type))
+		put_real(r, begin, middle);
+	put(r, ")");
+	if (!types_compare(a.type, b.type, r->dialect) ||
+	    !(equality ? type_has_equality(a.type, r->dialect)
+		       : type_has_order(a.type, r->dialect)))
 		refuse_types(r, binaries[op].name, &a, &b);
 	return (struct typed){.type = ORM_T_BOOLEAN, .nullable = a.nullable || b.nullable};
 }
@@ -310,9 +142,11 @@ static struct typed render_arithmetic(struct render *r, struct scope *s, struct 
 	enum orm_op op = word_op(words_take(w));
 	struct typed a, b;
 	enum orm_type type;
+	size_t middle;
 
 	put(r, "(");
 	a = render_expr(r, s, w);
+	middle = r->len;
 	put(r, binaries[op].sql);
 	b = render_expr(r, s, w);
 	put(r, ")");
@@ -320,6 +154,9 @@ static struct typed render_arithmetic(struct render *r, struct scope *s, struct 
 		return faulty;
 	type = op == ORM_OP_CONCAT ? (a.type == ORM_T_TEXT && b.type == ORM_T_TEXT ? ORM_T_TEXT : 0)
 				   : types_arithmetic(a.type, b.type);
+	/* PostgreSQL would round the result to a REAL, SQLite computes with doubles. */
+	if (is_pg(r) && a.type == ORM_T_REAL && b.type == ORM_T_REAL)
+		put_at(r, middle, "::double precision");
 	if (op == ORM_OP_MOD && !type_is_integer(type))
 		type = ORM_T_NONE;
 	if (type == ORM_T_NONE)
@@ -348,21 +185,36 @@ static struct typed render_like(struct render *r, struct scope *s, struct words 
 
 static struct typed render_between(struct render *r, struct scope *s, struct words *w)
 {
-	struct typed a, low, high;
+	static const char *const between[] = {"(", " BETWEEN ", " AND "};
+	struct typed t[3];
+	size_t begin[3], end[3];
+	bool fits = true;
 
 	w->at++;
-	put(r, "(");
-	a = render_expr(r, s, w);
-	put(r, " BETWEEN ");
-	low = render_expr(r, s, w);
-	put(r, " AND ");
-	high = render_expr(r, s, w);
-	put(r, ")");
-	if (r->class || !settle(r, &a, &low) || !settle(r, &a, &high))
+	for (unsigned i = 0; i < 3; i++) {
+		put(r, between[i]);
+		begin[i] = r->len;
+		t[i] = render_expr(r, s, w);
+		end[i] = r->len;
+	}
+	if (r->class || !settle(r, &t[0], &t[1]) || !settle(r, &t[0], &t[2]) ||
+	    !settle(r, &t[0], &t[1]))
 		return faulty;
-	if (!types_compare(a.type, low.type) || !types_compare(a.type, high.type) ||
-	    !type_has_order(a.type, r->dialect))
-		refuse_types(r, "BETWEEN", &a, types_compare(a.type, low.type) ? &high : &low);
+	for (unsigned i = 3; i--;) {
+		if (types_round(t[i].type, t[0].type) ||
+		    (!i &&
+		     (types_round(t[0].type, t[1].type) || types_round(t[0].type, t[2].type))))
+			put_real(r, begin[i], end[i]);
+		fits &= types_compare(t[0].type, t[i].type, r->dialect);
+	}
+	put(r, ")");
+	/* Only one of the bounds is a float: each would be compared in its own way. */
+	if (!is_pg(r) && t[0].type == ORM_T_BIGINT &&
+	    type_is_float(t[1].type) != type_is_float(t[2].type))
+		fits = false;
+	if (!fits || !type_has_order(t[0].type, r->dialect))
+		refuse_types(r, "BETWEEN", &t[0],
+			     types_compare(t[0].type, t[1].type, r->dialect) ? &t[2] : &t[1]);
 	return (struct typed){.type = ORM_T_BOOLEAN, .nullable = true};
 }
 
@@ -390,6 +242,9 @@ static struct typed render_in(struct render *r, struct scope *s, struct words *w
 	list = render_expr(r, s, w);
 	if (r->class)
 		return faulty;
+	/* The driver writes the elements in the form that the column has. */
+	if (!is_pg(r) && list.value && array_for(a.type) == list.type && list.type == ORM_T_TEXTS)
+		set_param_type(r, list.index, a.type == ORM_T_TEXT ? ORM_T_TEXTS : a.type);
 	if (is_pg(r) && list.type == ORM_T_TEXTS && a.type != ORM_T_TEXT) {
 		put(r, "::");
 		put(r, type_sql(a.type, r->dialect));
@@ -419,7 +274,9 @@ static struct typed render_in_query(struct render *r, struct scope *s, struct wo
 	put(r, ")");
 	if (r->class || !settle(r, &a, &b))
 		return faulty;
-	if (!types_compare(a.type, b.type) || !type_has_equality(a.type, r->dialect))
+	/* SQLite would compare whole numbers and floats exactly, PostgreSQL as doubles. */
+	if (!types_compare(a.type, b.type, r->dialect) || !type_has_equality(a.type, r->dialect) ||
+	    (!is_pg(r) && (types_round(a.type, b.type) || types_round(b.type, a.type))))
 		refuse_types(r, "IN", &a, &b);
 	return (struct typed){.type = ORM_T_BOOLEAN, .nullable = true};
 }
@@ -433,9 +290,8 @@ static struct typed render_exists(struct render *r, struct scope *s, struct word
 		render_fault(r, ORM_E_QUERY, "EXISTS wants a query");
 		return faulty;
 	}
-	put(r, "EXISTS (");
-	render_select(r, s, words_query(w), false, &columns);
-	put(r, ")");
+	put(r, "EXISTS ");
+	render_inner(r, s, words_query(w), &columns);
 	return (struct typed){.type = ORM_T_BOOLEAN};
 }
 
@@ -497,19 +353,13 @@ static struct typed render_node(struct render *r, struct scope *s, struct words 
 
 	switch ((unsigned)op) {
 	case ORM_OP_COLUMN:
-		return render_column(r, s, w);
 	case ORM_OP_SOURCE_COLUMN:
-		return render_source_column(r, s, w);
 	case ORM_OP_OUTPUT:
-		return render_output_name(r, s, w);
 	case ORM_OP_EXCLUDED:
-		return render_excluded(r, s, w);
 	case ORM_OP_VALUE:
-		return render_value(r, w);
 	case ORM_OP_LITERAL:
-		return render_literal(r, w);
 	case ORM_OP_QUERY:
-		return render_scalar(r, s, w);
+		return render_leaf(r, s, w);
 	case ORM_OP_CALL:
 		return render_call(r, s, w);
 	case ORM_OP_CASE:

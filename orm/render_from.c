@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* FROM and its joins: fills the scope, writes " FROM ...". */
+#include <strings.h>
+
 #include <orm/render.h>
 #include <orm/typing.h>
 
@@ -44,7 +46,7 @@ bool names_are_clear(struct render *r, const struct outputs *o, const char *of)
 			render_fault(r, ORM_E_QUERY, "column %u of '%s' has no name; use orm_as()",
 				     i + 1, of);
 		for (unsigned j = 0; j < i && !r->class; j++) {
-			if (!strcmp(o->list[i].name, o->list[j].name))
+			if (!strcasecmp(o->list[i].name, o->list[j].name))
 				render_fault(r, ORM_E_QUERY, "'%s' has two columns '%s'", of,
 					     o->list[i].name);
 		}
@@ -136,6 +138,15 @@ static bool full_condition(const struct scope *s, const uint64_t *at)
 	return n > 0;
 }
 
+/* As both databases understand it; a name that differs by case alone is one for SQLite only. */
+static bool joins_naturally(struct render *r, const struct output *a, const struct output *b)
+{
+	if (strcmp(a->name, b->name) != 0 || !types_compare(a->type, b->type, r->dialect) ||
+	    !type_has_equality(a->type, r->dialect))
+		return false;
+	return is_pg(r) || (!types_round(a->type, b->type) && !types_round(b->type, a->type));
+}
+
 static void check_natural(struct render *r, const struct scope *s)
 {
 	const struct source *right = &s->sources[s->n - 1];
@@ -148,11 +159,10 @@ static void check_natural(struct render *r, const struct scope *s)
 			for (unsigned k = 0; k < s->sources[i].columns.n; k++) {
 				const struct output *other = &s->sources[i].columns.list[k];
 
-				if (strcmp(other->name, column->name) != 0)
+				if (strcasecmp(other->name, column->name) != 0)
 					continue;
 				found++;
-				if (!types_compare(other->type, column->type) ||
-				    !type_has_equality(column->type, r->dialect))
+				if (!joins_naturally(r, other, column))
 					render_fault(r, ORM_E_QUERY,
 						     "NATURAL JOIN by '%s': %s and %s",
 						     column->name, orm_type_name(other->type),
@@ -164,6 +174,58 @@ static void check_natural(struct render *r, const struct scope *s)
 				     "NATURAL JOIN by '%s', which is there %u times", column->name,
 				     found);
 	}
+}
+
+/* Does it name a column of this FROM? Inner queries aside. */
+static bool names_own(const struct scope *s, const uint64_t *at, const uint64_t *end)
+{
+	uint32_t operands;
+
+	for (; at < end; at += node_size(at, &operands)) {
+		struct words w = {at + 1, end, 0};
+		const char *name;
+		size_t len;
+
+		if (word_op(*at) == ORM_OP_COLUMN) {
+			const struct orm_table *table = words_pointer(&w);
+
+			name = table->name;
+			len = strlen(name);
+			if (word_n(*at))
+				name = words_text(&w, &len);
+		} else if (word_op(*at) == ORM_OP_SOURCE_COLUMN) {
+			name = words_text(&w, &len);
+		} else {
+			continue;
+		}
+		for (unsigned i = 0; i < s->n; i++) {
+			if (same_name(s->sources[i].name, name, len))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * One of the conditions that AND joins names no column of this FROM. SQLite asks it once, before
+ * any row, also where a RIGHT or FULL JOIN that comes later would still give rows.
+ */
+static bool has_constant(const struct scope *s, const uint64_t *at)
+{
+	for (uint32_t pending = 1; pending; pending--) {
+		const uint64_t *end;
+
+		if (word_op(*at) == ORM_OP_AND) {
+			pending += word_n(*at);
+			at++;
+			continue;
+		}
+		end = expr_end(at);
+		if (!names_own(s, at, end))
+			return true;
+		at = end;
+	}
+	return false;
 }
 
 static void finish_join(struct render *r, struct scope *s, struct words *w, enum orm_join_kind kind)
@@ -180,8 +242,14 @@ static void finish_join(struct render *r, struct scope *s, struct words *w, enum
 	}
 	if (kind == ORM_NATURAL)
 		check_natural(r, s);
+	if (!is_pg(r) && s->constant_on && (kind == ORM_RIGHT || kind == ORM_FULL))
+		render_fault(
+			r, ORM_E_QUERY,
+			"a RIGHT or FULL JOIN behind a join whose condition has a part without "
+			"columns: not in SQLite; put it into WHERE");
 	if (w->at == w->end)
 		return;
+	s->constant_on |= kind == ORM_INNER && has_constant(s, w->at);
 	if (kind == ORM_FULL && !full_condition(s, w->at))
 		render_fault(r, ORM_E_QUERY,
 			     "FULL JOIN takes equalities of two columns, joined by AND");

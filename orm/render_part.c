@@ -5,7 +5,7 @@
  * it would end its place in the path, and it may be a stranger's. Of two members of one name the
  * last counts, as in jsonb; NULL in, NULL out, as for the operators of PostgreSQL.
  */
-#include <orm/render.h>
+#include <orm/render_call.h>
 #include <orm/typing.h>
 
 static const struct typed faulty = {.type = ORM_T_NONE};
@@ -14,6 +14,19 @@ static const struct typed faulty = {.type = ORM_T_NONE};
 static struct typed put_operand(struct render *r, struct scope *s, struct words at)
 {
 	return render_expr(r, s, &at);
+}
+
+/* SQLite looks into a value with an inner query, where the outer one's aggregates have no place. */
+static bool is_plain(struct render *r, struct words at, const char *what)
+{
+	if (is_pg(r))
+		return true;
+	if (has_aggregate(at.at, expr_end(at.at)) || has_op(at.at, expr_end(at.at), ORM_OP_OVER))
+		render_fault(r, ORM_E_QUERY,
+			     "%s of an aggregate or window: not in SQLite; compute it in an inner "
+			     "query",
+			     what);
+	return !r->class;
 }
 
 static void json_in_sqlite(struct render *r, struct scope *s, struct words doc, struct words key,
@@ -62,7 +75,7 @@ struct typed render_json(struct render *r, struct scope *s, struct words *w, enu
 	size_t begin = r->len;
 	struct typed a = put_operand(r, s, doc), k = put_operand(r, s, key);
 
-	if (r->class)
+	if (r->class || !is_plain(r, doc, "JSON_TEXT") || !is_plain(r, key, "JSON_TEXT"))
 		return faulty;
 	if ((a.type != ORM_T_JSON && a.type != ORM_T_JSONB) || k.type != ORM_T_TEXT)
 		return refuse_call(r, f, k.type == ORM_T_TEXT ? &a : &k);
@@ -79,6 +92,7 @@ struct typed render_array_has(struct render *r, struct scope *s, struct words *w
 {
 	struct words array = *w, element = {expr_end(w->at), w->end, w->base};
 	struct typed a, e;
+	size_t begin, end;
 	bool fits;
 
 	if (is_pg(r)) {
@@ -88,13 +102,19 @@ struct typed render_array_has(struct render *r, struct scope *s, struct words *w
 		a = put_operand(r, s, array);
 		put(r, "))");
 	} else {
-		put(r, "(CASE json_array_length(");
+		if (!is_plain(r, array, "ARRAY_HAS"))
+			return faulty;
+		put(r, "(CASE WHEN ");
 		put_operand(r, s, array);
-		put(r, ") WHEN 0 THEN 0 ELSE (SELECT max(value = ");
+		put(r, " IS NOT NULL THEN ");
+		begin = r->len;
 		e = put_operand(r, s, element);
-		put(r, ") FROM json_each(");
+		end = r->len;
+		put(r, " IN (SELECT value FROM json_each(");
 		a = put_operand(r, s, array);
 		put(r, ")) END)");
+		if (a.type == ORM_T_DOUBLES && type_is_integer(e.type))
+			put_real(r, begin, end);
 	}
 	w->at = expr_end(element.at);
 	if (r->class)

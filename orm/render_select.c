@@ -149,6 +149,12 @@ static void collect_groups(struct render *r, struct scope *s, struct words strea
 	}
 }
 
+static void refuse_foreign(struct render *r, const struct scope *s, const char *what)
+{
+	if (s->foreign && !is_pg(r))
+		render_fault(r, ORM_E_QUERY, "%s a column of the outer query: not in SQLite", what);
+}
+
 static void render_group(struct render *r, struct scope *s, uint32_t base)
 {
 	for (unsigned i = 0; i < s->n_groups && !r->class; i++) {
@@ -158,7 +164,12 @@ static void render_group(struct render *r, struct scope *s, uint32_t base)
 		put(r, i ? ", " : " GROUP BY ");
 		if (has_op(w.at, w.end, ORM_OP_VALUE))
 			render_fault(r, ORM_E_QUERY, "GROUP BY an expression with a value in it");
+		/* A number there would be a place in the select list. */
+		if (word_op(*w.at) == ORM_OP_LITERAL)
+			render_fault(r, ORM_E_QUERY, "GROUP BY a literal");
+		s->foreign = false;
 		t = render_expr(r, s, &w);
+		refuse_foreign(r, s, "GROUP BY");
 		if (!r->class && !type_has_equality(t.type, r->dialect))
 			render_fault(r, ORM_E_QUERY, "GROUP BY %s", orm_type_name(t.type));
 	}
@@ -167,18 +178,24 @@ static void render_group(struct render *r, struct scope *s, uint32_t base)
 /* SQLite puts NULLs first, PostgreSQL last: said where NULLs can be. */
 static void render_order_item(struct render *r, struct scope *s, struct words *w)
 {
-	bool down = word_op(*w->at) == ORM_OP_DESC;
+	bool down = word_op(*w->at) == ORM_OP_DESC, output, literal;
 	struct typed t;
 
 	if (down || word_op(*w->at) == ORM_OP_ASC)
 		w->at++;
 	if (word_op(*w->at) != ORM_OP_OUTPUT && has_op(w->at, expr_end(w->at), ORM_OP_OUTPUT))
 		render_fault(r, ORM_E_QUERY, "an output column inside an expression");
+	output = word_op(*w->at) == ORM_OP_OUTPUT;
+	literal = word_op(*w->at) == ORM_OP_LITERAL;
 	t = render_expr(r, s, w);
 	if (r->class)
 		return;
-	if (t.value)
+	if (t.value || literal)
 		render_fault(r, ORM_E_QUERY, "ORDER BY a value");
+	else if (output && s->top && t.type == ORM_T_NUMERIC)
+		render_fault(r, ORM_E_QUERY,
+			     "ORDER BY an output column of NUMERIC, which goes to the client as "
+			     "text; name the column itself");
 	else if (!type_has_order(t.type, r->dialect))
 		render_fault(r, ORM_E_QUERY, "%s has no order%s", orm_type_name(t.type),
 			     is_pg(r) ? "" : " in SQLite");
@@ -226,7 +243,9 @@ static void render_tail(struct render *r, struct scope *s, struct words stream,
 		put(r, first ? " ORDER BY " : ", ");
 		if (outputs_only)
 			order_by_outputs(r, w);
+		s->foreign = false;
 		render_order(r, s, &w);
+		refuse_foreign(r, s, "ORDER BY");
 		first = false;
 	}
 	s->outputs = NULL;
@@ -249,20 +268,34 @@ static void render_tail(struct render *r, struct scope *s, struct words stream,
 	}
 }
 
-static bool select_is_grouped(const struct scope *s, struct words stream)
+static bool clause_aggregates(struct words stream, enum clause clause)
 {
 	struct words w;
 
-	if (s->n_groups || clause_has(stream, CL_HAVING))
+	while (clause_next(&stream, clause, &w, NULL)) {
+		if (has_aggregate(w.at, w.end))
+			return true;
+	}
+	return false;
+}
+
+static bool select_is_grouped(struct render *r, const struct scope *s, struct words stream)
+{
+	bool having = clause_has(stream, CL_HAVING);
+
+	if (s->n_groups || clause_aggregates(stream, CL_COLUMNS))
 		return true;
-	for (struct words at = stream; clause_next(&at, CL_COLUMNS, &w, NULL);) {
-		if (has_aggregate(w.at, w.end))
-			return true;
+	if (clause_aggregates(stream, CL_HAVING) || clause_aggregates(stream, CL_ORDER)) {
+		if (!is_pg(r))
+			render_fault(
+				r, ORM_E_QUERY,
+				"an aggregate in %s and none in the columns, without GROUP BY: "
+				"not in SQLite",
+				having ? "HAVING" : "ORDER BY");
+		return true;
 	}
-	for (struct words at = stream; clause_next(&at, CL_ORDER, &w, NULL);) {
-		if (has_aggregate(w.at, w.end))
-			return true;
-	}
+	if (having)
+		render_fault(r, ORM_E_QUERY, "HAVING without GROUP BY or an aggregate");
 	return false;
 }
 
@@ -299,6 +332,16 @@ void check_distinct(struct render *r, const struct outputs *columns, const char 
 	}
 }
 
+/* They would be compared as what the client reads: 1.0 and 1.00 are two texts. */
+static void check_as_text(struct render *r, const struct outputs *columns, bool top,
+			  const char *what)
+{
+	for (unsigned i = 0; top && is_pg(r) && i < columns->n; i++) {
+		if (columns->list[i].type == ORM_T_NUMERIC)
+			render_fault(r, ORM_E_QUERY, "%s of NUMERIC; cast it to TEXT", what);
+	}
+}
+
 /* SELECT ... FROM ... HAVING, without ORDER BY, LIMIT and set operations. */
 static void render_core(struct render *r, struct scope *s, struct words stream, bool top,
 			struct outputs *columns)
@@ -313,7 +356,7 @@ static void render_core(struct render *r, struct scope *s, struct words stream, 
 	collect_groups(r, s, stream);
 	middle = r->len;
 	put(r, distinct ? "SELECT DISTINCT " : "SELECT ");
-	s->grouped = select_is_grouped(s, stream);
+	s->grouped = select_is_grouped(r, s, stream);
 	s->may = MAY_AGGREGATE | MAY_WINDOW;
 	if (clause_next(&list, CL_COLUMNS, &w, NULL)) {
 		render_outputs(r, s, w, top, columns);
@@ -324,8 +367,10 @@ static void render_core(struct render *r, struct scope *s, struct words stream, 
 	}
 	if (!r->class && !columns->n)
 		render_fault(r, ORM_E_QUERY, "no columns");
-	if (distinct)
+	if (distinct) {
 		check_distinct(r, columns, "DISTINCT");
+		check_as_text(r, columns, top, "DISTINCT");
+	}
 	swap_tail(r, begin, middle);
 	s->may = 0;
 	grouped = s->grouped;
@@ -384,6 +429,7 @@ void render_select(struct render *r, struct scope *outer, struct words stream, b
 	}
 	memset(s, 0, sizeof(*s));
 	s->outer = outer;
+	s->top = top;
 	/* In a set operation casts for the client would change what is compared. */
 	render_core(r, s, stream, top && !set, ret_columns);
 	if (recursive && set) {
@@ -392,12 +438,8 @@ void render_select(struct render *r, struct scope *outer, struct words stream, b
 	}
 	if (set)
 		render_set_operations(r, outer, stream, begin, recursive, ret_columns);
-	if (set && top) {
-		for (unsigned i = 0; i < ret_columns->n; i++) {
-			if (ret_columns->list[i].type == ORM_T_NUMERIC && is_pg(r))
-				render_fault(r, ORM_E_QUERY, "a set operation of NUMERIC; cast it");
-		}
-	}
+	if (set)
+		check_as_text(r, ret_columns, top, "a set operation");
 	render_tail(r, s, stream, ret_columns, set || clause_has(stream, CL_DISTINCT));
 	if (clause_has(stream, CL_FOR_UPDATE)) {
 		check_for_update(r, s, stream, set);

@@ -3,6 +3,8 @@
  * Set operations and WITH. A set operation that would bind differently in the two databases
  * (INTERSECT binds tighter in PostgreSQL, not in SQLite) is put into a derived table.
  */
+#include <strings.h>
+
 #include <orm/render.h>
 #include <orm/typing.h>
 
@@ -24,9 +26,14 @@ static void agree(struct render *r, struct outputs *a, const struct outputs *b, 
 	for (unsigned i = 0; i < a->n && !r->class; i++) {
 		enum orm_type type = types_common(a->list[i].type, b->list[i].type);
 
+		/* SQLite would give whole numbers where the column is called a float. */
+		if (type_is_number(type) &&
+		    type_is_float(a->list[i].type) != type_is_float(b->list[i].type))
+			type = ORM_T_NONE;
 		if (type == ORM_T_NONE || (exactly && a->list[i].type != b->list[i].type))
-			render_fault(r, ORM_E_QUERY, "column %u of a set operation: %s and %s",
-				     i + 1, orm_type_name(a->list[i].type),
+			render_fault(r, ORM_E_QUERY,
+				     "column %u of a set operation: %s and %s; cast one", i + 1,
+				     orm_type_name(a->list[i].type),
 				     orm_type_name(b->list[i].type));
 		a->list[i].type = type;
 		a->list[i].nullable |= b->list[i].nullable;
@@ -38,14 +45,6 @@ static bool has_tail(struct words stream)
 {
 	return clause_has(stream, CL_ORDER) || clause_has(stream, CL_LIMIT) ||
 	       clause_has(stream, CL_OFFSET) || clause_has(stream, CL_FOR_UPDATE);
-}
-
-static void put_at(struct render *r, size_t at, const char *text)
-{
-	size_t end = r->len;
-
-	put(r, text);
-	swap_tail(r, at, end);
 }
 
 /* `begin`: where the text of this SELECT begins. */
@@ -114,8 +113,14 @@ static void render_cte(struct render *r, struct words *w, bool recursive)
 	name = words_text(w, &len);
 	stream = words_query(w);
 	for (unsigned i = 0; i < r->n_ctes; i++) {
-		if (same_name(r->ctes[i].name, name, len))
+		if (strlen(r->ctes[i].name) == len && !strncasecmp(r->ctes[i].name, name, len))
 			render_fault(r, ORM_E_QUERY, "two CTEs '%s'", r->ctes[i].name);
+	}
+	for (unsigned i = 0; i < r->n_tables; i++) {
+		if (strlen(r->tables[i]->name) == len &&
+		    !strncasecmp(r->tables[i]->name, name, len))
+			render_fault(r, ORM_E_QUERY, "'%s' is a table and a CTE",
+				     r->tables[i]->name);
 	}
 	if (r->n_ctes == CTES_MAX)
 		render_fault(r, ORM_E_TOO_BIG, "more than %u CTEs", CTES_MAX);

@@ -18,13 +18,6 @@ struct fetch {
 
 /* ---- rows as structs ---- */
 
-static int too_big(const struct rows *rows, const struct arena *arena, int r)
-{
-	return session_fail(rows->session, r,
-			    r < 0 ? "out of memory" : "the result is larger than %zu bytes",
-			    arena->max);
-}
-
 static int own_text(struct arena *arena, void *field)
 {
 	const char *text;
@@ -37,6 +30,13 @@ static int own_text(struct arena *arena, void *field)
 	text = arena_copy(arena, text, len);
 	memcpy(field, &text, sizeof(text));
 	return text ? 0 : arena_is_full(arena, len + 1) ? ORM_E_TOO_BIG : -ENOMEM;
+}
+
+static int no_room(struct orm_session *s, int r, size_t max)
+{
+	if (r < 0)
+		return session_fail(s, r, "out of memory for a result");
+	return session_fail(s, r, "the result is larger than %zu bytes", max);
 }
 
 /* What the row only borrows, into the arena. */
@@ -53,7 +53,7 @@ static int own_texts(struct rows const *rows, const struct orm_table *table, str
 			r = own_text(arena, field);
 			if (!r)
 				continue;
-			return too_big(rows, arena, r);
+			return no_room(rows->session, r, arena->max);
 		case ORM_K_BYTES:
 		case ORM_K_I64S:
 		case ORM_K_F64S:
@@ -67,7 +67,7 @@ static int own_texts(struct rows const *rows, const struct orm_table *table, str
 			continue;
 		r = orm_value_copy(arena, &value, &copy);
 		if (r)
-			return too_big(rows, arena, r);
+			return no_room(rows->session, r, arena->max);
 		memcpy(field, &copy.p, sizeof(copy.p));
 	}
 	return 0;
@@ -94,9 +94,7 @@ static int add_struct(struct orm_result *result, const struct rows *rows)
 	int r = result->count == result->room ? grow_structs(result) : 0;
 
 	if (r)
-		return session_fail(rows->session, r,
-				    r < 0 ? "out of memory" : "the result is larger than %zu bytes",
-				    result->bytes_max);
+		return no_room(rows->session, r, result->bytes_max);
 	row = result->structs + result->count * result->row->size;
 	r = rows_struct(rows, result->row, row);
 	if (!r)
@@ -133,6 +131,7 @@ int orm_fetch(struct orm_session *s, struct orm_query *q, const struct orm_table
 	if (!result)
 		return session_fail(s, -ENOMEM, "out of memory");
 	result->session = s;
+	session_adopt(s, result);
 	result->lazy = s->lazy;
 	result->row = row;
 	result->bytes_max = max;
@@ -151,6 +150,7 @@ void orm_result_free(struct orm_result *result)
 {
 	if (!result)
 		return;
+	session_disown(result);
 	related_free(result->related);
 	arena_deinit(&result->texts);
 	orm_rowset_deinit(&result->set);
@@ -208,21 +208,38 @@ static int first_begin(struct sink *sink, const struct rows *rows)
 			    rows_columns(rows));
 }
 
+/* The caller's struct is written when nothing can fail any more. */
+static int first_struct(const struct first *first, const struct rows *rows, struct arena *arena)
+{
+	void *row = arena_alloc(arena, first->row->size);
+	int r = row ? rows_struct(rows, first->row, row)
+		    : session_fail(rows->session, -ENOMEM, "out of memory");
+
+	if (!r)
+		r = own_texts(rows, first->row, arena, row);
+	if (!r)
+		memcpy(first->to, row, first->row->size);
+	return r;
+}
+
 static int first_row(struct sink *sink, const struct rows *rows)
 {
 	struct first *first = (struct first *)sink;
 	struct arena *arena = &rows->session->first;
-	struct orm_value value;
+	struct orm_value value, copy;
 	int r;
 
 	if (first->row) {
-		r = rows_struct(rows, first->row, first->to);
-		if (!r)
-			r = own_texts(rows, first->row, arena, first->to);
+		r = first_struct(first, rows, arena);
 	} else {
 		r = rows_value(rows, 0, &value);
-		if (!r && orm_value_copy(arena, &value, first->to))
-			r = session_fail(rows->session, -ENOMEM, "out of memory");
+		if (!r) {
+			r = orm_value_copy(arena, &value, &copy);
+			if (r)
+				no_room(rows->session, r, arena->max);
+			else
+				*(struct orm_value *)first->to = copy;
+		}
 	}
 	first->found = !r;
 	return r ? r : ORM_E_END;

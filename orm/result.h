@@ -12,6 +12,8 @@ struct related;
 
 struct orm_result {
 	struct orm_session *session;
+	struct orm_result *next; /* of the session; none of a related result */
+	struct orm_result *prev;
 	const struct orm_table *row; /* NULL: values */
 	struct arena texts;
 	char *structs;

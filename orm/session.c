@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <orm/fault.h>
+#include <orm/result.h>
 #include <orm/session.h>
 
 #define FREE_QUERIES_MAX 16U
@@ -40,7 +41,10 @@ void orm_session_close(struct orm_session *s)
 {
 	if (!s)
 		return;
+	orm_cursor_close(s->cursor);
 	orm_rollback(s);
+	while (s->results)
+		orm_result_free(s->results);
 	for (unsigned i = 0; i < SESSION_SHAPES; i++)
 		shape_put(s->db->shapes, s->memo[i]);
 	free_queries(s->free);
@@ -128,6 +132,28 @@ void orm_query_free(struct orm_query *q)
 	q->next = s->free;
 	s->free = q;
 	s->n_free++;
+}
+
+/* ---- results ---- */
+
+void session_adopt(struct orm_session *s, struct orm_result *result)
+{
+	result->prev = NULL;
+	result->next = s->results;
+	if (s->results)
+		s->results->prev = result;
+	s->results = result;
+}
+
+void session_disown(struct orm_result *result)
+{
+	if (result->prev)
+		result->prev->next = result->next;
+	else if (result->session->results == result)
+		result->session->results = result->next;
+	if (result->next)
+		result->next->prev = result->prev;
+	result->prev = result->next = NULL;
 }
 
 /* ---- connections ---- */

@@ -63,8 +63,9 @@ struct orm_session {
 	struct lane lane; /* of the transaction */
 	bool in_tx;
 	bool tx_writes;
-	bool tx_failed; /* PostgreSQL refuses all until rollback */
-	bool cursor;	/* one is open */
+	bool tx_failed;		    /* PostgreSQL refuses all until rollback */
+	struct orm_cursor *cursor;  /* the one that is open */
+	struct orm_result *results; /* doubly linked by next */
 	/* Tables that the transaction wrote: names of descriptors, which outlive it. */
 	const char *wrote[SESSION_WROTE];
 	unsigned n_wrote;
@@ -85,6 +86,12 @@ struct orm_query *session_query(struct orm_session *s);
 /* Fill s->error; returns class. */
 int session_fail(struct orm_session *s, int class, const char *format, ...) printf_like(3, 4);
 bool session_is_durable(const struct orm_session *s);
+
+/* Results live no longer than their session. */
+void session_adopt(struct orm_session *s, struct orm_result *result);
+void session_disown(struct orm_result *result);
+/* Take its statement away from an open cursor, as the end of a transaction does. */
+void cursor_end(struct orm_cursor *c);
 
 /* Outside of a transaction. least_ns: what was committed before must be seen; 0: nothing. */
 int lane_take(struct orm_session *s, bool writes, uint64_t least_ns,

@@ -81,6 +81,8 @@ void orm_rollback(struct orm_session *s)
 {
 	if (!s->in_tx)
 		return;
+	if (s->cursor)
+		cursor_end(s->cursor);
 	if (s->lane.pooled)
 		orm_pooled_rollback(s->lane.pooled);
 	else
@@ -101,22 +103,24 @@ static int savepoint(struct orm_session *s, const char *verb, const char *name)
 
 	if (!s->in_tx)
 		return session_fail(s, ORM_E_STATE, "a savepoint needs a transaction");
+	if (s->cursor)
+		return session_fail(s, ORM_E_STATE, "a cursor is open");
 	if (!orm_name_ok(name, len))
 		return session_fail(s, ORM_E_QUERY, "savepoint '%.70s' is no name", name);
 	snprintf(sql, sizeof(sql), "%s \"%s\"", verb, name);
-	return s->db->driver->script(s->lane.conn, sql, &s->error);
+	return exec_failed(s, s->db->driver->script(s->lane.conn, sql, &s->error));
 }
 
 int orm_savepoint(struct orm_session *s, const char *name)
 {
 	if (s->tx_failed)
 		return session_fail(s, ORM_E_STATE, "the transaction failed; roll it back");
-	return exec_failed(s, savepoint(s, "SAVEPOINT", name));
+	return savepoint(s, "SAVEPOINT", name);
 }
 
 int orm_release(struct orm_session *s, const char *name)
 {
-	return exec_failed(s, savepoint(s, "RELEASE SAVEPOINT", name));
+	return savepoint(s, "RELEASE SAVEPOINT", name);
 }
 
 int orm_rollback_to(struct orm_session *s, const char *name)
@@ -125,7 +129,7 @@ int orm_rollback_to(struct orm_session *s, const char *name)
 
 	if (!r)
 		s->tx_failed = false;
-	return exec_failed(s, r);
+	return r;
 }
 
 int orm_transaction(struct orm_session *s, const struct orm_tx_options *options, orm_tx_body body,

@@ -93,22 +93,28 @@ bool kind_stores(enum orm_kind kind, enum orm_type type)
 	return kind_fits(kind, type) && !(kind == ORM_K_F64 && type_is_integer(type));
 }
 
-bool types_compare(enum orm_type a, enum orm_type b)
+bool types_compare(enum orm_type a, enum orm_type b, enum orm_dialect dialect)
 {
 	if (type_is_number(a) && type_is_number(b))
 		return true;
-	if ((a == ORM_T_INET || a == ORM_T_CIDR) && (b == ORM_T_INET || b == ORM_T_CIDR))
+	if (dialect == ORM_POSTGRESQL && (a == ORM_T_INET || a == ORM_T_CIDR) &&
+	    (b == ORM_T_INET || b == ORM_T_CIDR))
 		return true;
 	return a == b && a != ORM_T_NONE;
 }
 
-bool types_assign(enum orm_type from, enum orm_type to)
+bool types_round(enum orm_type a, enum orm_type b)
+{
+	return a == ORM_T_BIGINT && type_is_float(b);
+}
+
+bool types_assign(enum orm_type from, enum orm_type to, enum orm_dialect dialect)
 {
 	if (type_is_integer(from))
 		return type_is_number(to);
 	if (type_is_float(from))
 		return type_is_float(to);
-	return from == to || (from == ORM_T_CIDR && to == ORM_T_INET);
+	return from == to || (dialect == ORM_POSTGRESQL && from == ORM_T_CIDR && to == ORM_T_INET);
 }
 
 bool type_has_equality(enum orm_type type, enum orm_dialect dialect)
@@ -151,27 +157,29 @@ bool type_has_min(enum orm_type type, enum orm_dialect dialect)
 	       type != ORM_T_BYTES && type != ORM_T_CIDR;
 }
 
-/* PostgreSQL's operators over mixed widths: the wider integer; float4 with an integer is float8. */
+/* The wider integer; with a float it is a double, also of two REALs, as SQLite computes them. */
 enum orm_type types_arithmetic(enum orm_type a, enum orm_type b)
 {
 	if (!type_is_number(a) || !type_is_number(b))
 		return ORM_T_NONE;
 	if (type_is_integer(a) && type_is_integer(b))
 		return MAX(a, b);
-	return a == ORM_T_REAL && b == ORM_T_REAL ? ORM_T_REAL : ORM_T_DOUBLE;
+	return ORM_T_DOUBLE;
 }
 
-/* PostgreSQL's rule for UNION and CASE (manual, 10.5); its own choice for float4 is float4. */
+/*
+ * PostgreSQL's rule for UNION and CASE (manual, 10.5). It makes a REAL of a REAL and an integer,
+ * which would lose digits of the integer that SQLite keeps: not taken.
+ */
 enum orm_type types_common(enum orm_type a, enum orm_type b)
 {
 	if (a == b)
 		return a;
-	if (type_is_number(a) && type_is_number(b)) {
-		if (type_is_integer(a) && type_is_integer(b))
-			return MAX(a, b);
-		return a == ORM_T_DOUBLE || b == ORM_T_DOUBLE ? ORM_T_DOUBLE : ORM_T_REAL;
-	}
-	return ORM_T_NONE;
+	if (!type_is_number(a) || !type_is_number(b))
+		return ORM_T_NONE;
+	if (type_is_integer(a) == type_is_integer(b))
+		return MAX(a, b);
+	return a == ORM_T_REAL || b == ORM_T_REAL ? ORM_T_NONE : ORM_T_DOUBLE;
 }
 
 bool type_reads_as(enum orm_type type, enum orm_kind kind)

@@ -20,10 +20,13 @@ enum orm_type type_of_kind(enum orm_kind kind);
 bool kind_fits(enum orm_kind kind, enum orm_type type);
 /* May a parameter of this kind be stored in a column of `type`? */
 bool kind_stores(enum orm_kind kind, enum orm_type type);
-/* a = b, by type alone. */
-bool types_compare(enum orm_type a, enum orm_type b);
+/* a = b, by type alone. SQLite has an INET and a CIDR as texts that differ. */
+bool types_compare(enum orm_type a, enum orm_type b, enum orm_dialect dialect);
+/* Whole numbers that a double does not hold exactly, against a float: PostgreSQL compares both as
+ * doubles, SQLite exactly. */
+bool types_round(enum orm_type a, enum orm_type b);
 /* May an expression of type `from` be assigned to a column of type `to`? */
-bool types_assign(enum orm_type from, enum orm_type to);
+bool types_assign(enum orm_type from, enum orm_type to, enum orm_dialect dialect);
 /* Has the type an equality (also GROUP BY, DISTINCT), an order, in this dialect? */
 bool type_has_equality(enum orm_type type, enum orm_dialect dialect);
 bool type_has_order(enum orm_type type, enum orm_dialect dialect);

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include <strazh/base/own.h>
-#include <strazh/orm.h>
 #include <strazh/orm/schema.h>
+#include <strazh/orm/session.h>
 
 #define TABLES_MAX 256
 
@@ -80,18 +80,17 @@ static int parse(int argc, char **argv, struct gen *g)
 
 static int write_text(const struct gen *g, const char *text)
 {
-	FILE *file = g->output ? fopen(g->output, "we") : stdout;
-	int bad;
+	own_file FILE *opened = g->output ? fopen(g->output, "we") : NULL;
+	FILE *to = g->output ? opened : stdout;
 
-	if (!file) {
+	if (!to) {
 		fprintf(stderr, "orm-gen: cannot write '%s': %s\n", g->output, strerror(errno));
 		return 2;
 	}
-	bad = fputs(text, file) < 0;
-	bad |= g->output ? fclose(file) : fflush(file);
-	if (bad)
-		fprintf(stderr, "orm-gen: cannot write: %s\n", strerror(errno));
-	return bad ? 2 : 0;
+	if (fputs(text, to) >= 0 && !fflush(to))
+		return 0;
+	fprintf(stderr, "orm-gen: cannot write: %s\n", strerror(errno));
+	return 2;
 }
 
 static int tell_missing(const struct gen *g, const struct orm_schema *schema)

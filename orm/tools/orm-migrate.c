@@ -13,9 +13,9 @@
 #include <jansson.h>
 
 #include <strazh/base/own.h>
-#include <strazh/orm.h>
 #include <strazh/orm/migrate.h>
 #include <strazh/orm/schema.h>
+#include <strazh/orm/session.h>
 
 struct migrate {
 	const char *url;

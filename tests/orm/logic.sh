@@ -76,8 +76,10 @@ judged 'statement error\nSELECT nowhat\n----\nno such column\n' '1 passed' 0 'a 
 judged 'statement error\nSELECT nowhat\n----\nsome other words\n' 'lacks a line' 1 'another message'
 judged '# comment\r\nskipif sqlite\r\nstatement ok\r\nSELEKT\r\n\r\nonlyif mysql # why\r\nstatement ok\r\nSELEKT\r\n' \
 	'^0 passed, 0 failed, 2 skipped' 0 'skipif and onlyif, comments, CRLF'
-judged 'skipif mysql\nonlyif sqlite\nstatement ok\nSELECT 1\n' '1 passed, 0 failed, 0 skipped' 0 'and who is not skipped'
-judged 'onlyif mysql\nhalt\n\nstatement ok\nSELECT 1\n\nhalt\n\nstatement ok\nSELEKT\n' '1 passed, 0 failed, 0' 0 'halt'
+judged 'skipif mysql\nonlyif sqlite\nstatement ok\nSELECT 1\n' '1 passed, 0 failed, 0 skipped' 0 \
+	'and who is not skipped'
+judged 'onlyif mysql\nhalt\n\nstatement ok\nSELECT 1\n\nhalt\n\nstatement ok\nSELEKT\n' '1 passed, 0 failed, 0' 0 \
+	'halt'
 judged 'hash-threshold 1\n\nquery II\nSELECT 1, 2\n----\n1\n3\n' 'got: +2 values hashing' 1 'hash-threshold'
 judged 'hash-threshold many\n' 'without a number' 1 'hash-threshold without a number'
 judged 'statement maybe\nSELECT 1\n\nquery Q\nSELECT 1\n----\n1\n\nwhat is this\n\nstatement ok\nSELECT 1\n' \

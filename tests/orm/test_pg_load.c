@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <orm/drivers/pg/conn.h>
 #include <tests/orm/kit/pg_rig.h>
 
 /* A row with everything goes in by COPY and by INSERT, and comes out the same both ways. */
@@ -265,11 +266,83 @@ static void stops_early(void **state)
 	assert_int_equal(rig_number(rig.conn, "SELECT 1"), 1);
 }
 
+struct batch {
+	struct orm_value values[2];
+	int64_t at, count, twice; /* this one has the id of the one before */
+	int fails;		  /* with this, instead of an end */
+	int64_t wrong;		  /* this one has a name that no text may be */
+};
+
+static int next_values(void *data, const struct orm_value **ret_values)
+{
+	struct batch *b = data;
+
+	if (b->at == b->count)
+		return b->fails ? b->fails : ORM_E_END;
+	b->values[0] = orm_value_i64(b->at == b->twice ? b->at - 1 : b->at);
+	b->values[1] = b->at == b->wrong ? orm_value_text_len("\0", 1) : orm_value_text("name");
+	b->at++;
+	*ret_values = b->values;
+	return 0;
+}
+
+static int run_batch(const struct orm_stmt *stmt, struct batch batch, uint64_t *ret_changed)
+{
+	return pg_run_many(rig.conn, stmt, next_values, &batch, ret_changed, &rig.err);
+}
+
+static void batches(void **state)
+{
+	static const uint8_t types[] = {ORM_T_BIGINT, ORM_T_TEXT};
+	static const char count[] = "SELECT count(*) FROM thing";
+	struct orm_stmt stmt = rig_statement("INSERT INTO thing (id, name) VALUES ($1, $2)",
+					     ORM_STMT_WRITES, 2);
+	struct batch good = {.count = 5000, .twice = -1, .wrong = -1}, bad = good;
+	uint64_t n = 99;
+
+	(void)state;
+	stmt.param_type = types;
+	bad.twice = 3333;
+	/* Twice: the statement is prepared in the pipeline, or was before. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(run_batch(&stmt, bad, &n), ORM_E_UNIQUE);
+		assert_int_equal(rig.err.row, 3333);
+		assert_string_equal(rig.err.constraint, "thing_pkey");
+		assert_int_equal(rig_number(rig.conn, count), 0);
+	}
+	bad = good;
+	bad.wrong = 4000;
+	assert_int_equal(run_batch(&stmt, bad, &n), ORM_E_VALUE);
+	assert_int_equal(rig.err.row, 4000);
+	assert_int_equal(rig_number(rig.conn, count), 0);
+	bad = good;
+	bad.fails = ORM_E_LAZY;
+	assert_int_equal(run_batch(&stmt, bad, &n), ORM_E_LAZY);
+	assert_int_equal(rig_number(rig.conn, count), 0);
+	assert_int_equal(n, 99);
+	bad.fails = bad.count = 0;
+	assert_int_equal(run_batch(&stmt, bad, &n), 0);
+	assert_int_equal(n, 0);
+	/* In a transaction of the caller. */
+	assert_int_equal(PG->begin(rig.conn, NULL, true, &rig.err), 0);
+	assert_int_equal(run_batch(&stmt, good, &n), 0);
+	assert_int_equal(n, 5000);
+	PG->rollback(rig.conn);
+	assert_int_equal(rig_number(rig.conn, count), 0);
+	assert_int_equal(run_batch(&stmt, good, &n), 0);
+	assert_int_equal(rig_number(rig.conn, count), 5000);
+	stmt = rig_statement("INSERT INTO nosuch VALUES ($1, $2)", ORM_STMT_WRITES, 2);
+	stmt.param_type = types;
+	assert_int_equal(run_batch(&stmt, good, &n), ORM_E_SCHEMA);
+	assert_int_equal(rig.err.row, 0);
+	assert_int_equal(rig_number(rig.conn, count), 5000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(inserts_every_type), TEST(loads_every_type), TEST(names_the_row_that_failed),
-		TEST(stops_a_load),	  TEST(stops_early),
+		TEST(stops_a_load),	  TEST(stops_early),	  TEST(batches),
 	};
 
 	return rig_main("tests", tests, ARRAY_LEN(tests));

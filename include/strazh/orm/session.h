@@ -19,7 +19,7 @@ struct orm_result;
 struct orm_cursor;
 
 int orm_session_open(struct orm *db, struct orm_session **ret_session) ORM_MUST_CHECK;
-/* Rolls back what is open, frees queries and results of it. NULL is fine. */
+/* Rolls back what is open, frees queries, results and the open cursor of it. NULL is fine. */
 void orm_session_close(struct orm_session *s);
 /* Of the last call. Borrowed; until the next call. */
 const struct orm_error *orm_error(const struct orm_session *s);

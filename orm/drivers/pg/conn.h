@@ -41,6 +41,7 @@ struct pg_run {
 	bool in_tx;		       /* it was sent inside a transaction */
 	bool text;		       /* results are in text format */
 	bool pipeline;		       /* sent in pipeline mode: a sync ends it */
+	bool leads;		       /* something went before it: pg_take_leads() */
 	struct pg_prepared *prepared;  /* what it runs: the cache's; NULL: unnamed */
 	struct pg_prepared *preparing; /* owned, until the server has prepared it */
 	uint64_t changed;
@@ -137,6 +138,10 @@ int pg_bind_copy(struct pg_params *params, const struct orm_stmt *stmt,
 void pg_params_deinit(struct pg_params *params);
 
 /* ---- run.c ---- */
+/* Before something is sent: is the connection there? */
+int pg_look(struct pg_conn *c, struct orm_error *err) must_check;
+/* After a failure: take the rest of the results and be free for the next statement. */
+void pg_settle(struct pg_conn *c);
 int pg_start(struct orm_conn *conn, const struct orm_stmt *stmt, const struct orm_value *values,
 	     struct orm_error *err) must_check;
 /* The same with c->params as they are. */
@@ -157,6 +162,9 @@ uint64_t pg_count_changed(PGresult *result);
 /* ---- send.c: one statement on its way, with what must go before it ---- */
 /* Sends c->params to `stmt`; sets run.text and run.pipeline. `leads` are then to be taken first. */
 int pg_send(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
+/* The first of many in one pipeline, to which the caller adds a sync; and the others. */
+int pg_send_first(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
+int pg_send_more(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
 /* Was it prepared for parameters of these types? */
 bool pg_prepared_fits(const struct pg_prepared *p, const struct pg_params *params) must_check;
 /* Takes the results of what went before. An error of one of them is in *ret_failed. */
@@ -175,15 +183,5 @@ void pg_cancel(struct orm_conn *conn);
 /* SQL without parameters, rows thrown away. ret_tag (may be NULL): of the last command. */
 int pg_simple(struct pg_conn *c, const char *sql, struct pg_risk risk, char ret_tag[16],
 	      struct orm_error *err) must_check;
-
-/* ---- insert.c ---- */
-int pg_insert(struct orm_conn *conn, const struct orm_rows *rows, enum orm_batch_way way,
-	      const char *conflict, uint64_t *ret_inserted, struct orm_error *err) must_check;
-
-/* ---- load.c ---- */
-/* Letters, digits, '_': what may stand between quotes as it is. */
-bool pg_is_name(const char *name);
-int pg_load(struct orm_conn *conn, const struct orm_source *source, uint64_t *ret_rows,
-	    struct orm_error *err) must_check;
 
 #endif

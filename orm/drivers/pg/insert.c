@@ -17,6 +17,7 @@
 
 #include <strazh/base/own.h>
 
+#include <orm/drivers/pg/bulk.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
 #include <orm/drivers/pg/oid.h>
@@ -25,7 +26,6 @@
 
 #define UNNEST_ROWS 8192U /* of one statement: what a message must hold is bounded */
 #define ARENA_MAX ((size_t)1 << 30)
-#define FLUSH_EVERY 64U
 
 struct insert {
 	struct pg_conn *c;
@@ -85,8 +85,8 @@ static int refuse(const struct insert *in, size_t row, unsigned i, int r, const 
 	return r;
 }
 
-/* INSERT INTO t (...), then VALUES (...) or SELECT ... FROM unnest(...), then ON CONFLICT. */
-static int write_sql(const struct insert *in, bool unnest, char **ret_sql, struct orm_error *err)
+/* INSERT INTO t (...) SELECT * FROM unnest(...) ON CONFLICT ... */
+static int write_sql(const struct insert *in, char **ret_sql, struct orm_error *err)
 {
 	const struct orm_table *t = in->rows->table;
 	size_t size = 256 + strlen(in->conflict) + (size_t)in->count * (ORM_NAME_MAX + 40), n;
@@ -98,11 +98,10 @@ static int write_sql(const struct insert *in, bool unnest, char **ret_sql, struc
 	for (unsigned i = 0; i < in->count; i++)
 		n += (size_t)snprintf(sql + n, size - n, "%s\"%s\"", i ? "," : " (",
 				      column_of(in, i)->name);
-	n += (size_t)snprintf(sql + n, size - n, unnest ? ") SELECT * FROM unnest(" : ") VALUES (");
+	n += (size_t)snprintf(sql + n, size - n, ") SELECT * FROM unnest(");
 	for (unsigned i = 0; i < in->count; i++)
-		n += (size_t)snprintf(sql + n, size - n, "%s$%u%s%s", i ? "," : "", i + 1,
-				      unnest ? "::" : "",
-				      unnest ? arrays[column_of(in, i)->type].sql : "");
+		n += (size_t)snprintf(sql + n, size - n, "%s$%u::%s", i ? "," : "", i + 1,
+				      arrays[column_of(in, i)->type].sql);
 	snprintf(sql + n, size - n, ")%s", in->conflict);
 	*ret_sql = sql;
 	return 0;
@@ -215,7 +214,7 @@ static int unnest(struct insert *in, struct orm_error *err)
 	struct bytes columns[ORM_COLUMNS_MAX] = {{0}};
 	struct orm_stmt stmt = {.flags = ORM_STMT_WRITES | ORM_STMT_ONCE};
 	own_free char *sql = NULL;
-	int r = write_sql(in, true, &sql, err);
+	int r = write_sql(in, &sql, err);
 
 	stmt.sql = sql;
 	stmt.params = in->count;
@@ -229,103 +228,31 @@ static int unnest(struct insert *in, struct orm_error *err)
 
 /* ---- ROWS ---- */
 
-static int bind_row(struct insert *in, size_t row, struct orm_error *err)
+struct array {
+	const struct insert *in;
+	size_t next;
+	struct orm_value values[ORM_COLUMNS_MAX];
+};
+
+static int array_next(void *data, const struct orm_value **ret_values)
 {
-	struct pg_params *p = &in->c->params;
+	struct array *a = data;
 
-	if (pg_params_room(p, in->count))
-		return orm_fail(err, -ENOMEM, "no memory for the parameters");
-	for (unsigned i = 0; i < in->count; i++) {
-		struct orm_value value = field(in, row, i);
-		const char *why = "";
-		struct pg_cell cell;
-		int r = pg_encode(&p->arena, &value, (enum orm_type)column_of(in, i)->type,
-				  PG_PARAM, &cell, &why);
-
-		if (r)
-			return refuse(in, row, i, r, why, err);
-		p->values[i] = cell.data;
-		p->lengths[i] = (int)cell.len;
-		p->formats[i] = cell.binary;
-		p->oids[i] = cell.oid;
-	}
+	if (a->next == a->in->rows->count)
+		return ORM_E_END;
+	for (unsigned i = 0; i < a->in->count; i++)
+		a->values[i] = field(a->in, a->next, i);
+	a->next++;
+	*ret_values = a->values;
 	return 0;
-}
-
-/* All rows on their way, with the statement before and the sync after them. */
-static int send_rows(struct insert *in, const char *sql, struct orm_error *err)
-{
-	struct pg_params *p = &in->c->params;
-	PGconn *pg = in->c->pg;
-	int r = 0;
-
-	for (size_t row = 0; row < in->rows->count && !r; row++) {
-		r = bind_row(in, row, err);
-		if (r)
-			return r;
-		if (!row && !PQsendPrepare(pg, "", sql, in->count, p->oids))
-			return pg_lost(in->c, err);
-		if (!PQsendQueryPrepared(pg, "", in->count, p->values, p->lengths, p->formats, 1))
-			return pg_lost(in->c, err);
-		if (row % FLUSH_EVERY == FLUSH_EVERY - 1)
-			r = pg_flush(in->c, err);
-	}
-	if (!r && !PQpipelineSync(pg))
-		r = pg_lost(in->c, err);
-	return r ? r : pg_flush(in->c, err);
-}
-
-/* One statement's result, and the NULL behind it. `row` ORM_NO_ROW: the preparation. */
-static int take_row(struct insert *in, uint64_t row, struct orm_error *err)
-{
-	PGresult *result, *more = NULL;
-	int r = pg_next(in->c, &result, err);
-
-	if (r)
-		return r;
-	if (!result)
-		return pg_lost(in->c, err);
-	if (PQresultStatus(result) == PGRES_COMMAND_OK) {
-		in->inserted += strtoull(PQcmdTuples(result), NULL, 10);
-		r = pg_next(in->c, &more, err);
-		PQclear(r ? NULL : more);
-	} else {
-		r = pg_blame(in->c, result, err);
-		err->row = row;
-	}
-	PQclear(result);
-	return r;
 }
 
 static int insert_rows(struct insert *in, struct orm_error *err)
 {
-	own_free char *sql = NULL;
-	PGresult *failed = NULL;
-	struct orm_error later;
-	int r = write_sql(in, false, &sql, err);
+	struct array array = {.in = in};
 
-	if (r)
-		return r;
-	if (!PQenterPipelineMode(in->c->pg))
-		return pg_lost(in->c, err);
-	r = send_rows(in, sql, err);
-	if (r) {
-		/* Some of it may be with the server, without a sync: it will do none of it. */
-		in->c->head.broken = true;
-		return r;
-	}
-	r = take_row(in, ORM_NO_ROW, err);
-	for (uint64_t row = 0; row < in->rows->count && !r; row++)
-		r = take_row(in, row, err);
-	if (in->c->head.broken)
-		return r;
-	/* What a deferred constraint says comes with the sync. */
-	if (pg_drain(in->c, &failed, r ? &later : err))
-		r = r ? r : err->class;
-	else if (failed && !r)
-		r = pg_blame(in->c, failed, err);
-	PQclear(failed);
-	return r;
+	return pg_run_many((struct orm_conn *)(void *)in->c, in->rows->one, array_next, &array,
+			   &in->inserted, err);
 }
 
 /* ---- which way, and the transaction around it ---- */
@@ -349,7 +276,6 @@ static int name_row(struct insert *in, int r, struct orm_error *err)
 	     r != ORM_E_NOT_NULL && r != ORM_E_CHECK && r != ORM_E_CONSTRAINT))
 		return r;
 	in->inserted = 0;
-	pg_arm(in->c, (struct pg_risk){.write = true, .ambiguous = true});
 	r = insert_rows(in, err);
 	if (r && err->row == ORM_NO_ROW && !in->c->head.broken) {
 		*err = first;

@@ -13,6 +13,7 @@
 
 #include <strazh/base/own.h>
 
+#include <orm/drivers/pg/bulk.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
 #include <orm/drivers/pg/wire.h>
@@ -161,6 +162,46 @@ static int refuse_cell(const struct load *l, unsigned column, int r, const char 
 	return r;
 }
 
+/* Eight bytes and their length, where there is room. */
+static void put_word(struct load *l, uint64_t word)
+{
+	wire_put32(l->chunk + l->len, 8);
+	wire_put64(l->chunk + l->len + 4, word);
+	l->len += 12;
+}
+
+/* What most columns are, straight into the chunk. false: it needs pg_encode(), or more room. */
+static bool put_plain(struct load *l, enum orm_type type, const struct orm_value *v)
+{
+	size_t room = CHUNK_SIZE - l->len;
+	uint64_t word;
+
+	if (room < 12)
+		return false;
+	if (v->kind == ORM_K_NULL) {
+		wire_put32(l->chunk + l->len, UINT32_MAX);
+		l->len += 4;
+		return true;
+	}
+	if (type == ORM_T_BIGINT && v->kind == ORM_K_I64) {
+		put_word(l, (uint64_t)v->i);
+		return true;
+	}
+	if (type == ORM_T_DOUBLE && v->kind == ORM_K_F64) {
+		memcpy(&word, &v->f, sizeof(word));
+		put_word(l, word);
+		return true;
+	}
+	if (type != ORM_T_TEXT || v->kind != ORM_K_TEXT || v->len > room - 4 ||
+	    (v->len && memchr(v->p, '\0', v->len)))
+		return false;
+	wire_put32(l->chunk + l->len, (uint32_t)v->len);
+	if (v->len)
+		memcpy(l->chunk + l->len + 4, v->p, v->len);
+	l->len += 4 + v->len;
+	return true;
+}
+
 static int put_row(struct load *l, const void *row, struct orm_error *err)
 {
 	const struct orm_table *t = l->source->table;
@@ -179,6 +220,8 @@ static int put_row(struct load *l, const void *row, struct orm_error *err)
 		if (!(l->source->mask >> i & 1))
 			continue;
 		value = orm_row_get(t, i, row);
+		if (put_plain(l, t->columns[i].type, &value))
+			continue;
 		r = pg_encode(arena, &value, t->columns[i].type, PG_FIELD, &cell, &why);
 		if (r)
 			return refuse_cell(l, i, r, why, err);

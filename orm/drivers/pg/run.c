@@ -5,7 +5,8 @@
  * change of a table made useless (0A000) can be sent again while its values are still alive.
  *
  * Rows come one by one (single-row mode), so that a result of any size needs the memory of one row.
- * For one row it costs a second PGresult.
+ * For one row it costs a second PGresult (two mallocs of libpq's, 0.3 us of 9); for many, a fifth
+ * to a half more time of the client a row than a result in one piece.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ static void reset(struct pg_conn *c)
 }
 
 /* The rest of the results of a statement that failed. The first failure is the one that is told. */
-static void settle(struct pg_conn *c)
+void pg_settle(struct pg_conn *c)
 {
 	struct orm_error ignored;
 	PGresult *failed = NULL;
@@ -53,7 +54,7 @@ static void stop(struct pg_conn *c)
 {
 	if (!pg_hurry(c))
 		c->head.broken = true;
-	settle(c);
+	pg_settle(c);
 }
 
 static int fail_with(struct pg_conn *c, PGresult *result, struct orm_error *err)
@@ -61,7 +62,7 @@ static int fail_with(struct pg_conn *c, PGresult *result, struct orm_error *err)
 	int r = pg_blame(c, result, err);
 
 	PQclear(result);
-	settle(c);
+	pg_settle(c);
 	return r;
 }
 
@@ -96,7 +97,7 @@ static int on_error(struct pg_conn *c, PGresult *result, bool last, struct orm_e
 	if (!stale || last)
 		return fail_with(c, result, err);
 	PQclear(result);
-	settle(c);
+	pg_settle(c);
 	return c->head.broken ? orm_fail(err, ORM_E_CONNECTION, "the connection broke") : ORM_E_END;
 }
 
@@ -149,12 +150,12 @@ static int take(struct pg_conn *c, PGresult **ret_failed, struct orm_error *err)
 	int r = pg_next(c, &result, err);
 
 	if (r) {
-		settle(c);
+		pg_settle(c);
 		return r;
 	}
 	if (!result) {
 		r = pg_lost(c, err);
-		settle(c);
+		pg_settle(c);
 		return r;
 	}
 	switch (PQresultStatus(result)) {
@@ -193,7 +194,7 @@ static int attempt(struct pg_conn *c, const struct orm_stmt *stmt, bool in_tx, b
 	int r = pg_send(c, stmt, err);
 
 	if (r) {
-		settle(c);
+		pg_settle(c);
 		return r;
 	}
 	c->run.state = PG_ROWS;
@@ -208,7 +209,7 @@ static int attempt(struct pg_conn *c, const struct orm_stmt *stmt, bool in_tx, b
 			PQsetSingleRowMode(c->pg);
 		r = take(c, &failed, err);
 	} else if (!failed) {
-		settle(c);
+		pg_settle(c);
 	}
 	return failed ? on_error(c, failed, in_tx || again, err) : r;
 }
@@ -217,7 +218,7 @@ static int attempt(struct pg_conn *c, const struct orm_stmt *stmt, bool in_tx, b
  * A connection that the server closed meanwhile: when that is seen before a write goes out, it was
  * not done. What the server said last is a notice here (conn.c), and sets `broken`.
  */
-static int look(struct pg_conn *c, struct orm_error *err)
+int pg_look(struct pg_conn *c, struct orm_error *err)
 {
 	if (c->risk.write && !c->head.broken && (!PQconsumeInput(c->pg) || PQisBusy(c->pg)))
 		c->head.broken = true;
@@ -245,7 +246,7 @@ int pg_start_bound(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_er
 
 	pg_arm(c,
 	       (struct pg_risk){.write = write, .ambiguous = write && stmt->flags & ORM_STMT_RAW});
-	r = look(c, err);
+	r = pg_look(c, err);
 	if (r)
 		return r;
 	c->tx_wrote |= writes && in_tx;
@@ -359,7 +360,7 @@ static bool skip_rows(struct pg_conn *c, unsigned rows)
 
 		if (failed) {
 			PQclear(failed);
-			settle(c);
+			pg_settle(c);
 		}
 		if (r || c->run.state != PG_ROWS)
 			return true;
@@ -380,7 +381,7 @@ void pg_finish(struct orm_conn *conn)
 
 		pg_arm(c, c->risk);
 		if (!stoppable)
-			settle(c);
+			pg_settle(c);
 		else if (!skip_rows(c, STRAY_ROWS))
 			stop(c);
 	}

@@ -68,20 +68,25 @@ static bool send_leads(struct pg_conn *c)
 	return true;
 }
 
-static bool send_pipeline(struct pg_conn *c, const struct orm_stmt *stmt,
-			  const struct pg_prepared *ready, int format)
+/* The statement with the parameters that are bound. */
+static bool send_own(struct pg_conn *c, const struct orm_stmt *stmt)
 {
-	struct pg_prepared *new = c->run.preparing;
+	const struct pg_prepared *p = c->run.preparing ? c->run.preparing : c->run.prepared;
+	int format = result_format(stmt);
+
+	return p ? send_prepared(c, p, format) : send_unnamed(c, stmt, format);
+}
+
+static bool send_pipeline(struct pg_conn *c, const struct orm_stmt *stmt)
+{
+	const struct pg_prepared *new = c->run.preparing;
 
 	c->run.pipeline = true;
-	if (!PQenterPipelineMode(c->pg) || !send_leads(c))
+	if (!PQenterPipelineMode(c->pg) || (c->run.leads && !send_leads(c)))
 		return false;
 	if (new && !PQsendPrepare(c->pg, new->name, stmt->sql, c->params.count, c->params.oids))
 		return false;
-	if (new || ready ? !send_prepared(c, new ? new : ready, format)
-			 : !send_unnamed(c, stmt, format))
-		return false;
-	return PQpipelineSync(c->pg);
+	return send_own(c, stmt);
 }
 
 /* Nothing of it was flushed: libpq refused it, or had no memory. Half a pipeline may be queued. */
@@ -93,32 +98,62 @@ static int unsent(struct pg_conn *c, struct orm_error *err)
 	return pg_lost(c, err);
 }
 
+/* Which prepared statement it is, or is to become: run.prepared, run.preparing. */
+static int find_name(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err)
+{
+	struct pg_prepared *p;
+
+	c->run.text = !result_format(stmt);
+	c->run.pipeline = false;
+	c->run.prepared = NULL;
+	if (!c->named || stmt->flags & ORM_STMT_ONCE)
+		return 0;
+	p = pg_cache_find(&c->cache, stmt->id);
+	if (p && pg_prepared_fits(p, &c->params)) {
+		c->run.prepared = p;
+		return 0;
+	}
+	if (p)
+		pg_cache_doom(&c->cache, p);
+	pg_cache_make_room(&c->cache);
+	c->run.preparing = pg_cache_new(&c->cache, stmt->id, c->params.oids, c->params.count);
+	if (!c->run.preparing)
+		return orm_fail(err, -ENOMEM, "no memory for a prepared statement");
+	return 0;
+}
+
 int pg_send(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err)
 {
-	bool named = c->named && !(stmt->flags & ORM_STMT_ONCE);
-	struct pg_prepared *p = named ? pg_cache_find(&c->cache, stmt->id) : NULL;
-	int format = result_format(stmt);
+	int r = find_name(c, stmt, err);
 	bool ok;
 
-	c->run.text = !format;
-	c->run.pipeline = false;
-	if (p && !pg_prepared_fits(p, &c->params)) {
-		pg_cache_doom(&c->cache, p);
-		p = NULL;
-	}
-	if (named && !p) {
-		pg_cache_make_room(&c->cache);
-		c->run.preparing = pg_cache_new(&c->cache, stmt->id, c->params.oids,
-						c->params.count);
-		if (!c->run.preparing)
-			return orm_fail(err, -ENOMEM, "no memory for a prepared statement");
-	}
-	c->run.prepared = p;
-	if (c->begin || c->run.preparing)
-		ok = send_pipeline(c, stmt, p, format);
+	if (r)
+		return r;
+	c->run.leads = c->begin || c->run.preparing;
+	if (c->run.leads)
+		ok = send_pipeline(c, stmt) && PQpipelineSync(c->pg);
 	else
-		ok = p ? send_prepared(c, p, format) : send_unnamed(c, stmt, format);
+		ok = send_own(c, stmt);
 	return ok ? 0 : unsent(c, err);
+}
+
+int pg_send_first(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err)
+{
+	int r = find_name(c, stmt, err);
+
+	c->run.leads = c->begin || c->run.preparing;
+	if (r)
+		return r;
+	return send_pipeline(c, stmt) ? 0 : unsent(c, err);
+}
+
+int pg_send_more(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err)
+{
+	const struct pg_prepared *p = c->run.preparing ? c->run.preparing : c->run.prepared;
+
+	if (p && !pg_prepared_fits(p, &c->params)) /* of other types than the first: unnamed */
+		return send_unnamed(c, stmt, result_format(stmt)) ? 0 : unsent(c, err);
+	return send_own(c, stmt) ? 0 : unsent(c, err);
 }
 
 /* One lead's result and the NULL behind it. ORM_E_END: it failed, *ret_failed is its error. */
@@ -143,8 +178,9 @@ int pg_take_leads(struct pg_conn *c, PGresult **ret_failed, struct orm_error *er
 {
 	int r = 0;
 
-	if (!c->run.pipeline)
+	if (!c->run.leads)
 		return 0;
+	c->run.leads = false;
 	if (c->begin) {
 		bool sync = c->begin_sync;
 

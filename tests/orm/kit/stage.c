@@ -22,7 +22,7 @@ void stage_open(struct stage *stage, const struct database *db, const struct orm
 {
 	struct orm_schema *schema;
 	struct orm_error error;
-	char *sql;
+	char *sql = NULL;
 
 	if (orm_schema_of(tables, n, &schema, &error) ||
 	    orm_schema_ddl(schema, db->dialect, &sql, &error))

@@ -328,6 +328,21 @@ static void spoil_node(struct gen *g, struct node *e)
 	}
 }
 
+/* Without a select list the columns are those of the FROM table. */
+static bool all_columns(struct tree *t)
+{
+	const struct part *from = &t->clause[0];
+	const struct orm_table *table = prop_table[from->table];
+
+	if (from->call != CALL_SELECT && from->call != CALL_SELECT_AS)
+		return false;
+	t->outs = 0;
+	for (unsigned i = 0; i < table->count; i++)
+		t->out[t->outs++] = (struct out){.name = table->columns[i].name,
+						 .type = table->columns[i].type};
+	return true;
+}
+
 static void spoil_clause(struct gen *g, struct tree *t)
 {
 	unsigned i = 1 + below(g, t->n > 1 ? t->n - 1 : 1);
@@ -337,6 +352,8 @@ static void spoil_clause(struct gen *g, struct tree *t)
 		return;
 	switch (below(g, 4)) {
 	case 0: /* gone */
+		if (c->call == CALL_COLUMNS && !all_columns(t))
+			break;
 		memmove(c, c + 1, (t->n - i - 1) * sizeof(*c));
 		t->n--;
 		break;
@@ -345,9 +362,11 @@ static void spoil_clause(struct gen *g, struct tree *t)
 			*add(g, t, c->call) = *c;
 		break;
 	case 2: /* another kind of join or set operation */
-		if (c->call >= CALL_JOIN && c->call <= CALL_JOIN_CTE)
+		if (c->call >= CALL_JOIN && c->call <= CALL_JOIN_CTE) {
 			c->flag = (uint8_t)below(g, 6);
-		else if (c->call == CALL_SET_OPERATION)
+			if (c->flag == ORM_CROSS || c->flag == ORM_NATURAL)
+				c->n = 0;
+		} else if (c->call == CALL_SET_OPERATION)
 			c->flag = (uint8_t)below(g, 4);
 		break;
 	default:

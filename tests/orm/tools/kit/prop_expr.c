@@ -92,7 +92,7 @@ static struct node *leaf(struct gen *g, struct gscope *s, enum orm_type type)
 	if (!e && chance(g, 4) && (type == ORM_T_INTEGER || type == ORM_T_TEXT)) {
 		e = node(g, ORM_OP_LITERAL, 0);
 		e->func = (uint8_t)type;
-		e->name = type == ORM_T_TEXT ? "'it''s'" : "1 + 1";
+		e->name = type == ORM_T_TEXT ? "'12'" : "1 + 1";
 	}
 	return e ? e : value_of(g, type, false);
 }
@@ -206,7 +206,11 @@ static struct node *aggregate(struct gen *g, struct gscope *s, enum orm_type typ
 	} else if (type == ORM_T_DOUBLE && chance(g, 70)) {
 		bool avg = chance(g, 50);
 
-		e = aggregated(g, s, avg ? number_type(g) : ORM_T_DOUBLE, depth);
+		e = aggregated(g, s,
+			       avg	       ? number_type(g)
+			       : chance(g, 30) ? ORM_T_REAL
+					       : ORM_T_DOUBLE,
+			       depth);
 		e = e ? call(g, avg ? ORM_F_AVG : ORM_F_SUM, 1, e) : NULL;
 	} else if (has_min(type)) {
 		e = aggregated(g, s, type, depth);
@@ -365,7 +369,11 @@ static struct node *text(struct gen *g, struct gscope *s, int depth)
 	switch (below(g, 9)) {
 	case 0:
 		a = node(g, ORM_OP_CAST, 1,
-			 expr(g, s, chance(g, 40) ? ORM_T_UUID : integer_type(g), depth - 1));
+			 expr(g, s,
+			      chance(g, 20)   ? ORM_T_NUMERIC
+			      : chance(g, 40) ? ORM_T_UUID
+					      : integer_type(g),
+			      depth - 1));
 		a->func = ORM_T_TEXT;
 		return a;
 	case 1:

@@ -172,7 +172,11 @@ static enum orm_type branch_type(const struct node *e, unsigned first, unsigned 
 	    (!e->arg[e->n - 1]->bare || is_number(value_type(&e->arg[e->n - 1]->value))))
 		type = type ? either(type, node_type(e->arg[e->n - 1]))
 			    : node_type(e->arg[e->n - 1]);
-	return type ? type : node_type(e->arg[first]);
+	for (unsigned i = first; !type && i < e->n; i += step) {
+		if (e->arg[i]->value.kind != ORM_K_NULL)
+			type = node_type(e->arg[i]);
+	}
+	return type ? type : node_type(e->arg[e->n - 1]);
 }
 
 static enum orm_type call_type(const struct node *e)

@@ -383,17 +383,53 @@ static bool order_by_outputs(struct gen *g, struct tree *t, bool all)
 	return whole;
 }
 
+/* Does its select list call one? Without GROUP BY nothing else makes a query a grouped one. */
+static bool has_aggregate_in(const struct node *e)
+{
+	if (e->op == ORM_OP_CALL && e->func <= ORM_F_MAX)
+		return true;
+	for (unsigned i = 0; i < e->n; i++) {
+		if (e->op != ORM_OP_OVER && has_aggregate_in(e->arg[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool window_in(const struct node *e)
+{
+	bool found = e->op == ORM_OP_OVER;
+
+	for (unsigned i = 0; i < e->n && !found; i++)
+		found = window_in(e->arg[i]);
+	return found;
+}
+
+static bool has_aggregates(const struct tree *t)
+{
+	const struct part *c = find(t, CALL_COLUMNS, NULL);
+
+	for (unsigned i = 0; c && i < c->n; i++) {
+		if (has_aggregate_in(c->list[i]))
+			return true;
+	}
+	return false;
+}
+
 static void draw_order(struct gen *g, struct gscope *s, struct tree *t)
 {
 	unsigned n = 1 + below(g, 2);
 	struct part *c = add(g, t, CALL_ORDER_BY);
 
-	s->aggregates = s->grouped;
+	struct gscope *outer = s->outer;
+
+	s->aggregates = s->grouped && (s->groups || has_aggregates(t));
+	/* SQLite knows no outer columns there; in one of many both are tried. */
+	s->outer = chance(g, 3) ? outer : NULL;
 	c->list = keep(g, n * sizeof(struct node *));
 	for (unsigned i = 0; i < n; i++) {
 		struct node *e = expr(g, s, order_type(g), 2);
 
-		if (e->op == ORM_OP_VALUE)
+		if (e->op == ORM_OP_VALUE || e->op == ORM_OP_LITERAL)
 			continue;
 		if (chance(g, 50))
 			e = node(g, chance(g, 60) ? ORM_OP_DESC : ORM_OP_ASC, 1, e);
@@ -402,6 +438,7 @@ static void draw_order(struct gen *g, struct gscope *s, struct tree *t)
 	if (!c->n)
 		t->n--;
 	s->aggregates = false;
+	s->outer = outer;
 }
 
 static void draw_tail(struct gen *g, struct gscope *s, struct tree *t, bool by_outputs,
@@ -409,7 +446,9 @@ static void draw_tail(struct gen *g, struct gscope *s, struct tree *t, bool by_o
 {
 	bool total = false;
 
-	if (chance(g, 45)) {
+	if (flags & SEL_ONE && g->execute) {
+		total = order_by_outputs(g, t, true);
+	} else if (chance(g, 45)) {
 		if (by_outputs || chance(g, 50))
 			total = order_by_outputs(g, t, chance(g, 60));
 		else
@@ -480,6 +519,17 @@ static bool outs_are_equal_types(const struct tree *t)
 	return true;
 }
 
+static bool has_window(const struct tree *t)
+{
+	const struct part *c = find(t, CALL_COLUMNS, NULL);
+
+	for (unsigned i = 0; c && i < c->n; i++) {
+		if (window_in(c->list[i]))
+			return true;
+	}
+	return false;
+}
+
 static void draw_rest(struct gen *g, struct gscope *s, struct tree *t, const uint8_t *types,
 		      unsigned flags)
 {
@@ -491,7 +541,7 @@ static void draw_rest(struct gen *g, struct gscope *s, struct tree *t, const uin
 		plain.grouped = plain.aggregates = plain.windows = false;
 		one_clause(g, t, CALL_WHERE, condition(g, &plain, 3));
 	}
-	if (s->grouped && chance(g, 40)) {
+	if (s->grouped && (s->groups || has_aggregates(t)) && chance(g, 40)) {
 		s->aggregates = true;
 		one_clause(g, t, CALL_HAVING, condition(g, s, 2));
 		s->aggregates = false;
@@ -503,7 +553,8 @@ static void draw_rest(struct gen *g, struct gscope *s, struct tree *t, const uin
 	}
 	if (!(flags & SEL_BARE))
 		draw_tail(g, s, t, set || distinct, flags);
-	if (flags & SEL_TOP && !set && !distinct && !s->grouped && chance(g, 6))
+	if (flags & SEL_TOP && !set && !distinct && !s->grouped && s->n == 1 &&
+	    s->source[0].table >= 0 && !has_window(t) && chance(g, 12))
 		add(g, t, CALL_FOR_UPDATE);
 }
 

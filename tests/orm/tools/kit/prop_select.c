@@ -147,6 +147,16 @@ static void text_core(struct text *t, const struct tree *q, uint32_t base, bool 
 	text_conditions(t, q, CALL_HAVING, "HAVING", base);
 }
 
+/* An output column, as ORDER BY names it: by its place. */
+static unsigned place_of(const struct tree *q, const char *name)
+{
+	for (unsigned i = 0; i < q->outs; i++) {
+		if (!strcmp(q->out[i].name, name))
+			return i + 1;
+	}
+	return 0;
+}
+
 static void text_order(struct text *t, const struct tree *q, uint32_t base)
 {
 	const struct part *c = NULL;
@@ -157,7 +167,11 @@ static void text_order(struct text *t, const struct tree *q, uint32_t base)
 			bool down = e->op == ORM_OP_DESC, up = e->op == ORM_OP_ASC;
 
 			say(t, first ? " ORDER BY (" : ", (");
-			text_expr(t, down || up ? e->arg[0] : e, base);
+			e = down || up ? e->arg[0] : e;
+			if (e->op == ORM_OP_OUTPUT)
+				say(t, "%u", place_of(q, e->name));
+			else
+				text_expr(t, e, base);
 			say(t, down ? ") DESC" : ")");
 			first = false;
 		}

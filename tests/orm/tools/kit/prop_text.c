@@ -87,6 +87,24 @@ static void text_one(struct text *t, const char *before, const struct node *e, u
 	say(t, ")%s", after);
 }
 
+static const struct node *sum_of(const struct node *e)
+{
+	return e->arg[0]->op == ORM_OP_DISTINCT ? e->arg[0]->arg[0] : e->arg[0];
+}
+
+/* Half away from zero, as SQLite does; whole numbers are round. */
+static void text_round(struct text *t, const struct node *e, uint32_t base)
+{
+	if (!is_float(node_type(e))) {
+		text_one(t, "round(", e, base, ")");
+		return;
+	}
+	text_one(t, "CASE WHEN abs(", e, base, ") < 4503599627370496 THEN trunc(");
+	text_one(t, "", e, base, " + ");
+	text_one(t, "sign(", e, base, ") * 0.5) ELSE ");
+	text_one(t, "", e, base, " END");
+}
+
 static void text_call(struct text *t, const struct node *e, uint32_t base)
 {
 	switch ((unsigned)e->func) {
@@ -126,13 +144,21 @@ static void text_call(struct text *t, const struct node *e, uint32_t base)
 		text_one(t, "ntile(", e->arg[0], base, "::integer)");
 		return;
 	case ORM_F_ROUND:
-		text_one(t, "round(", e->arg[0], base, ")");
+		text_round(t, e->arg[0], base);
 		return;
 	default:
 		break;
 	}
+	if (e->func == ORM_F_NULLIF && node_type(e) == ORM_T_CIDR) {
+		text_one(t, "CAST(nullif(", e->arg[0], base, ", ");
+		text_one(t, "", e->arg[1], base, ") AS cidr)");
+		return;
+	}
 	say(t, "%s(%s", calls[e->func], !e->n && e->func == ORM_F_COUNT ? "*" : "");
-	if (e->n == 1 && e->arg[0]->op == ORM_OP_DISTINCT)
+	if (e->func == ORM_F_SUM && node_type(sum_of(e)) == ORM_T_REAL)
+		text_one(t, e->arg[0]->op == ORM_OP_DISTINCT ? "DISTINCT CAST(" : "CAST(",
+			 sum_of(e), base, " AS double precision)");
+	else if (e->n == 1 && e->arg[0]->op == ORM_OP_DISTINCT)
 		text_one(t, "DISTINCT ", e->arg[0]->arg[0], base, "");
 	else
 		text_args(t, e, base, ",");
@@ -212,14 +238,11 @@ static void text_leaf(struct text *t, const struct node *e, uint32_t base)
 	case ORM_OP_SOURCE_COLUMN:
 		say(t, "\"%s\".\"%s\"", e->source, e->name);
 		break;
-	case ORM_OP_OUTPUT:
-		say(t, "\"%s\"", e->name);
-		break;
 	case ORM_OP_LITERAL:
-		say(t, "%s", e->name);
+		say(t, "CAST((%s) AS %s)", e->name, e->func == ORM_T_TEXT ? "text" : "integer");
 		break;
 	case ORM_OP_VALUE:
-		say(t, "$%u", base + e->index + 1);
+		say(t, e->value.type == ORM_T_VECTOR ? "$%u::vector" : "$%u", base + e->index + 1);
 		break;
 	default:
 		text_select(t, e->query, base + e->index, false);
@@ -234,7 +257,6 @@ void text_expr(struct text *t, const struct node *e, uint32_t base)
 	case ORM_OP_COLUMN:
 	case ORM_OP_EXCLUDED:
 	case ORM_OP_SOURCE_COLUMN:
-	case ORM_OP_OUTPUT:
 	case ORM_OP_LITERAL:
 	case ORM_OP_VALUE:
 	case ORM_OP_QUERY:
@@ -281,7 +303,19 @@ void text_expr(struct text *t, const struct node *e, uint32_t base)
 	case ORM_OP_OVER:
 		say(t, cast ? "CAST(" : "");
 		text_aggregate(t, e, base);
-		say(t, cast ? " AS %s)" : "", cast ? cast : "");
+		if (cast)
+			say(t, " AS %s)", cast);
+		break;
+	case ORM_OP_ADD:
+	case ORM_OP_SUB:
+	case ORM_OP_MUL:
+	case ORM_OP_DIV:
+		if (node_type(e->arg[0]) == ORM_T_REAL && node_type(e->arg[1]) == ORM_T_REAL) {
+			text_one(t, "CAST(", e->arg[0], base, " AS double precision) ");
+			text_one(t, symbols[e->op], e->arg[1], base, "");
+			break;
+		}
+		text_args(t, e, base, symbols[e->op]);
 		break;
 	default:
 		text_args(t, e, base, symbols[e->op] ? symbols[e->op] : "?");
