@@ -356,7 +356,7 @@ static int index_script(struct orm_session *s, const struct orm_table *table, bo
 
 static int run_script(struct orm_session *s, const char *sql)
 {
-	if (!*sql)
+	if (!sql || !*sql)
 		return 0;
 	return exec_failed(s, s->db->driver->script(s->lane.conn, sql, &s->error));
 }

@@ -359,9 +359,8 @@ int orm_exec(struct orm_session *s, struct orm_query *q, uint64_t *ret_changed)
 
 const char *orm_sql(struct orm_session *s, struct orm_query *q)
 {
-	struct orm_shape *shape;
+	struct orm_shape *shape = NULL;
+	int r = exec_shape(s, q, &shape);
 
-	if (exec_shape(s, q, &shape))
-		return NULL;
-	return shape->stmt.sql;
+	return r || !shape ? NULL : shape->stmt.sql;
 }

@@ -134,7 +134,7 @@ void query_name(struct orm_query *q, const char *name, const char *what)
 {
 	size_t len = name ? strnlen(name, ORM_NAME_MAX + 1) : 0;
 
-	if (!orm_name_ok(name, len)) {
+	if (!name || !orm_name_ok(name, len)) {
 		query_fault(q, ORM_E_QUERY, "%s '%.70s' is no name of [A-Za-z_][A-Za-z0-9_]{0,62}",
 			    what, name ? name : "");
 		return;

@@ -212,9 +212,11 @@ static int first_begin(struct sink *sink, const struct rows *rows)
 static int first_struct(const struct first *first, const struct rows *rows, struct arena *arena)
 {
 	void *row = arena_alloc(arena, first->row->size);
-	int r = row ? rows_struct(rows, first->row, row)
-		    : session_fail(rows->session, -ENOMEM, "out of memory");
+	int r;
 
+	if (!row)
+		return session_fail(rows->session, -ENOMEM, "out of memory");
+	r = rows_struct(rows, first->row, row);
 	if (!r)
 		r = own_texts(rows, first->row, arena, row);
 	if (!r)

@@ -140,10 +140,12 @@ static void *read_on(void *data)
 static void cut_power(struct run *run, unsigned i)
 {
 	struct database *copy = &run->copy[i];
+	char name[sizeof(copy->name)];
 
 	*copy = (struct database){.dialect = ORM_SQLITE};
-	snprintf(copy->name, sizeof(copy->name), "%.200s-cut%u", run->db.name, i);
-	snprintf(copy->url, sizeof(copy->url), "sqlite://%s", copy->name);
+	snprintf(name, sizeof(name), "%.200s-cut%u", run->db.name, i);
+	memcpy(copy->name, name, sizeof(name));
+	snprintf(copy->url, sizeof(copy->url), "sqlite://%s", name);
 	usleep((useconds_t)(deed_random(&run->random) % WAIT_US));
 	run->cut[i] = ledger_now(&run->ledger);
 	powercut_copy(copy->name, (enum powercut_luck)(i % POWERCUT_LUCKS), &run->random);
@@ -257,11 +259,66 @@ static void power_is_cut_without_wal(void **state)
 	printf("# %u cuts, %" PRIu64 " acknowledged writes\n", 6 * CUTS, acknowledged);
 }
 
+/* ---- a sync that fails ---- */
+
+static int write_one(struct run *run, struct orm_session *s, int64_t seq, bool durable)
+{
+	struct deed_plan plan = {
+		.seq = seq, .parts = 1, .way = DEED_ROW_ALONE, .keyed = true, .durable = durable};
+
+	return ledger_do(&run->ledger, s, &plan);
+}
+
+/* The power goes right after, or after other writes were acknowledged. */
+static void fail_sync(const struct database *db, unsigned i, bool lose, int64_t after)
+{
+	struct run run = {.random = i};
+	struct orm_options options = {.wal_autocheckpoint = 100000};
+	struct orm_session *s;
+	int64_t seq = 0;
+
+	open_run(&run, db, i, &options);
+	assert_int_equal(orm_session_open(run.orm, &s), 0);
+	for (; seq < 25; seq++)
+		assert_int_equal(write_one(&run, s, seq, seq == 10 || seq == 20), 0);
+	powercut_fail_syncs(1, lose);
+	assert_int_equal(write_one(&run, s, seq, true), ORM_E_UNKNOWN_OUTCOME);
+	for (int64_t n = 0; n < after; n++) {
+		if (write_one(&run, s, ++seq, true))
+			fail_msg("%s", orm_error(s)->text);
+	}
+	cut_power(&run, POWERCUT_NOTHING);
+	orm_session_close(s);
+	orm_close(run.orm);
+	recover(&run, POWERCUT_NOTHING);
+	forget(&run.copy[0]);
+	forget(&run.db);
+	powercut_end();
+	ledger_deinit(&run.ledger);
+}
+
+/* The commit may be found by a recovery, whatever became of the sync. */
+static void a_sync_fails(void **state)
+{
+	fail_sync(*state, 0, true, 0);
+	fail_sync(*state, 1, false, 0);
+}
+
+/* The disk has lost relaxed writes: what is acknowledged after must not depend on them. */
+static void a_sync_fails_and_others_do_not(void **state)
+{
+	fail_sync(*state, 0, true, 1);
+	fail_sync(*state, 1, true, 30);
+	fail_sync(*state, 2, false, 30);
+}
+
 int main(void)
 {
 	static const struct database_test tests[] = {
 		DATABASE_TEST_SQLITE(power_is_cut),
 		DATABASE_TEST_SQLITE(power_is_cut_without_wal),
+		DATABASE_TEST_SQLITE(a_sync_fails),
+		DATABASE_TEST_SQLITE(a_sync_fails_and_others_do_not),
 	};
 
 	return DATABASE_RUN(tests);

@@ -30,15 +30,6 @@
 /* Then the tables are emptied: a check reads all of them. */
 #define ROWS_MAX 20000
 
-/* What a writer was told: one of these is written to the pipe at once. */
-struct told {
-	int32_t writer;
-	int32_t parts;
-	int64_t seq;
-	int32_t class;
-	char text[96];
-};
-
 /* ---- the process that is killed ---- */
 
 struct child {
@@ -48,12 +39,6 @@ struct child {
 	uint64_t seed;
 	int32_t writer;
 };
-
-static void report(int pipe, const struct told *told)
-{
-	if (write(pipe, told, sizeof(*told)) != sizeof(*told))
-		_exit(3);
-}
 
 static void *write_on(void *data)
 {
@@ -65,13 +50,8 @@ static void *write_on(void *data)
 		_exit(4);
 	for (int64_t seq = c->first_seq;; seq++) {
 		struct deed_plan plan = deed_draw(&random, c->writer, seq, DEED_EVERY_WAY);
-		struct told told = {.writer = c->writer, .seq = seq, .parts = plan.parts};
-
 		orm_session_promise(s, plan.durable ? ORM_DURABLE : ORM_RELAXED);
-		told.class = deed_do(s, &plan);
-		if (told.class)
-			snprintf(told.text, sizeof(told.text), "%.95s", orm_error(s)->text);
-		report(c->pipe, &told);
+		deed_report(c->pipe, &plan, deed_do(s, &plan), s);
 	}
 	return NULL;
 }
@@ -81,18 +61,14 @@ static _Noreturn void be_child(const struct database *db, int pipe, unsigned rou
 	/* Checkpoints all the time, so that many of them are cut short. */
 	struct orm_options options = {.wal_autocheckpoint = round % 3 ? 20 : 1000};
 	struct child children[WRITERS];
-	struct told told = {.class = 0};
 	struct orm_error error;
 	struct orm *orm;
 	pthread_t thread;
+	int r = orm_open(db->url, &options, &orm, &error);
 
-	told.class = orm_open(db->url, &options, &orm, &error);
-	if (told.class) {
-		snprintf(told.text, sizeof(told.text), "open: %.80s", error.text);
-		report(pipe, &told);
+	deed_say(pipe, r, r ? error.text : "opened");
+	if (r)
 		_exit(1);
-	}
-	report(pipe, &told); /* opened */
 	for (int32_t i = 0; i < WRITERS; i++) {
 		children[i] = (struct child){orm, pipe, (int64_t)round << 20, seed, i};
 		if (pthread_create(&thread, NULL, write_on, &children[i]))
@@ -112,44 +88,19 @@ static int64_t now_us(void)
 	return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
 }
 
-static void take(struct ledger *ledger, const struct told *told)
-{
-	struct ledger_line line = {.writer = told->writer, .seq = told->seq, .parts = told->parts};
-
-	if (told->class)
-		fail_msg("writer %" PRId32 " was told %s: %.95s", told->writer,
-			 orm_class_name(told->class), told->text);
-	if (told->parts)
-		ledger_add(ledger, &line);
-}
-
-/* Until the pipe is empty; true: and closed. */
-static bool take_all(int pipe, struct ledger *ledger)
-{
-	struct told told;
-	ssize_t n;
-
-	n = read(pipe, &told, sizeof(told));
-	if (n > 0 && n != sizeof(told))
-		fail_msg("half a report");
-	if (n > 0)
-		take(ledger, &told);
-	return !n;
-}
-
 /* For so long, counted from its first report when `opened`. */
 static void watch(int pipe, int64_t life_us, bool opened, struct ledger *ledger)
 {
 	struct pollfd fd = {.fd = pipe, .events = POLLIN};
 	int64_t until;
 
-	if (opened && (poll(&fd, 1, 20000) != 1 || take_all(pipe, ledger)))
+	if (opened && (poll(&fd, 1, 20000) != 1 || ledger_take(ledger, pipe)))
 		fail_msg("it did not even open the file");
 	until = now_us() + life_us;
 	for (int64_t left = life_us; left > 0; left = until - now_us()) {
 		struct timespec wait = {.tv_nsec = left * 1000};
 
-		if (ppoll(&fd, 1, &wait, NULL) > 0 && take_all(pipe, ledger))
+		if (ppoll(&fd, 1, &wait, NULL) > 0 && ledger_take(ledger, pipe))
 			break;
 	}
 }
@@ -175,7 +126,7 @@ static void live_and_die(const struct database *db, unsigned round, uint64_t *ra
 	close(ends[1]);
 	watch(ends[0], opened ? life : life / 4, opened, ledger);
 	kill(pid, SIGKILL);
-	while (!take_all(ends[0], ledger))
+	while (!ledger_take(ledger, ends[0]))
 		;
 	close(ends[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);

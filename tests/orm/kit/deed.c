@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <strazh/base/compiler.h>
 #include <strazh/orm/schema.h>
@@ -409,4 +410,49 @@ void ledger_tell(const struct ledger *l, const char *what)
 			printf(", %" PRIu64 " %s", l->by_class[i], orm_class_name(i));
 	}
 	putchar('\n');
+}
+
+/* ---- pipes ---- */
+
+static void send_told(int pipe, const struct deed_told *told)
+{
+	if (write(pipe, told, sizeof(*told)) != sizeof(*told))
+		_exit(3);
+}
+
+void deed_report(int pipe, const struct deed_plan *plan, int class, const struct orm_session *s)
+{
+	struct deed_told told = {
+		.writer = plan->writer, .parts = plan->parts, .seq = plan->seq, .class = class};
+
+	if (class && s)
+		snprintf(told.text, sizeof(told.text), "%.95s", orm_error(s)->text);
+	send_told(pipe, &told);
+}
+
+void deed_say(int pipe, int class, const char *text)
+{
+	struct deed_told told = {.class = class};
+
+	snprintf(told.text, sizeof(told.text), "%.95s", text);
+	send_told(pipe, &told);
+}
+
+bool ledger_take(struct ledger *l, int pipe)
+{
+	struct deed_told told;
+	ssize_t n = read(pipe, &told, sizeof(told));
+	struct ledger_line line;
+
+	if (!n)
+		return true;
+	if (n != sizeof(told))
+		fail_msg("half a report");
+	if (told.class)
+		fail_msg("writer %" PRId32 " was told %s: %.95s", told.writer,
+			 orm_class_name(told.class), told.text);
+	line = (struct ledger_line){.writer = told.writer, .seq = told.seq, .parts = told.parts};
+	if (told.parts)
+		ledger_add(l, &line);
+	return false;
 }

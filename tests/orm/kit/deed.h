@@ -109,4 +109,20 @@ void ledger_check(struct ledger *l, const struct database *db, uint64_t cut);
 /* One line of TAP comment: how many of each class. */
 void ledger_tell(const struct ledger *l, const char *what);
 
+/* ---- writers in other processes ---- */
+
+/* What one was told, for a pipe: whole, since it is shorter than PIPE_BUF. */
+struct deed_told {
+	int32_t writer;
+	int32_t parts; /* 0: it says something else, in `class` and `text` */
+	int64_t seq;
+	int32_t class;
+	char text[96];
+};
+/* Ends the process when nobody reads any more. s NULL: no text. */
+void deed_report(int pipe, const struct deed_plan *plan, int class, const struct orm_session *s);
+void deed_say(int pipe, int class, const char *text);
+/* One report into the ledger; a failure fails the test. true: nobody writes any more. */
+bool ledger_take(struct ledger *l, int pipe);
+
 #endif

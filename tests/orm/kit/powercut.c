@@ -59,6 +59,7 @@ static char prefix[512];
 static struct disk_file *files;
 static uint64_t numbers, syncs, lost;
 static unsigned failing;
+static bool fail_and_lose;
 
 static void *must(void *p)
 {
@@ -252,7 +253,7 @@ static int cut_sync(sqlite3_file *file, int flags)
 	usleep((useconds_t)(draw(&state) % SYNC_US_MAX));
 	pthread_mutex_lock(&lock);
 	fails = c->wal && failing && failing--;
-	file_settle(c->file, upto, !fails);
+	file_settle(c->file, upto, !fails || !fail_and_lose);
 	if (c->sync_folder && !fails) {
 		folder_sync();
 		c->sync_folder = false;
@@ -505,10 +506,11 @@ void powercut_copy(const char *to, enum powercut_luck luck, uint64_t *random)
 	pthread_mutex_unlock(&lock);
 }
 
-void powercut_fail_syncs(unsigned n)
+void powercut_fail_syncs(unsigned n, bool lose)
 {
 	pthread_mutex_lock(&lock);
 	failing = n;
+	fail_and_lose = lose;
 	pthread_mutex_unlock(&lock);
 }
 

@@ -33,9 +33,11 @@ enum powercut_luck {
 /* The files, as found after a cut now, `to` standing for the prefix. Others go on meanwhile. */
 void powercut_copy(const char *to, enum powercut_luck luck, uint64_t *random);
 
-/* The next syncs of WALs fail, as many as said, and what they should have made safe never will be:
- * a disk that has lost a page says so once. */
-void powercut_fail_syncs(unsigned n);
+/*
+ * The next syncs of WALs fail, as many as said. `lost`: what they should have made safe never will
+ * be, for a disk that has lost a page says so once; else it is safe in spite of the error.
+ */
+void powercut_fail_syncs(unsigned n, bool lost);
 /* Syncs and bytes so far, for a test to see that it tested something. */
 uint64_t powercut_syncs(void);
 uint64_t powercut_lost(void); /* bytes not synced at cuts */
