@@ -214,7 +214,8 @@ static int encode_double(struct arena *arena, double f, enum orm_type type, enum
 	case ORM_T_REAL:
 		if (way == PG_FIELD)
 			return put_float(arena, cell, f, ret_why);
-		return put_double(arena, cell, (double)(float)f); /* as a REAL holds it */
+		/* As a REAL holds it; what it cannot hold is the server's to refuse. */
+		return put_double(arena, cell, isinf((float)f) ? f : (double)(float)f);
 	case ORM_T_NONE:
 	case ORM_T_DOUBLE:
 		return put_double(arena, cell, f);
