@@ -291,8 +291,8 @@ static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 
 	if (!r || r == ORM_E_UNKNOWN_OUTCOME)
 		wrote_table(s, w->source ? w->source->table : w->rows->table);
-	orm_meter_add(s->db->meter, ORM_M_statements, 1);
-	orm_meter_add(s->db->meter, ORM_M_rows_written, use.rows);
+	orm_tally_add(&s->tally, ORM_M_statements, 1);
+	orm_tally_add(&s->tally, ORM_M_rows_written, use.rows);
 	orm_meter_error(s->db->meter, r);
 	if (s->db->guard && s->client)
 		orm_guard_count(s->db->guard, s->client, &use);
