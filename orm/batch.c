@@ -251,8 +251,13 @@ static int run_in_transaction(struct orm_session *s, struct work *w)
 	first = s->error;
 	if (savepoint && r && orm_rollback_to(s, "orm_batch"))
 		s->tx_failed = true;
-	if (savepoint && !s->tx_failed && orm_release(s, "orm_batch"))
-		s->tx_failed = true;
+	if (savepoint && !s->tx_failed) {
+		int released = orm_release(s, "orm_batch");
+
+		s->tx_failed = released;
+		if (!r && released)
+			return released;
+	}
 	if (r)
 		s->error = first;
 	return exec_failed(s, r);

@@ -80,12 +80,22 @@ static const char *column_name(void *data, unsigned column)
 	return rows_name(*rows, column);
 }
 
+/* Says why, and passes it on. */
+static int no_room(struct orm_session *s, int r, size_t max)
+{
+	if (r < 0)
+		return session_fail(s, r, "out of memory for a result");
+	return r ? session_fail(s, r, "the result is larger than %zu bytes", max) : 0;
+}
+
 static int collect_begin(struct sink *sink, const struct rows *rows)
 {
 	struct orm_rowset *set = ((struct collect *)sink)->set;
 
 	orm_rowset_reset(set);
-	return orm_rowset_columns(set, rows_columns(rows), column_name, &rows);
+	return no_room(rows->session,
+		       orm_rowset_columns(set, rows_columns(rows), column_name, &rows),
+		       set->arena.max);
 }
 
 static int collect_row(struct sink *sink, const struct rows *rows)
@@ -101,12 +111,7 @@ static int collect_row(struct sink *sink, const struct rows *rows)
 	for (unsigned i = 0; i < set->columns && !r; i++)
 		r = rows_value(rows, i, &values[i]);
 	if (!r) {
-		r = orm_rowset_add(set, values);
-		if (r)
-			session_fail(rows->session, r,
-				     r < 0 ? "out of memory"
-					   : "the result is larger than %zu bytes",
-				     set->arena.max);
+		r = no_room(rows->session, orm_rowset_add(set, values), set->arena.max);
 	}
 	if (values != few)
 		free(values);
