@@ -57,6 +57,29 @@ void orm_session_close(struct orm_session *s)
 	free(s);
 }
 
+int orm_connect(const char *url, struct orm_session **ret_session, struct orm_error *ret_error)
+{
+	struct orm *db;
+	int r = orm_open(url, NULL, &db, ret_error);
+
+	if (r)
+		return r;
+	r = orm_session_open(db, ret_session);
+	if (r) {
+		orm_close(db);
+		return orm_fail(ret_error, r, "out of memory");
+	}
+	return 0;
+}
+
+void orm_disconnect(struct orm_session *s)
+{
+	struct orm *db = s ? s->db : NULL;
+
+	orm_session_close(s);
+	orm_close(db);
+}
+
 const struct orm_error *orm_error(const struct orm_session *s)
 {
 	return &s->error;
