@@ -25,7 +25,11 @@ struct outcome {
 	bool moved; /* another server is the primary now: what was refused may be run again */
 };
 
-static int drain(struct rows *rows, struct sink *sink)
+/*
+ * A write's sink may have seen enough before the end, but the write is not done before: what the
+ * database says last is its outcome.
+ */
+static int drain(struct rows *rows, struct sink *sink, bool to_the_end)
 {
 	struct orm_session *s = rows->session;
 	int r = sink ? sink->begin(sink, rows) : 0;
@@ -36,6 +40,10 @@ static int drain(struct rows *rows, struct sink *sink)
 			break;
 		if (sink)
 			r = sink->row(sink, rows);
+		if (r == ORM_E_END && to_the_end) {
+			sink = NULL;
+			r = 0;
+		}
 	}
 	return r == ORM_E_END ? 0 : r;
 }
@@ -48,7 +56,7 @@ static int attempt(struct orm_session *s, struct lane *lane, const struct orm_qu
 	int r = driver->start(lane->conn, &shape->stmt, q->values, &s->error);
 
 	if (!r)
-		r = drain(&rows, sink);
+		r = drain(&rows, sink, out->writes);
 	if (!r)
 		out->changed = driver->changed(lane->conn);
 	out->rows = rows.at;

@@ -31,7 +31,8 @@ struct orm *orm_session_db(const struct orm_session *s);
 
 /*
  * The promise of this session's writes. DURABLE: acknowledged when it survives a power cut.
- * RELAXED: when it survives a crash of the process; the last second may be lost at a power cut.
+ * RELAXED: when it survives a crash of the process; the last second may be lost at a power cut, and
+ * on PostgreSQL when the server itself crashes.
  */
 enum orm_promise { ORM_DEFAULT_PROMISE, ORM_DURABLE, ORM_RELAXED };
 void orm_session_promise(struct orm_session *s, enum orm_promise promise);
