@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include <strazh/orm/guard.h>
 
@@ -26,22 +25,23 @@ struct outcome {
 };
 
 /*
- * A write's sink may have seen enough before the end, but the write is not done before: what the
- * database says last is its outcome.
+ * A write is read to its end, however few of its rows are wanted: only there the database says
+ * that it was done, and what a deferred constraint thinks of it.
  */
-static int drain(struct rows *rows, struct sink *sink, bool to_the_end)
+static int drain(struct rows *rows, struct sink *sink, bool writes)
 {
 	struct orm_session *s = rows->session;
 	int r = sink ? sink->begin(sink, rows) : 0;
+	bool wanted = sink;
 
 	for (; !r; rows->at++) {
 		r = s->db->driver->step(rows->conn, &s->error);
 		if (r)
 			break;
-		if (sink)
+		if (wanted)
 			r = sink->row(sink, rows);
-		if (r == ORM_E_END && to_the_end) {
-			sink = NULL;
+		if (r == ORM_E_END && writes) {
+			wanted = false;
 			r = 0;
 		}
 	}
@@ -131,33 +131,8 @@ int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **re
 	return find_shape(s, q, ret_shape);
 }
 
-/* The first word of a raw text decides; WITH may write, so its words are looked through. */
-static bool raw_writes(const char *sql)
+bool exec_writes(const struct orm_shape *shape)
 {
-	static const char *const reads[] = {"SELECT", "VALUES", "EXPLAIN", "SHOW", "TABLE"};
-	static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE"};
-
-	sql += strspn(sql, " \t\r\n(");
-	for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
-		if (!strncasecmp(sql, reads[i], strlen(reads[i])))
-			return false;
-	}
-	if (strncasecmp(sql, "WITH", 4) != 0)
-		return true;
-	for (; *sql; sql += strcspn(sql, " \t\r\n("), sql += strspn(sql, " \t\r\n(")) {
-		for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
-			if (!strncasecmp(sql, changes[i], strlen(changes[i])))
-				return true;
-		}
-	}
-	return false;
-}
-
-bool exec_writes(const struct orm_session *s, const struct orm_shape *shape)
-{
-	(void)s;
-	if (shape->stmt.flags & ORM_STMT_RAW)
-		return raw_writes(shape->stmt.sql);
 	return shape->stmt.flags & ORM_STMT_WRITES;
 }
 
@@ -323,7 +298,9 @@ static int run_cached(struct orm_session *s, const struct orm_query *q, struct o
 	cached = orm_cache_find(s->db->cache, &key);
 	if (!cached)
 		r = fill_cache(s, q, shape, &key, out, &cached);
-	if (!r) {
+	if (r == ORM_E_TOO_BIG) {
+		r = run(s, q, shape, sink, out); /* who reads may want less than all of it */
+	} else if (!r) {
 		rows.set = &cached->rows;
 		r = rows_deliver(&rows, sink);
 		out->rows = rows.at;
@@ -365,16 +342,19 @@ int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink, ui
 	uint64_t begin, took;
 	int r = exec_shape(s, q, &shape);
 
+	if (!r && sink)
+		r = sink_fits(sink, s, shape);
 	if (r) {
 		orm_meter_error(s->db->meter, r);
 		return r;
 	}
 	exec_show(s, q->values, q->n_values);
-	out.writes = exec_writes(s, shape);
+	out.writes = exec_writes(shape);
 	begin = is_timed(s, out.writes) ? orm_now_ns(&orm_clock_machine) : 0;
 	r = is_cacheable(s, shape, &out) ? run_cached(s, q, shape, sink, &out)
 					 : run(s, q, shape, sink, &out);
-	if (out.writes && (!r || r == ORM_E_UNKNOWN_OUTCOME))
+	/* One that failed, too: it may be that only its rows could not be given. */
+	if (out.writes)
 		wrote_shape(s, shape);
 	took = begin ? orm_now_ns(&orm_clock_machine) - begin : 0;
 	count(s, shape, &out, r, took);

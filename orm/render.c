@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include <orm/keys.h>
+#include <orm/rawtext.h>
 #include <orm/render.h>
 #include <orm/typing.h>
 
@@ -294,16 +295,18 @@ struct source *scope_table(struct render *r, struct scope *s, const struct orm_t
 
 /* ---- the whole statement ---- */
 
-static void render_raw(struct render *r, struct words stream)
+/* Its flags. */
+static unsigned render_raw(struct render *r, struct words stream)
 {
 	struct words contents;
 	const char *text;
 	size_t len;
 
 	if (!clause_next(&stream, CL_RAW, &contents, NULL))
-		return;
+		return 0;
 	text = words_text(&contents, &len);
 	put_len(r, text, len);
+	return ORM_STMT_RAW | ORM_STMT_ROWS | (raw_writes(text, len) ? ORM_STMT_WRITES : 0);
 }
 
 /* PARAM clauses only may follow a raw text; their kinds are the parameters' types. */
@@ -364,9 +367,8 @@ static unsigned render_any(struct render *r, struct words stream, struct outputs
 		render_change(r, stream, ret_columns);
 		return ORM_STMT_WRITES | (ret_columns->n ? ORM_STMT_ROWS : 0);
 	case CL_RAW:
-		render_raw(r, stream);
 		raw_params(r, stream);
-		return ORM_STMT_RAW | ORM_STMT_ROWS;
+		return render_raw(r, stream);
 	default:
 		render_fault(r, -EINVAL, "a query that was not begun");
 		return 0;

@@ -129,7 +129,7 @@ int orm_fetch(struct orm_session *s, struct orm_query *q, const struct orm_table
 {
 	size_t max = (size_t)s->db->options.result_bytes_max;
 	struct orm_result *result = calloc(1, sizeof(*result));
-	struct fetch fetch = {.sink = {fetch_begin, fetch_row}, .result = result};
+	struct fetch fetch = {.sink = {row, false, fetch_begin, fetch_row}, .result = result};
 	struct collect collect;
 	int r;
 
@@ -194,8 +194,7 @@ struct orm_value orm_result_value(const struct orm_result *result, size_t row, u
 
 struct first {
 	struct sink sink;
-	const struct orm_table *row; /* NULL: a single value */
-	void *to;
+	void *to; /* a struct, or a value */
 	bool found;
 };
 
@@ -205,27 +204,23 @@ static int first_begin(struct sink *sink, const struct rows *rows)
 
 	first->found = false;
 	arena_reset(&rows->session->first);
-	if (first->row)
-		return rows_fit(rows, first->row);
-	if (rows_columns(rows) == 1)
-		return 0;
-	return session_fail(rows->session, ORM_E_QUERY, "one column is wanted, the query gives %u",
-			    rows_columns(rows));
+	return sink->into ? rows_fit(rows, sink->into) : rows_single(rows);
 }
 
 /* The caller's struct is written when nothing can fail any more. */
 static int first_struct(const struct first *first, const struct rows *rows, struct arena *arena)
 {
-	void *row = arena_alloc(arena, first->row->size);
+	const struct orm_table *table = first->sink.into;
+	void *row = arena_alloc(arena, table->size);
 	int r;
 
 	if (!row)
 		return session_fail(rows->session, -ENOMEM, "out of memory");
-	r = rows_struct(rows, first->row, row);
+	r = rows_struct(rows, table, row);
 	if (!r)
-		r = own_texts(rows, first->row, arena, row);
+		r = own_texts(rows, table, arena, row);
 	if (!r)
-		memcpy(first->to, row, first->row->size);
+		memcpy(first->to, row, table->size);
 	return r;
 }
 
@@ -236,7 +231,7 @@ static int first_row(struct sink *sink, const struct rows *rows)
 	struct orm_value value, copy;
 	int r;
 
-	if (first->row) {
+	if (sink->into) {
 		r = first_struct(first, rows, arena);
 	} else {
 		r = rows_value(rows, 0, &value);
@@ -255,7 +250,7 @@ static int first_row(struct sink *sink, const struct rows *rows)
 static int run_first(struct orm_session *s, struct orm_query *q, const struct orm_table *row,
 		     void *to)
 {
-	struct first first = {.sink = {first_begin, first_row}, .row = row, .to = to};
+	struct first first = {.sink = {row, !row, first_begin, first_row}, .to = to};
 	int r = exec_query(s, q, &first.sink, NULL);
 
 	if (!r && !first.found)
