@@ -122,8 +122,10 @@ int pg_drain(struct pg_conn *c, PGresult **ret_failed, struct orm_error *err) mu
 int pg_blame(struct pg_conn *c, const PGresult *result, struct orm_error *err);
 /* Of the connection itself: what libpq says of it. */
 int pg_lost(struct pg_conn *c, struct orm_error *err);
-/* Of the connection before there was one. */
-int pg_blame_connect(PGconn *pg, struct orm_error *err);
+/* Of the connection before there was one. `address` of pg_hide_secrets(). */
+int pg_blame_connect(PGconn *pg, const char *address, struct orm_error *err);
+/* What libpq quotes of an address (NULL: not known) that may have a password in it goes. */
+void pg_hide_secrets(char *text, const char *address);
 /* `text` without line ends, up to the first. */
 void pg_one_line(char *to, size_t size, const char *text);
 

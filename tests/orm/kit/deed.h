@@ -77,6 +77,7 @@ struct ledger_line {
 	int32_t writer;
 	int32_t parts;
 	int64_t seq;
+	enum deed_way way;
 	int class;	      /* 0: acknowledged */
 	bool durable;	      /* it was promised */
 	uint64_t begun, told; /* positions in one order of all that happened; 0: not noted */
@@ -90,6 +91,11 @@ struct ledger {
 	uint64_t clock;
 	/* rows of deeds that are not in the ledger: the writer died before it was told. */
 	bool strangers;
+	/* The server itself died: of what was relaxed some may be gone, as a whole. */
+	bool relaxed_may_go;
+	/* Another server took over, which may lack the last commits before this position. */
+	uint64_t failover;
+	uint64_t gone; /* ledger_check() */
 	uint64_t by_class[ORM_CLASS_COUNT];
 };
 
