@@ -25,7 +25,7 @@
  * on COPY is. */
 #define UNNEST_FROM 16U
 #define COPY_FROM 256U
-#define CONFLICT_MAX 4096U
+#define CONFLICT_MAX 16384U /* two lists of all columns, one of them twice */
 
 static int check(struct orm_session *s, const struct orm_table *table, uint64_t *mask)
 {
@@ -69,15 +69,16 @@ static int conflict_text(struct orm_session *s, const struct orm_batch *b, char 
 				    "exactly these columns",
 				    b->conflict, b->table->name);
 	used = (size_t)snprintf(text, CONFLICT_MAX, " ON CONFLICT");
-	for (unsigned c = 0; c < b->table->count; c++) {
+	for (unsigned c = 0; c < b->table->count && used < CONFLICT_MAX; c++) {
 		if (!(target >> c & 1))
 			continue;
 		used += (size_t)snprintf(text + used, CONFLICT_MAX - used, "%s\"%s\"",
 					 first ? " (" : ", ", b->table->columns[c].name);
 		first = false;
 	}
-	used += (size_t)snprintf(text + used, CONFLICT_MAX - used, ") DO %s",
-				 b->update ? "UPDATE" : "NOTHING");
+	if (used < CONFLICT_MAX)
+		used += (size_t)snprintf(text + used, CONFLICT_MAX - used, ") DO %s",
+					 b->update ? "UPDATE" : "NOTHING");
 	first = true;
 	for (unsigned c = 0; c < b->table->count && used < CONFLICT_MAX; c++) {
 		const char *name = b->table->columns[c].name;
@@ -251,8 +252,13 @@ static int run_in_transaction(struct orm_session *s, struct work *w)
 	first = s->error;
 	if (savepoint && r && orm_rollback_to(s, "orm_batch"))
 		s->tx_failed = true;
-	if (savepoint && !s->tx_failed && orm_release(s, "orm_batch"))
-		s->tx_failed = true;
+	if (savepoint && !s->tx_failed) {
+		int released = orm_release(s, "orm_batch");
+
+		s->tx_failed = released;
+		if (!r && released)
+			return released;
+	}
 	if (r)
 		s->error = first;
 	return exec_failed(s, r);
@@ -291,8 +297,8 @@ static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 
 	if (!r || r == ORM_E_UNKNOWN_OUTCOME)
 		wrote_table(s, w->source ? w->source->table : w->rows->table);
-	orm_meter_add(s->db->meter, ORM_M_statements, 1);
-	orm_meter_add(s->db->meter, ORM_M_rows_written, use.rows);
+	orm_tally_add(&s->tally, ORM_M_statements, 1);
+	orm_tally_add(&s->tally, ORM_M_rows_written, use.rows);
 	orm_meter_error(s->db->meter, r);
 	if (s->db->guard && s->client)
 		orm_guard_count(s->db->guard, s->client, &use);
@@ -370,13 +376,46 @@ static int load_without_indexes(struct orm_session *s, struct work *work, uint64
 	return r ? r : run_script(s, create);
 }
 
+/* In a transaction of the load's own. */
+static int load_alone(struct orm_session *s, struct work *work, uint64_t *ret_rows)
+{
+	struct orm_error first;
+	int r = orm_begin(s, NULL);
+
+	if (r)
+		return r;
+	r = load_without_indexes(s, work, ret_rows);
+	if (!r)
+		return orm_commit(s);
+	first = s->error;
+	orm_rollback(s);
+	s->error = first;
+	return r;
+}
+
+/* In the caller's, who may go on and commit after a failure: the indexes must be there again. */
+static int load_inside(struct orm_session *s, struct work *work, uint64_t *ret_rows)
+{
+	struct orm_error first;
+	int r = orm_savepoint(s, "orm_load");
+
+	if (r)
+		return r;
+	r = load_without_indexes(s, work, ret_rows);
+	if (!r)
+		return orm_release(s, "orm_load");
+	first = s->error;
+	if (orm_rollback_to(s, "orm_load") || orm_release(s, "orm_load"))
+		s->tx_failed = true;
+	s->error = first;
+	return r;
+}
+
 int orm_load(struct orm_session *s, const struct orm_load *load, uint64_t *ret_rows)
 {
 	struct orm_source source = {load->table, load->mask, load->next, load->data};
 	struct watched watched = {s, load, 0};
 	struct work work = {.source = &source};
-	struct orm_error first;
-	bool own = !s->in_tx;
 	int r = check(s, load->table, &source.mask);
 
 	if (s->db->guard) {
@@ -386,16 +425,5 @@ int orm_load(struct orm_session *s, const struct orm_load *load, uint64_t *ret_r
 	}
 	if (r || !load->drop_indexes)
 		return r ? r : run_work(s, &work, ret_rows);
-	r = own ? orm_begin(s, NULL) : 0;
-	if (r)
-		return r;
-	r = load_without_indexes(s, &work, ret_rows);
-	if (!own)
-		return r;
-	if (!r)
-		return orm_commit(s);
-	first = s->error;
-	orm_rollback(s);
-	s->error = first;
-	return r;
+	return s->in_tx ? load_inside(s, &work, ret_rows) : load_alone(s, &work, ret_rows);
 }

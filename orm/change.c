@@ -13,7 +13,9 @@ static struct orm_query *begin(struct orm_session *s, enum clause kind,
 	query_open(q, kind, 0);
 	query_pointer(q, table);
 	query_close(q);
-	q->table = table;
+	if (!q->class) /* there may be no query for want of memory, but one that all threads share
+			*/
+		q->table = table;
 	return q;
 }
 
@@ -102,8 +104,10 @@ void orm_row(struct orm_query *q, const void *row)
 
 void orm_rows(struct orm_query *q, const void *rows, size_t n)
 {
+	size_t size = q->table ? q->table->size : 0; /* none: orm_row() refuses */
+
 	for (size_t i = 0; i < n && !q->class; i++)
-		orm_row(q, (const char *)rows + i * q->table->size);
+		orm_row(q, (const char *)rows + i * size);
 }
 
 void orm_insert_from(struct orm_query *q, const struct orm_expr *columns, size_t n,

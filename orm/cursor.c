@@ -17,7 +17,8 @@ struct orm_cursor {
 	struct rows rows;
 	const struct orm_table *row;
 	bool ended;
-	void *at; /* the current struct */
+	int class; /* what ended it, unless that was its last row */
+	void *at;  /* the current struct */
 };
 
 static int start(struct orm_cursor *c, const struct orm_query *q)
@@ -25,7 +26,7 @@ static int start(struct orm_cursor *c, const struct orm_query *q)
 	struct orm_session *s = c->session;
 	int r;
 
-	if (exec_writes(s, c->shape) && !s->in_tx)
+	if (exec_writes(c->shape) && !s->in_tx)
 		return session_fail(s, ORM_E_QUERY, "a cursor over a write needs a transaction");
 	if (s->in_tx)
 		c->lane = s->lane;
@@ -35,9 +36,10 @@ static int start(struct orm_cursor *c, const struct orm_query *q)
 			return r;
 	}
 	exec_show(s, q->values, q->n_values);
-	orm_meter_add(s->db->meter, ORM_M_statements, 1);
+	orm_tally_add(&s->tally, ORM_M_statements, 1);
 	c->rows = (struct rows){.session = s, .shape = c->shape, .conn = c->lane.conn};
 	r = s->db->driver->start(c->lane.conn, &c->shape->stmt, q->values, &s->error);
+	c->class = r;
 	if (!r && c->row)
 		r = rows_fit(&c->rows, c->row);
 	s->cursor = c; /* from here on there is something to finish */
@@ -54,7 +56,7 @@ int orm_cursor_open(struct orm_session *s, struct orm_query *q, const struct orm
 		return session_fail(s, -ENOMEM, "out of memory");
 	c->session = s;
 	c->row = row;
-	c->at = row ? malloc(row->size) : NULL;
+	c->at = row ? calloc(1, row->size) : NULL;
 	r = row && !c->at ? session_fail(s, -ENOMEM, "out of memory") : exec_shape(s, q, &c->shape);
 	if (!r)
 		r = exec_failed(s, start(c, q));
@@ -77,10 +79,13 @@ int orm_cursor_next(struct orm_cursor *c, const void **ret_row)
 	r = s->db->driver->step(c->lane.conn, &s->error);
 	if (!r && c->row)
 		r = rows_struct(&c->rows, c->row, c->at);
-	orm_meter_add(s->db->meter, ORM_M_rows_read, !r);
+	orm_tally_add(&s->tally, ORM_M_rows_read, !r);
 	if (r) {
 		c->ended = true;
-		return r == ORM_E_END ? r : exec_failed(s, r);
+		if (r == ORM_E_END)
+			return r;
+		c->class = r;
+		return exec_failed(s, r);
 	}
 	if (ret_row)
 		*ret_row = c->at;
@@ -113,7 +118,7 @@ void cursor_end(struct orm_cursor *c)
 	if (s->cursor == c)
 		s->cursor = NULL;
 	if (!s->in_tx)
-		lane_give(s, &c->lane, c->ended ? s->error.class : 0);
+		lane_give(s, &c->lane, c->class);
 	c->lane = (struct lane){0};
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include <strazh/orm/guard.h>
 
@@ -26,22 +25,23 @@ struct outcome {
 };
 
 /*
- * A write's sink may have seen enough before the end, but the write is not done before: what the
- * database says last is its outcome.
+ * A write is read to its end, however few of its rows are wanted: only there the database says
+ * that it was done, and what a deferred constraint thinks of it.
  */
-static int drain(struct rows *rows, struct sink *sink, bool to_the_end)
+static int drain(struct rows *rows, struct sink *sink, bool writes)
 {
 	struct orm_session *s = rows->session;
 	int r = sink ? sink->begin(sink, rows) : 0;
+	bool wanted = sink;
 
 	for (; !r; rows->at++) {
 		r = s->db->driver->step(rows->conn, &s->error);
 		if (r)
 			break;
-		if (sink)
+		if (wanted)
 			r = sink->row(sink, rows);
-		if (r == ORM_E_END && to_the_end) {
-			sink = NULL;
+		if (r == ORM_E_END && writes) {
+			wanted = false;
 			r = 0;
 		}
 	}
@@ -87,30 +87,37 @@ static int group_write(struct orm_session *s, const struct orm_query *q, struct 
 
 /* ---- all attempts ---- */
 
-/* The memo's reference is enough: this thread is the only one to change it. */
-static int find_shape(struct orm_session *s, const struct orm_query *q,
-		      struct orm_shape **ret_shape)
+static int make_shape(struct orm_session *s, const struct orm_query *q, uint64_t hash,
+		      struct orm_shape **memo)
 {
-	uint64_t hash = shape_hash(q);
-	struct orm_shape **memo = &s->memo[hash % SESSION_SHAPES];
 	struct orm_shape *shape;
 	char fault[192];
-	int r;
+	int r = shape_get_hashed(s->db->shapes, q, hash, s->db->driver->dialect, &shape, fault);
 
-	if (*memo && shape_is(*memo, q, hash)) {
-		orm_meter_add(s->db->meter, ORM_M_shape_hits, 1);
-		*ret_shape = *memo;
-		return 0;
-	}
-	r = shape_get_hashed(s->db->shapes, q, hash, s->db->driver->dialect, &shape, fault);
 	if (r)
 		return session_fail(s, r, "%s", fault);
 	if (s->db->record && !shape_was_seen(shape))
 		record_query(s->db->record, q);
 	shape_put(s->db->shapes, *memo);
 	*memo = shape;
-	*ret_shape = shape;
 	return 0;
+}
+
+/* The memo's reference is enough: this thread is the only one to change it. */
+static int find_shape(struct orm_session *s, const struct orm_query *q,
+		      struct orm_shape **ret_shape)
+{
+	uint64_t hash = shape_hash(q);
+	struct orm_shape **memo = &s->memo[hash % SESSION_SHAPES];
+	int r = 0;
+
+	if (*memo && shape_is(*memo, q, hash))
+		orm_tally_add(&s->tally, ORM_M_shape_hits, 1);
+	else
+		r = make_shape(s, q, hash, memo);
+	if (!r)
+		*ret_shape = *memo;
+	return r;
 }
 
 int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape)
@@ -124,33 +131,8 @@ int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **re
 	return find_shape(s, q, ret_shape);
 }
 
-/* The first word of a raw text decides; WITH may write, so its words are looked through. */
-static bool raw_writes(const char *sql)
+bool exec_writes(const struct orm_shape *shape)
 {
-	static const char *const reads[] = {"SELECT", "VALUES", "EXPLAIN", "SHOW", "TABLE"};
-	static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "REPLACE"};
-
-	sql += strspn(sql, " \t\r\n(");
-	for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
-		if (!strncasecmp(sql, reads[i], strlen(reads[i])))
-			return false;
-	}
-	if (strncasecmp(sql, "WITH", 4) != 0)
-		return true;
-	for (; *sql; sql += strcspn(sql, " \t\r\n("), sql += strspn(sql, " \t\r\n(")) {
-		for (size_t i = 0; i < ARRAY_LEN(changes); i++) {
-			if (!strncasecmp(sql, changes[i], strlen(changes[i])))
-				return true;
-		}
-	}
-	return false;
-}
-
-bool exec_writes(const struct orm_session *s, const struct orm_shape *shape)
-{
-	(void)s;
-	if (shape->stmt.flags & ORM_STMT_RAW)
-		return raw_writes(shape->stmt.sql);
 	return shape->stmt.flags & ORM_STMT_WRITES;
 }
 
@@ -167,70 +149,86 @@ int exec_failed(struct orm_session *s, int class)
 	return class;
 }
 
+/* What an attempt outside a transaction tells the pool and the router. */
+static int leave_lane(struct orm_session *s, struct lane *lane, const struct orm_shape *shape,
+		      struct outcome *out, uint64_t begin, int r)
+{
+	if (lane->pooled && shape->stmt.flags & ORM_STMT_RAW)
+		lane->pooled->unclean = true;
+	if (!r && begin && !out->writes)
+		orm_route_took(s->db->route, &lane->routed, orm_now_ns(&orm_clock_machine) - begin);
+	out->moved = lane_give(s, lane, r);
+	return r;
+}
+
 static int run_once(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
 		    struct sink *sink, struct outcome *out)
 {
-	bool writes = out->writes;
+	struct lane own, *lane = s->in_tx ? &s->lane : &own;
 	uint64_t begin = 0;
-	struct lane lane;
-	int r;
+	int r = 0;
 
 	out->moved = false;
-	if (s->in_tx) {
-		if (writes && !s->tx_writes)
-			return session_fail(s, ORM_E_READ_ONLY, "the transaction is read-only");
-		return exec_failed(s, attempt(s, &s->lane, q, shape, sink, out));
-	}
-	if (writes && s->db->writer)
+	if (s->in_tx && out->writes && !s->tx_writes)
+		return session_fail(s, ORM_E_READ_ONLY, "the transaction is read-only");
+	if (!s->in_tx && out->writes && s->db->writer)
 		return group_write(s, q, shape, sink, out);
-	r = lane_take(s, writes, out->least_ns, &lane);
+	if (!s->in_tx)
+		r = lane_take(s, out->writes, out->least_ns, lane);
 	if (r)
 		return r;
 	if (s->db->replicated)
 		begin = orm_now_ns(&orm_clock_machine);
-	if (lane.pooled && shape->stmt.flags & ORM_STMT_RAW)
-		lane.pooled->unclean = true;
-	r = attempt(s, &lane, q, shape, sink, out);
-	if (!r && begin && !writes)
-		orm_route_took(s->db->route, &lane.routed, orm_now_ns(&orm_clock_machine) - begin);
-	out->moved = lane_give(s, &lane, r);
-	return r;
+	r = attempt(s, lane, q, shape, sink, out);
+	return s->in_tx ? exec_failed(s, r) : leave_lane(s, lane, shape, out, begin, r);
 }
 
 /* CONNECTION: nothing was done. Inside a transaction all of it would have to run again. */
-static int run(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
-	       struct sink *sink, struct outcome *out)
+static bool may_run_again(const struct orm_session *s, const struct outcome *out, int class)
+{
+	return !s->in_tx && (class == ORM_E_CONNECTION || (class == ORM_E_READ_ONLY && out->moved));
+}
+
+static int run_again(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
+		     struct sink *sink, struct outcome *out, int class)
 {
 	struct orm_backoff backoff;
-	int r = run_once(s, q, shape, sink, out);
 
-	for (int64_t i = 0; (r == ORM_E_CONNECTION || (r == ORM_E_READ_ONLY && out->moved)) &&
-			    !s->in_tx && i < s->db->options.retries;
-	     i++) {
-		if (!i)
-			orm_backoff_init(&backoff, RETRY_BASE_NS, RETRY_CAP_NS, (uintptr_t)s);
+	orm_backoff_init(&backoff, RETRY_BASE_NS, RETRY_CAP_NS, (uintptr_t)s);
+	for (int64_t i = 0; may_run_again(s, out, class) && i < s->db->options.retries; i++) {
 		orm_meter_add(s->db->meter, ORM_M_retries, 1);
 		orm_clock_machine.sleep_ns(NULL, orm_backoff_next_ns(&backoff));
-		r = run_once(s, q, shape, sink, out);
+		class = run_once(s, q, shape, sink, out);
 	}
-	return r;
+	return class;
+}
+
+static inline int run(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
+		      struct sink *sink, struct outcome *out)
+{
+	int r = run_once(s, q, shape, sink, out);
+
+	return r && may_run_again(s, out, r) ? run_again(s, q, shape, sink, out, r) : r;
 }
 
 static void count(struct orm_session *s, const struct orm_shape *shape, const struct outcome *out,
 		  int r, uint64_t took_ns)
 {
-	struct orm_meter *meter = s->db->meter;
-	struct orm_guard_use use = {
-		.queries = 1, .errors = r != 0, .rows = out->rows, .shape = shape->stmt.id};
-
-	orm_meter_add(meter, ORM_M_statements, 1);
-	orm_meter_add(meter, out->writes ? ORM_M_rows_written : ORM_M_rows_read,
-		      out->writes ? out->changed : out->rows);
+	orm_tally_add(&s->tally, ORM_M_statements, 1);
+	if (out->writes)
+		orm_tally_add(&s->tally, ORM_M_rows_written, out->changed);
+	else
+		orm_tally_add(&s->tally, ORM_M_rows_read, out->rows);
 	if (took_ns)
-		orm_meter_took(meter, out->writes ? ORM_M_WRITES : ORM_M_READS, took_ns);
-	orm_meter_error(meter, r);
-	if (s->db->guard && s->client)
+		orm_meter_took(s->db->meter, out->writes ? ORM_M_WRITES : ORM_M_READS, took_ns);
+	if (r)
+		orm_meter_error(s->db->meter, r);
+	if (s->db->guard && s->client) {
+		struct orm_guard_use use = {
+			.queries = 1, .errors = r != 0, .rows = out->rows, .shape = shape->stmt.id};
+
 		orm_guard_count(s->db->guard, s->client, &use);
+	}
 }
 
 /* Two readings of the clock are 4 % of a select by key: reads are timed one in eight. */
@@ -241,7 +239,9 @@ static bool is_timed(struct orm_session *s, bool writes)
 
 void exec_show(struct orm_session *s, const struct orm_value *values, size_t n)
 {
-	for (size_t i = 0; s->db->guard && i < n; i++) {
+	if (!s->db->guard)
+		return;
+	for (size_t i = 0; i < n; i++) {
 		const struct orm_value *v = &values[i];
 		const char *const *texts = v->p;
 
@@ -298,7 +298,9 @@ static int run_cached(struct orm_session *s, const struct orm_query *q, struct o
 	cached = orm_cache_find(s->db->cache, &key);
 	if (!cached)
 		r = fill_cache(s, q, shape, &key, out, &cached);
-	if (!r) {
+	if (r == ORM_E_TOO_BIG) {
+		r = run(s, q, shape, sink, out); /* who reads may want less than all of it */
+	} else if (!r) {
 		rows.set = &cached->rows;
 		r = rows_deliver(&rows, sink);
 		out->rows = rows.at;
@@ -340,16 +342,19 @@ int exec_query(struct orm_session *s, struct orm_query *q, struct sink *sink, ui
 	uint64_t begin, took;
 	int r = exec_shape(s, q, &shape);
 
+	if (!r && sink)
+		r = sink_fits(sink, s, shape);
 	if (r) {
 		orm_meter_error(s->db->meter, r);
 		return r;
 	}
 	exec_show(s, q->values, q->n_values);
-	out.writes = exec_writes(s, shape);
+	out.writes = exec_writes(shape);
 	begin = is_timed(s, out.writes) ? orm_now_ns(&orm_clock_machine) : 0;
 	r = is_cacheable(s, shape, &out) ? run_cached(s, q, shape, sink, &out)
 					 : run(s, q, shape, sink, &out);
-	if (out.writes && (!r || r == ORM_E_UNKNOWN_OUTCOME))
+	/* One that failed, too: it may be that only its rows could not be given. */
+	if (out.writes)
 		wrote_shape(s, shape);
 	took = begin ? orm_now_ns(&orm_clock_machine) - begin : 0;
 	count(s, shape, &out, r, took);

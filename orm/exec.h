@@ -19,7 +19,7 @@ void exec_show(struct orm_session *s, const struct orm_value *values, size_t n);
 
 /* Checked and rendered. The session's: until its next query. */
 int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape) must_check;
-bool exec_writes(const struct orm_session *s, const struct orm_shape *shape);
+bool exec_writes(const struct orm_shape *shape);
 /* After a failure: what it means for the session's transaction. */
 int exec_failed(struct orm_session *s, int class);
 

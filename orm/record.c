@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <jansson.h>
 
@@ -12,35 +13,49 @@
 #include <orm/render.h>
 
 #define MEMORY_MAX (16U << 20)
+#define FILE_MAX (64 << 20) /* shapes that the cache forgets are new ones when they come again */
 
 struct record {
 	int fd;
 	uint64_t lost; /* relaxed */
 };
 
-int record_open(const char *path, struct record **ret_record, struct orm_error *err)
+/* No link that another user left in a shared folder, nothing that waits for a reader. */
+#define FLAGS (O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+
+static int regular(int fd)
 {
-	struct record *record = calloc(1, sizeof(*record));
+	struct stat about;
 
-	if (!record)
-		return orm_fail(err, -ENOMEM, "out of memory");
-	record->fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (record->fd < 0) {
-		int r = -errno;
-
-		free(record);
-		return orm_fail(err, r, "cannot open the record '%s': %s", path, strerror(-r));
-	}
-	*ret_record = record;
-	return 0;
+	if (fstat(fd, &about))
+		return -errno;
+	return S_ISREG(about.st_mode) ? 0 : -EINVAL;
 }
 
 void record_close(struct record *record)
 {
 	if (!record)
 		return;
-	close(record->fd);
+	if (record->fd >= 0)
+		close(record->fd);
 	free(record);
+}
+
+int record_open(const char *path, struct record **ret_record, struct orm_error *err)
+{
+	struct record *record = calloc(1, sizeof(*record));
+	int r;
+
+	if (!record)
+		return orm_fail(err, -ENOMEM, "out of memory");
+	record->fd = open(path, FLAGS, 0600);
+	r = record->fd < 0 ? -errno : regular(record->fd);
+	if (r) {
+		record_close(record);
+		return orm_fail(err, r, "cannot open the record '%s': %s", path, strerror(-r));
+	}
+	*ret_record = record;
+	return 0;
 }
 
 uint64_t record_lost(const struct record *record)
@@ -80,6 +95,13 @@ static int add_dialect(json_t *line, const struct orm_query *q, enum orm_dialect
 	return r;
 }
 
+static bool is_full(int fd)
+{
+	struct stat about;
+
+	return fstat(fd, &about) || about.st_size >= FILE_MAX;
+}
+
 void record_query(struct record *record, const struct orm_query *q)
 {
 	json_t *line = json_object();
@@ -94,7 +116,7 @@ void record_query(struct record *record, const struct orm_query *q)
 		len = strlen(text);
 		text[len] = '\n'; /* instead of the NUL: one write, one line */
 	}
-	if (!text || write(record->fd, text, len + 1) != (ssize_t)len + 1)
+	if (!text || is_full(record->fd) || write(record->fd, text, len + 1) != (ssize_t)len + 1)
 		__atomic_add_fetch(&record->lost, 1, __ATOMIC_RELAXED);
 out:
 	json_decref(line);

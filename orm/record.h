@@ -16,7 +16,7 @@ struct orm_error;
 
 int record_open(const char *path, struct record **ret_record, struct orm_error *err) must_check;
 void record_close(struct record *record);
-/* Best effort: what cannot be written is counted. */
+/* Best effort: what cannot be written, or is too much for one file, is counted. */
 void record_query(struct record *record, const struct orm_query *q);
 uint64_t record_lost(const struct record *record);
 

@@ -58,13 +58,16 @@ static void from_query(struct render *r, struct scope *s, struct words *w)
 {
 	struct outputs columns = {0};
 	struct source *source;
+	struct words stream;
 	const char *alias;
 	size_t len;
 
 	alias = words_text(w, &len);
+	stream = words_query(w);
 	put(r, "(");
 	/* Not lateral: it sees what is around the whole query, not its neighbours. */
-	render_select(r, s->outer, words_query(w), false, &columns);
+	render_select(r, s->outer, stream, false, &columns);
+	keep_apart(r, stream);
 	put(r, ") AS ");
 	source = r->class ? NULL : scope_add(r, s, alias, len);
 	if (!source || !names_are_clear(r, &columns, source->name))

@@ -28,27 +28,54 @@ int rows_value(const struct rows *rows, unsigned column, struct orm_value *ret_v
 	return 0;
 }
 
-int rows_fit(const struct rows *rows, const struct orm_table *row)
+static int shape_fits(struct orm_session *s, struct orm_shape *shape, unsigned n,
+		      const struct orm_table *row)
 {
-	const struct orm_stmt *stmt = &rows->shape->stmt;
-	const struct orm_table **fits = &rows->shape->fits;
-	unsigned n = rows_columns(rows);
+	const struct orm_stmt *stmt = &shape->stmt;
 
-	if (__atomic_load_n(fits, __ATOMIC_RELAXED) == row && n == row->count)
+	if (__atomic_load_n(&shape->fits, __ATOMIC_RELAXED) == row && n == row->count)
 		return 0;
 	if (n != row->count)
-		return session_fail(rows->session, ORM_E_QUERY,
-				    "the query gives %u columns, struct %s has %u", n, row->name,
-				    row->count);
+		return session_fail(s, ORM_E_QUERY, "the query gives %u columns, struct %s has %u",
+				    n, row->name, row->count);
 	for (unsigned i = 0; i < stmt->columns; i++) {
 		if (!type_reads_as(stmt->column_type[i], row->columns[i].kind))
-			return session_fail(rows->session, ORM_E_QUERY,
+			return session_fail(s, ORM_E_QUERY,
 					    "column %u of the query is %s, which %s.%s cannot hold",
 					    i + 1, orm_type_name(stmt->column_type[i]), row->name,
 					    row->columns[i].name);
 	}
-	__atomic_store_n(fits, row, __ATOMIC_RELAXED);
+	__atomic_store_n(&shape->fits, row, __ATOMIC_RELAXED);
 	return 0;
+}
+
+int rows_fit(const struct rows *rows, const struct orm_table *row)
+{
+	/* A driver refuses another number of columns than was rendered; of raw text none was. */
+	if (!(rows->shape->stmt.flags & ORM_STMT_RAW) &&
+	    __atomic_load_n(&rows->shape->fits, __ATOMIC_RELAXED) == row)
+		return 0;
+	return shape_fits(rows->session, rows->shape, rows_columns(rows), row);
+}
+
+static int is_single(struct orm_session *s, unsigned n)
+{
+	return n == 1 ? 0
+		      : session_fail(s, ORM_E_QUERY, "one column is wanted, the query gives %u", n);
+}
+
+int rows_single(const struct rows *rows)
+{
+	return is_single(rows->session, rows_columns(rows));
+}
+
+int sink_fits(const struct sink *sink, struct orm_session *s, struct orm_shape *shape)
+{
+	if (shape->stmt.flags & ORM_STMT_RAW)
+		return 0;
+	if (sink->into)
+		return shape_fits(s, shape, shape->stmt.columns, sink->into);
+	return sink->single ? is_single(s, shape->stmt.columns) : 0;
 }
 
 int rows_struct(const struct rows *rows, const struct orm_table *row, void *ret_row)
@@ -78,12 +105,22 @@ static const char *column_name(void *data, unsigned column)
 	return rows_name(*rows, column);
 }
 
+/* Says why, and passes it on. */
+static int no_room(struct orm_session *s, int r, size_t max)
+{
+	if (r < 0)
+		return session_fail(s, r, "out of memory for a result");
+	return r ? session_fail(s, r, "the result is larger than %zu bytes", max) : 0;
+}
+
 static int collect_begin(struct sink *sink, const struct rows *rows)
 {
 	struct orm_rowset *set = ((struct collect *)sink)->set;
 
 	orm_rowset_reset(set);
-	return orm_rowset_columns(set, rows_columns(rows), column_name, &rows);
+	return no_room(rows->session,
+		       orm_rowset_columns(set, rows_columns(rows), column_name, &rows),
+		       set->arena.max);
 }
 
 static int collect_row(struct sink *sink, const struct rows *rows)
@@ -99,12 +136,7 @@ static int collect_row(struct sink *sink, const struct rows *rows)
 	for (unsigned i = 0; i < set->columns && !r; i++)
 		r = rows_value(rows, i, &values[i]);
 	if (!r) {
-		r = orm_rowset_add(set, values);
-		if (r)
-			session_fail(rows->session, r,
-				     r < 0 ? "out of memory"
-					   : "the result is larger than %zu bytes",
-				     set->arena.max);
+		r = no_room(rows->session, orm_rowset_add(set, values), set->arena.max);
 	}
 	if (values != few)
 		free(values);
@@ -113,7 +145,7 @@ static int collect_row(struct sink *sink, const struct rows *rows)
 
 void collect_init(struct collect *collect, struct orm_rowset *set)
 {
-	*collect = (struct collect){{collect_begin, collect_row}, set};
+	*collect = (struct collect){{.begin = collect_begin, .row = collect_row}, set};
 }
 
 int rows_deliver(struct rows *rows, struct sink *sink)

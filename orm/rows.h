@@ -20,15 +20,22 @@ const char *rows_name(const struct rows *rows, unsigned column);
 int rows_value(const struct rows *rows, unsigned column, struct orm_value *ret_value) must_check;
 /* Does the result fit the struct? Sets the session's error when it does not. */
 int rows_fit(const struct rows *rows, const struct orm_table *row) must_check;
+/* Is it one column? */
+int rows_single(const struct rows *rows) must_check;
 /* The current row into a struct, its texts borrowed. */
 int rows_struct(const struct rows *rows, const struct orm_table *row, void *ret_row) must_check;
 
 struct sink {
+	const struct orm_table *into; /* structs of it; NULL: values */
+	bool single;		      /* values of one column */
 	/* Before the first row of an attempt; an earlier attempt's rows are to be forgotten. */
 	int (*begin)(struct sink *sink, const struct rows *rows);
 	/* 0: go on; ORM_E_END: enough; else the query fails. */
 	int (*row)(struct sink *sink, const struct rows *rows);
 };
+
+/* Before anything is sent: will the columns of the query fit? Of a raw text only begin() knows. */
+int sink_fits(const struct sink *sink, struct orm_session *s, struct orm_shape *shape) must_check;
 
 /* All rows into memory, as values. */
 struct collect {

@@ -58,7 +58,7 @@ int orm_commit(struct orm_session *s)
 	if (!s->in_tx)
 		return session_fail(s, ORM_E_STATE, "there is no transaction to commit");
 	if (s->cursor)
-		return session_fail(s, ORM_E_STATE, "a cursor is open");
+		cursor_end(s->cursor);
 	if (s->tx_failed) {
 		orm_rollback(s);
 		return session_fail(s, ORM_E_STATE,
@@ -141,19 +141,13 @@ int orm_transaction(struct orm_session *s, const struct orm_tx_options *options,
 
 	orm_backoff_init(&backoff, PAUSE_BASE_NS, PAUSE_CAP_NS, (uintptr_t)s ^ (uintptr_t)data);
 	for (int64_t i = 0;; i++) {
-		struct orm_error first;
-
 		r = orm_begin(s, options);
 		if (!r) {
 			r = body(s, data);
-			first = s->error;
 			if (r)
-				orm_rollback(s);
+				orm_rollback(s); /* says nothing: the error stays the body's */
 			else
 				r = orm_commit(s);
-			/* The body's error is the one to tell, whatever the rollback did. */
-			if (r && r == first.class)
-				s->error = first;
 		}
 		if (!r || i >= tries || r != s->error.class || !s->error.retryable)
 			return r;

@@ -125,7 +125,7 @@ static const char *schema_sql(const struct database *db)
 
 static char *open_hostile(struct stage *st, void **state)
 {
-	STAGE_OPEN(st, *state, T(note), T(canary));
+	STAGE_OPEN(st, *state, T(scrap), T(canary));
 	orm_session_promise(st->s, ORM_RELAXED);
 	database_do(st->db, "INSERT INTO canary VALUES (1, 'alive'), (2, 'well')");
 	places_prepare(st->s);
@@ -178,7 +178,7 @@ static void what_is_no_text_is_refused_everywhere(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(no_texts); i++)
 		try_text(&st, no_texts[i], ORM_E_VALUE);
-	assert_int_equal(stage_count(st.s, T(note)), PLACES_ROWS);
+	assert_int_equal(stage_count(st.s, T(scrap)), PLACES_ROWS);
 	close_hostile(&st, schema);
 }
 
@@ -190,27 +190,27 @@ static void they_never_become_names(void **state)
 	char *schema = open_hostile(&st, state);
 
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++) {
-		const struct note row = {.n = 50};
+		const struct scrap row = {.n = 50};
 		struct orm_batch b = {
-			.table = T(note), .rows = &row, .count = 1, .conflict = ours[i]};
+			.table = T(scrap), .rows = &row, .count = 1, .conflict = ours[i]};
 		bool name = !strpbrk(ours[i], "\"'`\\;-*/$?:@%{}[]().,&<>| \n\r\t\x01\x1b\x7f") &&
 			    *ours[i] && !strchr("0123456789", *ours[i]) && !(*ours[i] & 0x80);
-		struct orm_query *q = orm_select(st.s, T(note)), *sub;
+		struct orm_query *q = orm_select(st.s, T(scrap)), *sub;
 
-		orm_where(q, orm_eq(orm_named(T(note), ours[i]), "x"));
+		orm_where(q, orm_eq(orm_named(T(scrap), ours[i]), "x"));
 		REFUSED(st.s, q, ORM_E_QUERY);
-		q = orm_update(st.s, T(note));
-		orm_set(q, orm_named(T(note), ours[i]), "x");
+		q = orm_update(st.s, T(scrap));
+		orm_set(q, orm_named(T(scrap), ours[i]), "x");
 		orm_every_row(q);
 		REFUSED(st.s, q, ORM_E_QUERY);
 		FAILS(st.s, ORM_E_QUERY, orm_insert_batch(st.s, &b, NULL));
 		if (name)
 			continue; /* "canary" is a good alias */
-		REFUSED(st.s, orm_select_as(st.s, T(note), ours[i]), ORM_E_QUERY);
+		REFUSED(st.s, orm_select_as(st.s, T(scrap), ours[i]), ORM_E_QUERY);
 		REFUSED(st.s, orm_select_cte(st.s, ours[i]), ORM_E_QUERY);
-		sub = orm_select(st.s, T(note));
+		sub = orm_select(st.s, T(scrap));
 		REFUSED(st.s, orm_select_query(st.s, sub, ours[i]), ORM_E_QUERY);
-		q = orm_select(st.s, T(note));
+		q = orm_select(st.s, T(scrap));
 		orm_with(q, ours[i], sub);
 		REFUSED(st.s, q, ORM_E_QUERY);
 		orm_query_free(sub);
@@ -219,7 +219,7 @@ static void they_never_become_names(void **state)
 		FAILS(st.s, ORM_E_QUERY, orm_rollback_to(st.s, ours[i]));
 		orm_rollback(st.s);
 	}
-	assert_int_equal(stage_count(st.s, T(note)), PLACES_ROWS);
+	assert_int_equal(stage_count(st.s, T(scrap)), PLACES_ROWS);
 	close_hostile(&st, schema);
 }
 
@@ -272,23 +272,23 @@ static void read_corpus(void)
 
 static void all_in_a_batch(struct stage *st, enum orm_batch_way way)
 {
-	struct note *rows = calloc(n_lines, sizeof(*rows));
-	struct orm_batch b = {.table = T(note), .rows = rows, .count = n_lines, .way = way};
-	const struct note *got;
+	struct scrap *rows = calloc(n_lines, sizeof(*rows));
+	struct orm_batch b = {.table = T(scrap), .rows = rows, .count = n_lines, .way = way};
+	const struct scrap *got;
 	struct orm_result *result;
 	struct orm_query *q;
 
 	assert_non_null(rows);
 	for (size_t i = 0; i < n_lines; i++)
-		rows[i] = (struct note){.text = lines[i],
-					.n = (int64_t)i + 1000,
-					.raw = {lines[i], strlen(lines[i])},
-					.words = {(const char *const *)&lines[i], 1}};
+		rows[i] = (struct scrap){.text = lines[i],
+					 .n = (int64_t)i + 1000,
+					 .raw = {lines[i], strlen(lines[i])},
+					 .words = {(const char *const *)&lines[i], 1}};
 	OK(st->s, orm_insert_batch(st->s, &b, NULL));
-	q = orm_select(st->s, T(note));
-	orm_where(q, orm_ge(C(note, n), 1000));
-	orm_order_by(q, C(note, n));
-	OK(st->s, orm_fetch(st->s, q, T(note), &result));
+	q = orm_select(st->s, T(scrap));
+	orm_where(q, orm_ge(C(scrap, n), 1000));
+	orm_order_by(q, C(scrap, n));
+	OK(st->s, orm_fetch(st->s, q, T(scrap), &result));
 	orm_query_free(q);
 	assert_int_equal(orm_result_count(result), n_lines);
 	got = orm_result_rows(result);
@@ -300,8 +300,8 @@ static void all_in_a_batch(struct stage *st, enum orm_batch_way way)
 	}
 	orm_result_free(result);
 	free(rows);
-	q = orm_delete(st->s, T(note));
-	orm_where(q, orm_ge(C(note, n), 1000));
+	q = orm_delete(st->s, T(scrap));
+	orm_where(q, orm_ge(C(scrap, n), 1000));
 	assert_int_equal(RUN(st->s, q), n_lines);
 }
 

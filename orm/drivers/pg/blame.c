@@ -110,6 +110,42 @@ int pg_doubt(const struct pg_conn *c, struct orm_error *err)
 	return err->class;
 }
 
+static bool has_secret(const char *address)
+{
+	const char *at = strrchr(address, '@'), *colon;
+
+	if (strcasestr(address, "password"))
+		return true;
+	colon = strstr(address, "://");
+	colon = colon ? strchr(colon + 3, ':') : NULL;
+	return at && colon && colon < at;
+}
+
+/*
+ * A password with an '@', a '/' or a '%' in it that should have been escaped is taken for another
+ * part of the address, and quoted. The name of an unknown parameter may stay, behind the last '@'.
+ */
+void pg_hide_secrets(char *text, const char *address)
+{
+	static const char parameter[] = "invalid URI query parameter";
+	const char *options = address ? strchr(address, '?') : NULL;
+	char *open, *close;
+
+	if (address && !has_secret(address))
+		return;
+	if (options && !strchr(options, '@') && !strncmp(text, parameter, sizeof(parameter) - 1))
+		return;
+	for (open = strchr(text, '"'); open; open = strchr(close + 1, '"')) {
+		close = strchr(open + 1, '"');
+		if (!close) { /* cut off */
+			open[1] = '\0';
+			return;
+		}
+		memmove(open + 1, close, strlen(close) + 1);
+		close = open + 1;
+	}
+}
+
 static bool is_sqlstate(const char *at)
 {
 	for (int i = 0; i < 5; i++)
@@ -122,7 +158,7 @@ static bool is_sqlstate(const char *at)
  * libpq has no function for the SQLSTATE of a connect that failed, but its verbose text has it:
  * "connection to server on socket "..." failed: FATAL:  28P01: password authentication failed".
  */
-int pg_blame_connect(PGconn *pg, struct orm_error *err)
+int pg_blame_connect(PGconn *pg, const char *address, struct orm_error *err)
 {
 	const char *message = PQerrorMessage(pg), *at = message;
 	char text[sizeof(err->text)], sqlstate[6] = "08001";
@@ -136,6 +172,9 @@ int pg_blame_connect(PGconn *pg, struct orm_error *err)
 		}
 	}
 	pg_one_line(text, sizeof(text), *message ? message : "out of memory");
+	/* That it could not be reached tells where it is, and no more. */
+	if (strncmp(text, "connection to server", 20) != 0 && message == PQerrorMessage(pg))
+		pg_hide_secrets(text, address);
 	orm_fail(err, orm_class_of_sqlstate(sqlstate), "%s", text);
 	memcpy(err->sqlstate, sqlstate, sizeof(sqlstate));
 	return err->class;

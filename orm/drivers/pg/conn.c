@@ -78,7 +78,7 @@ int pg_conn_poll(struct pg_conn *c, short *ret_events, struct orm_error *err)
 		break;
 	case PGRES_POLLING_FAILED:
 	case PGRES_POLLING_ACTIVE:
-		r = pg_blame_connect(c->pg, err);
+		r = pg_blame_connect(c->pg, NULL, err);
 		break;
 	}
 	return r;
@@ -183,6 +183,7 @@ static int check_address(const char *address, const char *prepare, struct orm_er
 		if (!why)
 			return orm_fail(err, -ENOMEM, "out of memory for the address");
 		pg_one_line(text, sizeof(text), why);
+		pg_hide_secrets(text, address);
 		PQfreemem(why);
 		cut_quote(text);
 		return orm_fail(err, ORM_E_VALUE, "the address is malformed: %s", text);
@@ -211,7 +212,7 @@ int pg_conn_begin(const char *address, const struct orm_options *options, struct
 	PQsetErrorVerbosity(c->pg, PQERRORS_VERBOSE); /* for pg_blame_connect() */
 	PQsetNoticeReceiver(c->pg, on_notice, c);
 	if (PQstatus(c->pg) == CONNECTION_BAD) {
-		r = pg_blame_connect(c->pg, err);
+		r = pg_blame_connect(c->pg, address, err);
 		pg_close((struct orm_conn *)c);
 		return r;
 	}

@@ -125,8 +125,10 @@ int pg_blame(struct pg_conn *c, const PGresult *result, struct orm_error *err);
 int pg_lost(struct pg_conn *c, struct orm_error *err);
 /* All results were good: 0, or ORM_E_UNKNOWN_OUTCOME of a commit that is not what was promised. */
 int pg_doubt(const struct pg_conn *c, struct orm_error *err);
-/* Of the connection before there was one. */
-int pg_blame_connect(PGconn *pg, struct orm_error *err);
+/* Of the connection before there was one. `address` of pg_hide_secrets(). */
+int pg_blame_connect(PGconn *pg, const char *address, struct orm_error *err);
+/* What libpq quotes of an address (NULL: not known) that may have a password in it goes. */
+void pg_hide_secrets(char *text, const char *address);
 /* `text` without line ends, up to the first. */
 void pg_one_line(char *to, size_t size, const char *text);
 

@@ -186,7 +186,7 @@ void deed_tables(const struct database *db)
 	const struct orm_table *const tables[] = {T(deed), T(note), T(tally)};
 	struct orm_schema *schema;
 	struct orm_error error;
-	char *sql;
+	char *sql = NULL;
 
 	if (orm_schema_of(tables, ARRAY_LEN(tables), &schema, &error) ||
 	    orm_schema_ddl(schema, db->dialect, &sql, &error))

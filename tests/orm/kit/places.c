@@ -3,21 +3,21 @@
 
 void places_prepare(struct orm_session *s)
 {
-	struct orm_query *q = orm_insert(s, T(note));
+	struct orm_query *q = orm_insert(s, T(scrap));
 
 	for (int64_t n = 0; n < PLACES_ROWS; n++)
-		orm_row(q, &(struct note){.n = PLACES_FIRST_N + n});
+		orm_row(q, &(struct scrap){.n = PLACES_FIRST_N + n});
 	RUN(s, q);
 }
 
 void places_clear(struct orm_session *s)
 {
-	struct orm_query *q = orm_delete(s, T(note));
+	struct orm_query *q = orm_delete(s, T(scrap));
 
-	orm_where(q, orm_lt(C(note, n), PLACES_FIRST_N));
+	orm_where(q, orm_lt(C(scrap, n), PLACES_FIRST_N));
 	RUN(s, q);
-	q = orm_update(s, T(note));
-	orm_set(q, C(note, text), ORM_NULL_VALUE);
+	q = orm_update(s, T(scrap));
+	orm_set(q, C(scrap, text), ORM_NULL_VALUE);
 	orm_every_row(q);
 	RUN(s, q);
 }
@@ -45,18 +45,18 @@ static int run(struct trial *t, struct orm_query *q)
 /* The text of the row with this n. */
 static int text_of(struct trial *t, int64_t n)
 {
-	struct orm_query *q = orm_select(t->s, T(note));
+	struct orm_query *q = orm_select(t->s, T(scrap));
 
-	orm_columns(q, C(note, text));
-	orm_where(q, orm_eq(C(note, n), n));
+	orm_columns(q, C(scrap, text));
+	orm_where(q, orm_eq(C(scrap, n), n));
 	return ask(t, q);
 }
 
 static struct orm_query *texts(struct trial *t, struct orm_expr condition)
 {
-	struct orm_query *q = orm_select(t->s, T(note));
+	struct orm_query *q = orm_select(t->s, T(scrap));
 
-	orm_columns(q, C(note, text));
+	orm_columns(q, C(scrap, text));
 	orm_where(q, condition);
 	orm_limit(q, 1);
 	return q;
@@ -64,48 +64,48 @@ static struct orm_query *texts(struct trial *t, struct orm_expr condition)
 
 static int insert_struct(struct trial *t)
 {
-	struct orm_query *q = orm_insert(t->s, T(note));
+	struct orm_query *q = orm_insert(t->s, T(scrap));
 	int r;
 
-	orm_row(q, &(struct note){.text = t->text, .n = 1});
+	orm_row(q, &(struct scrap){.text = t->text, .n = 1});
 	r = run(t, q);
 	return r ? r : text_of(t, 1);
 }
 
 static int insert_set(struct trial *t)
 {
-	struct orm_query *q = orm_insert(t->s, T(note));
+	struct orm_query *q = orm_insert(t->s, T(scrap));
 	int r;
 
-	orm_set(q, C(note, text), t->text);
-	orm_set(q, C(note, n), 2);
+	orm_set(q, C(scrap, text), t->text);
+	orm_set(q, C(scrap, n), 2);
 	r = run(t, q);
 	return r ? r : text_of(t, 2);
 }
 
 static int insert_returning(struct trial *t)
 {
-	struct orm_query *q = orm_insert(t->s, T(note));
+	struct orm_query *q = orm_insert(t->s, T(scrap));
 
-	orm_row(q, &(struct note){.text = t->text, .n = 3});
-	orm_returning(q, C(note, text));
+	orm_row(q, &(struct scrap){.text = t->text, .n = 3});
+	orm_returning(q, C(scrap, text));
 	return ask(t, q);
 }
 
 static int returning_value(struct trial *t)
 {
-	struct orm_query *q = orm_insert(t->s, T(note));
+	struct orm_query *q = orm_insert(t->s, T(scrap));
 
-	orm_row(q, &(struct note){.n = 4});
-	orm_returning(q, orm_coalesce(C(note, text), V(t->text)));
+	orm_row(q, &(struct scrap){.n = 4});
+	orm_returning(q, orm_coalesce(C(scrap, text), V(t->text)));
 	return ask(t, q);
 }
 
 static int insert_query(struct trial *t)
 {
-	const struct orm_expr columns[] = {C(note, text), C(note, n)};
+	const struct orm_expr columns[] = {C(scrap, text), C(scrap, n)};
 	struct orm_query *from = orm_select_nothing(t->s);
-	struct orm_query *q = orm_insert(t->s, T(note));
+	struct orm_query *q = orm_insert(t->s, T(scrap));
 	int r;
 
 	orm_columns(from, orm_as(V(t->text), "a"), orm_as(V(5), "b"));
@@ -117,8 +117,8 @@ static int insert_query(struct trial *t)
 
 static int batch(struct trial *t, enum orm_batch_way way, int64_t n)
 {
-	const struct note row = {.text = t->text, .n = n};
-	const struct orm_batch b = {.table = T(note), .rows = &row, .count = 1, .way = way};
+	const struct scrap row = {.text = t->text, .n = n};
+	const struct orm_batch b = {.table = T(scrap), .rows = &row, .count = 1, .way = way};
 	int r = orm_insert_batch(t->s, &b, NULL);
 
 	return r ? r : text_of(t, n);
@@ -141,58 +141,58 @@ static int batch_copy(struct trial *t)
 
 static int conflict_excluded(struct trial *t)
 {
-	struct orm_query *q = orm_insert(t->s, T(note));
+	struct orm_query *q = orm_insert(t->s, T(scrap));
 
-	orm_row(q, &(struct note){.text = t->text, .n = 100});
-	orm_on_conflict_update(q, C(note, n));
-	orm_do_set(q, C(note, text), ORM_EXCLUDED(note, text));
-	orm_returning(q, C(note, text));
+	orm_row(q, &(struct scrap){.text = t->text, .n = 100});
+	orm_on_conflict_update(q, C(scrap, n));
+	orm_do_set(q, C(scrap, text), ORM_EXCLUDED(scrap, text));
+	orm_returning(q, C(scrap, text));
 	return ask(t, q);
 }
 
 static int conflict_value(struct trial *t)
 {
-	struct orm_query *q = orm_insert(t->s, T(note));
+	struct orm_query *q = orm_insert(t->s, T(scrap));
 
-	orm_row(q, &(struct note){.n = 100});
-	orm_on_conflict_update(q, C(note, n));
-	orm_do_set(q, C(note, text), V(t->text));
-	orm_do_where(q, orm_ne(orm_coalesce(C(note, text), V("")), orm_concat(t->text, "?")));
-	orm_returning(q, C(note, text));
+	orm_row(q, &(struct scrap){.n = 100});
+	orm_on_conflict_update(q, C(scrap, n));
+	orm_do_set(q, C(scrap, text), V(t->text));
+	orm_do_where(q, orm_ne(orm_coalesce(C(scrap, text), V("")), orm_concat(t->text, "?")));
+	orm_returning(q, C(scrap, text));
 	return ask(t, q);
 }
 
 static int update_set(struct trial *t)
 {
-	struct orm_query *q = orm_update(t->s, T(note));
+	struct orm_query *q = orm_update(t->s, T(scrap));
 
-	orm_set(q, C(note, text), t->text);
-	orm_where(q, orm_eq(C(note, n), 101));
-	orm_returning(q, C(note, text));
+	orm_set(q, C(scrap, text), t->text);
+	orm_where(q, orm_eq(C(scrap, n), 101));
+	orm_returning(q, C(scrap, text));
 	return ask(t, q);
 }
 
 static int where_eq(struct trial *t)
 {
-	return ask(t, texts(t, orm_eq(C(note, text), t->text)));
+	return ask(t, texts(t, orm_eq(C(scrap, text), t->text)));
 }
 
 static int where_between(struct trial *t)
 {
-	return ask(t, texts(t, orm_between(C(note, text), t->text, t->text)));
+	return ask(t, texts(t, orm_between(C(scrap, text), t->text, t->text)));
 }
 
 static int where_in(struct trial *t)
 {
 	const char *const list[] = {"no such text", t->text};
 
-	return ask(t, texts(t, orm_in(C(note, text), ((struct orm_strs){list, 2}))));
+	return ask(t, texts(t, orm_in(C(scrap, text), ((struct orm_strs){list, 2}))));
 }
 
 static int where_in_query(struct trial *t)
 {
-	struct orm_query *sub = texts(t, orm_eq(C(note, text), t->text));
-	struct orm_query *q = texts(t, orm_in_query(C(note, text), sub));
+	struct orm_query *sub = texts(t, orm_eq(C(scrap, text), t->text));
+	struct orm_query *q = texts(t, orm_in_query(C(scrap, text), sub));
 
 	orm_query_free(sub);
 	return ask(t, q);
@@ -200,10 +200,10 @@ static int where_in_query(struct trial *t)
 
 static int where_exists(struct trial *t)
 {
-	struct orm_query *sub = orm_select_as(t->s, T(note), "o"), *q;
+	struct orm_query *sub = orm_select_as(t->s, T(scrap), "o"), *q;
 
-	orm_where(sub, orm_and(orm_eq(C_AS("o", note, text), t->text),
-			       orm_eq(C_AS("o", note, id), C(note, id))));
+	orm_where(sub, orm_and(orm_eq(C_AS("o", scrap, text), t->text),
+			       orm_eq(C_AS("o", scrap, id), C(scrap, id))));
 	q = texts(t, orm_exists(sub));
 	orm_query_free(sub);
 	return ask(t, q);
@@ -221,31 +221,31 @@ static int where_like(struct trial *t)
 		pattern[len++] = *c;
 	}
 	pattern[len] = '\0';
-	return ask(t, texts(t, orm_like(C(note, text), pattern)));
+	return ask(t, texts(t, orm_like(C(scrap, text), pattern)));
 }
 
 static int where_ilike(struct trial *t)
 {
-	return ask(t, texts(t, orm_or(orm_ilike(C(note, text), orm_concat(t->text, "x")),
-				      orm_eq(C(note, text), t->text))));
+	return ask(t, texts(t, orm_or(orm_ilike(C(scrap, text), orm_concat(t->text, "x")),
+				      orm_eq(C(scrap, text), t->text))));
 }
 
 static int having(struct trial *t)
 {
-	struct orm_query *q = orm_select(t->s, T(note));
+	struct orm_query *q = orm_select(t->s, T(scrap));
 
-	orm_columns(q, orm_max(C(note, text)));
-	orm_group_by(q, C(note, text));
-	orm_having(q, orm_eq(orm_max(C(note, text)), t->text));
+	orm_columns(q, orm_max(C(scrap, text)));
+	orm_group_by(q, C(scrap, text));
+	orm_having(q, orm_eq(orm_max(C(scrap, text)), t->text));
 	return ask(t, q);
 }
 
 static int case_value(struct trial *t)
 {
-	struct orm_query *q = orm_select(t->s, T(note));
+	struct orm_query *q = orm_select(t->s, T(scrap));
 
-	orm_columns(q, orm_case(orm_eq(C(note, text), t->text), V(t->text), V("another")));
-	orm_where(q, orm_eq(C(note, text), t->text));
+	orm_columns(q, orm_case(orm_eq(C(scrap, text), t->text), V(t->text), V("another")));
+	orm_where(q, orm_eq(C(scrap, text), t->text));
 	orm_limit(q, 1);
 	return ask(t, q);
 }
@@ -281,7 +281,7 @@ static int cte(struct trial *t)
 
 static int derived(struct trial *t)
 {
-	struct orm_query *sub = texts(t, orm_eq(C(note, text), t->text));
+	struct orm_query *sub = texts(t, orm_eq(C(scrap, text), t->text));
 	struct orm_query *q = orm_select_query(t->s, sub, "d");
 
 	orm_query_free(sub);
@@ -291,7 +291,7 @@ static int derived(struct trial *t)
 
 static int scalar(struct trial *t)
 {
-	struct orm_query *sub = texts(t, orm_eq(C(note, text), t->text));
+	struct orm_query *sub = texts(t, orm_eq(C(scrap, text), t->text));
 	struct orm_query *q = orm_select_nothing(t->s);
 
 	orm_columns(q, orm_scalar(sub));
@@ -328,7 +328,7 @@ static void emit_json(FILE *out, const char *text)
 
 static int json_member(struct trial *t, bool as_key)
 {
-	struct orm_query *q = orm_update(t->s, T(note));
+	struct orm_query *q = orm_update(t->s, T(scrap));
 	char *doc = NULL;
 	size_t len;
 	FILE *out = open_memstream(&doc, &len);
@@ -338,16 +338,16 @@ static int json_member(struct trial *t, bool as_key)
 	emit_json(out, t->text);
 	fputs(as_key ? ": \"found\"}" : "}", out);
 	fclose(out);
-	orm_set(q, C(note, doc), doc);
-	orm_where(q, orm_eq(C(note, n), 102));
+	orm_set(q, C(scrap, doc), doc);
+	orm_where(q, orm_eq(C(scrap, n), 102));
 	r = run(t, q);
 	free(doc);
 	if (r)
 		return r;
-	q = orm_select(t->s, T(note));
-	orm_columns(q, orm_json_text(C(note, doc), as_key ? t->text : "k"));
-	orm_where(q, orm_and(orm_eq(C(note, n), 102),
-			     orm_json_has(C(note, doc), as_key ? t->text : "k")));
+	q = orm_select(t->s, T(scrap));
+	orm_columns(q, orm_json_text(C(scrap, doc), as_key ? t->text : "k"));
+	orm_where(q, orm_and(orm_eq(C(scrap, n), 102),
+			     orm_json_has(C(scrap, doc), as_key ? t->text : "k")));
 	r = ask(t, q);
 	if (!r && as_key && t->back && !strcmp(t->back, "found")) {
 		free(t->back);
@@ -369,18 +369,18 @@ static int json_value(struct trial *t)
 static int array_element(struct trial *t)
 {
 	const char *const list[] = {"a", t->text, "b"};
-	struct orm_query *q = orm_update(t->s, T(note));
+	struct orm_query *q = orm_update(t->s, T(scrap));
 	struct orm_result *result;
 	int r;
 
-	orm_set(q, C(note, words), ((struct orm_strs){list, 3}));
-	orm_where(q, orm_eq(C(note, n), 103));
+	orm_set(q, C(scrap, words), ((struct orm_strs){list, 3}));
+	orm_where(q, orm_eq(C(scrap, n), 103));
 	r = run(t, q);
 	if (r)
 		return r;
-	q = orm_select(t->s, T(note));
-	orm_columns(q, C(note, words));
-	orm_where(q, orm_array_has(C(note, words), t->text));
+	q = orm_select(t->s, T(scrap));
+	orm_columns(q, C(scrap, words));
+	orm_where(q, orm_array_has(C(scrap, words), t->text));
 	r = orm_fetch(t->s, q, NULL, &result);
 	orm_query_free(q);
 	if (r)
@@ -401,7 +401,7 @@ static int raw_parameter(struct trial *t)
 
 static int by_cursor(struct trial *t)
 {
-	struct orm_query *q = texts(t, orm_eq(C(note, text), t->text));
+	struct orm_query *q = texts(t, orm_eq(C(scrap, text), t->text));
 	struct orm_cursor *cursor;
 	int r = orm_cursor_open(t->s, q, NULL, &cursor);
 
@@ -417,10 +417,10 @@ static int by_cursor(struct trial *t)
 
 static int delete_where(struct trial *t)
 {
-	struct orm_query *q = orm_delete(t->s, T(note));
+	struct orm_query *q = orm_delete(t->s, T(scrap));
 
-	orm_where(q, orm_and(orm_eq(C(note, text), t->text), orm_eq(C(note, n), 1)));
-	orm_returning(q, C(note, text));
+	orm_where(q, orm_and(orm_eq(C(scrap, text), t->text), orm_eq(C(scrap, n), 1)));
+	orm_returning(q, C(scrap, text));
 	return ask(t, q);
 }
 

@@ -8,16 +8,16 @@
 
 #include <tests/orm/kit/stage.h>
 
-#define NOTE(X)                                                                                    \
+#define SCRAP(X)                                                                                   \
 	X(i64, id, BIGINT, PK | AUTO)                                                              \
 	X(str, text, TEXT, 0)                                                                      \
 	X(i64, n, BIGINT, UNIQUE)                                                                  \
 	X(bytes, raw, BYTES, 0)                                                                    \
 	X(str, doc, JSONB, 0)                                                                      \
 	X(strs, words, TEXTS, 0)
-ORM_TABLE(note, NOTE)
+ORM_TABLE(scrap, SCRAP)
 
-/* Rows of `note` that must be there: n from 100 to 103, all else NULL. */
+/* Rows of `scrap` that must be there: n from 100 to 103, all else NULL. */
 #define PLACES_FIRST_N 100
 #define PLACES_ROWS 4
 void places_prepare(struct orm_session *s);

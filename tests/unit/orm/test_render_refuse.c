@@ -37,6 +37,7 @@ static void types_meet(void **state)
 	kit_refused(columns_ban(orm_coalesce(C(ban, n), C(ban, rate))), "have no common type");
 	kit_refused(columns_ban(orm_cast(ORM_T_BIGINT, C(ban, score))),
 		    "no cast of DOUBLE to BIGINT");
+	kit_refused(columns_ban(orm_cast(ORM_T_NONE, C(ban, n))), "there is no type number 0");
 	kit_refused(columns_ban(orm_sum(C(ban, cidr))), "SUM of CIDR: there is no such function");
 	kit_refused(columns_ban(orm_case(V(1), V(2))),
 		    "CASE wants condition, value, ..., otherwise");

@@ -287,6 +287,17 @@ enum orm_type out_type(const struct tree *t, unsigned i)
 	return type;
 }
 
+const char *out_name(const struct tree *t, unsigned i)
+{
+	const struct node *e = t->out[i].expr;
+
+	if (!e)
+		return t->out[i].name;
+	if (e->op == ORM_OP_COLUMN)
+		return prop_table[e->table]->columns[e->column].name;
+	return e->op == ORM_OP_AS || e->op == ORM_OP_SOURCE_COLUMN ? e->name : "";
+}
+
 /* ---- numbers of values ---- */
 
 static void number_expr(struct tree *t, struct node *e)

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Does a statement as text write? A guess from its words, which errs to yes: what is taken for a
+ * write goes to a connection that may write, is never run twice, and outdates results kept. What a
+ * function does that a SELECT calls is not seen.
+ */
+#ifndef STRAZH_ORM_RAWTEXT_H
+#define STRAZH_ORM_RAWTEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+bool raw_writes(const char *sql, size_t len);
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Which statements given as text are taken for writes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <strazh/base/compiler.h>
+
+#include <orm/rawtext.h>
+
+static void reads(void **state)
+{
+	static const char *const texts[] = {
+		"SELECT 1",
+		" (select a from t) union select b from t",
+		"/* DELETE */ SELECT 1 -- INTO\n",
+		"-- UPDATE\nVALUES (1)",
+		"WITH x AS (SELECT 'go, delete it, into ''t''') SELECT \"update\" FROM x",
+		"SELECT replace(a, 'x', 'y'), updated, into_ FROM t WHERE id = $1",
+		"EXPLAIN ANALYZE SELECT 1",
+		"SHOW search_path",
+		"TABLE t",
+		"SELECT '", /* refused by any database */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		if (raw_writes(texts[i], strlen(texts[i])))
+			fail_msg("taken for a write: %s", texts[i]);
+	}
+}
+
+static void writes(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"/* SELECT",
+		"BEGIN",
+		"SELECTED",
+		"INSERT INTO t VALUES (1)",
+		"WITH x AS (SELECT 1)INSERT INTO t SELECT * FROM x",
+		"with x as (select 1)\fdelete from t",
+		"WITH x AS (SELECT 1)/**/UPDATE t SET a = 1",
+		"WITH x AS (DELETE FROM t RETURNING a) SELECT a FROM x",
+		"WITH x AS (SELECT 1) MERGE INTO t USING x ON true WHEN MATCHED THEN DO NOTHING",
+		"EXPLAIN ANALYZE DELETE FROM t",
+		"SELECT a INTO u FROM t",
+		"SELECT a FROM t FOR UPDATE",
+		/* quotes that are none */
+		"WITH x AS (SELECT $$'$$) DELETE FROM t",
+		"WITH x AS (SELECT E'\\'') DELETE FROM t WHERE a = ''",
+		"WITH x AS (SELECT 1 AS [it's]) DELETE FROM t WHERE a = ''",
+		"WITH x AS (SELECT 1 AS `\"`) DELETE FROM t WHERE a = \"b\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		if (!raw_writes(texts[i], strlen(texts[i])))
+			fail_msg("taken for a read: %s", texts[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads),
+		cmocka_unit_test(writes),
+	};
+
+	return cmocka_run_group_tests_name("orm_rawtext", tests, NULL, NULL);
+}
