@@ -136,6 +136,7 @@ static int create_all(struct copier *c, const struct orm_table *const *missing, 
 
 	if (!r && n) {
 		r = schema_create_all(&sql, missing, n, orm_dialect(c->to_db));
+		r = r ? r : sql.fault;
 		r = r ? copy_fail(c, r, "no room for the statements of the schema")
 		      : script(c, sql.text);
 	}

@@ -262,8 +262,9 @@ writers() {
 	like "$out" '^every: proved' "$name: and says so"
 	"$COPY" -q --from "$from" --to "$to" --verify
 	is $? 0 "$name: equal"
-	like "$("$COPY" --json --from "$from" --to "$to" --verify)" '"table":"owner".*"rows":1[0-9]{3,}' \
-		"$name: with what they wrote"
+	out=$("$COPY" --json --from "$from" --to "$to" --status)
+	[ "$(sed -n '/"owner"/s/.*"rows":\([0-9]*\).*/\1/p' <<<"$out")" -gt 1000 ]
+	ok $? "$name: with what they wrote"
 }
 touch "$TMP/go"
 writers 'sqlite to postgresql, written' "$FROM" "$TWO" sqlite3 -cmd '.timeout 20000' "$TMP/src"
