@@ -252,8 +252,13 @@ static int run_in_transaction(struct orm_session *s, struct work *w)
 	first = s->error;
 	if (savepoint && r && orm_rollback_to(s, "orm_batch"))
 		s->tx_failed = true;
-	if (savepoint && !s->tx_failed && orm_release(s, "orm_batch"))
-		s->tx_failed = true;
+	if (savepoint && !s->tx_failed) {
+		int released = orm_release(s, "orm_batch");
+
+		s->tx_failed = released;
+		if (!r && released)
+			return released;
+	}
 	if (r)
 		s->error = first;
 	return exec_failed(s, r);
@@ -292,8 +297,8 @@ static int run_work(struct orm_session *s, struct work *w, uint64_t *ret_done)
 
 	if (!r || r == ORM_E_UNKNOWN_OUTCOME)
 		wrote_table(s, w->source ? w->source->table : w->rows->table);
-	orm_meter_add(s->db->meter, ORM_M_statements, 1);
-	orm_meter_add(s->db->meter, ORM_M_rows_written, use.rows);
+	orm_tally_add(&s->tally, ORM_M_statements, 1);
+	orm_tally_add(&s->tally, ORM_M_rows_written, use.rows);
 	orm_meter_error(s->db->meter, r);
 	if (s->db->guard && s->client)
 		orm_guard_count(s->db->guard, s->client, &use);
@@ -352,7 +357,7 @@ static int index_script(struct orm_session *s, const struct orm_table *table, bo
 
 static int run_script(struct orm_session *s, const char *sql)
 {
-	if (!*sql)
+	if (!sql || !*sql)
 		return 0;
 	return exec_failed(s, s->db->driver->script(s->lane.conn, sql, &s->error));
 }

@@ -36,7 +36,7 @@ static int start(struct orm_cursor *c, const struct orm_query *q)
 			return r;
 	}
 	exec_show(s, q->values, q->n_values);
-	orm_meter_add(s->db->meter, ORM_M_statements, 1);
+	orm_tally_add(&s->tally, ORM_M_statements, 1);
 	c->rows = (struct rows){.session = s, .shape = c->shape, .conn = c->lane.conn};
 	r = s->db->driver->start(c->lane.conn, &c->shape->stmt, q->values, &s->error);
 	c->class = r;
@@ -79,7 +79,7 @@ int orm_cursor_next(struct orm_cursor *c, const void **ret_row)
 	r = s->db->driver->step(c->lane.conn, &s->error);
 	if (!r && c->row)
 		r = rows_struct(&c->rows, c->row, c->at);
-	orm_meter_add(s->db->meter, ORM_M_rows_read, !r);
+	orm_tally_add(&s->tally, ORM_M_rows_read, !r);
 	if (r) {
 		c->ended = true;
 		if (r == ORM_E_END)

@@ -64,7 +64,8 @@ struct orm_rows {
 	uint64_t mask; /* the columns to write, never 0 */
 	const void *rows;
 	size_t count;
-	const struct orm_stmt *one; /* INSERT of one row of these columns, its ON CONFLICT included */
+	/* INSERT of one row of these columns, its ON CONFLICT included. */
+	const struct orm_stmt *one;
 };
 
 /* One write for a writer that groups the writes of many callers into one commit. */

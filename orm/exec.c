@@ -25,23 +25,22 @@ struct outcome {
 };
 
 /*
- * A write is read to its end, however few of its rows are wanted: only there the database says
- * that it was done, and what a deferred constraint thinks of it.
+ * A write's sink may have seen enough before the end, but the write is not done before: what the
+ * database says last is its outcome.
  */
-static int drain(struct rows *rows, struct sink *sink, bool writes)
+static int drain(struct rows *rows, struct sink *sink, bool to_the_end)
 {
 	struct orm_session *s = rows->session;
 	int r = sink ? sink->begin(sink, rows) : 0;
-	bool wanted = sink;
 
 	for (; !r; rows->at++) {
 		r = s->db->driver->step(rows->conn, &s->error);
 		if (r)
 			break;
-		if (wanted)
+		if (sink)
 			r = sink->row(sink, rows);
-		if (r == ORM_E_END && writes) {
-			wanted = false;
+		if (r == ORM_E_END && to_the_end) {
+			sink = NULL;
 			r = 0;
 		}
 	}
@@ -87,30 +86,37 @@ static int group_write(struct orm_session *s, const struct orm_query *q, struct 
 
 /* ---- all attempts ---- */
 
-/* The memo's reference is enough: this thread is the only one to change it. */
-static int find_shape(struct orm_session *s, const struct orm_query *q,
-		      struct orm_shape **ret_shape)
+static int make_shape(struct orm_session *s, const struct orm_query *q, uint64_t hash,
+		      struct orm_shape **memo)
 {
-	uint64_t hash = shape_hash(q);
-	struct orm_shape **memo = &s->memo[hash % SESSION_SHAPES];
 	struct orm_shape *shape;
 	char fault[192];
-	int r;
+	int r = shape_get_hashed(s->db->shapes, q, hash, s->db->driver->dialect, &shape, fault);
 
-	if (*memo && shape_is(*memo, q, hash)) {
-		orm_meter_add(s->db->meter, ORM_M_shape_hits, 1);
-		*ret_shape = *memo;
-		return 0;
-	}
-	r = shape_get_hashed(s->db->shapes, q, hash, s->db->driver->dialect, &shape, fault);
 	if (r)
 		return session_fail(s, r, "%s", fault);
 	if (s->db->record && !shape_was_seen(shape))
 		record_query(s->db->record, q);
 	shape_put(s->db->shapes, *memo);
 	*memo = shape;
-	*ret_shape = shape;
 	return 0;
+}
+
+/* The memo's reference is enough: this thread is the only one to change it. */
+static int find_shape(struct orm_session *s, const struct orm_query *q,
+		      struct orm_shape **ret_shape)
+{
+	uint64_t hash = shape_hash(q);
+	struct orm_shape **memo = &s->memo[hash % SESSION_SHAPES];
+	int r = 0;
+
+	if (*memo && shape_is(*memo, q, hash))
+		orm_tally_add(&s->tally, ORM_M_shape_hits, 1);
+	else
+		r = make_shape(s, q, hash, memo);
+	if (!r)
+		*ret_shape = *memo;
+	return r;
 }
 
 int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape)
@@ -142,70 +148,86 @@ int exec_failed(struct orm_session *s, int class)
 	return class;
 }
 
+/* What an attempt outside a transaction tells the pool and the router. */
+static int leave_lane(struct orm_session *s, struct lane *lane, const struct orm_shape *shape,
+		      struct outcome *out, uint64_t begin, int r)
+{
+	if (lane->pooled && shape->stmt.flags & ORM_STMT_RAW)
+		lane->pooled->unclean = true;
+	if (!r && begin && !out->writes)
+		orm_route_took(s->db->route, &lane->routed, orm_now_ns(&orm_clock_machine) - begin);
+	out->moved = lane_give(s, lane, r);
+	return r;
+}
+
 static int run_once(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
 		    struct sink *sink, struct outcome *out)
 {
-	bool writes = out->writes;
+	struct lane own, *lane = s->in_tx ? &s->lane : &own;
 	uint64_t begin = 0;
-	struct lane lane;
-	int r;
+	int r = 0;
 
 	out->moved = false;
-	if (s->in_tx) {
-		if (writes && !s->tx_writes)
-			return session_fail(s, ORM_E_READ_ONLY, "the transaction is read-only");
-		return exec_failed(s, attempt(s, &s->lane, q, shape, sink, out));
-	}
-	if (writes && s->db->writer)
+	if (s->in_tx && out->writes && !s->tx_writes)
+		return session_fail(s, ORM_E_READ_ONLY, "the transaction is read-only");
+	if (!s->in_tx && out->writes && s->db->writer)
 		return group_write(s, q, shape, sink, out);
-	r = lane_take(s, writes, out->least_ns, &lane);
+	if (!s->in_tx)
+		r = lane_take(s, out->writes, out->least_ns, lane);
 	if (r)
 		return r;
 	if (s->db->replicated)
 		begin = orm_now_ns(&orm_clock_machine);
-	if (lane.pooled && shape->stmt.flags & ORM_STMT_RAW)
-		lane.pooled->unclean = true;
-	r = attempt(s, &lane, q, shape, sink, out);
-	if (!r && begin && !writes)
-		orm_route_took(s->db->route, &lane.routed, orm_now_ns(&orm_clock_machine) - begin);
-	out->moved = lane_give(s, &lane, r);
-	return r;
+	r = attempt(s, lane, q, shape, sink, out);
+	return s->in_tx ? exec_failed(s, r) : leave_lane(s, lane, shape, out, begin, r);
 }
 
 /* CONNECTION: nothing was done. Inside a transaction all of it would have to run again. */
-static int run(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
-	       struct sink *sink, struct outcome *out)
+static bool may_run_again(const struct orm_session *s, const struct outcome *out, int class)
+{
+	return !s->in_tx && (class == ORM_E_CONNECTION || (class == ORM_E_READ_ONLY && out->moved));
+}
+
+static int run_again(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
+		     struct sink *sink, struct outcome *out, int class)
 {
 	struct orm_backoff backoff;
-	int r = run_once(s, q, shape, sink, out);
 
-	for (int64_t i = 0; (r == ORM_E_CONNECTION || (r == ORM_E_READ_ONLY && out->moved)) &&
-			    !s->in_tx && i < s->db->options.retries;
-	     i++) {
-		if (!i)
-			orm_backoff_init(&backoff, RETRY_BASE_NS, RETRY_CAP_NS, (uintptr_t)s);
+	orm_backoff_init(&backoff, RETRY_BASE_NS, RETRY_CAP_NS, (uintptr_t)s);
+	for (int64_t i = 0; may_run_again(s, out, class) && i < s->db->options.retries; i++) {
 		orm_meter_add(s->db->meter, ORM_M_retries, 1);
 		orm_clock_machine.sleep_ns(NULL, orm_backoff_next_ns(&backoff));
-		r = run_once(s, q, shape, sink, out);
+		class = run_once(s, q, shape, sink, out);
 	}
-	return r;
+	return class;
+}
+
+static inline int run(struct orm_session *s, const struct orm_query *q, struct orm_shape *shape,
+		      struct sink *sink, struct outcome *out)
+{
+	int r = run_once(s, q, shape, sink, out);
+
+	return r && may_run_again(s, out, r) ? run_again(s, q, shape, sink, out, r) : r;
 }
 
 static void count(struct orm_session *s, const struct orm_shape *shape, const struct outcome *out,
 		  int r, uint64_t took_ns)
 {
-	struct orm_meter *meter = s->db->meter;
-	struct orm_guard_use use = {
-		.queries = 1, .errors = r != 0, .rows = out->rows, .shape = shape->stmt.id};
-
-	orm_meter_add(meter, ORM_M_statements, 1);
-	orm_meter_add(meter, out->writes ? ORM_M_rows_written : ORM_M_rows_read,
-		      out->writes ? out->changed : out->rows);
+	orm_tally_add(&s->tally, ORM_M_statements, 1);
+	if (out->writes)
+		orm_tally_add(&s->tally, ORM_M_rows_written, out->changed);
+	else
+		orm_tally_add(&s->tally, ORM_M_rows_read, out->rows);
 	if (took_ns)
-		orm_meter_took(meter, out->writes ? ORM_M_WRITES : ORM_M_READS, took_ns);
-	orm_meter_error(meter, r);
-	if (s->db->guard && s->client)
+		orm_meter_took(s->db->meter, out->writes ? ORM_M_WRITES : ORM_M_READS, took_ns);
+	if (r)
+		orm_meter_error(s->db->meter, r);
+	if (s->db->guard && s->client) {
+		struct orm_guard_use use = {
+			.queries = 1, .errors = r != 0, .rows = out->rows, .shape = shape->stmt.id};
+
 		orm_guard_count(s->db->guard, s->client, &use);
+	}
 }
 
 /* Two readings of the clock are 4 % of a select by key: reads are timed one in eight. */
@@ -216,7 +238,9 @@ static bool is_timed(struct orm_session *s, bool writes)
 
 void exec_show(struct orm_session *s, const struct orm_value *values, size_t n)
 {
-	for (size_t i = 0; s->db->guard && i < n; i++) {
+	if (!s->db->guard)
+		return;
+	for (size_t i = 0; i < n; i++) {
 		const struct orm_value *v = &values[i];
 		const char *const *texts = v->p;
 
@@ -347,9 +371,8 @@ int orm_exec(struct orm_session *s, struct orm_query *q, uint64_t *ret_changed)
 
 const char *orm_sql(struct orm_session *s, struct orm_query *q)
 {
-	struct orm_shape *shape;
+	struct orm_shape *shape = NULL;
+	int r = exec_shape(s, q, &shape);
 
-	if (exec_shape(s, q, &shape))
-		return NULL;
-	return shape->stmt.sql;
+	return r || !shape ? NULL : shape->stmt.sql;
 }

@@ -102,21 +102,9 @@ static void put_operands(struct orm_query *q, const struct orm_expr *e, unsigned
 		put_expr(q, &operand[i], depth + 1);
 }
 
-static void put_expr(struct orm_query *q, const struct orm_expr *e, unsigned depth)
+static void put_other(struct orm_query *q, const struct orm_expr *e, unsigned depth)
 {
-	if (q->class)
-		return;
-	if (depth > ORM_EXPR_DEPTH_MAX) {
-		query_fault(q, ORM_E_TOO_BIG, "an expression is nested deeper than %u",
-			    ORM_EXPR_DEPTH_MAX);
-		return;
-	}
 	switch (e->op) {
-	case ORM_OP_COLUMN:
-	case ORM_OP_EXCLUDED:
-	case ORM_OP_ALL:
-		put_column(q, e);
-		break;
 	case ORM_OP_NAMED:
 		put_named(q, e);
 		break;
@@ -128,9 +116,6 @@ static void put_expr(struct orm_query *q, const struct orm_expr *e, unsigned dep
 	case ORM_OP_OUTPUT:
 		query_word(q, word_make(e->op, 0, 0, 0));
 		query_name(q, e->name, "output column");
-		break;
-	case ORM_OP_VALUE:
-		put_value(q, e);
 		break;
 	case ORM_OP_BAD_VALUE:
 		query_fault(q, ORM_E_VALUE, "an unsigned number above %lld", (long long)INT64_MAX);
@@ -148,6 +133,22 @@ static void put_expr(struct orm_query *q, const struct orm_expr *e, unsigned dep
 	default:
 		put_operands(q, e, depth);
 	}
+}
+
+/* Most are columns and values: they end here, without the room on the stack that others take. */
+static void put_expr(struct orm_query *q, const struct orm_expr *e, unsigned depth)
+{
+	if (q->class)
+		return;
+	if (depth > ORM_EXPR_DEPTH_MAX)
+		query_fault(q, ORM_E_TOO_BIG, "an expression is nested deeper than %u",
+			    ORM_EXPR_DEPTH_MAX);
+	else if (e->op == ORM_OP_COLUMN || e->op == ORM_OP_EXCLUDED || e->op == ORM_OP_ALL)
+		put_column(q, e);
+	else if (e->op == ORM_OP_VALUE)
+		put_value(q, e);
+	else
+		put_other(q, e, depth);
 }
 
 void query_expr(struct orm_query *q, const struct orm_expr *e)

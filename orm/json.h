@@ -15,6 +15,13 @@
 int orm_json_parse(const char *text, size_t len, json_t **ret_json,
 		   struct orm_error *err) must_check;
 
+/*
+ * Without that judgement, of what we wrote ourselves, with jansson's flags: 0, -ENOMEM, or
+ * ORM_E_VALUE with *ret_why.
+ */
+int orm_json_load(const char *text, size_t len, size_t flags, json_t **ret_json,
+		  json_error_t *ret_why) must_check;
+
 static inline void json_release_(json_t **json)
 {
 	json_decref(*json);

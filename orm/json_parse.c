@@ -95,24 +95,34 @@ static size_t feed_byte(void *buffer, size_t size, void *data)
 	return 1;
 }
 
-int orm_json_parse(const char *text, size_t len, json_t **ret_json, struct orm_error *err)
+int orm_json_load(const char *text, size_t len, size_t flags, json_t **ret_json,
+		  json_error_t *ret_why)
 {
 	struct feed feed = {text, text + len, false};
-	json_error_t why;
 	json_t *json;
+
+	errno = 0;
+	json = json_load_callback(feed_byte, &feed, flags, ret_why);
+	if (feed.no_memory || errno == ENOMEM) {
+		json_decref(json);
+		return -ENOMEM;
+	}
+	*ret_json = json ? json : *ret_json;
+	return json ? 0 : ORM_E_VALUE;
+}
+
+int orm_json_parse(const char *text, size_t len, json_t **ret_json, struct orm_error *err)
+{
+	json_error_t why;
 	int r = judge(text, len, err);
 
 	if (r)
 		return r;
-	errno = 0;
-	json = json_load_callback(feed_byte, &feed, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-	if (feed.no_memory || errno == ENOMEM) {
-		json_decref(json);
-		return orm_fail(err, -ENOMEM, "no memory for JSON");
-	}
-	if (!json)
-		return orm_fail(err, ORM_E_VALUE, "JSON, line %d column %d: %s", why.line,
-				why.column, why.text);
-	*ret_json = json;
+	r = orm_json_load(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, ret_json, &why);
+	if (r < 0)
+		return orm_fail(err, r, "no memory for JSON");
+	if (r)
+		return orm_fail(err, r, "JSON, line %d column %d: %s", why.line, why.column,
+				why.text);
 	return 0;
 }

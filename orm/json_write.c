@@ -169,13 +169,45 @@ static int row_json(const struct orm_table *table, const void *row, uint64_t mas
 	return 0;
 }
 
+/* jansson (do_dump() of 2.14) goes on when there was no room for a key: what was lost is noted. */
+struct written {
+	char *text;
+	size_t len, room;
+	bool no_memory;
+};
+
+static int write_part(const char *part, size_t size, void *data)
+{
+	struct written *w = data;
+
+	if (w->no_memory)
+		return -1;
+	if (size >= w->room - w->len) {
+		size_t room = MAX(w->room * 2, w->len + size + 256);
+		char *text = realloc(w->text, room);
+
+		w->no_memory = !text;
+		if (!text)
+			return -1;
+		w->text = text;
+		w->room = room;
+	}
+	memcpy(w->text + w->len, part, size);
+	w->len += size;
+	return 0;
+}
+
 static int dump(const json_t *json, char **ret_text, struct orm_error *err)
 {
-	char *text = json_dumps(json, JSON_COMPACT);
+	struct written w = {0};
+	int r = json_dump_callback(json, write_part, &w, JSON_COMPACT);
 
-	if (!text)
+	if (r || w.no_memory) {
+		free(w.text);
 		return orm_fail(err, -ENOMEM, "no memory for JSON");
-	*ret_text = text;
+	}
+	w.text[w.len] = '\0';
+	*ret_text = w.text;
 	return 0;
 }
 

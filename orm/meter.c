@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+
 #include <orm/meter.h>
 
 #define FIRST_OCTAVE 10 /* 1024 ns */
@@ -6,6 +8,9 @@
 
 _Static_assert(ORM_LATENCY_BUCKETS == 2 + (LAST_OCTAVE - FIRST_OCTAVE + 1) * 8, "buckets");
 _Static_assert(sizeof(struct orm_meter_copy) % 64 == 0, "copies share no cache line");
+
+/* Over the lists of tallies of all meters: taken when a session opens or closes, and by readers. */
+static pthread_mutex_t tallies_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct orm_meter_copy *mine(struct orm_meter *m)
 {
@@ -31,6 +36,28 @@ static uint64_t get(const _Atomic(uint64_t) *counter)
 void orm_meter_add(struct orm_meter *m, enum orm_meter_id id, uint64_t n)
 {
 	add(&mine(m)->counter[id], n);
+}
+
+void orm_meter_join(struct orm_meter *m, struct orm_tally *tally)
+{
+	pthread_mutex_lock(&tallies_lock);
+	tally->prev = NULL;
+	tally->next = m->tallies;
+	if (m->tallies)
+		m->tallies->prev = tally;
+	m->tallies = tally;
+	pthread_mutex_unlock(&tallies_lock);
+}
+
+void orm_meter_leave(struct orm_meter *m, struct orm_tally *tally)
+{
+	pthread_mutex_lock(&tallies_lock);
+	for (unsigned i = 0; i < ORM_METER_COUNT; i++)
+		orm_meter_add(m, i, get(&tally->counter[i]));
+	*(tally->prev ? &tally->prev->next : &m->tallies) = tally->next;
+	if (tally->next)
+		tally->next->prev = tally->prev;
+	pthread_mutex_unlock(&tallies_lock);
 }
 
 void orm_meter_error(struct orm_meter *m, int class)
@@ -107,13 +134,17 @@ static uint64_t sum_of(const struct orm_meter *m, enum orm_meter_id id)
 
 	for (unsigned c = 0; c < ORM_METER_COPIES; c++)
 		sum += get(&m->copy[c].counter[id]);
+	for (const struct orm_tally *t = m->tallies; t; t = t->next)
+		sum += get(&t->counter[id]);
 	return sum;
 }
 
 void orm_meter_read(const struct orm_meter *m, struct orm_stats *to)
 {
 #define READ(name, kind, unit, help) to->name = sum_of(m, ORM_M_##name);
+	pthread_mutex_lock(&tallies_lock);
 	ORM_STATS_RUN(READ)
+	pthread_mutex_unlock(&tallies_lock);
 #undef READ
 	for (unsigned i = 0; i < ORM_CLASS_COUNT; i++) {
 		to->errors[i] = 0;

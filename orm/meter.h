@@ -2,6 +2,10 @@
 /*
  * Counters of what every statement does: relaxed atomics, in a few copies on cache lines of their
  * own; a thread counts in the same copy all its life, so that threads seldom share a line.
+ *
+ * What a select counts each time it counts in the tally of its session: one writer, so that a load
+ * and a store do, where an addition that others may make too locks the line (6 ns each; three of
+ * them were 1.5 % of a select by key of SQLite). Reading sums the tallies up, so nothing is late.
  */
 #ifndef STRAZH_ORM_METER_H
 #define STRAZH_ORM_METER_H
@@ -26,10 +30,27 @@ struct orm_meter_copy {
 	} latency[ORM_METER_LATENCIES];
 };
 
+/* Of one session; one thread at a time adds. All zero, then join(). */
+struct orm_tally {
+	_Atomic(uint64_t) counter[ORM_METER_COUNT];
+	struct orm_tally *prev, *next;
+};
+
 /* About 28 KiB; all zero is valid. Aligned to 64: aligned_alloc() or static. */
 struct orm_meter {
 	struct orm_meter_copy copy[ORM_METER_COPIES];
+	struct orm_tally *tallies; /* under a lock of meter.c */
 };
+
+/* The meter knows the tally until leave(), which keeps what was counted. */
+void orm_meter_join(struct orm_meter *m, struct orm_tally *tally);
+void orm_meter_leave(struct orm_meter *m, struct orm_tally *tally);
+static inline void orm_tally_add(struct orm_tally *tally, enum orm_meter_id id, uint64_t n)
+{
+	uint64_t now = atomic_load_explicit(&tally->counter[id], memory_order_relaxed);
+
+	atomic_store_explicit(&tally->counter[id], now + n, memory_order_relaxed);
+}
 
 void orm_meter_add(struct orm_meter *m, enum orm_meter_id id, uint64_t n);
 /* What a function returned; 0 and ORM_E_END count nothing. */

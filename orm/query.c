@@ -74,8 +74,7 @@ const char *orm_query_fault(const struct orm_query *q)
 	return q->class ? q->fault : NULL;
 }
 
-/* Room for `more` words, or false and a fault. */
-static bool reserve(struct orm_query *q, uint32_t more)
+bool query_reserve(struct orm_query *q, uint32_t more)
 {
 	uint32_t room = q->room;
 	uint64_t *words;
@@ -101,17 +100,6 @@ static bool reserve(struct orm_query *q, uint32_t more)
 	return true;
 }
 
-void query_word(struct orm_query *q, uint64_t word)
-{
-	if (reserve(q, 1))
-		q->words[q->n++] = word;
-}
-
-void query_pointer(struct orm_query *q, const void *p)
-{
-	query_word(q, (uintptr_t)p);
-}
-
 void query_text(struct orm_query *q, const char *text, size_t len)
 {
 	uint32_t words;
@@ -121,7 +109,7 @@ void query_text(struct orm_query *q, const char *text, size_t len)
 		return;
 	}
 	words = text_words(len);
-	if (!reserve(q, words))
+	if (!query_reserve(q, words))
 		return;
 	q->words[q->n] = len;
 	if (words > 1)
@@ -134,7 +122,7 @@ void query_name(struct orm_query *q, const char *name, const char *what)
 {
 	size_t len = name ? strnlen(name, ORM_NAME_MAX + 1) : 0;
 
-	if (!orm_name_ok(name, len)) {
+	if (!name || !orm_name_ok(name, len)) {
 		query_fault(q, ORM_E_QUERY, "%s '%.70s' is no name of [A-Za-z_][A-Za-z0-9_]{0,62}",
 			    what, name ? name : "");
 		return;
@@ -167,20 +155,6 @@ uint32_t query_value(struct orm_query *q, const struct orm_value *value)
 	return q->n_values++;
 }
 
-void query_open(struct orm_query *q, enum clause clause, unsigned flag)
-{
-	if (!reserve(q, 1))
-		return;
-	q->clause = q->n;
-	q->words[q->n++] = word_make(clause, flag, 0, 0);
-}
-
-void query_close(struct orm_query *q)
-{
-	if (!q->class)
-		q->words[q->clause] |= (uint64_t)(q->n - q->clause - 1) << 32;
-}
-
 void query_sub(struct orm_query *q, const struct orm_query *sub)
 {
 	if (!sub || sub == q) {
@@ -193,7 +167,7 @@ void query_sub(struct orm_query *q, const struct orm_query *sub)
 	}
 	query_word(q, word_make(ORM_OP_QUERY, 0, 0, sub->n));
 	query_word(q, q->n_values);
-	if (!reserve(q, sub->n))
+	if (!query_reserve(q, sub->n))
 		return;
 	memcpy(&q->words[q->n], sub->words, sub->n * sizeof(*q->words));
 	q->n += sub->n;

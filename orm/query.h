@@ -115,11 +115,36 @@ struct orm_query *query_no_memory(void);
 /* The first fault counts. */
 void query_fault(struct orm_query *q, int class, const char *format, ...) printf_like(3, 4);
 
+/* Room for `more` words, or false and a fault. False too when there is one already. */
+bool query_reserve(struct orm_query *q, uint32_t more);
+/* Nearly every word has room: seen without a call, which is a third of building a small query. */
+static inline bool query_has_room(struct orm_query *q)
+{
+	return (!q->class && q->n < q->room) || query_reserve(q, 1);
+}
+
 /* Making clauses: open, put, close. All do nothing on a query that has a fault. */
-void query_open(struct orm_query *q, enum clause clause, unsigned flag);
-void query_close(struct orm_query *q);
-void query_word(struct orm_query *q, uint64_t word);
-void query_pointer(struct orm_query *q, const void *p);
+static inline void query_word(struct orm_query *q, uint64_t word)
+{
+	if (query_has_room(q))
+		q->words[q->n++] = word;
+}
+static inline void query_pointer(struct orm_query *q, const void *p)
+{
+	query_word(q, (uintptr_t)p);
+}
+static inline void query_open(struct orm_query *q, enum clause clause, unsigned flag)
+{
+	if (!query_has_room(q))
+		return;
+	q->clause = q->n;
+	q->words[q->n++] = word_make(clause, flag, 0, 0);
+}
+static inline void query_close(struct orm_query *q)
+{
+	if (!q->class)
+		q->words[q->clause] |= (uint64_t)(q->n - q->clause - 1) << 32;
+}
 void query_text(struct orm_query *q, const char *text, size_t len);
 /* An identifier; refused when it is not [A-Za-z_][A-Za-z0-9_]{0,62}. */
 void query_name(struct orm_query *q, const char *name, const char *what);

@@ -199,7 +199,10 @@ static int fetch_rows(struct orm_session *s, struct related *related, const stru
 		else
 			numbers[i] = keys[i].i;
 	}
-	list = text ? V(((struct orm_strs){texts, n})) : V(((struct orm_i64s){numbers, n}));
+	if (text)
+		list = V(((struct orm_strs){texts, n}));
+	else
+		list = V(((struct orm_i64s){numbers, n}));
 	r = fetch_by(s, related, &list);
 	free(plain);
 	if (!r)

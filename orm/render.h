@@ -58,6 +58,7 @@ struct scope {
 	uint16_t may;			  /* enum may: what the place allows */
 	bool grouped;			  /* columns outside aggregates must be grouped ... */
 	bool in_aggregate;		  /* ... and this is inside one */
+	bool constant_on;		  /* an inner join has a condition without columns */
 	bool top;			  /* its rows go to the client */
 	bool own, foreign;		  /* columns of this scope, of outer ones, were named */
 };
@@ -151,6 +152,8 @@ struct typed render_expr(struct render *r, struct scope *s, struct words *w);
 /* The same, and it must be a condition. */
 void render_condition(struct render *r, struct scope *s, struct words *w, const char *where);
 struct typed render_leaf(struct render *r, struct scope *s, struct words *w);
+/* An inner query in parentheses, of which one row or its existence counts. */
+void render_inner(struct render *r, struct scope *s, struct words stream, struct outputs *columns);
 struct typed render_scalar(struct render *r, struct scope *s, struct words *w);
 /* SQLite: make a real number of what stands at [begin, end). */
 void put_real(struct render *r, size_t begin, size_t end);
@@ -175,6 +178,8 @@ void render_where(struct render *r, struct scope *s, struct words stream);
 /* Of the SELECT whose text begins at `begin`; its columns become those of the whole. */
 void render_set_operations(struct render *r, struct scope *outer, struct words stream, size_t begin,
 			   struct cte *recursive, struct outputs *columns);
+/* Behind a set operation in FROM: SQLite takes one with a RIGHT or FULL JOIN apart, and then errs. */
+void keep_apart(struct render *r, struct words stream);
 void render_with(struct render *r, struct words stream);
 /* What an outer query names must have names, and each one once. */
 bool names_are_clear(struct render *r, const struct outputs *o, const char *of);

@@ -241,6 +241,19 @@ static void substr_in_sqlite(struct render *r, uint32_t n, const struct places *
 	keep_tail(r, call, begin);
 }
 
+/* SQLite looks at the third operand only when the second is not empty; NULL in is NULL out. */
+static void replace_in_sqlite(struct render *r, const struct places *at, size_t call)
+{
+	size_t begin = r->len;
+
+	put(r, "(CASE WHEN ");
+	put_again(r, at->begin[2], at->end[2]);
+	put(r, " IS NOT NULL THEN ");
+	put_again(r, call, begin);
+	put(r, " END)");
+	keep_tail(r, call, begin);
+}
+
 /* PostgreSQL rounds a half to the even number; here away from zero, as SQLite does. */
 static void round_in_pg(struct render *r, const struct places *at, size_t call)
 {
@@ -264,6 +277,8 @@ static void mend_call(struct render *r, enum orm_func f, const struct typed *arg
 {
 	if (f == ORM_F_SUBSTR && !is_pg(r)) {
 		substr_in_sqlite(r, n, at, call);
+	} else if (f == ORM_F_REPLACE && !is_pg(r) && args[2].nullable) {
+		replace_in_sqlite(r, at, call);
 	} else if (f == ORM_F_ROUND && is_pg(r) && type_is_float(args[0].type)) {
 		round_in_pg(r, at, call);
 	} else if (f == ORM_F_COALESCE && is_mixed(args, n, type)) {

@@ -83,7 +83,7 @@ struct typed render_cast(struct render *r, struct scope *s, struct words *w)
 
 	put(r, is_pg(r) ? "(" : "CAST(");
 	a = render_expr(r, s, w);
-	if (to >= ORM_T_COUNT || r->class) {
+	if (to == ORM_T_NONE || to >= ORM_T_COUNT || r->class) {
 		render_fault(r, ORM_E_QUERY, "there is no type number %u", (unsigned)to);
 		return faulty;
 	}

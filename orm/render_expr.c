@@ -290,9 +290,8 @@ static struct typed render_exists(struct render *r, struct scope *s, struct word
 		render_fault(r, ORM_E_QUERY, "EXISTS wants a query");
 		return faulty;
 	}
-	put(r, "EXISTS (");
-	render_select(r, s, words_query(w), false, &columns);
-	put(r, ")");
+	put(r, "EXISTS ");
+	render_inner(r, s, words_query(w), &columns);
 	return (struct typed){.type = ORM_T_BOOLEAN};
 }
 

@@ -58,13 +58,16 @@ static void from_query(struct render *r, struct scope *s, struct words *w)
 {
 	struct outputs columns = {0};
 	struct source *source;
+	struct words stream;
 	const char *alias;
 	size_t len;
 
 	alias = words_text(w, &len);
+	stream = words_query(w);
 	put(r, "(");
 	/* Not lateral: it sees what is around the whole query, not its neighbours. */
-	render_select(r, s->outer, words_query(w), false, &columns);
+	render_select(r, s->outer, stream, false, &columns);
+	keep_apart(r, stream);
 	put(r, ") AS ");
 	source = r->class ? NULL : scope_add(r, s, alias, len);
 	if (!source || !names_are_clear(r, &columns, source->name))
@@ -176,6 +179,58 @@ static void check_natural(struct render *r, const struct scope *s)
 	}
 }
 
+/* Does it name a column of this FROM? Inner queries aside. */
+static bool names_own(const struct scope *s, const uint64_t *at, const uint64_t *end)
+{
+	uint32_t operands;
+
+	for (; at < end; at += node_size(at, &operands)) {
+		struct words w = {at + 1, end, 0};
+		const char *name;
+		size_t len;
+
+		if (word_op(*at) == ORM_OP_COLUMN) {
+			const struct orm_table *table = words_pointer(&w);
+
+			name = table->name;
+			len = strlen(name);
+			if (word_n(*at))
+				name = words_text(&w, &len);
+		} else if (word_op(*at) == ORM_OP_SOURCE_COLUMN) {
+			name = words_text(&w, &len);
+		} else {
+			continue;
+		}
+		for (unsigned i = 0; i < s->n; i++) {
+			if (same_name(s->sources[i].name, name, len))
+				return true;
+		}
+	}
+	return false;
+}
+
+/*
+ * One of the conditions that AND joins names no column of this FROM. SQLite asks it once, before
+ * any row, also where a RIGHT or FULL JOIN that comes later would still give rows.
+ */
+static bool has_constant(const struct scope *s, const uint64_t *at)
+{
+	for (uint32_t pending = 1; pending; pending--) {
+		const uint64_t *end;
+
+		if (word_op(*at) == ORM_OP_AND) {
+			pending += word_n(*at);
+			at++;
+			continue;
+		}
+		end = expr_end(at);
+		if (!names_own(s, at, end))
+			return true;
+		at = end;
+	}
+	return false;
+}
+
 static void finish_join(struct render *r, struct scope *s, struct words *w, enum orm_join_kind kind)
 {
 	if (r->class)
@@ -190,8 +245,14 @@ static void finish_join(struct render *r, struct scope *s, struct words *w, enum
 	}
 	if (kind == ORM_NATURAL)
 		check_natural(r, s);
+	if (!is_pg(r) && s->constant_on && (kind == ORM_RIGHT || kind == ORM_FULL))
+		render_fault(
+			r, ORM_E_QUERY,
+			"a RIGHT or FULL JOIN behind a join whose condition has a part without "
+			"columns: not in SQLite; put it into WHERE");
 	if (w->at == w->end)
 		return;
+	s->constant_on |= kind == ORM_INNER && has_constant(s, w->at);
 	if (kind == ORM_FULL && !full_condition(s, w->at))
 		render_fault(r, ORM_E_QUERY,
 			     "FULL JOIN takes equalities of two columns, joined by AND");

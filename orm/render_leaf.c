@@ -194,13 +194,24 @@ static struct typed render_literal(struct render *r, struct words *w)
 	return (struct typed){.type = type, .nullable = true};
 }
 
+/*
+ * Of a query that is asked for one row, or for any, SQLite forgets the DISTINCT, and then OFFSET
+ * counts what it should not: not of one that is inside another.
+ */
+void render_inner(struct render *r, struct scope *s, struct words stream, struct outputs *columns)
+{
+	bool wrap = !is_pg(r) && clause_has(stream, CL_DISTINCT) && clause_has(stream, CL_OFFSET);
+
+	put(r, wrap ? "(SELECT * FROM (" : "(");
+	render_select(r, s, stream, false, columns);
+	put(r, wrap ? "))" : ")");
+}
+
 struct typed render_scalar(struct render *r, struct scope *s, struct words *w)
 {
 	struct outputs columns = {0};
 
-	put(r, "(");
-	render_select(r, s, words_query(w), false, &columns);
-	put(r, ")");
+	render_inner(r, s, words_query(w), &columns);
 	if (!r->class && columns.n != 1)
 		render_fault(r, ORM_E_QUERY, "a query used as a value must have one column, not %u",
 			     columns.n);

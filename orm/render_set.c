@@ -80,6 +80,36 @@ void render_set_operations(struct render *r, struct scope *outer, struct words s
 	}
 }
 
+static bool keeps_right(struct words stream)
+{
+	static const uint8_t joins[] = {CL_JOIN, CL_JOIN_QUERY, CL_JOIN_CTE};
+	struct words w;
+	unsigned flag;
+
+	for (unsigned i = 0; i < ARRAY_LEN(joins); i++) {
+		for (struct words at = stream; clause_next(&at, joins[i], &w, &flag);) {
+			flag &= ~JOIN_ALIAS;
+			if (flag == ORM_RIGHT || flag == ORM_FULL)
+				return true;
+		}
+	}
+	return false;
+}
+
+void keep_apart(struct render *r, struct words stream)
+{
+	bool right = keeps_right(stream);
+	struct words w;
+
+	if (is_pg(r) || clause_has(stream, CL_LIMIT) || clause_has(stream, CL_OFFSET) ||
+	    !clause_has(stream, CL_SET_OPERATION))
+		return;
+	for (struct words at = stream; clause_next(&at, CL_SET_OPERATION, &w, NULL);)
+		right |= keeps_right(words_query(&w));
+	if (right)
+		put(r, " LIMIT -1 OFFSET 0");
+}
+
 /* ---- WITH ---- */
 
 /* The step may read the CTE once, in its FROM, and neither group nor use windows. */
@@ -133,6 +163,8 @@ static void render_cte(struct render *r, struct words *w, bool recursive)
 	put(r, " AS (");
 	r->body = recursive ? cte : NULL;
 	render_select(r, NULL, stream, false, &columns);
+	if (!recursive)
+		keep_apart(r, stream);
 	put(r, ")");
 	if (r->class || !names_are_clear(r, &columns, cte->name))
 		return;

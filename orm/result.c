@@ -32,6 +32,20 @@ static int own_text(struct arena *arena, void *field)
 	return text ? 0 : arena_is_full(arena, len + 1) ? ORM_E_TOO_BIG : -ENOMEM;
 }
 
+static int own_span(struct arena *arena, const struct orm_table *table, unsigned column,
+		    const void *row, void *field)
+{
+	struct orm_value value = orm_row_get(table, column, row), copy;
+	int r;
+
+	if (value.kind == ORM_K_NULL)
+		return 0;
+	r = orm_value_copy(arena, &value, &copy);
+	if (!r)
+		memcpy(field, &copy.p, sizeof(copy.p));
+	return r;
+}
+
 static int no_room(struct orm_session *s, int r, size_t max)
 {
 	if (r < 0)
@@ -39,36 +53,27 @@ static int no_room(struct orm_session *s, int r, size_t max)
 	return session_fail(s, r, "the result is larger than %zu bytes", max);
 }
 
+/* Kinds of which the row holds only a pointer. */
+#define BORROWED                                                                                   \
+	(1U << ORM_K_TEXT | 1U << ORM_K_BYTES | 1U << ORM_K_I64S | 1U << ORM_K_F64S |              \
+	 1U << ORM_K_TEXTS)
+
 /* What the row only borrows, into the arena. */
 static int own_texts(struct rows const *rows, const struct orm_table *table, struct arena *arena,
 		     void *row)
 {
-	for (unsigned i = 0; i < table->count; i++) {
-		struct orm_value value, copy;
-		void *field = (char *)row + table->columns[i].offset;
+	const struct orm_column *c = table->columns;
+
+	for (unsigned i = 0; i < table->count; i++, c++) {
+		void *field = (char *)row + c->offset;
 		int r;
 
-		switch (table->columns[i].kind) {
-		case ORM_K_TEXT:
-			r = own_text(arena, field);
-			if (!r)
-				continue;
-			return no_room(rows->session, r, arena->max);
-		case ORM_K_BYTES:
-		case ORM_K_I64S:
-		case ORM_K_F64S:
-		case ORM_K_TEXTS:
-			break;
-		default:
+		if (!(BORROWED >> c->kind & 1))
 			continue;
-		}
-		value = orm_row_get(table, i, row);
-		if (value.kind == ORM_K_NULL)
-			continue;
-		r = orm_value_copy(arena, &value, &copy);
+		r = c->kind == ORM_K_TEXT ? own_text(arena, field)
+					  : own_span(arena, table, i, row, field);
 		if (r)
 			return no_room(rows->session, r, arena->max);
-		memcpy(field, &copy.p, sizeof(copy.p));
 	}
 	return 0;
 }
@@ -207,9 +212,11 @@ static int first_struct(const struct first *first, const struct rows *rows, stru
 {
 	const struct orm_table *table = first->sink.into;
 	void *row = arena_alloc(arena, table->size);
-	int r = row ? rows_struct(rows, table, row)
-		    : session_fail(rows->session, -ENOMEM, "out of memory");
+	int r;
 
+	if (!row)
+		return session_fail(rows->session, -ENOMEM, "out of memory");
+	r = rows_struct(rows, table, row);
 	if (!r)
 		r = own_texts(rows, table, arena, row);
 	if (!r)

@@ -28,13 +28,18 @@ int rows_value(const struct rows *rows, unsigned column, struct orm_value *ret_v
 	return 0;
 }
 
+/* A driver refuses another number of columns than was rendered; of raw text none was. */
+static bool is_known_to_fit(const struct orm_shape *shape, const struct orm_table *row)
+{
+	return __atomic_load_n(&shape->fits, __ATOMIC_RELAXED) == row &&
+	       shape->stmt.columns == row->count;
+}
+
 static int shape_fits(struct orm_session *s, struct orm_shape *shape, unsigned n,
 		      const struct orm_table *row)
 {
 	const struct orm_stmt *stmt = &shape->stmt;
 
-	if (__atomic_load_n(&shape->fits, __ATOMIC_RELAXED) == row && n == row->count)
-		return 0;
 	if (n != row->count)
 		return session_fail(s, ORM_E_QUERY, "the query gives %u columns, struct %s has %u",
 				    n, row->name, row->count);
@@ -51,6 +56,8 @@ static int shape_fits(struct orm_session *s, struct orm_shape *shape, unsigned n
 
 int rows_fit(const struct rows *rows, const struct orm_table *row)
 {
+	if (is_known_to_fit(rows->shape, row))
+		return 0;
 	return shape_fits(rows->session, rows->shape, rows_columns(rows), row);
 }
 
@@ -68,6 +75,8 @@ int rows_single(const struct rows *rows)
 int sink_fits(const struct sink *sink, struct orm_session *s, struct orm_shape *shape)
 {
 	if (shape->stmt.flags & ORM_STMT_RAW)
+		return 0;
+	if (sink->into && is_known_to_fit(shape, sink->into))
 		return 0;
 	if (sink->into)
 		return shape_fits(s, shape, shape->stmt.columns, sink->into);
@@ -101,12 +110,22 @@ static const char *column_name(void *data, unsigned column)
 	return rows_name(*rows, column);
 }
 
+/* Says why, and passes it on. */
+static int no_room(struct orm_session *s, int r, size_t max)
+{
+	if (r < 0)
+		return session_fail(s, r, "out of memory for a result");
+	return r ? session_fail(s, r, "the result is larger than %zu bytes", max) : 0;
+}
+
 static int collect_begin(struct sink *sink, const struct rows *rows)
 {
 	struct orm_rowset *set = ((struct collect *)sink)->set;
 
 	orm_rowset_reset(set);
-	return orm_rowset_columns(set, rows_columns(rows), column_name, &rows);
+	return no_room(rows->session,
+		       orm_rowset_columns(set, rows_columns(rows), column_name, &rows),
+		       set->arena.max);
 }
 
 static int collect_row(struct sink *sink, const struct rows *rows)
@@ -122,12 +141,7 @@ static int collect_row(struct sink *sink, const struct rows *rows)
 	for (unsigned i = 0; i < set->columns && !r; i++)
 		r = rows_value(rows, i, &values[i]);
 	if (!r) {
-		r = orm_rowset_add(set, values);
-		if (r)
-			session_fail(rows->session, r,
-				     r < 0 ? "out of memory"
-					   : "the result is larger than %zu bytes",
-				     set->arena.max);
+		r = no_room(rows->session, orm_rowset_add(set, values), set->arena.max);
 	}
 	if (values != few)
 		free(values);

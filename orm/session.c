@@ -22,6 +22,7 @@ int orm_session_open(struct orm *db, struct orm_session **ret_session)
 	orm_error_clear(&s->error);
 	arena_init(&s->first, FIRST_MAX);
 	orm_rowset_init(&s->returned, (size_t)db->options.result_bytes_max);
+	orm_meter_join(db->meter, &s->tally);
 	__atomic_add_fetch(&db->sessions, 1, __ATOMIC_RELAXED);
 	*ret_session = s;
 	return 0;
@@ -51,8 +52,32 @@ void orm_session_close(struct orm_session *s)
 	free_queries(s->lent);
 	arena_deinit(&s->first);
 	orm_rowset_deinit(&s->returned);
+	orm_meter_leave(s->db->meter, &s->tally);
 	__atomic_sub_fetch(&s->db->sessions, 1, __ATOMIC_RELAXED);
 	free(s);
+}
+
+int orm_connect(const char *url, struct orm_session **ret_session, struct orm_error *ret_error)
+{
+	struct orm *db;
+	int r = orm_open(url, NULL, &db, ret_error);
+
+	if (r)
+		return r;
+	r = orm_session_open(db, ret_session);
+	if (r) {
+		orm_close(db);
+		return orm_fail(ret_error, r, "out of memory");
+	}
+	return 0;
+}
+
+void orm_disconnect(struct orm_session *s)
+{
+	struct orm *db = s ? s->db : NULL;
+
+	orm_session_close(s);
+	orm_close(db);
 }
 
 const struct orm_error *orm_error(const struct orm_session *s)
@@ -158,31 +183,39 @@ void session_disown(struct orm_result *result)
 
 /* ---- connections ---- */
 
+static int take_routed(struct orm_session *s, bool writes, uint64_t least_ns, struct lane *ret_lane)
+{
+	struct orm_route *route = s->db->route;
+	struct orm_routed routed;
+	int r = writes ? orm_route_write(route, -1, &routed, &s->error)
+		       : orm_route_read(route, &s->seen, least_ns, -1, &routed, &s->error);
+
+	if (!r)
+		*ret_lane = (struct lane){routed.pooled->conn, routed.pooled, routed};
+	return r;
+}
+
 int lane_take(struct orm_session *s, bool writes, uint64_t least_ns, struct lane *ret_lane)
 {
 	struct orm *db = s->db;
-	struct lane lane = {0};
+	struct orm_pooled *pooled;
+	struct orm_conn *conn;
 	int r;
 
-	if (db->route) {
-		r = writes ? orm_route_write(db->route, -1, &lane.routed, &s->error)
-			   : orm_route_read(db->route, &s->seen, least_ns, -1, &lane.routed,
-					    &s->error);
-		lane.pooled = lane.routed.pooled;
-	} else if (!writes) {
-		r = orm_pool_acquire(db->readers, -1, &lane.pooled, &s->error);
-	} else if (db->writer) {
-		r = db->driver->lease(db->writer, db->options.acquire_timeout_ms, &lane.conn,
-				      &s->error);
-	} else {
-		r = session_fail(s, ORM_E_READ_ONLY, "the database was opened read-only");
-	}
-	if (r)
+	if (db->route)
+		return take_routed(s, writes, least_ns, ret_lane);
+	if (!writes) {
+		r = orm_pool_acquire(db->readers, -1, &pooled, &s->error);
+		if (!r)
+			*ret_lane = (struct lane){.conn = pooled->conn, .pooled = pooled};
 		return r;
-	if (lane.pooled)
-		lane.conn = lane.pooled->conn;
-	*ret_lane = lane;
-	return 0;
+	}
+	if (!db->writer)
+		return session_fail(s, ORM_E_READ_ONLY, "the database was opened read-only");
+	r = db->driver->lease(db->writer, db->options.acquire_timeout_ms, &conn, &s->error);
+	if (!r)
+		*ret_lane = (struct lane){.conn = conn};
+	return r;
 }
 
 bool lane_give(struct orm_session *s, struct lane *lane, int class)

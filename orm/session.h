@@ -79,6 +79,7 @@ struct orm_session {
 	struct orm_rowset returned; /* of grouped writes */
 	/* Shapes used lately, by hash, each with a reference: found without the cache's lock. */
 	struct orm_shape *memo[SESSION_SHAPES];
+	struct orm_tally tally;
 };
 
 /* A query from the session's store, or query_no_memory(). */

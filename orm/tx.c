@@ -108,19 +108,19 @@ static int savepoint(struct orm_session *s, const char *verb, const char *name)
 	if (!orm_name_ok(name, len))
 		return session_fail(s, ORM_E_QUERY, "savepoint '%.70s' is no name", name);
 	snprintf(sql, sizeof(sql), "%s \"%s\"", verb, name);
-	return s->db->driver->script(s->lane.conn, sql, &s->error);
+	return exec_failed(s, s->db->driver->script(s->lane.conn, sql, &s->error));
 }
 
 int orm_savepoint(struct orm_session *s, const char *name)
 {
 	if (s->tx_failed)
 		return session_fail(s, ORM_E_STATE, "the transaction failed; roll it back");
-	return exec_failed(s, savepoint(s, "SAVEPOINT", name));
+	return savepoint(s, "SAVEPOINT", name);
 }
 
 int orm_release(struct orm_session *s, const char *name)
 {
-	return exec_failed(s, savepoint(s, "RELEASE SAVEPOINT", name));
+	return savepoint(s, "RELEASE SAVEPOINT", name);
 }
 
 int orm_rollback_to(struct orm_session *s, const char *name)
@@ -129,7 +129,7 @@ int orm_rollback_to(struct orm_session *s, const char *name)
 
 	if (!r)
 		s->tx_failed = false;
-	return exec_failed(s, r);
+	return r;
 }
 
 int orm_transaction(struct orm_session *s, const struct orm_tx_options *options, orm_tx_body body,

@@ -70,8 +70,8 @@ bool kind_fits(enum orm_kind kind, enum orm_type type)
 	switch (kind) {
 	case ORM_K_NULL:
 		return true;
-	case ORM_K_I64:
-		return type_is_number(type) || type == ORM_T_TIMESTAMP_MS;
+	case ORM_K_I64: /* `true` is an int; the driver takes 0 and 1 for a BOOLEAN */
+		return type_is_number(type) || type == ORM_T_TIMESTAMP_MS || type == ORM_T_BOOLEAN;
 	case ORM_K_F64:
 		return type_is_number(type);
 	case ORM_K_TEXT:

@@ -93,8 +93,8 @@ run() {
 	LD_LIBRARY_PATH=$AT/lib ./bans "$1" 192.0.2.0/24 2>&1
 	LD_LIBRARY_PATH=$AT/lib ./bans "$1" 192.0.2.0/24 2>&1
 }
-WANT='192.0.2.0/24         0.5
-192.0.2.0/24         0.6'
+WANT='192.0.2.0/24 0.5
+192.0.2.0/24 0.6'
 for kind in shared static; do
 	rm -f bans bans.db*
 	[ "$kind" = static ] && COMMAND=$(shown 2) || COMMAND=$(shown 1)

@@ -482,7 +482,7 @@ static void there_is_no_server(void **state)
 	open_async(&(struct orm_options){.prepare = "perhaps"}, 0);
 	submit(&read, 1, 0, &got[1]);
 	run_until(2, 5000);
-	assert_true(got[1].class < 0);
+	assert_int_equal(got[1].class, ORM_E_VALUE);
 }
 
 int main(void)

@@ -30,9 +30,10 @@ static void refuses_addresses(void **state)
 	char wrong[512];
 
 	(void)state;
-	assert_true(PG->open("postgresql://x/y?nonsense=1", &options, ORM_WRITER, &none, &rig.err) <
-		    0);
-	assert_true(PG->open(rig.url, &bad, ORM_WRITER, &none, &rig.err) < 0);
+	assert_int_equal(
+		PG->open("postgresql://x/y?nonsense=1", &options, ORM_WRITER, &none, &rig.err),
+		ORM_E_VALUE);
+	assert_int_equal(PG->open(rig.url, &bad, ORM_WRITER, &none, &rig.err), ORM_E_VALUE);
 	assert_int_equal(PG->open("host=/nonexistent", &options, ORM_WRITER, &none, &rig.err),
 			 ORM_E_CONNECTION);
 	assert_true(rig.err.retryable);

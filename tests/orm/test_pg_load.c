@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include <orm/drivers/pg/conn.h>
+#include <orm/drivers/pg/bulk.h>
 #include <tests/orm/kit/pg_rig.h>
 
 /* A row with everything goes in by COPY and by INSERT, and comes out the same both ways. */

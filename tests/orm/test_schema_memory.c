@@ -18,8 +18,8 @@
 	X(i64, id, BIGINT, PK | AUTO)                                                              \
 	X(str, name, TEXT, NN | UNIQUE)                                                            \
 	X(bytes, raw, BYTES, NN)                                                                   \
-	X(str, doc, JSONB, NN) X(uuid, uid, UUID, NN) X(strs, texts, TEXTS, NN)                    \
-		X(f64s, doubles, DOUBLES, NN)
+	X(str, doc, JSONB, NN)                                                                     \
+	X(uuid, uid, UUID, NN) X(strs, texts, TEXTS, NN) X(f64s, doubles, DOUBLES, NN)
 #define THING_KEYS(K) K(CHECK, thing_name, "name <> ''", "") K(INDEX, thing_by, "name, uid", "")
 ORM_TABLE_KEYS(thing, THING, THING_KEYS)
 

@@ -1,390 +1,385 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/*
- * What was wrong once between a session and its database: writes whose failure came after the rows
- * that they return, cursors and the end of their transaction, results kept although a write was
- * done, and statements as text that write without beginning so.
- */
-#include <errno.h>
-#include <poll.h>
-
-#include <strazh/orm/async.h>
-
+/* What a session says when something is wrong, and that it goes on afterwards. */
 #include <tests/orm/kit/stage.h>
 
-#define COUNTER(X) X(i64, id, BIGINT, PK) X(i64, n, BIGINT, NN | INDEX) X(str, name, TEXT, 0)
-#define COUNTER_KEYS(K) K(CHECK, counter_low, "n < 10", "")
-ORM_TABLE_KEYS(counter, COUNTER, COUNTER_KEYS)
+#define PARENT(X) X(i64, id, BIGINT, PK) X(str, name, TEXT, NN)
+#define CHILD(X)                                                                                   \
+	X(i64, id, BIGINT, PK)                                                                     \
+	X(i64, parent, BIGINT, NN)                                                                 \
+	X(str, tag, TEXT, 0)                                                                       \
+	X(i32, n, INTEGER, 0)
+#define CHILD_KEYS(K)                                                                              \
+	K(FOREIGN, parent, "parent", "id RESTRICT")                                                \
+	K(UNIQUE, child_tag, "tag, n", "")                                                         \
+	K(CHECK, child_n, "n < 1000", "")
+ORM_TABLE(parent, PARENT)
+ORM_TABLE_KEYS(child, CHILD, CHILD_KEYS)
+#define ABSENT(X) X(i64, id, BIGINT, PK)
+ORM_TABLE(absent, ABSENT)
+/* As `parent`, with a column that is not there, and with one of another type. */
+#define ONE(X) X(i64, id, BIGINT, 0)
+ORM_ROW(one_column, ONE)
+#define TYPED(X) X(i64, id, BIGINT, 0) X(f64, name, DOUBLE, 0)
+ORM_ROW(other_type, TYPED)
+#define SMALL(X) X(i16, id, SMALLINT, 0) X(str, name, TEXT, 0)
+ORM_ROW(too_small, SMALL)
 
-#define PAIR(X) X(i64, id, BIGINT, PK) X(i64, n, BIGINT, NN)
-ORM_ROW(pair, PAIR)
-
-static void fill(struct orm_session *s, int64_t rows)
+static void open_filled(struct stage *st, void **state)
 {
-	for (int64_t i = 0; i < rows; i++) {
-		struct orm_query *q = orm_insert(s, T(counter));
+	struct orm_query *q;
 
-		orm_row(q, &(struct counter){.id = i, .n = i});
-		RUN(s, q);
-	}
+	STAGE_OPEN(st, *state, T(parent), T(child));
+	q = orm_insert(st->s, T(parent));
+	orm_row(q, &(struct parent){.id = 1, .name = "a"});
+	orm_row(q, &(struct parent){.id = 70000, .name = "b"});
+	RUN(st->s, q);
+	q = orm_insert(st->s, T(child));
+	orm_row(q, &(struct child){.id = 1, .parent = 1, .tag = "t", .n = 1});
+	RUN(st->s, q);
 }
 
-static struct orm_query *raise_all(struct orm_session *s)
+static struct orm_query *child(struct orm_session *s, const struct child *row)
 {
-	struct orm_query *q = orm_update(s, T(counter));
+	struct orm_query *q = orm_insert(s, T(child));
 
-	orm_set(q, C(counter, n), orm_add(C(counter, n), 1));
-	orm_every_row(q);
-	orm_returning(q, C(counter, id));
+	orm_row(q, row);
 	return q;
 }
 
-static int64_t read_n(struct orm_session *s, int64_t id)
+/* ---- errors of the database ---- */
+
+static void classes_of_errors(void **state)
 {
-	struct orm_query *q = orm_select(s, T(counter));
-
-	orm_columns(q, C(counter, n));
-	orm_where(q, orm_eq(C(counter, id), id));
-	return stage_number(s, q);
-}
-
-/* ---- a write is done when it was answered, not when its first row came ---- */
-
-static void first_row_of_a_write_that_fails(void **state)
-{
-	struct orm_value value;
-	struct orm_query *q;
-	struct stage st;
-
-	STAGE_OPEN(&st, *state, T(counter));
-	fill(st.s, 10); /* the last one is as high as may be */
-	q = raise_all(st.s);
-	FAILS(st.s, ORM_E_CHECK, orm_value(st.s, q, &value));
-	OK(st.s, orm_begin(st.s, NULL));
-	FAILS(st.s, ORM_E_CHECK, orm_value(st.s, q, &value));
-	orm_rollback(st.s);
-	database_expect(st.db, "SELECT sum(n) FROM counter", "45\n");
-	stage_close(&st);
-}
-
-/* What a deferred constraint says comes behind the row, with the commit. */
-static void first_row_of_a_write_that_is_not_committed(void **state)
-{
-	struct orm_value value;
-	struct orm_query *q;
-	struct stage st;
-
-	STAGE_OPEN(&st, *state, T(counter));
-	database_do(st.db, "ALTER TABLE counter ADD CONSTRAINT counter_up FOREIGN KEY (n) "
-			   "REFERENCES counter(id) DEFERRABLE INITIALLY DEFERRED");
-	q = orm_insert(st.s, T(counter));
-	orm_row(q, &(struct counter){.id = 1, .n = 9});
-	orm_returning(q, C(counter, id));
-	FAILS(st.s, ORM_E_FOREIGN_KEY, orm_value(st.s, q, &value));
-	FAILS(st.s, ORM_E_FOREIGN_KEY,
-	      orm_value(st.s,
-			orm_raw(st.s, "INSERT INTO counter(id, n) VALUES (2, 8) RETURNING id"),
-			&value));
-	database_expect(st.db, "SELECT count(*) FROM counter", "0\n");
-	stage_close(&st);
-}
-
-/* ---- a cursor and its transaction ---- */
-
-static void commit_ends_a_cursor(void **state)
-{
-	struct orm_cursor *c;
-	struct orm_query *q;
-	struct stage st;
-
-	STAGE_OPEN(&st, *state, T(counter));
-	fill(st.s, 3);
-	OK(st.s, orm_begin(st.s, NULL));
-	q = orm_select(st.s, T(counter));
-	OK(st.s, orm_cursor_open(st.s, q, T(counter), &c));
-	OK(st.s, orm_cursor_next(c, NULL));
-	FAILS(st.s, ORM_E_STATE, orm_exec(st.s, q, NULL));
-	OK(st.s, orm_commit(st.s));
-	assert_false(orm_in_transaction(st.s));
-	FAILS(st.s, ORM_E_STATE, orm_cursor_next(c, NULL));
-	assert_int_equal(orm_cursor_columns(c), 0);
-	orm_cursor_close(c);
-	assert_int_equal(read_n(st.s, 2), 2);
-	stage_close(&st);
-}
-
-static int leave_a_cursor(struct orm_session *s, void *data)
-{
-	struct orm_query *q = orm_select(s, T(counter));
-	int r = orm_cursor_open(s, q, T(counter), data);
-
-	orm_query_free(q);
-	return r;
-}
-
-static void body_that_leaves_a_cursor(void **state)
-{
-	struct orm_cursor *c;
-	struct stage st;
-
-	STAGE_OPEN(&st, *state, T(counter));
-	OK(st.s, orm_transaction(st.s, NULL, leave_a_cursor, &c));
-	assert_false(orm_in_transaction(st.s));
-	orm_cursor_close(c);
-	stage_close(&st);
-}
-
-/* ---- results kept ---- */
-
-static void open_cached(struct stage *st, void **state)
-{
-	const struct orm_options options = {.cache_bytes = 1 << 20, .cache_ttl_ms = 600000};
-
-	stage_open(st, *state, &options, (const struct orm_table *[]){T(counter)}, 1);
-}
-
-/* It was done, but what it returned could not be given. */
-static void write_whose_rows_do_not_fit(void **state)
-{
-	struct orm_result *result;
-	struct orm_query *q;
-	struct stage st;
-
-	open_cached(&st, state);
-	fill(st.s, 1);
-	assert_int_equal(read_n(st.s, 0), 0);
-	q = raise_all(st.s);
-	FAILS(st.s, ORM_E_QUERY, orm_fetch(st.s, q, T(pair), &result));
-	database_expect(st.db, "SELECT n FROM counter", "0\n"); /* refused before it was sent */
-	assert_int_equal(read_n(st.s, 0), 0);
-	stage_close(&st);
-}
-
-static void write_whose_rows_are_too_many(void **state)
-{
-	const struct orm_options options = {
-		.cache_bytes = 1 << 20, .cache_ttl_ms = 600000, .result_bytes_max = 20000};
-	struct orm_result *result;
-	struct orm_query *q;
-	struct stage st;
-
-	stage_open(&st, *state, &options, (const struct orm_table *[]){T(counter)}, 1);
-	OK(st.s, orm_begin(st.s, NULL));
-	for (int64_t i = 0; i < 2000; i++) {
-		q = orm_insert(st.s, T(counter));
-		orm_row(q, &(struct counter){.id = i, .n = 1});
-		RUN(st.s, q);
-	}
-	OK(st.s, orm_commit(st.s));
-	assert_int_equal(read_n(st.s, 7), 1);
-	q = raise_all(st.s);
-	FAILS(st.s, ORM_E_TOO_BIG, orm_fetch(st.s, q, NULL, &result));
-	/* Whether it was done is the database's; what is kept must say the same. */
-	database_expect(st.db, "SELECT n FROM counter WHERE id = 7",
-			read_n(st.s, 7) == 1 ? "1\n" : "2\n");
-	stage_close(&st);
-}
-
-/* The first row is wanted, and all of them are too many to be kept. */
-static void first_of_more_than_can_be_kept(void **state)
-{
-	const struct orm_options options = {
-		.cache_bytes = 1 << 20, .cache_ttl_ms = 600000, .result_bytes_max = 20000};
-	struct counter row;
-	struct orm_query *q;
-	struct stage st;
-
-	stage_open(&st, *state, &options, (const struct orm_table *[]){T(counter)}, 1);
-	OK(st.s, orm_begin(st.s, NULL));
-	for (int64_t i = 0; i < 2000; i++) {
-		q = orm_insert(st.s, T(counter));
-		orm_row(q, &(struct counter){.id = i, .n = 1});
-		RUN(st.s, q);
-	}
-	OK(st.s, orm_commit(st.s));
-	q = orm_select(st.s, T(counter));
-	orm_order_by(q, C(counter, id));
-	OK(st.s, orm_first(st.s, q, T(counter), &row));
-	assert_int_equal(row.id, 0);
-	stage_close(&st);
-}
-
-static void note_answer(void *data, const struct orm_answer *answer)
-{
-	*(int *)data = orm_answer_class(answer);
-}
-
-static int submit(struct orm_async *a, struct orm_query *q)
-{
-	int class = -1, r = orm_async_submit(a, q, note_answer, &class);
-
-	while (!r && orm_async_pending(a)) {
-		struct pollfd fd = {.fd = orm_async_fd(a), .events = orm_async_events(a)};
-
-		poll(&fd, 1, orm_async_timeout_ms(a));
-		orm_async_on_ready(a);
-	}
-	return r ? r : class;
-}
-
-static void raw_write_in_a_loop(void **state)
-{
-	struct orm_async *a;
-	struct stage st;
-
-	open_cached(&st, state);
-	fill(st.s, 1);
-	assert_int_equal(read_n(st.s, 0), 0);
-	assert_int_equal(orm_async_open(st.orm, 0, &a), 0);
-	assert_int_equal(submit(a, orm_raw(st.s, "UPDATE counter SET n = 5")), 0);
-	assert_int_equal(read_n(st.s, 0), 5);
-	orm_async_close(a);
-	stage_close(&st);
-}
-
-static void count_report(void *data, const struct orm_guard_report *report)
-{
-	(void)report;
-	++*(int *)data;
-}
-
-static void guard_sees_the_values_of_a_loop(void **state)
-{
-	int reports = 0;
-	const struct orm_guard_options options = {.report = count_report, .data = &reports};
-	struct orm_guard *guard = orm_guard_new(&options);
-	struct orm_async *a;
-	struct orm_query *q;
-	struct stage st;
-
-	assert_non_null(guard);
-	STAGE_OPEN(&st, *state, T(counter));
-	orm_use_guard(st.orm, guard);
-	assert_int_equal(orm_async_open(st.orm, 0, &a), 0);
-	q = orm_select(st.s, T(counter));
-	orm_where(q, orm_eq(C(counter, name), "x' OR 1=1 --"));
-	assert_int_equal(submit(a, q), 0);
-	assert_int_equal(reports, 1);
-	orm_async_close(a);
-	stage_close(&st);
-	orm_guard_free(guard);
-}
-
-/* A query is of its session's database: another one does not speak its SQL. */
-static void query_of_another_database(void **state)
-{
-	struct orm_session *s;
-	struct orm_async *a;
-	struct stage st;
-	struct orm *lite;
-
-	STAGE_OPEN(&st, *state, T(counter));
-	assert_int_equal(orm_open("sqlite::memory:", NULL, &lite, NULL), 0);
-	assert_int_equal(orm_session_open(lite, &s), 0);
-	assert_int_equal(orm_async_open(st.orm, 0, &a), 0);
-	FAILS(s, -EINVAL, orm_async_submit(a, orm_select(s, T(counter)), note_answer, NULL));
-	assert_int_equal(orm_async_pending(a), 0);
-	orm_async_close(a);
-	orm_session_close(s);
-	orm_close(lite);
-	stage_close(&st);
-}
-
-/* ---- statements as text ---- */
-
-static void raw_text_that_writes(void **state)
-{
-	static const char *const texts[] = {
-		"WITH x(n) AS (SELECT 1)INSERT INTO counter(id, n) SELECT 1, n FROM x",
-		"WITH x(n) AS (SELECT 1)/**/UPDATE counter SET n = 2",
-		"with x(n) as (select 1)\fdelete from counter",
+	static const struct {
+		struct child row;
+		int class;
+		const char *sqlstate;
+	} cases[] = {
+		{{.id = 1, .parent = 1}, ORM_E_UNIQUE, "23505"},
+		{{.id = 2, .parent = 1, .tag = "t", .n = 1}, ORM_E_UNIQUE, "23505"},
+		{{.id = 2, .parent = 9}, ORM_E_FOREIGN_KEY, "23503"},
+		{{.id = 2, .orm_null = ORM_BIT(child, parent)}, ORM_E_NOT_NULL, "23502"},
+		{{.id = 2, .parent = 1, .n = 1000}, ORM_E_CHECK, "23514"},
+		{{.id = 2, .parent = 1, .tag = "\xff"}, ORM_E_VALUE, "22021"},
 	};
-	struct stage st;
-
-	open_cached(&st, state);
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
-		struct orm_query *count = orm_select(st.s, T(counter));
-		int64_t before;
-
-		orm_columns(count, orm_sum(C(counter, n)), orm_count_all());
-		before = stage_count(st.s, T(counter));
-		OK(st.s, orm_exec(st.s, orm_raw(st.s, texts[i]), NULL));
-		if (i != 1)
-			assert_int_not_equal(stage_count(st.s, T(counter)), before);
-	}
-	OK(st.s, orm_begin(st.s, &(struct orm_tx_options){.read_only = true}));
-	FAILS(st.s, ORM_E_READ_ONLY, orm_exec(st.s, orm_raw(st.s, texts[2]), NULL));
-	orm_rollback(st.s);
-	stage_close(&st);
-}
-
-static void rows_for_what_is_no_insert(void **state)
-{
-	const struct counter rows[2] = {{.id = 1}, {.id = 2}};
+	const struct orm_error *error;
 	struct orm_query *q;
 	struct stage st;
 
-	STAGE_OPEN(&st, *state, T(counter));
-	q = orm_select(st.s, T(counter));
-	orm_rows(q, rows, 2);
-	REFUSED(st.s, q, ORM_E_QUERY);
-	q = orm_raw(st.s, "SELECT 1");
-	orm_rows(q, rows, 2);
-	REFUSED(st.s, q, ORM_E_QUERY);
+	open_filled(&st, state);
+	error = orm_error(st.s);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		q = child(st.s, &cases[i].row);
+		FAILS(st.s, cases[i].class, orm_exec(st.s, q, NULL));
+		assert_string_equal(error->sqlstate, cases[i].sqlstate);
+		assert_false(error->retryable);
+		assert_null(strchr(error->text, '\n'));
+		orm_query_free(q);
+	}
+	q = orm_delete(st.s, T(parent));
+	orm_where(q, orm_eq(C(parent, id), 1));
+	FAILS(st.s, ORM_E_FOREIGN_KEY, orm_exec(st.s, q, NULL));
+	orm_query_free(q);
+	FAILS(st.s, ORM_E_SCHEMA, orm_exec(st.s, orm_select(st.s, T(absent)), NULL));
+	assert_non_null(strstr(error->text, "absent"));
+	assert_string_equal(error->sqlstate, "42P01");
+	database_do(st.db, "ALTER TABLE parent RENAME COLUMN name TO title");
+	FAILS(st.s, ORM_E_SCHEMA, orm_exec(st.s, orm_select(st.s, T(parent)), NULL));
+	assert_non_null(strstr(error->text, "name"));
+	assert_string_equal(error->sqlstate, "42703");
+	FAILS(st.s, ORM_E_SQL, orm_exec(st.s, orm_raw(st.s, "SELEKT 1"), NULL));
+	assert_string_equal(error->sqlstate, "42601");
+	assert_int_equal(stage_count(st.s, T(child)), 1);
 	stage_close(&st);
 }
 
-/* ---- a load that fails inside the caller's transaction ---- */
-
-static int broken_source(void *data, const void **ret_row)
+static void names_in_errors(void **state)
 {
-	static const struct counter row = {.id = 1, .n = 1};
-	int *left = data;
-
-	if (!--*left)
-		return ORM_E_CANCELLED;
-	*ret_row = &row;
-	return 0;
-}
-
-static void failed_load_keeps_the_indexes(void **state)
-{
-	int left = 2;
-	const struct orm_load load = {
-		.table = T(counter), .next = broken_source, .data = &left, .drop_indexes = true};
+	const struct orm_error *error;
+	struct orm_query *q;
 	struct stage st;
 
-	STAGE_OPEN(&st, *state, T(counter));
-	OK(st.s, orm_begin(st.s, NULL));
-	FAILS(st.s, ORM_E_CANCELLED, orm_load(st.s, &load, NULL));
-	(void)!orm_commit(st.s);
-	assert_false(orm_in_transaction(st.s));
-	database_expect(
-		st.db,
-		database_is_sqlite(st.db)
-			? "SELECT count(*) FROM sqlite_master WHERE name = 'counter_n_idx'"
-			: "SELECT count(*) FROM pg_indexes WHERE indexname = 'counter_n_idx'",
-		"1\n");
-	database_expect(st.db, "SELECT count(*) FROM counter", "0\n");
+	open_filled(&st, state);
+	error = orm_error(st.s);
+	q = child(st.s, &(struct child){.id = 2, .parent = 1, .n = 1000});
+	REFUSED(st.s, q, ORM_E_CHECK);
+	assert_string_equal(error->constraint, "child_n");
+	q = child(st.s, &(struct child){.id = 2, .orm_null = ORM_BIT(child, parent)});
+	REFUSED(st.s, q, ORM_E_NOT_NULL);
+	assert_string_equal(error->table, "child");
+	assert_string_equal(error->column, "parent");
+	q = child(st.s, &(struct child){.id = 2, .parent = 1, .tag = "t", .n = 1});
+	REFUSED(st.s, q, ORM_E_UNIQUE);
+	assert_string_equal(error->table, "child");
+	if (database_is_sqlite(st.db)) /* each says what it says */
+		assert_string_equal(error->column, "tag, n");
+	else
+		assert_string_equal(error->constraint, "child_tag");
+	/* A secret of the row stands in no text: PostgreSQL's DETAIL would show it. */
+	q = child(st.s, &(struct child){.id = 3, .parent = 1, .tag = "hunter2", .n = 2});
+	RUN(st.s, q);
+	q = child(st.s, &(struct child){.id = 4, .parent = 1, .tag = "hunter2", .n = 2});
+	REFUSED(st.s, q, ORM_E_UNIQUE);
+	assert_null(strstr(error->text, "hunter2"));
+	q = child(st.s, &(struct child){.id = 5, .parent = 1, .tag = "hunter2", .n = 2000});
+	REFUSED(st.s, q, ORM_E_CHECK);
+	assert_null(strstr(error->text, "hunter2"));
 	stage_close(&st);
 }
 
-static const struct database_test tests[] = {
-	DATABASE_TEST(first_row_of_a_write_that_fails),
-	DATABASE_TEST_POSTGRESQL(first_row_of_a_write_that_is_not_committed),
-	DATABASE_TEST(commit_ends_a_cursor),
-	DATABASE_TEST(body_that_leaves_a_cursor),
-	DATABASE_TEST(write_whose_rows_do_not_fit),
-	DATABASE_TEST(write_whose_rows_are_too_many),
-	DATABASE_TEST(first_of_more_than_can_be_kept),
-	DATABASE_TEST_POSTGRESQL(raw_write_in_a_loop),
-	DATABASE_TEST_POSTGRESQL(guard_sees_the_values_of_a_loop),
-	DATABASE_TEST_POSTGRESQL(query_of_another_database),
-	DATABASE_TEST(raw_text_that_writes),
-	DATABASE_TEST(rows_for_what_is_no_insert),
-	DATABASE_TEST(failed_load_keeps_the_indexes),
-};
+static void a_deferred_constraint(void **state)
+{
+	struct orm_query *q;
+	struct stage st;
+
+	open_filled(&st, state);
+	database_do(st.db, "CREATE TABLE late (id integer PRIMARY KEY, parent bigint "
+			   "REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)");
+	q = orm_raw(st.s, "INSERT INTO late VALUES (1, 77)");
+	FAILS(st.s, ORM_E_FOREIGN_KEY, orm_exec(st.s, q, NULL)); /* its own transaction's end */
+	OK(st.s, orm_begin(st.s, NULL));
+	OK(st.s, orm_exec(st.s, q, NULL));
+	FAILS(st.s, ORM_E_FOREIGN_KEY, orm_commit(st.s));
+	assert_false(orm_in_transaction(st.s));
+	database_expect(st.db, "SELECT count(*) FROM late", "0\n");
+	stage_close(&st);
+}
+
+/* ---- what does not fit ---- */
+
+static void structs_that_do_not_fit(void **state)
+{
+	struct orm_result *result = NULL;
+	struct other_type other = {.id = 99};
+	struct too_small small = {.id = 99};
+	struct orm_query *q;
+	struct stage st;
+
+	open_filled(&st, state);
+	q = orm_select(st.s, T(parent));
+	orm_order_by(q, orm_desc(C(parent, id)));
+	FAILS(st.s, ORM_E_QUERY, orm_fetch(st.s, q, T(one_column), &result));
+	assert_non_null(strstr(orm_error(st.s)->text, "one_column has 1"));
+	FAILS(st.s, ORM_E_QUERY, orm_fetch(st.s, q, T(other_type), &result));
+	assert_non_null(strstr(orm_error(st.s)->text, "other_type.name"));
+	FAILS(st.s, ORM_E_QUERY, orm_first(st.s, q, T(other_type), &other));
+	/* 70000 does not fit into 16 bits; what failed left the struct alone. */
+	FAILS(st.s, ORM_E_VALUE, orm_first(st.s, q, T(too_small), &small));
+	assert_int_equal(small.id, 99);
+	assert_int_equal(other.id, 99);
+	FAILS(st.s, ORM_E_VALUE, orm_fetch(st.s, q, T(too_small), &result));
+	assert_null(result);
+	orm_query_free(q);
+	assert_int_equal(stage_count(st.s, T(parent)), 2);
+	stage_close(&st);
+}
+
+static void the_first_row_and_one_value(void **state)
+{
+	struct orm_value value = orm_value_i64(5);
+	struct parent row = {.id = 5};
+	struct orm_query *q;
+	struct stage st;
+
+	open_filled(&st, state);
+	q = orm_select(st.s, T(parent));
+	orm_where(q, orm_eq(C(parent, id), -1));
+	FAILS(st.s, ORM_E_END, orm_first(st.s, q, T(parent), &row));
+	assert_int_equal(row.id, 5);
+	FAILS(st.s, ORM_E_QUERY, orm_value(st.s, q, &value)); /* two columns */
+	orm_query_free(q);
+	q = orm_select(st.s, T(parent));
+	orm_columns(q, C(parent, name));
+	orm_order_by(q, C(parent, id));
+	OK(st.s, orm_value(st.s, q, &value)); /* the first of two */
+	assert_string_equal(value.p, "a");
+	orm_where(q, orm_eq(C(parent, id), -1));
+	FAILS(st.s, ORM_E_END, orm_value(st.s, q, &value));
+	orm_query_free(q);
+	/* Of a write: all of it is done, the first row is told. */
+	q = orm_update(st.s, T(parent));
+	orm_set(q, C(parent, name), "z");
+	orm_every_row(q);
+	orm_returning(q, C(parent, name));
+	OK(st.s, orm_value(st.s, q, &value));
+	assert_string_equal(value.p, "z");
+	orm_query_free(q);
+	database_expect(st.db, "SELECT name FROM parent", "z\nz\n");
+	stage_close(&st);
+}
+
+static void names_of_columns(void **state)
+{
+	struct orm_result *result;
+	struct orm_query *q;
+	struct stage st;
+
+	open_filled(&st, state);
+	q = orm_select(st.s, T(parent));
+	orm_columns(q, C(parent, id), orm_as(orm_length(C(parent, name)), "len"));
+	OK(st.s, orm_fetch(st.s, q, NULL, &result));
+	assert_int_equal(orm_result_columns(result), 2);
+	assert_string_equal(orm_result_name(result, 0), "id");
+	assert_string_equal(orm_result_name(result, 1), "len");
+	assert_null(orm_result_rows(result));
+	orm_result_free(result);
+	orm_result_free(NULL);
+	/* Names are told of no rows as well. */
+	orm_where(q, orm_lt(C(parent, id), 0));
+	OK(st.s, orm_fetch(st.s, q, NULL, &result));
+	assert_int_equal(orm_result_count(result), 0);
+	assert_string_equal(orm_result_name(result, 1), "len");
+	orm_result_free(result);
+	orm_query_free(q);
+	stage_close(&st);
+}
+
+/* ---- queries with a fault ---- */
+
+static void the_first_fault_sticks(void **state)
+{
+	struct orm_query *q, *outer;
+	struct stage st;
+
+	open_filled(&st, state);
+	q = orm_select(st.s, T(parent));
+	assert_null(orm_query_fault(q));
+	orm_where(q, orm_eq(orm_named(T(parent), "id; DROP TABLE parent"), 1));
+	assert_non_null(strstr(orm_query_fault(q), "id; DROP"));
+	orm_where(q, orm_eq(orm_named(T(parent), "second"), 1));
+	assert_null(strstr(orm_query_fault(q), "second"));
+	FAILS(st.s, ORM_E_QUERY, orm_exec(st.s, q, NULL));
+	FAILS(st.s, ORM_E_QUERY, orm_exec(st.s, q, NULL)); /* again */
+	assert_null(orm_sql(st.s, q));
+	outer = orm_select(st.s, T(child));
+	orm_where(outer, orm_exists(q)); /* it is catching */
+	REFUSED(st.s, outer, ORM_E_QUERY);
+	orm_query_free(q);
+	q = orm_select(st.s, T(parent)); /* perhaps the same memory: clean */
+	assert_null(orm_query_fault(q));
+	RUN(st.s, q);
+	stage_close(&st);
+}
+
+static void queries_are_run_again(void **state)
+{
+	struct orm_query *q;
+	struct stage st;
+
+	open_filled(&st, state);
+	q = orm_update(st.s, T(child));
+	orm_set(q, C(child, n), orm_add(C(child, n), 1));
+	orm_every_row(q);
+	for (int i = 0; i < 5; i++)
+		OK(st.s, orm_exec(st.s, q, NULL));
+	orm_query_free(q);
+	database_expect(st.db, "SELECT n FROM child", "6\n");
+	stage_close(&st);
+}
+
+static void limits_of_a_query(void **state)
+{
+	struct orm_expr e = C(parent, id);
+	struct orm_expr nested[2 * ORM_EXPR_DEPTH_MAX][2];
+	struct orm_query *q;
+	struct stage st;
+
+	open_filled(&st, state);
+	for (size_t i = 0; i < ARRAY_LEN(nested); i++) {
+		nested[i][0] = e;
+		nested[i][1] = V(1);
+		e = (struct orm_expr){.op = ORM_OP_ADD, .n = 2, .of = nested[i]};
+	}
+	q = orm_select(st.s, T(parent));
+	orm_columns(q, e);
+	REFUSED(st.s, q, ORM_E_TOO_BIG);
+	q = orm_insert(st.s, T(parent));
+	for (int64_t i = 0; i < ORM_QUERY_VALUES_MAX && !orm_query_fault(q); i++)
+		orm_row(q, &(struct parent){.id = i, .name = "x"});
+	REFUSED(st.s, q, ORM_E_TOO_BIG);
+	q = orm_select(st.s, T(parent));
+	orm_limit(q, UINT64_MAX);
+	REFUSED(st.s, q, ORM_E_VALUE);
+	q = orm_select(st.s, T(parent));
+	orm_where(q, orm_eq(C(parent, id), (uint64_t)INT64_MAX + 1));
+	REFUSED(st.s, q, ORM_E_VALUE);
+	stage_close(&st);
+}
+
+static void a_result_that_is_too_large(void **state)
+{
+	struct orm_result *result = NULL;
+	struct orm_query *q;
+	struct stage st;
+	char text[4096];
+
+	open_filled(&st, state);
+	stage_close(&st);
+	stage_open_again(&st, *state, &(struct orm_options){.result_bytes_max = 65536});
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	q = orm_insert(st.s, T(parent));
+	for (int64_t i = 100; i < 200; i++)
+		orm_row(q, &(struct parent){.id = i, .name = text});
+	RUN(st.s, q);
+	q = orm_select(st.s, T(parent));
+	FAILS(st.s, ORM_E_TOO_BIG, orm_fetch(st.s, q, T(parent), &result));
+	FAILS(st.s, ORM_E_TOO_BIG, orm_fetch(st.s, q, NULL, &result));
+	assert_null(result);
+	orm_limit(q, 5);
+	OK(st.s, orm_fetch(st.s, q, T(parent), &result));
+	orm_result_free(result);
+	orm_query_free(q);
+	stage_close(&st);
+}
+
+/* ---- raw statements ---- */
+
+static void raw_statements(void **state)
+{
+	const struct database *db = *state;
+	struct orm_query *q;
+	struct stage st;
+
+	open_filled(&st, state);
+	q = orm_raw(st.s, database_is_sqlite(db) ? "SELECT ?1 || 'b', ?2 + 1, ?3"
+						 : "SELECT $1 || 'b', $2 + 1, $3");
+	orm_param(q, "a'");
+	orm_param(q, (int64_t)41);
+	orm_param(q, ORM_NULL_VALUE);
+	ROWS(st.s, q, "a'b|42|NULL\n");
+	q = orm_raw(st.s, "INSERT INTO parent VALUES (5, 'raw') RETURNING id, name");
+	ROWS(st.s, q, "5|raw\n");
+	q = orm_raw(st.s, database_is_sqlite(db) ? "SELECT ?1, ?2" : "SELECT $1, $2::text");
+	orm_param(q, "one too few");
+	assert_int_not_equal(orm_exec(st.s, q, NULL), 0);
+	orm_query_free(q);
+	q = orm_raw(st.s, "SELECT 1");
+	orm_param(q, "one too many");
+	assert_int_not_equal(orm_exec(st.s, q, NULL), 0);
+	orm_query_free(q);
+	q = orm_raw(st.s, "SELECT 1");
+	orm_param(q, C(parent, id)); /* no value */
+	REFUSED(st.s, q, ORM_E_QUERY);
+	assert_int_equal(stage_count(st.s, T(parent)), 3);
+	stage_close(&st);
+}
 
 int main(void)
 {
+	static const struct database_test tests[] = {
+		DATABASE_TEST(classes_of_errors),
+		DATABASE_TEST(names_in_errors),
+		DATABASE_TEST(a_deferred_constraint),
+		DATABASE_TEST(structs_that_do_not_fit),
+		DATABASE_TEST(the_first_row_and_one_value),
+		DATABASE_TEST(names_of_columns),
+		DATABASE_TEST(the_first_fault_sticks),
+		DATABASE_TEST(queries_are_run_again),
+		DATABASE_TEST(limits_of_a_query),
+		DATABASE_TEST(a_result_that_is_too_large),
+		DATABASE_TEST(raw_statements),
+	};
+
 	return DATABASE_RUN(tests);
 }

@@ -5,7 +5,11 @@
 
 #include <stddef.h>
 
+#ifdef __cppcheck__ /* it cannot read the attribute behind a pointer to a function */
+#define must_check
+#else
 #define must_check __attribute__((warn_unused_result))
+#endif
 #define printf_like(fmt, args) __attribute__((format(printf, fmt, args)))
 #define cleanup_with(func) __attribute__((cleanup(func)))
 

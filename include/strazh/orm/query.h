@@ -5,7 +5,8 @@
  * needs to be checked, and NULL is never returned.
  *
  * Memory: at most ORM_QUERY_WORDS_MAX words of shape and ORM_QUERY_VALUES_MAX values; more is
- * ORM_E_TOO_BIG. Texts and bytes given with V() are borrowed until the query was run or freed.
+ * ORM_E_TOO_BIG. Texts, bytes, UUIDs and arrays given with V() or in a row are borrowed until the
+ * query was run or freed.
  * A query is its session's: orm_query_free() gives it back for the next one, without malloc.
  */
 #ifndef STRAZH_ORM_QUERY_H

@@ -21,13 +21,18 @@ struct orm_cursor;
 int orm_session_open(struct orm *db, struct orm_session **ret_session) ORM_MUST_CHECK;
 /* Rolls back what is open, frees queries, results and the open cursor of it. NULL is fine. */
 void orm_session_close(struct orm_session *s);
+/* A database and one session of it, for a program that needs no more. */
+int orm_connect(const char *url, struct orm_session **ret_session,
+		struct orm_error *ret_error) ORM_MUST_CHECK;
+void orm_disconnect(struct orm_session *s); /* closes both; NULL is fine */
 /* Of the last call. Borrowed; until the next call. */
 const struct orm_error *orm_error(const struct orm_session *s);
 struct orm *orm_session_db(const struct orm_session *s);
 
 /*
  * The promise of this session's writes. DURABLE: acknowledged when it survives a power cut.
- * RELAXED: when it survives a crash of the process; the last second may be lost at a power cut.
+ * RELAXED: when it survives a crash of the process; the last second may be lost at a power cut, and
+ * on PostgreSQL when the server itself crashes.
  */
 enum orm_promise { ORM_DEFAULT_PROMISE, ORM_DURABLE, ORM_RELAXED };
 void orm_session_promise(struct orm_session *s, enum orm_promise promise);

@@ -189,7 +189,7 @@ static void go_down(struct orm_async *a, const struct orm_error *why)
 	drop_session_job(a);
 	pg_close((struct orm_conn *)conn);
 	/* No later try will let us in. */
-	if (why->class == ORM_E_AUTH || why->class < 0) {
+	if (why->class == ORM_E_AUTH || why->class == ORM_E_VALUE || why->class < 0) {
 		struct pg_job *job;
 
 		while ((job = pg_jobs_take(&a->pipeline.queued)) != NULL)

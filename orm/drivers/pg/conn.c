@@ -157,21 +157,33 @@ static int init(struct pg_conn *c, const struct orm_options *options)
 	return pg_cache_init(&c->cache, (size_t)MIN(pg_option(options->statements, 256), 1 << 20));
 }
 
+/* What libpq quotes of an address may be a password, or all of it; the name of an option is not. */
+static void cut_quote(char *text)
+{
+	char *quote = strstr(text, ": \"");
+
+	if (quote && strncmp(text, "invalid URI query parameter", 27) != 0)
+		*quote = '\0';
+}
+
 static int check_address(const char *address, const char *prepare, struct orm_error *err)
 {
 	PQconninfoOption *parts;
 	char *why = NULL;
 
 	if (prepare && strcmp(prepare, "auto") && strcmp(prepare, "on") && strcmp(prepare, "off"))
-		return orm_fail(err, -EINVAL, "option 'prepare' is auto, on or off");
+		return orm_fail(err, ORM_E_VALUE, "option 'prepare' is auto, on or off");
 	parts = PQconninfoParse(address, &why);
 	if (!parts) {
 		char text[256];
 
+		if (!why)
+			return orm_fail(err, -ENOMEM, "out of memory for the address");
 		pg_one_line(text, sizeof(text), why);
 		pg_hide_secrets(text, address);
 		PQfreemem(why);
-		return orm_fail(err, -EINVAL, "the address is malformed: %s", text);
+		cut_quote(text);
+		return orm_fail(err, ORM_E_VALUE, "the address is malformed: %s", text);
 	}
 	PQconninfoFree(parts);
 	return 0;

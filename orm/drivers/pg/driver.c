@@ -5,6 +5,7 @@
  * insert.c many rows by INSERT; wait.c is where
  * every one of them waits, and blame.c what they say when it fails.
  */
+#include <orm/drivers/pg/bulk.h>
 #include <orm/drivers/pg/conn.h>
 
 const struct orm_driver orm_driver_pg = {

@@ -130,11 +130,16 @@ static int put_narrow(struct arena *arena, struct pg_cell *cell, int64_t i, enum
 	return 0;
 }
 
+static bool beyond_real(double f)
+{
+	return isfinite(f) && isinf((float)f);
+}
+
 static int put_float(struct arena *arena, struct pg_cell *cell, double f, const char **ret_why)
 {
 	char *at;
 
-	if (isfinite(f) && isinf((float)f))
+	if (beyond_real(f))
 		return refuse(ret_why, "the number is out of range for the column");
 	at = make(arena, cell, 0, 4);
 	if (!at)
@@ -214,7 +219,9 @@ static int encode_double(struct arena *arena, double f, enum orm_type type, enum
 	case ORM_T_REAL:
 		if (way == PG_FIELD)
 			return put_float(arena, cell, f, ret_why);
-		return put_double(arena, cell, f);
+		if (beyond_real(f))
+			return refuse(ret_why, "the number is out of range for the column");
+		return put_double(arena, cell, (double)(float)f); /* as a REAL holds it */
 	case ORM_T_NONE:
 	case ORM_T_DOUBLE:
 		return put_double(arena, cell, f);

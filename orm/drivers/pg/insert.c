@@ -17,6 +17,7 @@
 
 #include <strazh/base/own.h>
 
+#include <orm/drivers/pg/bulk.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
 #include <orm/drivers/pg/oid.h>

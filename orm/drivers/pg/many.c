@@ -6,7 +6,7 @@
  */
 #include <stdlib.h>
 
-#include <orm/drivers/pg/conn.h>
+#include <orm/drivers/pg/bulk.h>
 #include <orm/fault.h>
 
 #define WINDOW 2048U

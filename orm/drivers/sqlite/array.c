@@ -5,11 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include <strazh/orm/error.h>
 
 #include <orm/drivers/sqlite/lite.h>
+#include <orm/json.h>
 #include <orm/utf8.h>
 
 #define INT_MOST 21    /* "-9223372036854775808," */
@@ -228,19 +227,17 @@ static int read_elements(struct arena *arena, enum orm_kind kind, const json_t *
 int lite_array_parse(struct arena *arena, enum orm_type type, const char *text, size_t len,
 		     struct orm_value *ret_value, const char **ret_why)
 {
+	own_json json_t *json = NULL;
 	json_error_t error;
-	json_t *json;
-	int r = ORM_E_VALUE;
+	int r;
 
 	*ret_why = "more than the limit allows";
 	if (arena_is_full(arena, len))
 		return ORM_E_VALUE;
-	json = json_loadb(text, len, 0, &error);
-	if (!json && json_error_code(&error) == json_error_out_of_memory)
-		return -ENOMEM;
 	*ret_why = "no JSON array of such elements";
-	if (json_is_array(json))
-		r = read_elements(arena, orm_type_kind(type), json, ret_value);
-	json_decref(json);
-	return r;
+	r = orm_json_load(text, len, 0, &json, &error);
+	if (r)
+		return r;
+	return json_is_array(json) ? read_elements(arena, orm_type_kind(type), json, ret_value)
+				   : ORM_E_VALUE;
 }

@@ -76,6 +76,9 @@ static const struct {
 
 static struct mapping find_code(int code, const char *said)
 {
+	/* ON DELETE RESTRICT is done by a trigger. */
+	if (code == SQLITE_CONSTRAINT_TRIGGER && !strcmp(said, "FOREIGN KEY constraint failed"))
+		code = SQLITE_CONSTRAINT_FOREIGNKEY;
 	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
 		if (codes[i].code == code)
 			return codes[i];

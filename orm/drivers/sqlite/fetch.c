@@ -217,53 +217,57 @@ int lite_fetch(struct orm_conn *conn, sqlite3_stmt *sql, unsigned column, enum o
 
 /* ---- whole rows ---- */
 
-/* The common pairs of type and field without the detour of a value. False: take the detour. */
-static bool fill_quickly(sqlite3_stmt *sql, int column, const struct orm_column *field, void *at)
+/*
+ * The common types without the detour of a value: the storage class must be the type's own, and the
+ * field as wide as the type. False: take the detour, which says what is wrong, if something is.
+ *
+ * The cell is asked for once, by sqlite3_column_value(); each sqlite3_column_x() would find it
+ * again. On a connection without a mutex a value may be read so (sqlite.org/c3ref/value.html).
+ */
+static bool fill_quickly(sqlite3_value *cell, const struct orm_column *field, void *at)
 {
+	unsigned type = field->type;
 	const char *text;
+	int32_t i32;
 	int64_t i;
 	double f;
 
-	switch (sqlite3_column_type(sql, column)) {
+	switch (sqlite3_value_type(cell)) {
 	case SQLITE_INTEGER:
-		if (field->kind != ORM_K_I64 || field->size != sizeof(i))
+		if (field->kind != ORM_K_I64)
 			return false;
-		i = sqlite3_column_int64(sql, column);
-		memcpy(at, &i, sizeof(i));
-		return true;
+		i = sqlite3_value_int64(cell);
+		if (field->size == sizeof(i)) {
+			memcpy(at, &i, sizeof(i));
+			return type == ORM_T_BIGINT || type == ORM_T_TIMESTAMP_MS;
+		}
+		i32 = (int32_t)i;
+		if (field->size == sizeof(i32))
+			memcpy(at, &i32, sizeof(i32));
+		return field->size == sizeof(i32) && type == ORM_T_INTEGER && i32 == i;
 	case SQLITE_FLOAT:
-		if (field->kind != ORM_K_F64 || field->size != sizeof(f))
+		if (type != ORM_T_DOUBLE || field->kind != ORM_K_F64 || field->size != sizeof(f))
 			return false;
-		f = sqlite3_column_double(sql, column);
+		f = sqlite3_value_double(cell);
 		memcpy(at, &f, sizeof(f));
 		return true;
 	case SQLITE_TEXT:
-		if (field->kind != ORM_K_TEXT)
+		if (field->kind != ORM_K_TEXT || type == ORM_T_NUMERIC)
 			return false;
-		text = (const char *)sqlite3_column_text(sql, column);
+		text = (const char *)sqlite3_value_text(cell);
 		memcpy(at, &text, sizeof(text));
-		return text && orm_utf8_check(text, (size_t)sqlite3_column_bytes(sql, column)) ==
-				       ORM_UTF8_OK;
+		return text &&
+		       orm_utf8_check(text, (size_t)sqlite3_value_bytes(cell)) == ORM_UTF8_OK;
 	default:
 		return false;
 	}
 }
 
-/* What the statement says a column is, so that its storage class decides what is quick. */
-static bool is_plain(const struct orm_stmt *stmt, unsigned column, const struct orm_column *field)
-{
-	enum orm_type type = stmt->column_type && column < stmt->columns
-				     ? (enum orm_type)stmt->column_type[column]
-				     : ORM_T_NONE;
-
-	return type == field->type &&
-	       (type == ORM_T_BIGINT || type == ORM_T_TIMESTAMP_MS || type == ORM_T_DOUBLE ||
-		type == ORM_T_TEXT || type == ORM_T_CIDR || type == ORM_T_INET);
-}
-
 int lite_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
 	      struct orm_error *err)
 {
+	const uint8_t *types = conn->run.stmt->column_type;
+	unsigned typed = types ? conn->run.stmt->columns : 0;
 	sqlite3_stmt *sql = conn->run.sql;
 
 	for (unsigned i = 0; i < row->count; i++) {
@@ -271,8 +275,9 @@ int lite_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
 		struct orm_value value;
 		int r;
 
-		if (is_plain(conn->run.stmt, i, field) &&
-		    fill_quickly(sql, (int)i, field, (char *)ret_row + field->offset))
+		if (i < typed && types[i] == field->type &&
+		    fill_quickly(sqlite3_column_value(sql, (int)i), field,
+				 (char *)ret_row + field->offset))
 			continue;
 		r = lite_value(conn, i, &value, err);
 		if (!r)

@@ -16,6 +16,8 @@
  *
  * When BEGIN or COMMIT fails for another reason (lock, disk), everybody fails with it.
  */
+#include <errno.h>
+
 #include <orm/drivers/sqlite/group.h>
 #include <orm/fault.h>
 
@@ -27,9 +29,14 @@ static const char *name_of(void *data, unsigned column)
 static int keep_row(struct orm_conn *conn, struct orm_rowset *rows, unsigned n,
 		    struct orm_error *err)
 {
-	struct orm_value *values = arena_alloc(&conn->fetched, n * sizeof(*values));
-	int r = values ? 0 : orm_fail(err, ORM_E_TOO_BIG, "a row is larger than result_bytes_max");
+	size_t size = n * sizeof(struct orm_value);
+	struct orm_value *values = arena_alloc(&conn->fetched, size);
+	int r = 0;
 
+	if (!values && arena_is_full(&conn->fetched, size))
+		return orm_fail(err, ORM_E_TOO_BIG, "a row is larger than result_bytes_max");
+	if (!values)
+		return orm_fail(err, -ENOMEM, "out of memory for a row");
 	for (unsigned i = 0; i < n && !r; i++)
 		r = lite_value(conn, i, &values[i], err);
 	if (r)

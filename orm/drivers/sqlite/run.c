@@ -39,6 +39,9 @@ int lite_bind_all(struct orm_conn *conn, sqlite3_stmt *sql, const struct orm_stm
 		enum orm_type type = stmt->param_type ? stmt->param_type[i] : ORM_T_NONE;
 
 		slot.index = (int)i + 1;
+		if (type == ORM_T_BIGINT && values[i].kind == ORM_K_I64 &&
+		    sqlite3_bind_int64(sql, slot.index, values[i].i) == SQLITE_OK)
+			continue;
 		r = lite_bind(conn, &slot, type ? type : values[i].type, &values[i], err);
 		if (r)
 			return r;
@@ -70,7 +73,8 @@ int lite_start(struct orm_conn *conn, const struct orm_stmt *stmt, const struct 
 		lite_finish(conn);
 		return r;
 	}
-	run->total = sqlite3_total_changes64(conn->db);
+	if (conn->writer)
+		run->total = sqlite3_total_changes64(conn->db);
 	return 0;
 }
 
@@ -91,7 +95,7 @@ static int check_columns(struct orm_conn *conn, struct orm_error *err)
 /* sqlite3_changes64() speaks of the last INSERT, UPDATE or DELETE, whichever statement that was. */
 static uint64_t count_changed(struct orm_conn *conn)
 {
-	if (sqlite3_total_changes64(conn->db) == conn->run.total)
+	if (!conn->writer || sqlite3_total_changes64(conn->db) == conn->run.total)
 		return 0;
 	return (uint64_t)sqlite3_changes64(conn->db);
 }

@@ -3,6 +3,12 @@
  * Transactions and scripts. A writer begins with BEGIN IMMEDIATE: a deferred one that reads first
  * and then writes meets SQLITE_BUSY_SNAPSHOT, which no waiting cures. SQLite may roll back by
  * itself (disk full, interrupt); what then still runs inside begin() and commit() is refused.
+ *
+ * A commit that fails in the disk is of unknown outcome: it is undone here, but its frames may be
+ * in the WAL, whole, for a recovery to find. And the kernel reports once that it could not write,
+ * then takes the lost pages for written: the next sync would succeed with older frames missing, and
+ * a recovery stops at the first of these. So no durable write begins until a checkpoint has written
+ * all of it anew, and the WAL is begun anew.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -39,17 +45,43 @@ static int set_sync(struct orm_conn *conn, enum lite_sync sync)
 	return rc;
 }
 
+static int make_safe(struct orm_conn *conn, struct orm_error *err)
+{
+	bool busy = false;
+	sqlite3_stmt *sql;
+	int rc = sqlite3_prepare_v2(conn->db, "PRAGMA wal_checkpoint(RESTART)", -1, &sql, NULL);
+
+	if (rc == SQLITE_OK) {
+		busy = sqlite3_step(sql) == SQLITE_ROW && sqlite3_column_int(sql, 0);
+		rc = sqlite3_finalize(sql);
+	}
+	if (rc != SQLITE_OK)
+		return lite_fail(conn, rc, "cannot write anew what a failed commit left", err);
+	if (busy)
+		return lite_refuse(err, ORM_E_LOCKED, "55P03",
+				   "a commit to '%s' failed in the disk; nothing durable is "
+				   "written until its readers have ended",
+				   conn->path);
+	conn->unsafe = false;
+	return 0;
+}
+
 int lite_begin(struct orm_conn *conn, const struct orm_tx_options *options, bool durable,
 	       struct orm_error *err)
 {
 	bool writes = conn->writer && !conn->read_only;
-	int rc = SQLITE_OK;
+	int rc = SQLITE_OK, r;
 
 	(void)options; /* always serializable; whether it reads only, the kind of connection says */
 	if (conn->in_tx)
 		return lite_refuse(err, ORM_E_STATE, "25001", "a transaction is already open");
 	atomic_store(&conn->cancelled, false);
 	conn->step_until_ms = 0;
+	if (conn->unsafe && durable) {
+		r = make_safe(conn, err);
+		if (r)
+			return r;
+	}
 	if (writes)
 		rc = set_sync(conn, durable ? conn->durable_sync : conn->relaxed_sync);
 	if (rc == SQLITE_OK)
@@ -59,6 +91,15 @@ int lite_begin(struct orm_conn *conn, const struct orm_tx_options *options, bool
 		return lite_fail(conn, rc, "cannot begin a transaction", err);
 	conn->in_tx = true;
 	return 0;
+}
+
+static int may_be_done(struct orm_conn *conn, struct orm_error *err)
+{
+	struct orm_error first = *err;
+
+	conn->unsafe = true;
+	return lite_refuse(err, ORM_E_UNKNOWN_OUTCOME, first.sqlstate,
+			   "%.300s; it is undone, but may be found after a crash", first.text);
 }
 
 int lite_commit(struct orm_conn *conn, struct orm_error *err)
@@ -80,6 +121,8 @@ int lite_commit(struct orm_conn *conn, struct orm_error *err)
 		return 0;
 	}
 	r = lite_fail(conn, rc, "cannot commit", err);
+	if (r == ORM_E_IO)
+		r = may_be_done(conn, err);
 	lite_rollback(conn);
 	return r;
 }

@@ -184,6 +184,7 @@ static void mend(struct orm_writer *writer, int64_t now)
 	    lite_open(writer->address, &writer->options, ORM_WRITER, &conn, &err))
 		return;			   /* the old one will say what is wrong */
 	pthread_mutex_lock(&writer->lock); /* close sets a flag in it */
+	conn->unsafe = writer->conn->unsafe;
 	lite_close(writer->conn);
 	atomic_store(&conn->closing, writer->closing);
 	writer->conn = conn;

@@ -287,6 +287,8 @@ int database_run(const struct database_test *tests, size_t count)
 		if (tests[i].on & DATABASE_ON_POSTGRESQL)
 			add(&all[n++], &tests[i], &cells[1]);
 	}
+	if (getenv("TEST_FILTER"))
+		cmocka_set_test_filter(getenv("TEST_FILTER"));
 	failed = _cmocka_run_group_tests("orm", all, n, NULL, NULL);
 	PQfinish(admin);
 	for (i = 0; i < n; i++)

@@ -23,7 +23,8 @@
  *
  * gives "insert (sqlite)", "insert (postgresql)", "pragmas (sqlite)". The PostgreSQL is the one at
  * ORM_TEST_PG, where we may create databases (tests/run orm starts it); without it that half is
- * skipped. A test that leaves a connection to its database open fails.
+ * skipped. A test that leaves a connection to its database open fails. TEST_FILTER="insert*" runs
+ * some of them.
  */
 #ifndef TESTS_ORM_KIT_DATABASE_H
 #define TESTS_ORM_KIT_DATABASE_H

@@ -143,7 +143,8 @@ bool stage_same(const struct orm_value *a, const struct orm_value *b)
 	case ORM_K_I64:
 		return a->i == b->i;
 	case ORM_K_F64:
-		return (isnan(a->f) && isnan(b->f)) || !memcmp(&a->f, &b->f, sizeof(a->f));
+		/* -0 is not 0 here */
+		return isnan(a->f) ? isnan(b->f) : a->f == b->f && signbit(a->f) == signbit(b->f);
 	case ORM_K_TEXT:
 	case ORM_K_BYTES:
 	case ORM_K_UUID:

@@ -168,6 +168,18 @@ static void check_parser(struct run *r, uint64_t number, const struct tree *t, c
 	free(own.at);
 }
 
+static void show_values(const struct orm_stmt *stmt, const struct orm_value *values)
+{
+	printf("#   %s\n#   with", stmt->sql);
+	for (unsigned i = 0; i < stmt->params; i++) {
+		char *text = param_of_pg(&values[i], stmt->param_type[i]);
+
+		printf(" $%u=%s", i + 1, text ? text : "NULL");
+		free(text);
+	}
+	printf("\n");
+}
+
 /* The statements of both dialects; out[d].stmt.sql NULL where it was refused. */
 static void compare(struct run *r, uint64_t number, const struct orm_query *q,
 		    const struct rendered *out, bool ordered)
@@ -191,7 +203,7 @@ static void compare(struct run *r, uint64_t number, const struct orm_query *q,
 		if (!same_answer(&pg, &lite, types, ordered)) {
 			fail(r, number, "the answers differ", "", out[ORM_POSTGRESQL].stmt.sql);
 			if (r->failures <= SHOWN_MAX)
-				printf("#   %s\n", out[ORM_SQLITE].stmt.sql);
+				show_values(&out[ORM_SQLITE].stmt, q->values);
 		}
 	}
 	answer_deinit(&pg);
@@ -414,7 +426,7 @@ static int parse_options(int argc, char **argv, struct run *r, struct job *job)
 static int open_databases(struct run *r, const struct job *job)
 {
 	char *ddl = prop_ddl(false), *why = NULL;
-	int rc = sqlite3_open(":memory:", &r->lite);
+	int rc = sqlite3_open(getenv("PROP_DB") ? getenv("PROP_DB") : ":memory:", &r->lite);
 
 	rc = rc ? rc : sqlite3_exec(r->lite, "PRAGMA case_sensitive_like=ON", NULL, NULL, NULL);
 	rc = rc ? rc : sqlite3_db_config(r->lite, SQLITE_DBCONFIG_DQS_DML, 0, (int *)NULL);

@@ -315,7 +315,8 @@ static void depth_and_size_are_capped(void **state)
 	assert_non_null(strstr(err.text, "levels"));
 	wide[0] = '[';
 	for (size_t i = 0; i < times; i++)
-		memcpy(wide + 1 + i * 3, "{},", 3);
+		memcpy(wide + 1 + i * 3, "{},",
+		       3); /* NOLINT(bugprone-not-null-terminated-result) */
 	assert_int_equal(orm_json_read(T(part), wide, times * 3 + 1, ORM_MASK_ALL, 0, &json, &err),
 			 ORM_E_TOO_BIG);
 	assert_int_equal(orm_json_read(T(part), wide, (size_t)ORM_JSON_TEXT_MAX + 1, ORM_MASK_ALL,
@@ -323,9 +324,10 @@ static void depth_and_size_are_capped(void **state)
 			 ORM_E_TOO_BIG);
 	assert_null(json);
 	/* Brackets inside strings are no levels. */
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
 	memcpy(deep, "{\"name\":\"\\\"", 11);
 	memset(deep + 11, '[', 200);
-	memcpy(deep + 211, "\"}", 2);
+	memcpy(deep + 211, "\"}", 2); /* NOLINT(bugprone-not-null-terminated-result) */
 	assert_int_equal(orm_json_read(T(part), deep, 213, ORM_MASK_ALL, 0, &json, &err), 0);
 	orm_json_free(json);
 }

@@ -149,6 +149,7 @@ const struct part *find(const struct tree *t, enum call c, const struct part *af
 /* What it is, by our own reading of the rules. */
 enum orm_type node_type(const struct node *e);
 enum orm_type out_type(const struct tree *t, unsigned i);
+const char *out_name(const struct tree *t, unsigned i); /* "" when it has none */
 bool is_integer(enum orm_type type);
 bool is_float(enum orm_type type);
 bool is_number(enum orm_type type);

@@ -243,7 +243,7 @@ char *param_of_pg(const struct orm_value *v, enum orm_type type)
 			say(&t, "%lld", (long long)v->i);
 		break;
 	case ORM_K_F64:
-		say(&t, "%.17g", v->f);
+		say(&t, "%.17g", type == ORM_T_REAL ? (double)(float)v->f : v->f);
 		break;
 	case ORM_K_TEXT:
 		say(&t, "%.*s", (int)v->len, (const char *)v->p);

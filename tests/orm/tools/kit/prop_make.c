@@ -172,7 +172,11 @@ static enum orm_type branch_type(const struct node *e, unsigned first, unsigned 
 	    (!e->arg[e->n - 1]->bare || is_number(value_type(&e->arg[e->n - 1]->value))))
 		type = type ? either(type, node_type(e->arg[e->n - 1]))
 			    : node_type(e->arg[e->n - 1]);
-	return type ? type : node_type(e->arg[first]);
+	for (unsigned i = first; !type && i < e->n; i += step) {
+		if (e->arg[i]->value.kind != ORM_K_NULL)
+			type = node_type(e->arg[i]);
+	}
+	return type ? type : node_type(e->arg[e->n - 1]);
 }
 
 static enum orm_type call_type(const struct node *e)
@@ -281,6 +285,17 @@ enum orm_type out_type(const struct tree *t, unsigned i)
 	while ((set = find(t, CALL_SET_OPERATION, set)))
 		type = either(type, out_type(set->sub, i));
 	return type;
+}
+
+const char *out_name(const struct tree *t, unsigned i)
+{
+	const struct node *e = t->out[i].expr;
+
+	if (!e)
+		return t->out[i].name;
+	if (e->op == ORM_OP_COLUMN)
+		return prop_table[e->table]->columns[e->column].name;
+	return e->op == ORM_OP_AS || e->op == ORM_OP_SOURCE_COLUMN ? e->name : "";
 }
 
 /* ---- numbers of values ---- */

@@ -70,7 +70,7 @@ void pg_check_free(struct pg_check *pg)
 {
 	if (!pg)
 		return;
-	if (PQstatus(pg->conn) == CONNECTION_OK)
+	if (PQstatus(pg->conn) == CONNECTION_OK && !getenv("PROP_DB"))
 		script(pg->conn, "DROP SCHEMA IF EXISTS orm_prop CASCADE");
 	PQfinish(pg->conn);
 	for (unsigned i = 0; i < pg->n; i++)

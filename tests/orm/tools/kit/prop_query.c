@@ -446,7 +446,9 @@ static void draw_tail(struct gen *g, struct gscope *s, struct tree *t, bool by_o
 {
 	bool total = false;
 
-	if (chance(g, 45)) {
+	if (flags & SEL_ONE && g->execute) {
+		total = order_by_outputs(g, t, true);
+	} else if (chance(g, 45)) {
 		if (by_outputs || chance(g, 50))
 			total = order_by_outputs(g, t, chance(g, 60));
 		else

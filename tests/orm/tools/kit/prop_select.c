@@ -151,7 +151,7 @@ static void text_core(struct text *t, const struct tree *q, uint32_t base, bool 
 static unsigned place_of(const struct tree *q, const char *name)
 {
 	for (unsigned i = 0; i < q->outs; i++) {
-		if (!strcmp(q->out[i].name, name))
+		if (!strcmp(out_name(q, i), name))
 			return i + 1;
 	}
 	return 0;
@@ -331,7 +331,7 @@ static void text_with(struct text *t, const struct tree *q)
 		say(t, "%s\"%s\"", any ? ", " : recursive ? "WITH RECURSIVE " : "WITH ", c->name);
 		any = true;
 		for (unsigned i = 0; i < c->sub->outs; i++)
-			say(t, "%s\"%s\"", i ? ", " : " (", c->sub->out[i].name);
+			say(t, "%s\"%s\"", i ? ", " : " (", out_name(c->sub, i));
 		say(t, ") AS (");
 		text_select(t, c->sub, c->base, false);
 		say(t, ")");
