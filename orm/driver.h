@@ -28,6 +28,7 @@ enum orm_stmt_flag {
 	ORM_STMT_ROWS = 2,   /* gives rows (SELECT, RETURNING); raw text: not known, then set */
 	ORM_STMT_RAW = 4,    /* a programmer's text: parameter and column types are not known */
 	ORM_STMT_ONCE = 8,   /* not worth preparing: DDL, multi-row INSERT of odd size */
+	ORM_STMT_ONE = 16,   /* gives one row at most, if the table's keys are as declared */
 };
 
 /* A rendered statement: immutable, and alive while any call that was given it runs. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include <orm/constraint.h>
 #include <orm/keys.h>
 #include <orm/rawtext.h>
 #include <orm/render.h>
@@ -353,13 +354,73 @@ static void give(struct render *r, const struct outputs *columns, unsigned flags
 	};
 }
 
+/* `column = value` at *w, which it is moved behind: the column's number, else -1. */
+static int take_equality(struct words *w, const struct orm_table *table)
+{
+	const uint64_t *at = w->at;
+
+	if (word_op(at[0]) != ORM_OP_EQ || word_op(at[1]) != ORM_OP_COLUMN || word_n(at[1]) ||
+	    at[2] != (uintptr_t)table || word_op(at[3]) != ORM_OP_VALUE)
+		return -1;
+	w->at += 4;
+	return (int)word_column(at[1]);
+}
+
+/* Columns that one WHERE sets equal to values. */
+static uint64_t equal_columns(struct words w, const struct orm_table *table)
+{
+	uint32_t n = word_op(*w.at) == ORM_OP_AND ? word_n(*w.at++) : 1;
+	uint64_t mask = 0;
+
+	while (n--) {
+		int column = take_equality(&w, table);
+
+		if (column < 0)
+			break;
+		mask |= 1ULL << column;
+	}
+	return mask;
+}
+
+/*
+ * A select of one table by a whole key: one row. Only the plainest form is looked for, since what
+ * is missed costs little (drivers/pg/run.c).
+ */
+static bool is_one_row(struct words stream)
+{
+	const struct orm_table *table = NULL;
+	uint64_t mask = 0;
+
+	for (const uint64_t *at = stream.at; at < stream.end; at += 1 + word_n(*at)) {
+		switch (word_op(*at)) {
+		case CL_FROM:
+			table = (const struct orm_table *)(uintptr_t)at[1];
+			break;
+		case CL_WHERE:
+			if (table)
+				mask |= equal_columns((struct words){at + 1, stream.end, 0}, table);
+			break;
+		case CL_SELECT:
+		case CL_COLUMNS:
+		case CL_ORDER:
+		case CL_LIMIT:
+		case CL_FOR_UPDATE:
+			break;
+		default:
+			return false;
+		}
+	}
+	return mask && table_is_unique(table, mask);
+}
+
 static unsigned render_any(struct render *r, struct words stream, struct outputs *ret_columns)
 {
 	switch (word_op(*stream.at)) {
 	case CL_SELECT:
 		render_with(r, stream);
 		render_select(r, NULL, stream, true, ret_columns);
-		return ORM_STMT_ROWS | (clause_has(stream, CL_FOR_UPDATE) ? ORM_STMT_WRITES : 0);
+		return ORM_STMT_ROWS | (clause_has(stream, CL_FOR_UPDATE) ? ORM_STMT_WRITES : 0) |
+		       (!r->class && is_one_row(stream) ? ORM_STMT_ONE : 0);
 	case CL_INSERT:
 	case CL_UPDATE:
 	case CL_DELETE:

@@ -59,6 +59,9 @@ int pg_no_room(const struct arena *arena, size_t size) must_check; /* which fail
 int pg_convert(struct arena *arena, enum orm_type want, struct orm_value *value,
 	       const char **ret_why) must_check;
 
+/* Of a timestamptz on the wire; false: it is infinity. */
+bool pg_time_ms(int64_t us, int64_t *ret_ms) must_check;
+
 /* inet.c: 4 + 4 or 4 + 16 bytes; text of at most PG_INET_TEXT_MAX with the NUL. */
 #define PG_INET_WIRE_MAX 20
 #define PG_INET_TEXT_MAX 50

@@ -38,13 +38,20 @@ static struct orm_value typed(struct orm_value value, enum orm_type type)
 	return value;
 }
 
+bool pg_time_ms(int64_t us, int64_t *ret_ms)
+{
+	if (us == INT64_MAX || us == INT64_MIN)
+		return false;
+	*ret_ms = us / 1000 - (us % 1000 < 0) + EPOCH_2000_MS;
+	return true;
+}
+
 static int decode_time(int64_t us, struct orm_value *ret_value, const char **ret_why)
 {
 	int64_t ms;
 
-	if (us == INT64_MAX || us == INT64_MIN)
+	if (!pg_time_ms(us, &ms))
 		return refuse(ret_why, "the time is infinity");
-	ms = us / 1000 - (us % 1000 < 0) + EPOCH_2000_MS;
 	*ret_value = typed(orm_value_i64(ms), ORM_T_TIMESTAMP_MS);
 	return 0;
 }

@@ -5,14 +5,16 @@
  * change of a table made useless (0A000) can be sent again while its values are still alive.
  *
  * Rows come one by one (single-row mode), so that a result of any size needs the memory of one row.
- * For one row it costs a second PGresult (two mallocs of libpq's, 0.3 us of 9); for many, a fifth
- * to a half more time of the client a row than a result in one piece.
+ * That costs a second PGresult, so where a key says that there is one row at most (ORM_STMT_ONE)
+ * the result comes in one piece: 1,800 instructions of libpq's less, of 13,800 of a select by key.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
+#include <orm/drivers/pg/oid.h>
+#include <orm/drivers/pg/wire.h>
 #include <orm/fault.h>
 #include <orm/fill.h>
 
@@ -114,6 +116,8 @@ uint64_t pg_count_changed(PGresult *result)
 {
 	const char *tag = PQcmdStatus(result);
 
+	if (*tag == 'S')
+		return 0;
 	if (!strncmp(tag, "INSERT", 6) || !strncmp(tag, "UPDATE", 6) ||
 	    !strncmp(tag, "DELETE", 6) || !strncmp(tag, "MERGE", 5))
 		return strtoull(PQcmdTuples(result), NULL, 10);
@@ -187,6 +191,11 @@ static int take(struct pg_conn *c, PGresult **ret_failed, struct orm_error *err)
 	return ORM_E_END;
 }
 
+static bool is_row_by_row(const struct orm_stmt *stmt)
+{
+	return (stmt->flags & (ORM_STMT_ROWS | ORM_STMT_ONE)) == ORM_STMT_ROWS;
+}
+
 static int attempt(struct pg_conn *c, const struct orm_stmt *stmt, bool in_tx, bool again,
 		   struct orm_error *err)
 {
@@ -200,12 +209,12 @@ static int attempt(struct pg_conn *c, const struct orm_stmt *stmt, bool in_tx, b
 	c->run.state = PG_ROWS;
 	c->run.stmt = stmt;
 	c->run.in_tx = in_tx;
-	if (!c->run.pipeline && stmt->flags & ORM_STMT_ROWS)
+	if (!c->run.pipeline && is_row_by_row(stmt))
 		PQsetSingleRowMode(c->pg);
 	r = pg_take_leads(c, &failed, err);
 	if (!r) {
 		/* In a pipeline it is said when the statement's turn has come. */
-		if (c->run.pipeline && stmt->flags & ORM_STMT_ROWS)
+		if (c->run.pipeline && is_row_by_row(stmt))
 			PQsetSingleRowMode(c->pg);
 		r = take(c, &failed, err);
 	} else if (!failed) {
@@ -261,6 +270,9 @@ static int check_row(struct pg_conn *c, struct orm_error *err)
 {
 	size_t size = 0;
 
+	/* All of the result, what libpq needs itself included: nearly always below the limit. */
+	if (PQresultMemorySize(c->run.result) <= c->row_bytes_max)
+		return 0;
 	for (int i = 0, n = PQnfields(c->run.result); i < n; i++)
 		size += (size_t)PQgetlength(c->run.result, c->run.next - 1, i);
 	if (size <= c->row_bytes_max)
@@ -388,13 +400,81 @@ void pg_finish(struct orm_conn *conn)
 	reset(c);
 }
 
+/* The types are the same, and the field as wide as what came; a NULL has no length. */
+static bool agree(const struct orm_column *field, enum orm_type type, size_t size, int len)
+{
+	return field->type == type && field->size == size && len == (int)size;
+}
+
+/*
+ * The common types, where server, statement and struct agree about them. False: take the detour of
+ * a value, which converts, and says what is wrong, if something is. A select of five columns by
+ * key: 2,500 instructions less of 13,800.
+ */
+static bool fill_quickly(const struct pg_run *run, int column, const struct orm_column *field,
+			 void *at)
+{
+	const char *data = PQgetvalue(run->result, run->next - 1, column);
+	int len = PQgetlength(run->result, run->next - 1, column);
+	int32_t i32;
+	int64_t i;
+	double f;
+
+	switch (PQftype(run->result, column)) {
+	case PG_INT8:
+		if (!agree(field, ORM_T_BIGINT, sizeof(i), len))
+			return false;
+		i = (int64_t)wire_get64(data);
+		memcpy(at, &i, sizeof(i));
+		return true;
+	case PG_INT4:
+		if (!agree(field, ORM_T_INTEGER, sizeof(i32), len))
+			return false;
+		i32 = (int32_t)wire_get32(data);
+		memcpy(at, &i32, sizeof(i32));
+		return true;
+	case PG_FLOAT8:
+		if (!agree(field, ORM_T_DOUBLE, sizeof(f), len))
+			return false;
+		f = wire_get_double(data);
+		memcpy(at, &f, sizeof(f));
+		return true;
+	case PG_TIMESTAMPTZ:
+		if (!agree(field, ORM_T_TIMESTAMP_MS, sizeof(i), len) ||
+		    !pg_time_ms((int64_t)wire_get64(data), &i))
+			return false;
+		memcpy(at, &i, sizeof(i));
+		return true;
+	case PG_TEXT:
+	case PG_VARCHAR:
+		if (!len || field->type != ORM_T_TEXT || field->kind != ORM_K_TEXT)
+			return false;
+		memcpy(at, &data, sizeof(data));
+		return true;
+	default:
+		return false;
+	}
+}
+
 int pg_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
 	    struct orm_error *err)
 {
-	for (unsigned i = 0; i < row->count; i++) {
-		struct orm_value value;
-		int r = pg_value(conn, i, &value, err);
+	struct pg_conn *c = pg_of(conn);
+	const uint8_t *types = c->run.stmt->column_type;
+	unsigned typed = 0;
 
+	/* In binary, and as many columns as the statement has: then none is beyond the row. */
+	if (types && !c->run.text && c->run.next && pg_columns(conn) == c->run.stmt->columns)
+		typed = c->run.stmt->columns;
+	for (unsigned i = 0; i < row->count; i++) {
+		const struct orm_column *field = &row->columns[i];
+		struct orm_value value;
+		int r;
+
+		if (i < typed && types[i] == field->type &&
+		    fill_quickly(&c->run, (int)i, field, (char *)ret_row + field->offset))
+			continue;
+		r = pg_value(conn, i, &value, err);
 		if (!r)
 			r = fill_field(row, i, &value, ret_row, err);
 		if (r)

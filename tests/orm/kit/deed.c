@@ -334,20 +334,17 @@ static void read_rows(struct walk *w, const struct database *db)
 	free(text);
 }
 
-/* The last that is there began before the first that is missing was told. */
-static void check_cut(const struct ledger *l, uint64_t cut)
+/* Of those begun before `end`: the last that is there began before the first that is missing was
+ * told. */
+static void check_order(const struct ledger *l, uint64_t end)
 {
 	const struct ledger_line *missing = NULL, *last = NULL;
 
 	for (size_t i = 0; i < l->n; i++) {
 		const struct ledger_line *line = &l->lines[i];
 
-		if (line->class)
+		if (line->class || line->begun >= end)
 			continue;
-		if (!line->found && line->told < cut && line->durable)
-			fail_msg("durable deed %" PRId64 " of writer %" PRId32 ", told at %" PRIu64
-				 ", is lost by the cut at %" PRIu64,
-				 line->seq, line->writer, line->told, cut);
 		if (!line->found && (!missing || line->told < missing->told))
 			missing = line;
 		if (line->found && (!last || line->begun > last->begun))
@@ -359,19 +356,39 @@ static void check_cut(const struct ledger *l, uint64_t cut)
 			 missing->seq, missing->writer, last->seq, last->writer);
 }
 
+static void check_cut(const struct ledger *l, uint64_t cut)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct ledger_line *line = &l->lines[i];
+
+		if (!line->class && !line->found && line->told < cut && line->durable)
+			fail_msg("durable deed %" PRId64 " of writer %" PRId32 ", told at %" PRIu64
+				 ", is lost by the cut at %" PRIu64,
+				 line->seq, line->writer, line->told, cut);
+	}
+	check_order(l, UINT64_MAX);
+}
+
+/* What was acknowledged and may be gone all the same. */
+static bool may_be_gone(const struct ledger *l, const struct ledger_line *line)
+{
+	return (!line->durable && l->relaxed_may_go) || line->told < l->failover;
+}
+
 static void check_whole(struct ledger *l)
 {
 	l->gone = 0;
 	for (size_t i = 0; i < l->n; i++) {
 		const struct ledger_line *line = &l->lines[i];
 
-		if (!line->class && !line->found && !line->durable && l->relaxed_may_go)
+		if (!line->class && !line->found && may_be_gone(l, line))
 			l->gone++;
 		else if (!line->class && line->found != (unsigned)line->parts)
 			fail_msg("deed %" PRId64 " (way %d) of writer %" PRId32
 				 " was acknowledged; %u of %" PRId32 " rows are there",
 				 line->seq, (int)line->way, line->writer, line->found, line->parts);
 	}
+	check_order(l, l->failover);
 }
 
 static void check_tallies(const struct walk *w, const struct database *db)

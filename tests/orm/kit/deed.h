@@ -93,6 +93,8 @@ struct ledger {
 	bool strangers;
 	/* The server itself died: of what was relaxed some may be gone, as a whole. */
 	bool relaxed_may_go;
+	/* Another server took over, which may lack the last commits before this position. */
+	uint64_t failover;
 	uint64_t gone; /* ledger_check() */
 	uint64_t by_class[ORM_CLASS_COUNT];
 };

@@ -94,7 +94,8 @@ static void *write_on(void *data)
 		note_time(load, r, load_now_ms() - begin);
 		if (!may_be_told(load, r))
 			fault(w, "was told", &plan, r);
-		if (!r && load->reads && deed_random(&random) % 4 == 0)
+		if (!r && __atomic_load_n(&load->reads, __ATOMIC_RELAXED) &&
+		    deed_random(&random) % 4 == 0)
 			read_back(w, &plan);
 		if (r)
 			load_sleep_ms(5);

@@ -13,8 +13,8 @@
 
 /* ---- the parser (prop_parse.c) ---- */
 
-bool same_tree(const char *rendered, const char *own, const char *what);
-bool survives_deparse(const char *rendered);
+/* One tree of both texts; and, `deparsed`, of the text that the deparser makes of the tree. */
+bool parses_alike(const char *rendered, const char *own, bool deparsed);
 
 /* ---- PostgreSQL, prepared in a pipeline (prop_pg.c) ---- */
 

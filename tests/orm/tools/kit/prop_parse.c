@@ -82,31 +82,38 @@ static void show_difference(const char *a, const char *b)
 	printf("#   one: %.240s\n#   two: %.240s\n", a + from, b + from);
 }
 
-bool same_tree(const char *rendered, const char *own, const char *what)
+static bool same(const char *rendered, const char *tree, const char *other, const char *what)
 {
 	char why[256] = "";
-	char *a = parse(rendered, why), *b = a ? parse(own, why) : NULL;
-	bool same = a && b && !strcmp(a, b);
+	char *json = tree ? parse(other, why) : NULL;
+	bool equal = json && !strcmp(tree, json);
 
-	if (!same) {
-		printf("# %s: %s\n#   rendered: %s\n#   own: %s\n", what,
-		       *why ? why : "the trees differ", rendered, own);
-		if (a && b)
-			show_difference(a, b);
+	if (!equal) {
+		printf("# %s: %s\n#   rendered: %s\n#   other: %s\n", what,
+		       *why ? why : "the trees differ", rendered, other);
+		if (json)
+			show_difference(tree, json);
 	}
-	free(a);
-	free(b);
-	return same;
+	free(json);
+	return equal;
 }
 
-bool survives_deparse(const char *rendered)
+bool parses_alike(const char *rendered, const char *own, bool deparsed)
 {
 	char why[256] = "";
-	char *again = deparse(rendered, why);
-	bool same = again && same_tree(rendered, again, "after a deparse");
+	char *tree = parse(rendered, why), *again = NULL;
+	bool equal;
 
-	if (!again)
-		printf("# deparse: %s\n#   rendered: %s\n", why, rendered);
+	if (!tree)
+		printf("# the parser: %s\n#   %s\n", why, rendered);
+	equal = tree && same(rendered, tree, own, "two renderings");
+	if (equal && deparsed) {
+		again = deparse(rendered, why);
+		if (!again)
+			printf("# the deparser: %s\n#   %s\n", why, rendered);
+		equal = again && same(rendered, tree, again, "after a deparse");
+	}
 	free(again);
-	return same;
+	free(tree);
+	return equal;
 }
