@@ -25,23 +25,22 @@ struct outcome {
 };
 
 /*
- * A write is read to its end, however few of its rows are wanted: only there the database says
- * that it was done, and what a deferred constraint thinks of it.
+ * A write's sink may have seen enough before the end, but the write is not done before: what the
+ * database says last is its outcome.
  */
-static int drain(struct rows *rows, struct sink *sink, bool writes)
+static int drain(struct rows *rows, struct sink *sink, bool to_the_end)
 {
 	struct orm_session *s = rows->session;
 	int r = sink ? sink->begin(sink, rows) : 0;
-	bool wanted = sink;
 
 	for (; !r; rows->at++) {
 		r = s->db->driver->step(rows->conn, &s->error);
 		if (r)
 			break;
-		if (wanted)
+		if (sink)
 			r = sink->row(sink, rows);
-		if (r == ORM_E_END && writes) {
-			wanted = false;
+		if (r == ORM_E_END && to_the_end) {
+			sink = NULL;
 			r = 0;
 		}
 	}
