@@ -178,11 +178,15 @@ static void inside_a_transaction(void **state)
 	cursor = open_all(st.s);
 	for (int i = 0; i < 10; i++)
 		OK(st.s, orm_cursor_next(cursor, &row));
-	FAILS(st.s, ORM_E_STATE, orm_commit(st.s));
 	FAILS(st.s, ORM_E_STATE, orm_savepoint(st.s, "a"));
 	FAILS(st.s, ORM_E_END, orm_cursor_next(cursor, &row));
 	orm_cursor_close(cursor);
-	OK(st.s, orm_commit(st.s));
+	cursor = open_all(st.s);
+	OK(st.s, orm_cursor_next(cursor, &row));
+	OK(st.s, orm_commit(st.s)); /* ends it */
+	FAILS(st.s, ORM_E_STATE, orm_cursor_next(cursor, &row));
+	assert_int_equal(orm_cursor_value(cursor, 0).kind, ORM_K_NULL);
+	orm_cursor_close(cursor);
 	assert_int_equal(stage_count(st.s, T(line)), 10);
 	stage_close(&st);
 }
