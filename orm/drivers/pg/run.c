@@ -41,6 +41,7 @@ void pg_settle(struct pg_conn *c)
 	struct orm_error ignored;
 	PGresult *failed = NULL;
 
+	c->risk = (struct pg_risk){0};
 	if (!c->head.broken && pg_drain(c, &failed, &ignored))
 		c->head.broken = true;
 	PQclear(failed);
