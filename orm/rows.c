@@ -28,13 +28,18 @@ int rows_value(const struct rows *rows, unsigned column, struct orm_value *ret_v
 	return 0;
 }
 
+/* A driver refuses another number of columns than was rendered; of raw text none was. */
+static bool is_known_to_fit(const struct orm_shape *shape, const struct orm_table *row)
+{
+	return __atomic_load_n(&shape->fits, __ATOMIC_RELAXED) == row &&
+	       shape->stmt.columns == row->count;
+}
+
 static int shape_fits(struct orm_session *s, struct orm_shape *shape, unsigned n,
 		      const struct orm_table *row)
 {
 	const struct orm_stmt *stmt = &shape->stmt;
 
-	if (__atomic_load_n(&shape->fits, __ATOMIC_RELAXED) == row && n == row->count)
-		return 0;
 	if (n != row->count)
 		return session_fail(s, ORM_E_QUERY, "the query gives %u columns, struct %s has %u",
 				    n, row->name, row->count);
@@ -51,9 +56,7 @@ static int shape_fits(struct orm_session *s, struct orm_shape *shape, unsigned n
 
 int rows_fit(const struct rows *rows, const struct orm_table *row)
 {
-	/* A driver refuses another number of columns than was rendered; of raw text none was. */
-	if (!(rows->shape->stmt.flags & ORM_STMT_RAW) &&
-	    __atomic_load_n(&rows->shape->fits, __ATOMIC_RELAXED) == row)
+	if (is_known_to_fit(rows->shape, row))
 		return 0;
 	return shape_fits(rows->session, rows->shape, rows_columns(rows), row);
 }
@@ -72,6 +75,8 @@ int rows_single(const struct rows *rows)
 int sink_fits(const struct sink *sink, struct orm_session *s, struct orm_shape *shape)
 {
 	if (shape->stmt.flags & ORM_STMT_RAW)
+		return 0;
+	if (sink->into && is_known_to_fit(shape, sink->into))
 		return 0;
 	if (sink->into)
 		return shape_fits(s, shape, shape->stmt.columns, sink->into);

@@ -44,8 +44,8 @@ struct run {
 struct writer {
 	struct run *run;
 	int32_t id;
-	uint64_t seed;
 	pthread_t thread;
+	uint64_t random; /* its own: run->random is drawn from meanwhile */
 };
 
 static void open_run(struct run *run, const struct database *db, unsigned i,
@@ -91,13 +91,12 @@ static void *write_on(void *data)
 {
 	struct writer *w = data;
 	struct run *run = w->run;
-	uint64_t random = w->seed + (uint64_t)w->id;
 	struct orm_session *s;
 
 	if (orm_session_open(run->orm, &s))
 		abort();
 	for (int64_t seq = 1; goes_on(run); seq++) {
-		struct deed_plan plan = deed_draw(&random, w->id, seq, DEED_EVERY_WAY);
+		struct deed_plan plan = deed_draw(&w->random, w->id, seq, DEED_EVERY_WAY);
 		int r;
 
 		plan.durable |= run->durable_only;
@@ -157,7 +156,8 @@ static void write_and_cut(struct run *run)
 	struct writer writers[WRITERS + 1];
 
 	for (int32_t i = 0; i <= WRITERS; i++) {
-		writers[i] = (struct writer){.run = run, .id = i, .seed = run->random};
+		writers[i] = (struct writer){
+			.run = run, .id = i, .random = run->random + (uint64_t)i};
 		assert_int_equal(pthread_create(&writers[i].thread, NULL,
 						i < WRITERS ? write_on : read_on, &writers[i]),
 				 0);
