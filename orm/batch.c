@@ -12,6 +12,8 @@
 #include <strazh/orm/error.h>
 #include <strazh/orm/guard.h>
 
+#include <orm/backoff.h>
+#include <orm/clock.h>
 #include <orm/constraint.h>
 #include <orm/ddl.h>
 #include <orm/exec.h>
@@ -39,7 +41,9 @@
 #define MANY_FROM 32U
 #define COPY_FROM 2048U
 #define UNNEST_IN_TX_FROM 128U /* where ON CONFLICT forbids COPY */
-#define CONFLICT_MAX 16384U    /* two lists of all columns, one of them twice */
+#define RETRY_BASE_NS (2 * ORM_NS_PER_MS)
+#define RETRY_CAP_NS (500 * ORM_NS_PER_MS)
+#define CONFLICT_MAX 16384U /* two lists of all columns, one of them twice */
 
 static int check(struct orm_session *s, const struct orm_table *table, uint64_t *mask)
 {
@@ -294,20 +298,44 @@ static int run_in_transaction(struct orm_session *s, struct work *w)
 	return exec_failed(s, r);
 }
 
+static int run_pooled(struct orm_session *s, struct work *w, bool *ret_moved)
+{
+	struct lane lane;
+	int r = lane_take(s, true, 0, &lane);
+
+	*ret_moved = false;
+	if (r)
+		return r;
+	r = run(s, lane.conn, w);
+	*ret_moved = lane_give(s, &lane, r);
+	return r;
+}
+
+/* CONNECTION: nothing was done, and an array is still there. A source's rows are not. */
+static int run_pooled_again(struct orm_session *s, struct work *w)
+{
+	struct orm_backoff backoff;
+	bool moved;
+	int r = run_pooled(s, w, &moved);
+
+	orm_backoff_init(&backoff, RETRY_BASE_NS, RETRY_CAP_NS, (uintptr_t)s);
+	for (int64_t i = 0; i < s->db->options.retries && !w->source &&
+			    (r == ORM_E_CONNECTION || (r == ORM_E_READ_ONLY && moved));
+	     i++) {
+		orm_meter_add(s->db->meter, ORM_M_retries, 1);
+		orm_clock_machine.sleep_ns(NULL, orm_backoff_next_ns(&backoff));
+		r = run_pooled(s, w, &moved);
+	}
+	return r;
+}
+
 static int run_alone(struct orm_session *s, struct work *w)
 {
 	struct orm_error first;
-	struct lane lane;
 	int r;
 
-	if (s->db->driver->dialect == ORM_POSTGRESQL) {
-		r = lane_take(s, true, 0, &lane);
-		if (r)
-			return r;
-		r = run(s, lane.conn, w);
-		lane_give(s, &lane, r);
-		return r;
-	}
+	if (s->db->driver->dialect == ORM_POSTGRESQL)
+		return run_pooled_again(s, w);
 	r = orm_begin(s, NULL);
 	if (r)
 		return r;

@@ -150,14 +150,14 @@ static void the_disk_is_full(void **state)
 	snprintf(wal, sizeof(wal), "%s-wal", db->name);
 	load_start(&load, &options, db->url);
 	for (unsigned round = 0; round < 3; round++) {
-		uint64_t full = load.ledger.by_class[ORM_E_FULL];
+		uint64_t full = load_told(&load, ORM_E_FULL);
 		rlim_t room = size_of(db->name) > size_of(wal) ? size_of(db->name) : size_of(wal);
 
 		load_wait(&load, 50, 20000);
 		limit_files(room + 4096 * 5 * round);
-		for (int i = 0; i < 2000 && load.ledger.by_class[ORM_E_FULL] < full + 20; i++)
+		for (int i = 0; i < 2000 && load_told(&load, ORM_E_FULL) < full + 20; i++)
 			load_sleep_ms(5);
-		assert_true(load.ledger.by_class[ORM_E_FULL] >= full + 20);
+		assert_true(load_told(&load, ORM_E_FULL) >= full + 20);
 		limit_files(RLIM_INFINITY);
 		load_wait(&load, 50, 20000);
 	}

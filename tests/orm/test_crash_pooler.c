@@ -114,8 +114,8 @@ static void everything_works_behind_a_pooler(void **state)
 	assert_int_equal(orm_session_open(load.orm, &s), 0);
 	load_wait(&load, 500, RECOVERS_MS);
 	/* So far nothing has happened to the pooler. */
-	assert_int_equal(load.ledger.by_class[ORM_E_CONNECTION], 0);
-	assert_int_equal(load.ledger.by_class[ORM_E_UNKNOWN_OUTCOME], 0);
+	assert_int_equal(load_told(&load, ORM_E_CONNECTION), 0);
+	assert_int_equal(load_told(&load, ORM_E_UNKNOWN_OUTCOME), 0);
 	if (read_by_cursor(s, &rows))
 		fail_msg("%s", orm_error(s)->text);
 	/* Each time one of the pooler's own connections answers. */

@@ -271,14 +271,32 @@ static int write_one(struct run *run, struct orm_session *s, int64_t seq, bool d
 }
 
 /* The power goes right after, or after other writes were acknowledged. */
+static void open_failing(struct run *run, const struct database *db, unsigned i, int64_t pages)
+{
+	struct orm_options options = {.wal_autocheckpoint = pages};
+
+	*run = (struct run){.random = i};
+	open_run(run, db, i, &options);
+}
+
+static void cut_and_recover(struct run *run)
+{
+	cut_power(run, POWERCUT_NOTHING);
+	orm_close(run->orm);
+	recover(run, POWERCUT_NOTHING);
+	forget(&run->copy[0]);
+	forget(&run->db);
+	powercut_end();
+	ledger_deinit(&run->ledger);
+}
+
 static void fail_sync(const struct database *db, unsigned i, bool lose, int64_t after)
 {
-	struct run run = {.random = i};
-	struct orm_options options = {.wal_autocheckpoint = 100000};
+	struct run run;
 	struct orm_session *s;
 	int64_t seq = 0;
 
-	open_run(&run, db, i, &options);
+	open_failing(&run, db, i, 100000);
 	assert_int_equal(orm_session_open(run.orm, &s), 0);
 	for (; seq < 25; seq++)
 		assert_int_equal(write_one(&run, s, seq, seq == 10 || seq == 20), 0);
@@ -288,14 +306,29 @@ static void fail_sync(const struct database *db, unsigned i, bool lose, int64_t 
 		if (write_one(&run, s, ++seq, true))
 			fail_msg("%s", orm_error(s)->text);
 	}
-	cut_power(&run, POWERCUT_NOTHING);
 	orm_session_close(s);
-	orm_close(run.orm);
-	recover(&run, POWERCUT_NOTHING);
-	forget(&run.copy[0]);
-	forget(&run.db);
-	powercut_end();
-	ledger_deinit(&run.ledger);
+	cut_and_recover(&run);
+}
+
+/* The sync that a checkpoint begins with fails: no call of a writer does. */
+static void a_checkpoint_fails(void **state)
+{
+	struct orm_session *s;
+	struct run run;
+	uint64_t syncs;
+	int64_t seq = 0;
+
+	open_failing(&run, *state, 0, 60);
+	assert_int_equal(orm_session_open(run.orm, &s), 0);
+	assert_int_equal(write_one(&run, s, seq++, true), 0);
+	powercut_fail_syncs(1, true);
+	syncs = powercut_syncs();
+	while (powercut_syncs() == syncs && seq < 1000)
+		assert_int_equal(write_one(&run, s, seq++, false), 0);
+	assert_true(seq < 1000);
+	assert_int_equal(write_one(&run, s, seq, true), 0);
+	orm_session_close(s);
+	cut_and_recover(&run);
 }
 
 /* The commit may be found by a recovery, whatever became of the sync. */
@@ -320,6 +353,7 @@ int main(void)
 		DATABASE_TEST_SQLITE(power_is_cut_without_wal),
 		DATABASE_TEST_SQLITE(a_sync_fails),
 		DATABASE_TEST_SQLITE(a_sync_fails_and_others_do_not),
+		DATABASE_TEST_SQLITE(a_checkpoint_fails),
 	};
 
 	return DATABASE_RUN(tests);
