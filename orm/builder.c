@@ -10,6 +10,7 @@
 
 #include <orm/builder.h>
 #include <orm/fault.h>
+#include <orm/shape.h>
 
 struct orm_schema *schema_new(void)
 {
@@ -24,6 +25,7 @@ void orm_schema_free(struct orm_schema *schema)
 {
 	if (!schema)
 		return;
+	shape_tables_gone();
 	arena_deinit(&schema->arena);
 	free(schema->tables);
 	free(schema->notes);

@@ -106,6 +106,8 @@ void orm_rows(struct orm_query *q, const void *rows, size_t n)
 {
 	size_t size = q->table ? q->table->size : 0; /* none: orm_row() refuses */
 
+	if (!n) /* without rows an INSERT is of one row of defaults */
+		query_fault(q, ORM_E_QUERY, "no rows are given");
 	for (size_t i = 0; i < n && !q->class; i++)
 		orm_row(q, (const char *)rows + i * size);
 }

@@ -9,8 +9,8 @@
  *	CLOSING  its connection is being closed, outside the lock
  *
  * and all but FREE count as open, so that there are never more than pool_max connections.
- *Everything is under `lock` but the slot's own fields while it is OPENING, USED or CLOSING: those
- *are of the one who took it. Lock order: pool, then breaker.
+ * Everything is under `lock` but the slot's own fields while it is OPENING, USED or CLOSING: those
+ * are of the one who took it. Lock order: pool, then breaker.
  *
  * Waiters stand in a queue on their own stacks. A slot is given to the first of them by hand_out():
  * an idle one, or a free one with the right to connect. Whoever changes what hand_out() looks at

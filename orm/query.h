@@ -2,7 +2,7 @@
 /*
  * A query as it is being built: a stream of words, its *shape*, and beside it the values. The shape
  * holds everything that the SQL text depends on and nothing else, so two queries with the same
- *words have the same text, and a cache (shape.h) can answer with a compare instead of rendering.
+ * words have the same text, and a cache (shape.h) can answer with a compare instead of rendering.
  *
  *	stream = clause*
  *	clause = WORD(clause, flag, 0, length) word*length	   clauses in the order of the calls

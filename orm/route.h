@@ -17,7 +17,7 @@
  *	  time until its statement takes its snapshot;
  *	- shows_ns is after the session's last write (struct orm_seen), noted after its commit
  *	  was acknowledged. Replaying never goes back, so an answer of the past errs to the safe
- *side only: a session never misses its own write, and no read costs a round trip more. The price:
+ * side only: a session never misses its own write, and no read costs a round trip more. The price:
  *	  for about refresh_ms and the replica's lag after a write the session reads on the primary.
  *	  With orm_route_learn() it is the lag only, for one round trip a write.
  * Otherwise the read goes to the primary. Not promised: that the reads of one session on two

@@ -26,6 +26,7 @@ struct shape_cache {
 };
 
 static uint64_t next_id = 1; /* of statements, in this process */
+static uint64_t tables_gone; /* relaxed */
 
 int shape_cache_new(unsigned max, struct shape_cache **ret_cache)
 {
@@ -87,7 +88,12 @@ static uint64_t hash_words(const uint64_t *words, uint32_t n)
 
 uint64_t shape_hash(const struct orm_query *q)
 {
-	return hash_words(q->words, q->n);
+	return hash_words(q->words, q->n) ^ __atomic_load_n(&tables_gone, __ATOMIC_RELAXED);
+}
+
+void shape_tables_gone(void)
+{
+	__atomic_add_fetch(&tables_gone, 1, __ATOMIC_RELAXED);
 }
 
 bool shape_has(const struct orm_shape *shape, const struct orm_query *q)

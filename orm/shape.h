@@ -40,6 +40,11 @@ bool shape_has(const struct orm_shape *shape, const struct orm_query *q);
 int shape_get_hashed(struct shape_cache *cache, const struct orm_query *q, uint64_t hash,
 		     enum orm_dialect dialect, struct orm_shape **ret_shape,
 		     char fault[192]) must_check;
+/*
+ * Tables were freed: others may come to their addresses, by which shapes know them. What was
+ * rendered before is not found again, whatever table it was of.
+ */
+void shape_tables_gone(void);
 /* One reference more. */
 void shape_hold(struct shape_cache *cache, struct orm_shape *shape);
 void shape_put(struct shape_cache *cache, struct orm_shape *shape);

@@ -2,7 +2,6 @@
 /* Ban a network, then say which one is the worst. bans URL CIDR */
 #include <stdio.h>
 #include <strazh/orm.h>
-#include <strazh/orm/schema.h>
 
 #define BAN(X)                                                                                     \
 	X(i64, id, BIGINT, PK | AUTO) X(str, cidr, CIDR, NN | UNIQUE) X(f64, score, DOUBLE, NN)

@@ -330,6 +330,37 @@ static void rows_for_what_is_no_insert(void **state)
 	q = orm_raw(st.s, "SELECT 1");
 	orm_rows(q, rows, 2);
 	REFUSED(st.s, q, ORM_E_QUERY);
+	/* No rows were one row of defaults. */
+	q = orm_insert(st.s, T(counter));
+	orm_rows(q, rows, 0);
+	REFUSED(st.s, q, ORM_E_QUERY);
+	stage_close(&st);
+}
+
+/* ---- tables that come and go ---- */
+
+static void select_from(struct orm_session *s, const char *list, const char *want)
+{
+	struct orm_schema *schema;
+	struct orm_query *q;
+
+	assert_int_equal(orm_schema_parse("list", list, strlen(list), &schema, NULL), 0);
+	q = orm_select(s, orm_schema_table(schema, 0));
+	assert_string_equal(orm_sql(s, q), want);
+	orm_query_free(q);
+	orm_schema_free(schema);
+}
+
+/* The second one is where the first one was, and was read as if it were that. */
+static void tables_at_the_same_address(void **state)
+{
+	struct stage st;
+
+	STAGE_OPEN(&st, *state, T(counter));
+	select_from(st.s, "#define A(X) X(i64, id, BIGINT, PK)\nORM_TABLE(first, A)\n",
+		    "SELECT \"first\".\"id\" FROM \"first\"");
+	select_from(st.s, "#define A(X) X(i64, no, BIGINT, PK)\nORM_TABLE(other, A)\n",
+		    "SELECT \"other\".\"no\" FROM \"other\"");
 	stage_close(&st);
 }
 
@@ -382,6 +413,7 @@ static const struct database_test tests[] = {
 	DATABASE_TEST(raw_text_that_writes),
 	DATABASE_TEST(rows_for_what_is_no_insert),
 	DATABASE_TEST(failed_load_keeps_the_indexes),
+	DATABASE_TEST(tables_at_the_same_address),
 };
 
 int main(void)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Queries without waiting, for programs with an event loop of their own. PostgreSQL only: SQLite
- *has no socket to wait for. One connection of its own, one thread at a time, any loop:
+ * has no socket to wait for. One connection of its own, one thread at a time, any loop:
  *
  *	struct pollfd fd = {orm_async_fd(a), orm_async_events(a)};
  *	poll(&fd, 1, orm_async_timeout_ms(a));      -- or epoll, libev, ...: ask again each turn
  *	orm_async_on_ready(a);
  *
  * What is submitted in one turn goes out together in one pipeline, with one sync, and is answered
- *in the order in which it was submitted. Each statement stands for itself: when one of them fails,
+ * in the order in which it was submitted. Each statement stands for itself: when one of them fails,
  * what the server rolled back with it is sent again, so that the failure is told of that one only.
  *
  * A connection that breaks is made again. What had not been sent, and reads, are then sent (again);
@@ -43,10 +43,11 @@ typedef void (*orm_async_done)(void *data, const struct orm_answer *answer);
 
 /*
  * queue_max: queries that are not answered yet. Does not wait for the connection, which is made by
- * orm_async_on_ready(): a server that is down is told by the answers.
+ * orm_async_on_ready(): a server that is down is told by the answers. ORM_E_STATE: SQLite.
  */
 int orm_async_open(struct orm *db, uint32_t queue_max, struct orm_async **ret_async) ORM_MUST_CHECK;
-/* What is not answered is told ORM_E_CANCELLED, or ORM_E_UNKNOWN_OUTCOME. NULL is fine. */
+/* What is not answered is told ORM_E_CANCELLED, or ORM_E_UNKNOWN_OUTCOME. Before the database is
+ * closed; sessions whose queries were submitted may be closed earlier. NULL is fine. */
 void orm_async_close(struct orm_async *a);
 
 /*

@@ -31,6 +31,7 @@ int orm_insert_batch(struct orm_session *s, const struct orm_batch *batch,
 /*
  * Load from a source that gives rows one after the other: bulk import in constant memory. next()
  * returns 0 with a row (borrowed until its next call), ORM_E_END, or an error that ends the load.
+ * It may not use the session.
  * drop_indexes: those that are declared and not unique are dropped first and built again after, in
  * the same transaction; for a table that nobody else writes meanwhile.
  */

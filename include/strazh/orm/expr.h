@@ -10,7 +10,7 @@
  * C(table, column) is checked by the compiler. V(x) becomes a bound parameter, never SQL text. An
  * operand may also be a plain C value: orm_eq(C(t, id), 5) is orm_eq(C(t, id), V(5)). No text that
  * a program reads from elsewhere can become a name: orm_named() is looked up and refused when
- *absent, orm_sql_literal() takes string literals only.
+ * absent, orm_sql_literal() takes string literals only.
  */
 #ifndef STRAZH_ORM_EXPR_H
 #define STRAZH_ORM_EXPR_H

@@ -6,15 +6,15 @@
  * that query like a machine. It also warns a program that still pastes text.
  *
  *	values     orm_guard_value(): judged by a lexer and a grammar of its own, of what
- *PostgreSQL, SQLite, MySQL, SQL Server and Oracle accept: attackers do not know which database
+ * PostgreSQL, SQLite, MySQL, SQL Server and Oracle accept: attackers do not know which database
  *	           there is. No allocation; linear in the length; some 100 ns for a harmless value.
  *	fragments  orm_guard_fragment(): PostgreSQL's own parser (libpg_query). A fragment is
- *refused unless it is one expression or one sort list made of what is known to be harmless. rates
- *orm_guard_count(): queries, distinct shapes, errors and rows a second and client.
+ * refused unless it is one expression or one sort list made of what is known to be harmless. rates
+ * orm_guard_count(): queries, distinct shapes, errors and rows a second and client.
  *
  * A value is judged as if a careless program pasted it: bare (where a number or a name stands),
  * inside '...', and inside "...". It is an injection where it stops being one token and continues
- *as something that makes sense as SQL. "O'Brien" stops being one token and does not make sense.
+ * as something that makes sense as SQL. "O'Brien" stops being one token and does not make sense.
  *
  * What the guard cannot see: harm that needs two values, values that are harmless until they are
  * decoded (base64, compression), and SQL in the second half of a value whose first half makes no

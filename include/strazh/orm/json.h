@@ -17,8 +17,8 @@
  * JSON: ORM_E_VALUE. A JSON document `null` reads back as the NULL of SQL.
  *
  * What is read may come from a stranger: text of at most ORM_JSON_TEXT_MAX bytes,
- *ORM_JSON_DEPTH_MAX levels, and no more values than some 256 MiB hold, counted before anything is
- *built.
+ * ORM_JSON_DEPTH_MAX levels, and no more values than some 256 MiB hold, counted before anything is
+ * built.
  */
 #ifndef STRAZH_ORM_JSON_H
 #define STRAZH_ORM_JSON_H

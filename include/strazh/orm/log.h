@@ -37,7 +37,8 @@ struct orm_slow_query {
  */
 typedef void (*orm_slow_fn)(const struct orm_slow_query *query, void *data);
 
-/* At most per_second calls (0: 10) a second; the others are counted. fn NULL: no more calls. */
+/* At most per_second calls (0: 10) a second; the others are counted. fn NULL: no more calls but
+ * those that have begun in other threads, which may still use `data`. */
 void orm_on_slow(struct orm *db, orm_slow_fn fn, void *data, unsigned per_second);
 
 #pragma GCC visibility pop

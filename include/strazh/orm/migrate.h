@@ -10,7 +10,7 @@
  * gaps. Lines of the SQL that begin with `-- orm: ` are told to the runner:
  *	-- orm: no transaction          for CREATE INDEX CONCURRENTLY and the like: one statement
  *	-- orm: foreign keys off        SQLite: while the step runs; they are checked before its
- *commit
+ * commit
  *
  * What was applied is compared by SHA-256: a step that was changed afterwards is refused, and so
  * are a gap, a step that is gone, and one that comes before a step that was applied.

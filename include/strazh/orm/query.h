@@ -47,6 +47,11 @@ struct orm_query *orm_delete(struct orm_session *s, const struct orm_table *from
 /*
  * A statement as text, with parameters $1, $2, ... (PostgreSQL) or ?1, ?2, ... (SQLite). For tools
  * and for what the builders cannot say; text that a stranger had a hand in does not belong here.
+ *
+ * By its words the text is a read (SELECT, VALUES, WITH, EXPLAIN, SHOW, TABLE, and no INSERT,
+ * UPDATE, DELETE, MERGE or INTO in it) or a write. A read may go to a replica; one that calls
+ * functions which write belongs into a transaction. Transactions are begun and ended by tx.h. A
+ * setting of the connection (SET, PRAGMA) stays with the connection, which others get after.
  */
 struct orm_query *orm_raw(struct orm_session *s, const char *sql);
 void orm_query_free(struct orm_query *q);
@@ -89,7 +94,7 @@ void orm_with_recursive(struct orm_query *q, const char *name, const struct orm_
  * outside `mask` are left to the database. */
 void orm_row(struct orm_query *q, const void *row);
 void orm_row_masked(struct orm_query *q, const void *row, uint64_t mask);
-/* Several, from an array. Many: batch.h. */
+/* Several, from an array; none is refused. Many: batch.h. */
 void orm_rows(struct orm_query *q, const void *rows, size_t n);
 /* The columns (as many as the query has), and a query whose rows are inserted. */
 void orm_insert_from(struct orm_query *q, const struct orm_expr *columns, size_t n,

@@ -52,11 +52,12 @@ int orm_fetch(struct orm_session *s, struct orm_query *q, const struct orm_table
 	      struct orm_result **ret_result) ORM_MUST_CHECK;
 void orm_result_free(struct orm_result *result);
 size_t orm_result_count(const struct orm_result *result);
-/* const struct ip_ban *bans = orm_result_rows(result); texts live as long as the result. */
+/* const struct ip_ban *bans = orm_result_rows(result); texts live as long as the result. NULL when
+ * there are no rows. */
 const void *orm_result_rows(const struct orm_result *result);
 unsigned orm_result_columns(const struct orm_result *result);
 const char *orm_result_name(const struct orm_result *result, unsigned column);
-/* Borrowed from the result. Without structs only. */
+/* Borrowed from the result. `row` and `column` must be of it. */
 struct orm_value orm_result_value(const struct orm_result *result, size_t row, unsigned column);
 
 /*
@@ -71,7 +72,11 @@ int orm_value(struct orm_session *s, struct orm_query *q,
 
 /* ---- row by row, in constant memory ---- */
 
-/* While a cursor is open the session runs nothing else outside a transaction's end. */
+/*
+ * While a cursor is open the session runs nothing else (ORM_E_STATE) but the end of its
+ * transaction, which ends the cursor too; it is still to be closed. The query may be freed when
+ * this returns. What was written by others meanwhile is not seen.
+ */
 int orm_cursor_open(struct orm_session *s, struct orm_query *q, const struct orm_table *row,
 		    struct orm_cursor **ret_cursor) ORM_MUST_CHECK;
 /* 0: *ret_row is the next row, until the next call. ORM_E_END after the last. */
