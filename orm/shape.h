@@ -20,6 +20,7 @@ struct orm_shape {
 	uint32_t n; /* words */
 	uint32_t values;
 	uint64_t *words;
+	uint64_t gone; /* how often tables had been freed: shape_tables_gone() */
 	unsigned references;
 	const struct orm_table *fits; /* atomic: the last struct that its rows fit into */
 	bool seen;		      /* atomic: see shape_was_seen() */

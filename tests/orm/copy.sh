@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # orm-copy: every type both ways, writers meanwhile, SIGKILL at any moment, broken rows, undoing.
+# shellcheck source=tests/orm/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 COPY=$O/orm-copy MIGRATE=$O/orm-migrate GEN=$O/orm-gen
