@@ -195,8 +195,11 @@ $(O)/flags: FORCE
 FORCE:
 
 ##@ Prove
-.PHONY: tests check check-unit check-orm check-gate check-e2e check-san check-vm vm-build bench lint fuzz
+.PHONY: tests check check-unit check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
 tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) ## Build every test program
+
+.PHONY: orm-tests
+orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
 
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
@@ -240,9 +243,13 @@ vm-build: tests $(BENCH_BPF)
 	@$(MAKE) --no-print-directory O=$(O)/clang19 CLANG_BPF=clang-19 $(BPF_OBJS:$(O)/%=$(O)/clang19/%)
 check-vm: vm-build ## Run the gate tests on Debian's kernels in QEMU; K=6.1,6.12 (default 6.1; no root)
 	@O='$(O)' VM_KERNELS='$(K)' tests/run vm
-check-san: ## Unit and packet tests under ASan and UBSan
+# A program takes several times as long under a sanitizer.
+check-san: ## Unit, database and packet tests under ASan and UBSan
 	@$(MAKE) --no-print-directory O=$(O)/san CC=clang SAN=address,undefined tests
-	@O='$(O)/san' tests/run unit gate fuzz
+	@O='$(O)/san' TEST_SECONDS=900 tests/run unit orm-programs gate fuzz
+check-tsan: ## The ORM's tests under the thread sanitizer (no root)
+	@$(MAKE) --no-print-directory O=$(O)/tsan CC=clang SAN=thread orm-tests
+	@O='$(O)/tsan' TEST_SECONDS=900 tests/run orm-unit orm-programs
 
 # The bench loads its own BPF programs and drives the shipped one.
 B ?= all

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,14 +35,20 @@ void arena_deinit(struct arena *a)
 	*a = (struct arena){.max = a->max};
 }
 
+static void open_chunk(struct arena *a)
+{
+	a->at = (char *)a->chunks->data;
+	a->end = a->at + a->chunks->size;
+}
+
 void arena_reset(struct arena *a)
 {
-	if (a->chunks) {
-		free_from(a->chunks->older);
-		a->chunks->older = NULL;
-		a->total = a->chunks->size;
-	}
-	a->used = 0;
+	if (!a->chunks)
+		return;
+	free_from(a->chunks->older);
+	a->chunks->older = NULL;
+	a->total = a->chunks->size;
+	open_chunk(a);
 }
 
 bool arena_is_full(const struct arena *a, size_t size)
@@ -50,36 +57,33 @@ bool arena_is_full(const struct arena *a, size_t size)
 }
 
 /* Twice the last chunk, as much as is wanted, and never above the cap. */
-static struct arena_chunk *add_chunk(struct arena *a, size_t size)
+static int add_chunk(struct arena *a, size_t size)
 {
 	size_t want = a->chunks ? a->chunks->size * 2 : FIRST_CHUNK;
 	struct arena_chunk *chunk;
 
 	if (arena_is_full(a, size))
-		return NULL;
+		return -ENOMEM;
 	want = MAX(MIN(want, a->max - a->total), size);
 	chunk = malloc(sizeof(*chunk) + want);
 	if (!chunk)
-		return NULL;
+		return -ENOMEM;
 	chunk->older = a->chunks;
 	chunk->size = want;
 	a->chunks = chunk;
-	a->used = 0;
 	a->total += want;
-	return chunk;
+	open_chunk(a);
+	return 0;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_alloc_chunk(struct arena *a, size_t size)
 {
 	char *at;
 
-	if (size > SIZE_MAX - 7)
+	if ((!a->chunks || (size_t)(a->end - a->at) < size) && add_chunk(a, size))
 		return NULL;
-	size = (size + 7) & ~(size_t)7;
-	if ((!a->chunks || a->chunks->size - a->used < size) && !add_chunk(a, size))
-		return NULL;
-	at = (char *)a->chunks->data + a->used;
-	a->used += size;
+	at = a->at;
+	a->at += size;
 	return at;
 }
 

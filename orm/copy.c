@@ -167,7 +167,8 @@ static int repair_passes(struct copier *c, struct total *ret)
 			r = save_all(c);
 		if (r)
 			return r;
-		if (!total.differed || (!total.left && total.differed >= before.differed))
+		if (!total.differed ||
+		    (!total.left && !before.left && total.differed >= before.differed))
 			break;
 		if (total.left && !total.mended) {
 			if (c->replace)

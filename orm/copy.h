@@ -2,10 +2,8 @@
 /*
  * A copy from inside. One thread does all of it, with three sessions: `from` reads the source in a
  * read-only transaction with one snapshot; `seen` reads the target likewise, for comparing; `to`
- * writes, a transaction for each batch, together with the table's row of orm_copy.
- *
- * Functions return as error.h says, with copier.err filled; copy_took() brings a session's error
- * there.
+ * writes, a transaction for each batch, with the table's row of orm_copy. Functions return as
+ * error.h says, with copier.err filled; copy_took() brings a session's error there.
  */
 #ifndef STRAZH_ORM_COPY_IMPL_H
 #define STRAZH_ORM_COPY_IMPL_H
@@ -176,7 +174,6 @@ int copy_repair_flush(struct copy_repair *p) must_check;
 
 /* ---- copy_state.c: the table orm_copy ---- */
 
-/* Create it if needed. */
 int copy_state_open(struct copier *c) must_check;
 /* *ret_result: rows of orm_copy by name; NULL when there is no such table. */
 int copy_state_rows(struct copier *c, struct orm_result **ret_result) must_check;
@@ -186,7 +183,6 @@ int copy_state_read(struct copier *c) must_check;
 int copy_state_claim(struct copier *c, struct copy_table *t) must_check;
 /* Inside the transaction that did what it says. ORM_E_STATE: another run has claimed it. */
 int copy_state_save(struct copier *c, struct copy_table *t) must_check;
-/* Fill the report's lines from the rows, for STATUS. */
 int copy_state_report(struct copier *c) must_check;
 
 /* ---- copy_plan.c, copy_target.c: which tables, and what they need in the target ---- */
@@ -194,7 +190,6 @@ int copy_state_report(struct copier *c) must_check;
 int copy_plan(struct copier *c) must_check;
 /* Compare what is in the target, create what is not. */
 int copy_plan_target(struct copier *c, bool create) must_check;
-/* Indexes, foreign keys, sequences, once the rows are there. */
 int copy_link(struct copier *c) must_check;
 void copy_plan_deinit(struct copier *c);
 

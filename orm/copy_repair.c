@@ -7,7 +7,7 @@
  * or after are in other batches: a parent deleted before its child, a unique value taken over from
  * a row that is deleted later. Then its rows are tried one by one, each under a savepoint, and
  * those that still fail are left for the next pass. When a pass could do nothing at all, as when
- * two rows have swapped a unique value, the next one deletes what changed before it writes.
+ * two rows have swapped a unique value, the next ones delete what changed before they write.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -166,26 +166,51 @@ static bool may_wait(int r)
 	return r == ORM_E_UNIQUE || r == ORM_E_FOREIGN_KEY;
 }
 
+/*
+ * The row cannot be written because of another one that waits for it: it is deleted, and is written
+ * again when the next pass finds it missing.
+ */
+static int give_way(struct copy_repair *p, const struct copy_entry *e)
+{
+	struct copy_entry gone = *e;
+	int r = delete_row(p, e->row);
+
+	gone.drop = true;
+	if (!r)
+		count_done(p, &gone);
+	return r;
+}
+
+/* One row under its savepoint. */
+static int write_one(struct copy_repair *p, const struct copy_entry *e)
+{
+	struct orm_session *to = p->c->to;
+	int r = e->drop ? delete_row(p, e->row) : write_rows(p, e->row, 1);
+
+	if (!r) {
+		count_done(p, e);
+		return orm_release(to, "orm_copy");
+	}
+	if (!may_wait(r))
+		return r;
+	p->last = *orm_error(to);
+	p->left++;
+	r = orm_rollback_to(to, "orm_copy");
+	if (r || !p->c->replace || e->drop || !e->had)
+		return r;
+	r = give_way(p, e);
+	return may_wait(r) ? orm_rollback_to(to, "orm_copy") : r;
+}
+
 static int write_each(struct copy_repair *p)
 {
 	struct orm_session *to = p->c->to;
 	int r = 0;
 
 	for (size_t i = 0; i < p->count && !r; i++) {
-		struct copy_entry *e = &p->entries[i];
-
 		r = orm_savepoint(to, "orm_copy");
-		if (r)
-			break;
-		r = e->drop ? delete_row(p, e->row) : write_rows(p, e->row, 1);
-		if (!r) {
-			count_done(p, e);
-			r = orm_release(to, "orm_copy");
-		} else if (may_wait(r)) {
-			p->last = *orm_error(to);
-			p->left++;
-			r = orm_rollback_to(to, "orm_copy");
-		}
+		if (!r)
+			r = write_one(p, &p->entries[i]);
 	}
 	return r;
 }

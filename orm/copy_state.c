@@ -65,7 +65,13 @@ int copy_state_rows(struct copier *c, struct orm_result **ret_result)
 
 static int take_row(struct copier *c, struct copy_table *t, const struct orm_copy *row)
 {
-	if (c->job->mode != ORM_COPY_VERIFY && strcmp(row->source, c->source) != 0)
+	t->known = true;
+	t->created = row->created;
+	t->linked = row->linked;
+	/* Comparing with any database is fine. */
+	if (c->job->mode == ORM_COPY_VERIFY)
+		return 0;
+	if (strcmp(row->source, c->source) != 0)
 		return copy_fail(c, ORM_E_SCHEMA,
 				 "table '%s' of the target is from another source; undo that copy "
 				 "first",
@@ -78,9 +84,6 @@ static int take_row(struct copier *c, struct copy_table *t, const struct orm_cop
 	if (!copy_sum_parse(row->digest, &t->digest))
 		return copy_fail(c, ORM_E_SCHEMA, "table '%s': its sum in orm_copy is damaged",
 				 row->name);
-	t->known = true;
-	t->created = row->created;
-	t->linked = row->linked;
 	t->state = copy_state_find(row->state);
 	t->pass = row->pass;
 	t->rows = (uint64_t)row->row_count;

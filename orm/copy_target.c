@@ -44,7 +44,6 @@ static int adopt(struct copier *c, struct copy_table *t)
 	bool empty = false;
 	int r = is_empty(c, t, &empty);
 
-	t->linked = true;
 	if (r)
 		return r;
 	if (!empty && !c->job->force && c->job->mode != ORM_COPY_VERIFY)
@@ -62,11 +61,12 @@ static int adopt(struct copier *c, struct copy_table *t)
 /* Tables in a ring cannot be filled while their foreign keys are there. */
 static int check_rings(struct copier *c)
 {
-	if (orm_dialect(c->to_db) != ORM_POSTGRESQL)
+	if (orm_dialect(c->to_db) != ORM_POSTGRESQL || c->job->mode == ORM_COPY_VERIFY)
 		return 0;
 	for (size_t i = 0; i < c->count; i++)
 		for (size_t k = i + 1; k < c->count; k++)
-			if (c->tables[i].linked && refers_to(c->tables[i].t, c->tables[k].t->name))
+			if (c->tables[i].linked && c->tables[i].state == COPY_NEW &&
+			    refers_to(c->tables[i].t, c->tables[k].t->name))
 				return copy_fail(c, ORM_E_SCHEMA,
 						 "tables '%s' and '%s' of the target refer to each "
 						 "other in a ring: drop a foreign key, or let the "
@@ -106,8 +106,7 @@ static int sort_out(struct copier *c, const struct orm_schema *have, bool create
 		struct copy_table *t = &c->tables[i];
 
 		if (orm_schema_find(have, t->t->name)) {
-			if (!t->known)
-				r = adopt(c, t);
+			t->linked |= !t->known;
 			there[(*ret_there)++] = t->linked ? t->t : &t->bare;
 			continue;
 		}
@@ -137,6 +136,7 @@ static int create_all(struct copier *c, const struct orm_table *const *missing, 
 
 	if (!r && n) {
 		r = schema_create_all(&sql, missing, n, orm_dialect(c->to_db));
+		r = r ? r : sql.fault;
 		r = r ? copy_fail(c, r, "no room for the statements of the schema")
 		      : script(c, sql.text);
 	}
@@ -168,6 +168,9 @@ int copy_plan_target(struct copier *c, bool create)
 	/* All of them are there: this only compares. */
 	if (!r && create)
 		r = copy_took(c, c->to, orm_schema_create(c->to, there, n_there));
+	for (size_t i = 0; i < c->count && !r; i++)
+		if (c->tables[i].linked && !c->tables[i].known)
+			r = adopt(c, &c->tables[i]);
 	if (!r)
 		r = check_rings(c);
 	return r || !create ? r : create_all(c, missing, n_missing);

@@ -102,21 +102,31 @@ static int make_shape(struct orm_session *s, const struct orm_query *q, uint64_t
 	return 0;
 }
 
-/* The memo's reference is enough: this thread is the only one to change it. */
+/*
+ * The memo's reference is enough: this thread is the only one to change it. The shape used last is
+ * tried before there is a hash: programs run one query for each of many keys.
+ */
 static int find_shape(struct orm_session *s, const struct orm_query *q,
 		      struct orm_shape **ret_shape)
 {
-	uint64_t hash = shape_hash(q);
-	struct orm_shape **memo = &s->memo[hash % SESSION_SHAPES];
-	int r = 0;
+	struct orm_shape **memo = &s->memo[s->memo_last];
+	uint64_t hash;
+	int r;
 
-	if (*memo && shape_is(*memo, q, hash))
-		orm_tally_add(&s->tally, ORM_M_shape_hits, 1);
-	else
-		r = make_shape(s, q, hash, memo);
-	if (!r)
-		*ret_shape = *memo;
-	return r;
+	if (!*memo || !shape_has(*memo, q)) {
+		hash = shape_hash(q);
+		s->memo_last = hash % SESSION_SHAPES;
+		memo = &s->memo[s->memo_last];
+		if (!*memo || !shape_has(*memo, q)) {
+			r = make_shape(s, q, hash, memo);
+			if (!r)
+				*ret_shape = *memo;
+			return r;
+		}
+	}
+	orm_tally_add(&s->tally, ORM_M_shape_hits, 1);
+	*ret_shape = *memo;
+	return 0;
 }
 
 int exec_shape(struct orm_session *s, struct orm_query *q, struct orm_shape **ret_shape)

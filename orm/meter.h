@@ -4,8 +4,8 @@
  * own; a thread counts in the same copy all its life, so that threads seldom share a line.
  *
  * What a select counts each time it counts in the tally of its session: one writer, so that a load
- * and a store do, where an addition that others may make too locks the line (6 ns each; three of
- * them were 1.5 % of a select by key of SQLite). Reading sums the tallies up, so nothing is late.
+ * and a store do, where an addition that others may make too locks the line. Reading sums the
+ * tallies up, so nothing is late.
  */
 #ifndef STRAZH_ORM_METER_H
 #define STRAZH_ORM_METER_H

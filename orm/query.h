@@ -117,7 +117,7 @@ void query_fault(struct orm_query *q, int class, const char *format, ...) printf
 
 /* Room for `more` words, or false and a fault. False too when there is one already. */
 bool query_reserve(struct orm_query *q, uint32_t more);
-/* Nearly every word has room: seen without a call, which is a third of building a small query. */
+/* Nearly every word has room: seen without a call. */
 static inline bool query_has_room(struct orm_query *q)
 {
 	return (!q->class && q->n < q->room) || query_reserve(q, 1);

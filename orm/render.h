@@ -178,7 +178,7 @@ void render_where(struct render *r, struct scope *s, struct words stream);
 /* Of the SELECT whose text begins at `begin`; its columns become those of the whole. */
 void render_set_operations(struct render *r, struct scope *outer, struct words stream, size_t begin,
 			   struct cte *recursive, struct outputs *columns);
-/* Behind a set operation in FROM: SQLite takes one with a RIGHT or FULL JOIN apart, and then errs. */
+/* Behind a set operation in FROM: SQLite takes one with RIGHT or FULL JOINs apart, and errs. */
 void keep_apart(struct render *r, struct words stream);
 void render_with(struct render *r, struct words stream);
 /* What an outer query names must have names, and each one once. */

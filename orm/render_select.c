@@ -175,6 +175,17 @@ static void render_group(struct render *r, struct scope *s, uint32_t base)
 	}
 }
 
+/* A programmer's text that is a number or a string: PostgreSQL would take it for a place. */
+static bool is_constant(const uint64_t *at)
+{
+	struct words w = {at + 1, NULL, 0};
+	const char *text;
+	size_t len;
+
+	text = words_text(&w, &len);
+	return !len || strchr("0123456789.+-'", text[0]);
+}
+
 /* SQLite puts NULLs first, PostgreSQL last: said where NULLs can be. */
 static void render_order_item(struct render *r, struct scope *s, struct words *w)
 {
@@ -186,7 +197,7 @@ static void render_order_item(struct render *r, struct scope *s, struct words *w
 	if (word_op(*w->at) != ORM_OP_OUTPUT && has_op(w->at, expr_end(w->at), ORM_OP_OUTPUT))
 		render_fault(r, ORM_E_QUERY, "an output column inside an expression");
 	output = word_op(*w->at) == ORM_OP_OUTPUT;
-	literal = word_op(*w->at) == ORM_OP_LITERAL;
+	literal = word_op(*w->at) == ORM_OP_LITERAL && is_constant(w->at);
 	t = render_expr(r, s, w);
 	if (r->class)
 		return;

@@ -79,6 +79,7 @@ struct orm_session {
 	struct orm_rowset returned; /* of grouped writes */
 	/* Shapes used lately, by hash, each with a reference: found without the cache's lock. */
 	struct orm_shape *memo[SESSION_SHAPES];
+	unsigned memo_last; /* index of the one used last */
 	struct orm_tally tally;
 };
 

@@ -72,7 +72,8 @@ static uint64_t fold(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
-/* One multiplication for two words. A product of zero only costs a longer chain: see shape_is(). */
+/* One multiplication for two words. A product of zero only costs a longer chain: see shape_has().
+ */
 static uint64_t hash_words(const uint64_t *words, uint32_t n)
 {
 	uint64_t hash = 0x9e3779b97f4a7c15ULL ^ n;
@@ -95,9 +96,9 @@ void shape_tables_gone(void)
 	__atomic_add_fetch(&tables_gone, 1, __ATOMIC_RELAXED);
 }
 
-bool shape_is(const struct orm_shape *shape, const struct orm_query *q, uint64_t hash)
+bool shape_has(const struct orm_shape *shape, const struct orm_query *q)
 {
-	return shape->hash == hash && shape->n == q->n && shape->values == q->n_values &&
+	return shape->n == q->n && shape->values == q->n_values &&
 	       !memcmp(shape->words, q->words, q->n * sizeof(*q->words));
 }
 
@@ -121,7 +122,7 @@ static struct orm_shape *find(struct shape_cache *cache, const struct orm_query 
 {
 	struct orm_shape *shape = cache->buckets[hash & cache->mask];
 
-	while (shape && !shape_is(shape, q, hash))
+	while (shape && (shape->hash != hash || !shape_has(shape, q)))
 		shape = shape->next;
 	if (!shape)
 		return NULL;

@@ -36,7 +36,7 @@ int shape_get(struct shape_cache *cache, const struct orm_query *q, enum orm_dia
 	      struct orm_shape **ret_shape, char fault[192]) must_check;
 /* shape_get() in two steps, for who remembers shapes by himself. */
 uint64_t shape_hash(const struct orm_query *q);
-bool shape_is(const struct orm_shape *shape, const struct orm_query *q, uint64_t hash);
+bool shape_has(const struct orm_shape *shape, const struct orm_query *q);
 int shape_get_hashed(struct shape_cache *cache, const struct orm_query *q, uint64_t hash,
 		     enum orm_dialect dialect, struct orm_shape **ret_shape,
 		     char fault[192]) must_check;

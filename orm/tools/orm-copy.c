@@ -159,7 +159,7 @@ static void show(const struct tool *t, const struct orm_copy_report *report)
 		bytes += l->bytes;
 		if (t->json)
 			show_line_json(l);
-		else if (!t->quiet || has_keys(l))
+		else if (!t->quiet || (has_keys(l) && !report->done))
 			show_line(l);
 	}
 	if (t->json)

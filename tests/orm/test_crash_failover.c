@@ -93,6 +93,52 @@ static void fail_over(const struct pair *pair, struct load *load, bool synchrono
 	printf("# written to the new primary %" PRId64 " ms after it was promoted\n", took);
 }
 
+/* Who only reads: from the standby, and from the new primary when there is no other. */
+struct reader {
+	struct load *load;
+	struct orm_session *s;
+	pthread_t thread;
+	uint64_t rows, failures;
+	int64_t gap_ms; /* the longest time without an answer */
+	int bad;
+	char text[128];
+};
+
+static void *read_on(void *data)
+{
+	struct reader *reader = data;
+	int64_t last = load_now_ms();
+
+	while (!__atomic_load_n(&reader->load->stop, __ATOMIC_RELAXED)) {
+		struct orm_query *q = orm_select(reader->s, T(tally));
+		struct orm_result *result;
+		int r = orm_fetch(reader->s, q, T(tally), &result);
+
+		orm_query_free(q);
+		if (!r) {
+			reader->rows += orm_result_count(result);
+			orm_result_free(result);
+			reader->gap_ms = MAX(reader->gap_ms, load_now_ms() - last);
+			last = load_now_ms();
+		} else if (!(reader->load->may_fail >> r & 1)) {
+			reader->bad = r;
+			snprintf(reader->text, sizeof(reader->text), "%.127s",
+				 orm_error(reader->s)->text);
+		}
+		reader->failures += r != 0;
+		load_sleep_ms(2);
+	}
+	orm_session_close(reader->s);
+	return NULL;
+}
+
+static void start_reader(struct reader *reader, struct load *load)
+{
+	*reader = (struct reader){.load = load};
+	assert_int_equal(orm_session_open(load->orm, &reader->s), 0);
+	assert_int_equal(pthread_create(&reader->thread, NULL, read_on, reader), 0);
+}
+
 static void run(bool synchronous)
 {
 	struct orm_options options = {
@@ -109,6 +155,7 @@ static void run(bool synchronous)
 			    .reads = true,
 			    .durable = true,
 			    .pause_us = 2000};
+	struct reader reader;
 	struct orm_stats stats;
 	struct pair pair;
 
@@ -118,8 +165,12 @@ static void run(bool synchronous)
 		make_synchronous(&pair.a);
 	options.replicas = pair.b.url;
 	load_start(&load, &options, pair.a.url);
+	start_reader(&reader, &load);
 	fail_over(&pair, &load, synchronous);
 	load_stop(&load);
+	pthread_join(reader.thread, NULL);
+	if (reader.bad)
+		fail_msg("a reader was told %s: %s", orm_class_name(reader.bad), reader.text);
 	orm_stats_read(load.orm, &stats);
 	ledger_tell(&load.ledger, synchronous ? "synchronous" : "asynchronous");
 	ledger_check(&load.ledger, &pair.b, 0);
@@ -128,6 +179,11 @@ static void run(bool synchronous)
 	       " found it behind\n",
 	       load.ledger.gone, load.read_back, stats.route_replica, stats.route_primary,
 	       stats.route_behind);
+	printf("# a reader: %" PRIu64 " rows, %" PRIu64 " failures, at most %" PRId64
+	       " ms without an answer\n",
+	       reader.rows, reader.failures, reader.gap_ms);
+	assert_true(reader.rows > 1000 && reader.gap_ms < MOVES_MS);
+	assert_true(stats.route_replica > 0);
 	assert_int_equal(stats.route_failovers, 1);
 	if (synchronous)
 		assert_int_equal(load.ledger.gone, 0);

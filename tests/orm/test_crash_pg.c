@@ -128,6 +128,42 @@ static void backends_are_terminated(void **state)
 	load_close(&load);
 }
 
+/*
+ * Connections that were ended while they were idle: nothing was sent on them, so every way of
+ * writing goes on with another one. Batches said UNKNOWN_OUTCOME.
+ */
+static void idle_connections_are_terminated(void **state)
+{
+	const struct database *db = *state;
+	const struct orm_options one = {.pool_max = 1};
+	struct deed_plan plan = {.writer = 1, .parts = 3, .tally = 1, .keyed = true};
+	struct ledger ledger;
+	struct orm_error error;
+	struct orm_session *s;
+	struct orm *orm;
+
+	deed_tables(db);
+	ledger_init(&ledger);
+	if (orm_open(db->url, &one, &orm, &error))
+		fail_msg("%s", error.text);
+	assert_int_equal(orm_session_open(orm, &s), 0);
+	for (plan.way = 0; plan.way < DEED_LOAD; plan.way++) {
+		plan.seq++;
+		plan.tally = plan.way == DEED_TALLY || plan.way == DEED_TALLY_SERIALIZABLE;
+		plan.parts = plan.way < DEED_ROWS_ONE_INSERT || plan.tally ? 1 : 3;
+		database_do(db, "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+				" WHERE application_name = 'strazh-orm'"
+				" AND datname = current_database()");
+		if (ledger_do(&ledger, s, &plan))
+			fail_msg("way %d: %s: %s", (int)plan.way,
+				 orm_class_name(orm_error(s)->class), orm_error(s)->text);
+	}
+	orm_session_close(s);
+	orm_close(orm);
+	ledger_check(&ledger, db, 0);
+	ledger_deinit(&ledger);
+}
+
 static void behind_proxy(const struct database *db, const struct orm_options *with,
 			 const struct proxy_ways *ways, uint64_t may_fail, const char *what,
 			 uint64_t *ret_cuts, uint64_t *ret_silences)
@@ -183,6 +219,7 @@ int main(void)
 	static const struct database_test tests[] = {
 		DATABASE_TEST_POSTGRESQL(the_server_dies),
 		DATABASE_TEST_POSTGRESQL(backends_are_terminated),
+		DATABASE_TEST_POSTGRESQL(idle_connections_are_terminated),
 		DATABASE_TEST_POSTGRESQL(the_wire_is_cut),
 		DATABASE_TEST_POSTGRESQL(the_wire_goes_silent),
 	};

@@ -45,6 +45,7 @@ struct writer {
 	struct run *run;
 	int32_t id;
 	pthread_t thread;
+	uint64_t random; /* its own: run->random is drawn from meanwhile */
 };
 
 static void open_run(struct run *run, const struct database *db, unsigned i,
@@ -90,13 +91,12 @@ static void *write_on(void *data)
 {
 	struct writer *w = data;
 	struct run *run = w->run;
-	uint64_t random = run->random + (uint64_t)w->id;
 	struct orm_session *s;
 
 	if (orm_session_open(run->orm, &s))
 		abort();
 	for (int64_t seq = 1; goes_on(run); seq++) {
-		struct deed_plan plan = deed_draw(&random, w->id, seq, DEED_EVERY_WAY);
+		struct deed_plan plan = deed_draw(&w->random, w->id, seq, DEED_EVERY_WAY);
 		int r;
 
 		plan.durable |= run->durable_only;
@@ -156,7 +156,8 @@ static void write_and_cut(struct run *run)
 	struct writer writers[WRITERS + 1];
 
 	for (int32_t i = 0; i <= WRITERS; i++) {
-		writers[i] = (struct writer){.run = run, .id = i};
+		writers[i] = (struct writer){
+			.run = run, .id = i, .random = run->random + (uint64_t)i};
 		assert_int_equal(pthread_create(&writers[i].thread, NULL,
 						i < WRITERS ? write_on : read_on, &writers[i]),
 				 0);
@@ -270,14 +271,32 @@ static int write_one(struct run *run, struct orm_session *s, int64_t seq, bool d
 }
 
 /* The power goes right after, or after other writes were acknowledged. */
+static void open_failing(struct run *run, const struct database *db, unsigned i, int64_t pages)
+{
+	struct orm_options options = {.wal_autocheckpoint = pages};
+
+	*run = (struct run){.random = i};
+	open_run(run, db, i, &options);
+}
+
+static void cut_and_recover(struct run *run)
+{
+	cut_power(run, POWERCUT_NOTHING);
+	orm_close(run->orm);
+	recover(run, POWERCUT_NOTHING);
+	forget(&run->copy[0]);
+	forget(&run->db);
+	powercut_end();
+	ledger_deinit(&run->ledger);
+}
+
 static void fail_sync(const struct database *db, unsigned i, bool lose, int64_t after)
 {
-	struct run run = {.random = i};
-	struct orm_options options = {.wal_autocheckpoint = 100000};
+	struct run run;
 	struct orm_session *s;
 	int64_t seq = 0;
 
-	open_run(&run, db, i, &options);
+	open_failing(&run, db, i, 100000);
 	assert_int_equal(orm_session_open(run.orm, &s), 0);
 	for (; seq < 25; seq++)
 		assert_int_equal(write_one(&run, s, seq, seq == 10 || seq == 20), 0);
@@ -287,14 +306,29 @@ static void fail_sync(const struct database *db, unsigned i, bool lose, int64_t 
 		if (write_one(&run, s, ++seq, true))
 			fail_msg("%s", orm_error(s)->text);
 	}
-	cut_power(&run, POWERCUT_NOTHING);
 	orm_session_close(s);
-	orm_close(run.orm);
-	recover(&run, POWERCUT_NOTHING);
-	forget(&run.copy[0]);
-	forget(&run.db);
-	powercut_end();
-	ledger_deinit(&run.ledger);
+	cut_and_recover(&run);
+}
+
+/* The sync that a checkpoint begins with fails: no call of a writer does. */
+static void a_checkpoint_fails(void **state)
+{
+	struct orm_session *s;
+	struct run run;
+	uint64_t syncs;
+	int64_t seq = 0;
+
+	open_failing(&run, *state, 0, 60);
+	assert_int_equal(orm_session_open(run.orm, &s), 0);
+	assert_int_equal(write_one(&run, s, seq++, true), 0);
+	powercut_fail_syncs(1, true);
+	syncs = powercut_syncs();
+	while (powercut_syncs() == syncs && seq < 1000)
+		assert_int_equal(write_one(&run, s, seq++, false), 0);
+	assert_true(seq < 1000);
+	assert_int_equal(write_one(&run, s, seq, true), 0);
+	orm_session_close(s);
+	cut_and_recover(&run);
 }
 
 /* The commit may be found by a recovery, whatever became of the sync. */
@@ -319,6 +353,7 @@ int main(void)
 		DATABASE_TEST_SQLITE(power_is_cut_without_wal),
 		DATABASE_TEST_SQLITE(a_sync_fails),
 		DATABASE_TEST_SQLITE(a_sync_fails_and_others_do_not),
+		DATABASE_TEST_SQLITE(a_checkpoint_fails),
 	};
 
 	return DATABASE_RUN(tests);

@@ -137,18 +137,6 @@ static const struct orm_options one_shape = {.shapes = 1, .statements = 2};
 
 /* ---- reading ---- */
 
-static struct orm_query *members(struct orm_session *s)
-{
-	struct orm_query *q = orm_select(s, T(member));
-
-	orm_join(q, ORM_INNER, T(fold), orm_eq(C(fold, name), C(member, fold_name)));
-	orm_where(q, orm_and(orm_ge(C(member, id), 0),
-			     orm_in(C(fold, name), ((struct orm_strs){words, 3}))));
-	orm_where(q, orm_ne(C(member, fold_name), "x"));
-	orm_order_by(q, C(member, id));
-	return q;
-}
-
 static struct orm_query *all_members(struct orm_session *s)
 {
 	struct orm_query *q = orm_select(s, T(member));
@@ -172,9 +160,12 @@ static void same_member(const struct member *got, int64_t i)
 
 static int build(struct attempt *a)
 {
-	struct orm_query *q = members(a->s);
-	int r = orm_exec(a->s, q, NULL);
+	struct orm_query *q = all_members(a->s);
+	int r;
 
+	orm_join(q, ORM_INNER, T(fold), orm_eq(C(fold, name), C(member, fold_name)));
+	orm_where(q, orm_in(C(fold, name), ((struct orm_strs){words, 3})));
+	r = orm_exec(a->s, q, NULL);
 	orm_query_free(q);
 	return r;
 }
@@ -557,10 +548,7 @@ static int schema_and_ddl(void *data)
 		r = orm_schema_ddl(parsed, db->dialect, &sql, &error);
 	if (!r)
 		r = orm_schema_diff(schema, parsed, db->dialect, 0, &change, &error);
-	if (r)
-		assert_int_equal(error.class, r);
-	else
-		assert_string_equal(change.up, "");
+	assert_true(r ? error.class == r : !strcmp(change.up, ""));
 	orm_change_free(&change);
 	free(sql);
 	free(text);

@@ -95,6 +95,21 @@ int pg_lost(struct pg_conn *c, struct orm_error *err)
 	return err->class;
 }
 
+/*
+ * A commit waits for a synchronous standby. When it is cancelled there, by us or by anybody else,
+ * it stays committed here alone: the server reports success, with a warning. That is not to be
+ * seen where client_min_messages hides it (COPY does); so a success after we cancelled is none.
+ */
+int pg_doubt(const struct pg_conn *c, struct orm_error *err)
+{
+	if (!c->risk.write || (!c->unreplicated && !c->timed_out))
+		return 0;
+	orm_fail(err, ORM_E_UNKNOWN_OUTCOME,
+		 "it was cancelled while it was committed: no standby may have it");
+	memcpy(err->sqlstate, "40003", 6);
+	return err->class;
+}
+
 static bool has_secret(const char *address)
 {
 	const char *at = strrchr(address, '@'), *colon;

@@ -24,8 +24,11 @@ int64_t pg_option(int64_t option, int64_t otherwise)
 static void on_notice(void *data, const PGresult *result)
 {
 	const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+	const char *from = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
 	struct pg_conn *c = data;
 
+	if (from && !strcmp(from, "SyncRepWaitForLSN"))
+		c->unreplicated = true;
 	if (severity && (!strcmp(severity, "FATAL") || !strcmp(severity, "PANIC")))
 		c->head.broken = true;
 }

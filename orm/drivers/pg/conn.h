@@ -61,6 +61,7 @@ struct pg_conn {
 	bool named;   /* prepared statements have names: no pooler is in between */
 	bool sync_on; /* the session's commits wait for the disk */
 	bool tx_wrote;
+	bool unreplicated;	  /* what runs was committed, but no standby said so */
 	bool timed_out;		  /* the running call used up its time: it is being cancelled */
 	bool heard;		  /* the server sent something, for load() to see */
 	int64_t query_timeout_ms; /* 0: none */
@@ -122,6 +123,8 @@ int pg_drain(struct pg_conn *c, PGresult **ret_failed, struct orm_error *err) mu
 int pg_blame(struct pg_conn *c, const PGresult *result, struct orm_error *err);
 /* Of the connection itself: what libpq says of it. */
 int pg_lost(struct pg_conn *c, struct orm_error *err);
+/* All results were good: 0, or ORM_E_UNKNOWN_OUTCOME of a commit that is not what was promised. */
+int pg_doubt(const struct pg_conn *c, struct orm_error *err);
 /* Of the connection before there was one. `address` of pg_hide_secrets(). */
 int pg_blame_connect(PGconn *pg, const char *address, struct orm_error *err);
 /* What libpq quotes of an address (NULL: not known) that may have a password in it goes. */

@@ -348,6 +348,9 @@ int pg_insert(struct orm_conn *conn, const struct orm_rows *rows, enum orm_batch
 	in_tx = pg_in_tx(c);
 	c->tx_wrote |= in_tx;
 	pg_arm(c, (struct pg_risk){.write = !in_tx, .ambiguous = !in_tx});
+	r = pg_look(c, err);
+	if (r)
+		return r;
 	if (way != ORM_BATCH_UNNEST || !can_unnest(&in))
 		r = insert_rows(&in, err);
 	else if (in_tx)

@@ -31,6 +31,7 @@ struct load {
 	size_t len;
 	uint16_t columns;
 	uint64_t rows;
+	bool in_tx;
 	bool stopped; /* the server does not want more */
 };
 
@@ -318,6 +319,7 @@ static int run(struct load *l, uint64_t *ret_rows, struct orm_error *err)
 	}
 	/* When the server spoke it was an error, and it is told whatever we say. If it was not, the
 	 * load fails rather than end with fewer rows. */
+	l->c->risk = (struct pg_risk){.write = !l->in_tx, .ambiguous = !l->in_tx};
 	r = leave_copy(l, l->stopped ? "the load was stopped" : NULL, err);
 	return r ? r : take_verdict(l, ret_rows, err);
 }
@@ -328,7 +330,6 @@ int pg_load(struct orm_conn *conn, const struct orm_source *source, uint64_t *re
 	struct pg_conn *c = pg_of(conn);
 	struct load l = {.c = c, .source = source};
 	own_free char *chunk = NULL, *sql = NULL;
-	bool in_tx;
 	int r;
 
 	pg_finish(conn);
@@ -342,9 +343,13 @@ int pg_load(struct orm_conn *conn, const struct orm_source *source, uint64_t *re
 		r = pg_script(conn, "", err);
 	if (r)
 		return r;
-	in_tx = pg_in_tx(c);
-	c->tx_wrote |= in_tx;
-	pg_arm(c, (struct pg_risk){.write = !in_tx, .ambiguous = !in_tx});
-	r = enter_copy(&l, sql, err);
+	l.in_tx = pg_in_tx(c);
+	c->tx_wrote |= l.in_tx;
+	pg_arm(c, (struct pg_risk){.write = !l.in_tx});
+	r = pg_look(c, err);
+	/* Until the copy is ended a connection that breaks undoes it. */
+	c->risk = (struct pg_risk){0};
+	if (!r)
+		r = enter_copy(&l, sql, err);
 	return r ? r : run(&l, ret_rows, err);
 }

@@ -352,6 +352,14 @@ static void on_rollback(struct pg_pipeline *p, struct pg_jobs *told)
 	requeue(p, &again);
 }
 
+/* It was committed, and perhaps on no standby: see pg_doubt(). */
+static void doubt(struct pg_pipeline *p, struct pg_job *job)
+{
+	p->c->risk.write = job->stmt->flags & (ORM_STMT_WRITES | ORM_STMT_RAW);
+	if (!job->failed && pg_doubt(p->c, &job->err))
+		job->failed = true;
+}
+
 /* The sync has come: the group was committed, or rolled back. */
 static void on_sync(struct pg_pipeline *p)
 {
@@ -363,9 +371,13 @@ static void on_sync(struct pg_pipeline *p)
 		on_rollback(p, &told);
 	} else {
 		p->group_max = MIN(p->group_max * 2, PG_GROUP_MAX);
-		while ((job = pg_jobs_take(&p->sent)) != NULL)
+		while ((job = pg_jobs_take(&p->sent)) != NULL) {
+			doubt(p, job);
 			pg_jobs_append(&told, job);
+		}
 	}
+	p->c->risk = (struct pg_risk){0};
+	p->c->unreplicated = p->c->timed_out = false;
 	p->turn = p->culprit = NULL;
 	p->sync_failed = false;
 	while ((job = pg_jobs_take(&told)) != NULL)

@@ -6,7 +6,8 @@
  *
  * Rows come one by one (single-row mode), so that a result of any size needs the memory of one row.
  * That costs a second PGresult, so where a key says that there is one row at most (ORM_STMT_ONE)
- * the result comes in one piece: 1,800 instructions of libpq's less, of 13,800 of a select by key.
+ * the result comes in one piece. With fill_quickly() that took a select by key of five columns from
+ * 13,800 instructions of the client to 10,100, where libpq by hand takes 6,900.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +42,7 @@ void pg_settle(struct pg_conn *c)
 	struct orm_error ignored;
 	PGresult *failed = NULL;
 
+	c->risk = (struct pg_risk){0};
 	if (!c->head.broken && pg_drain(c, &failed, &ignored))
 		c->head.broken = true;
 	PQclear(failed);
@@ -408,8 +410,7 @@ static bool agree(const struct orm_column *field, enum orm_type type, size_t siz
 
 /*
  * The common types, where server, statement and struct agree about them. False: take the detour of
- * a value, which converts, and says what is wrong, if something is. A select of five columns by
- * key: 2,500 instructions less of 13,800.
+ * a value, which converts, and says what is wrong, if something is.
  */
 static bool fill_quickly(const struct pg_run *run, int column, const struct orm_column *field,
 			 void *at)

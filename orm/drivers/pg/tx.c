@@ -84,7 +84,7 @@ static int take_all(struct pg_conn *c, char ret_tag[16], struct orm_error *err)
 	}
 	if (!first && PQstatus(c->pg) != CONNECTION_OK)
 		first = pg_lost(c, err);
-	return first;
+	return first ? first : pg_doubt(c, err);
 }
 
 int pg_simple(struct pg_conn *c, const char *sql, struct pg_risk risk, char ret_tag[16],

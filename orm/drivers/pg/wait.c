@@ -28,7 +28,7 @@ void pg_arm(struct pg_conn *c, struct pg_risk risk)
 {
 	c->risk = risk;
 	c->left_ms = c->query_timeout_ms ? c->query_timeout_ms : -1;
-	c->timed_out = false;
+	c->timed_out = c->unreplicated = false;
 }
 
 bool pg_hurry(struct pg_conn *c)
@@ -160,6 +160,8 @@ int pg_drain(struct pg_conn *c, PGresult **ret_failed, struct orm_error *err)
 	}
 	if (!r && PQstatus(c->pg) != CONNECTION_OK && !*ret_failed)
 		r = pg_lost(c, err);
+	if (!r && !*ret_failed)
+		r = pg_doubt(c, err);
 	if (r) {
 		PQclear(*ret_failed);
 		*ret_failed = NULL;

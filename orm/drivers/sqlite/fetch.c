@@ -263,27 +263,29 @@ static bool fill_quickly(sqlite3_value *cell, const struct orm_column *field, vo
 	}
 }
 
+static int fill_slowly(struct orm_conn *conn, unsigned column, const struct orm_table *row,
+		       void *ret_row, struct orm_error *err)
+{
+	struct orm_value value;
+	int r = lite_value(conn, column, &value, err);
+
+	return r ? r : fill_field(row, column, &value, ret_row, err);
+}
+
 int lite_fill(struct orm_conn *conn, const struct orm_table *row, void *ret_row,
 	      struct orm_error *err)
 {
 	const uint8_t *types = conn->run.stmt->column_type;
 	unsigned typed = types ? conn->run.stmt->columns : 0;
+	const struct orm_column *field = row->columns;
 	sqlite3_stmt *sql = conn->run.sql;
+	int r = 0;
 
-	for (unsigned i = 0; i < row->count; i++) {
-		const struct orm_column *field = &row->columns[i];
-		struct orm_value value;
-		int r;
-
-		if (i < typed && types[i] == field->type &&
-		    fill_quickly(sqlite3_column_value(sql, (int)i), field,
-				 (char *)ret_row + field->offset))
-			continue;
-		r = lite_value(conn, i, &value, err);
-		if (!r)
-			r = fill_field(row, i, &value, ret_row, err);
-		if (r)
-			return r;
+	for (unsigned i = 0; i < row->count && !r; i++, field++) {
+		if (i >= typed || types[i] != field->type ||
+		    !fill_quickly(sqlite3_column_value(sql, (int)i), field,
+				  (char *)ret_row + field->offset))
+			r = fill_slowly(conn, i, row, ret_row, err);
 	}
-	return 0;
+	return r;
 }

@@ -71,9 +71,9 @@ static int on_tick(void *data)
 /* The state behind these is the driver's: set once by the options, or by durable writes. */
 static bool is_ours(const char *pragma)
 {
-	static const char *const ours[] = {"synchronous",     "journal_mode",
-					   "query_only",      "trusted_schema",
-					   "writable_schema", "case_sensitive_like"};
+	static const char *const ours[] = {
+		"synchronous",	   "journal_mode",	  "query_only",	       "trusted_schema",
+		"writable_schema", "case_sensitive_like", "wal_autocheckpoint"};
 
 	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
 		if (!strcasecmp(ours[i], pragma))

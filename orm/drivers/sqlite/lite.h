@@ -46,8 +46,9 @@ struct orm_conn {
 	bool writer;
 	bool memory;
 	bool read_only;
-	bool unsafe;	    /* a commit failed in the disk: what the WAL holds may not be on it */
-	bool in_tx;	    /* begin() was called, neither commit() nor rollback() yet */
+	int checkpoint_pages; /* of the WAL, then it is copied into the database */
+	bool unsafe;	      /* a commit failed in the disk: what the WAL holds may not be on it */
+	bool in_tx;	      /* begin() was called, neither commit() nor rollback() yet */
 	bool no_control;    /* the authorizer refuses BEGIN, COMMIT and the like: a caller's SQL */
 	bool in_script;	    /* what it refuses of scripts is less */
 	const char *denied; /* why the authorizer refused */

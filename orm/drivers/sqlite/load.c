@@ -60,7 +60,7 @@ static int insert(struct load *load, const void *row, struct orm_error *err)
 	r = rc == SQLITE_DONE ? 0 : lite_fail(load->conn, rc, "cannot insert the row", err);
 	load->changed += rc == SQLITE_DONE ? (uint64_t)sqlite3_changes64(load->conn->db) : 0;
 	sqlite3_reset(load->sql);
-	if (load->conn->bound.used)
+	if (load->conn->bound.total)
 		arena_reset(&load->conn->bound);
 	return r;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options and what they become: PRAGMAs. Words go into SQL, so each is one of a list. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -115,6 +116,28 @@ static int set_journal(struct orm_conn *conn, const char *mode, struct orm_error
 	return 0;
 }
 
+/*
+ * What SQLite's own hook does, but it says nothing of a sync that failed: frames that other writes
+ * stand on may then not be on the disk (tx.c).
+ */
+static int on_wal(void *data, sqlite3 *db, const char *schema, int pages)
+{
+	struct orm_conn *conn = data;
+	int rc = SQLITE_OK;
+
+	if (pages >= conn->checkpoint_pages)
+		rc = sqlite3_wal_checkpoint_v2(db, schema, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if ((rc & 0xff) == SQLITE_IOERR)
+		conn->unsafe = true;
+	return SQLITE_OK;
+}
+
+static void set_checkpoints(struct orm_conn *conn, int64_t pages)
+{
+	conn->checkpoint_pages = (int)MIN(pages, INT_MAX);
+	sqlite3_wal_hook(conn->db, pages > 0 ? on_wal : NULL, conn);
+}
+
 static int set_switches(struct orm_conn *conn)
 {
 	static const struct {
@@ -153,13 +176,13 @@ int lite_configure(struct orm_conn *conn, const struct orm_options *o, struct or
 	snprintf(sql, sizeof(sql),
 		 "PRAGMA case_sensitive_like=ON;" /* LIKE as PostgreSQL has it */
 		 "PRAGMA cache_size=%lld; PRAGMA mmap_size=%lld; PRAGMA temp_store=%s;"
-		 "PRAGMA foreign_keys=%s; PRAGMA wal_autocheckpoint=%lld;"
+		 "PRAGMA foreign_keys=%s;"
 		 "PRAGMA synchronous=%s; PRAGMA query_only=%s;"
 		 "SELECT 1 FROM sqlite_schema LIMIT 1", /* read it now: a bad file is told here */
 		 (long long)(conn->writer ? o->cache_size : o->reader_cache_size),
 		 (long long)MAX(o->mmap_size, 0), o->temp_store, o->foreign_keys > 0 ? "ON" : "OFF",
-		 (long long)o->wal_autocheckpoint, o->synchronous,
-		 conn->writer && !conn->read_only ? "OFF" : "ON");
+		 o->synchronous, conn->writer && !conn->read_only ? "OFF" : "ON");
+	set_checkpoints(conn, o->wal_autocheckpoint);
 	rc = sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return lite_fail(conn, rc, "cannot open", err);

@@ -38,10 +38,11 @@ int lite_bind_all(struct orm_conn *conn, sqlite3_stmt *sql, const struct orm_stm
 	for (unsigned i = 0; i < stmt->params; i++) {
 		enum orm_type type = stmt->param_type ? stmt->param_type[i] : ORM_T_NONE;
 
-		slot.index = (int)i + 1;
+		/* A key, mostly. */
 		if (type == ORM_T_BIGINT && values[i].kind == ORM_K_I64 &&
-		    sqlite3_bind_int64(sql, slot.index, values[i].i) == SQLITE_OK)
+		    sqlite3_bind_int64(sql, (int)i + 1, values[i].i) == SQLITE_OK)
 			continue;
+		slot.index = (int)i + 1;
 		r = lite_bind(conn, &slot, type ? type : values[i].type, &values[i], err);
 		if (r)
 			return r;

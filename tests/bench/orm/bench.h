@@ -35,6 +35,8 @@ const char *fresh_sqlite(const char *name);
 struct bench_ban *make_rows(size_t n);
 void pin(int cpu); /* -1: any */
 
+/* Of this thread, in seconds: for what waits for nobody. Others on the CPU do not count in it. */
+double cpu_s(void);
 /* Seconds that one call takes, of two ways in turn, so that noise meets both. */
 typedef double (*way)(void *data);
 struct duel {
@@ -48,7 +50,9 @@ void bench_build(void);
 void bench_sqlite_select(void);
 void bench_sqlite_group(void);
 void bench_sqlite_load(void);
+void bench_sqlite_fetch(void);
 void bench_pg_select(void);
+void bench_pg_fetch(void);
 void bench_pg_batch(void);
 void bench_pg_memory(void);
 

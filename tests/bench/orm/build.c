@@ -38,7 +38,7 @@ void bench_build(void)
 	pin(0);
 	for (unsigned round = 0; round < 15; round++) {
 		unsigned long before = count_allocations();
-		double begin = now_s();
+		double begin = cpu_s();
 
 		for (unsigned i = 0; i < TURNS; i++) {
 			struct orm_query *q = build(s, i);
@@ -47,7 +47,7 @@ void bench_build(void)
 				die("refused: %s", orm_error(s)->text);
 			orm_query_free(q);
 		}
-		samples_add(&build_ns, (now_s() - begin) / TURNS * 1e9);
+		samples_add(&build_ns, (cpu_s() - begin) / TURNS * 1e9);
 		allocations = count_allocations() - before;
 	}
 	report_budget("orm.build_ns", samples_at(&build_ns, 50), "ns", BUDGET_NS, &build_ns);

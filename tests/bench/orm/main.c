@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *bench_dir;
@@ -95,6 +96,14 @@ void pin(int cpu)
 		die("cannot pin to CPU %d", cpu);
 }
 
+double cpu_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 void fight(struct duel *d, way ours, way raw, void *data, unsigned rounds)
 {
 	*d = (struct duel){0};
@@ -127,9 +136,11 @@ int main(int argc, char *argv[])
 	} all[] = {
 		{"build", bench_build},
 		{"sqlite-select", bench_sqlite_select},
+		{"sqlite-fetch", bench_sqlite_fetch},
 		{"sqlite-group", bench_sqlite_group},
 		{"sqlite-load", bench_sqlite_load},
 		{"pg-select", bench_pg_select},
+		{"pg-fetch", bench_pg_fetch},
 		{"pg-batch", bench_pg_batch},
 		{"pg-memory", bench_pg_memory},
 	};

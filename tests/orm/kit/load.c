@@ -141,12 +141,12 @@ void load_close(struct load *load)
 	ledger_deinit(&load->ledger);
 }
 
-uint64_t load_acknowledged(struct load *load)
+uint64_t load_told(struct load *load, int class)
 {
 	uint64_t n;
 
 	pthread_mutex_lock(&load->ledger.lock);
-	n = load->ledger.by_class[0];
+	n = load->ledger.by_class[class];
 	pthread_mutex_unlock(&load->ledger.lock);
 	return n;
 }
@@ -154,12 +154,12 @@ uint64_t load_acknowledged(struct load *load)
 int64_t load_wait(struct load *load, uint64_t writes, int64_t most_ms)
 {
 	int64_t begin = load_now_ms();
-	uint64_t from = load_acknowledged(load);
+	uint64_t from = load_told(load, 0);
 
-	while (load_acknowledged(load) < from + writes) {
+	while (load_told(load, 0) < from + writes) {
 		if (load_now_ms() - begin > most_ms)
 			fail_msg("%" PRIu64 " of %" PRIu64 " writes within %" PRId64 " ms",
-				 load_acknowledged(load) - from, writes, most_ms);
+				 load_told(load, 0) - from, writes, most_ms);
 		load_sleep_ms(2);
 	}
 	return load_now_ms() - begin;

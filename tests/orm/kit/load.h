@@ -42,7 +42,8 @@ void load_stop(struct load *load);
 void load_close(struct load *load); /* the database and the ledger */
 /* Until so many more writes were acknowledged; the milliseconds that took. Fails after `most`. */
 int64_t load_wait(struct load *load, uint64_t writes, int64_t most_ms);
-uint64_t load_acknowledged(struct load *load);
+/* So often were writers told this class; 0: acknowledged. */
+uint64_t load_told(struct load *load, int class);
 int64_t load_now_ms(void);
 void load_sleep_ms(int64_t ms);
 

@@ -117,11 +117,15 @@ static void file_settle(struct disk_file *f, uint64_t number, bool safe)
 {
 	size_t n = 0;
 
+	if (!f->n_ops)
+		return;
 	for (; n < f->n_ops && f->ops[n].number <= number; n++) {
 		if (safe)
 			bytes_apply(&f->safe, f->ops[n].at, f->ops[n].data, f->ops[n].len);
 		free(f->ops[n].data);
 	}
+	if (!n)
+		return;
 	f->n_ops -= n;
 	memmove(f->ops, f->ops + n, f->n_ops * sizeof(*f->ops));
 }

@@ -3,11 +3,13 @@
  * orm-property: random queries through the public builders, each rendered for both databases.
  *
  *	orm-property [--seed N] [--first N] [--count N] [--postgresql URL] [--execute] [--verbose]
+ *		     [--trees] [--keep FILE]
  *
  * A query is either refused with a reason, or: SQLite prepares it; PostgreSQL prepares it, with
  * columns of the types that the renderer promised; and PostgreSQL's parser reads the same tree from
  * it as from our own text of the query, and from the text of that tree. --execute runs every SELECT
- * on both databases over the same rows and compares what they answer.
+ * on both databases over the same rows and compares what they answer. --first N --count 1 --trees
+ *shows one query; --keep leaves the tables, SQLite's in FILE, PostgreSQL's in the schema orm_prop.
  *
  * Exit 0 when everything held and the shares of refusals are sane.
  */
@@ -370,13 +372,14 @@ static double now(void)
 static int usage(void)
 {
 	fprintf(stderr, "usage: orm-property [--seed N] [--first N] [--count N] "
-			"[--postgresql URL] [--execute] [--verbose] [--trees]\n");
+			"[--postgresql URL] [--execute] [--verbose] [--trees] [--keep FILE]\n");
 	return 2;
 }
 
 struct job {
 	uint64_t seed, first, count;
 	const char *url;
+	const char *keep; /* SQLite's file; what was made in PostgreSQL stays, too */
 };
 
 static int parse_options(int argc, char **argv, struct run *r, struct job *job)
@@ -389,6 +392,7 @@ static int parse_options(int argc, char **argv, struct run *r, struct job *job)
 		{"execute", no_argument, NULL, 'x'},
 		{"verbose", no_argument, NULL, 'v'},
 		{"trees", no_argument, NULL, 't'},
+		{"keep", required_argument, NULL, 'k'},
 		{0},
 	};
 	int option;
@@ -406,6 +410,9 @@ static int parse_options(int argc, char **argv, struct run *r, struct job *job)
 			break;
 		case 'p':
 			job->url = optarg;
+			break;
+		case 'k':
+			job->keep = optarg;
 			break;
 		case 'x':
 			r->execute = true;
@@ -426,7 +433,7 @@ static int parse_options(int argc, char **argv, struct run *r, struct job *job)
 static int open_databases(struct run *r, const struct job *job)
 {
 	char *ddl = prop_ddl(false), *why = NULL;
-	int rc = sqlite3_open(getenv("PROP_DB") ? getenv("PROP_DB") : ":memory:", &r->lite);
+	int rc = sqlite3_open(job->keep ? job->keep : ":memory:", &r->lite);
 
 	rc = rc ? rc : sqlite3_exec(r->lite, "PRAGMA case_sensitive_like=ON", NULL, NULL, NULL);
 	rc = rc ? rc : sqlite3_db_config(r->lite, SQLITE_DBCONFIG_DQS_DML, 0, (int *)NULL);
@@ -467,7 +474,7 @@ int main(int argc, char **argv)
 	good = report(&r, now() - begin);
 	if (job.count >= 10000)
 		good &= everything_was_used(&r.gen, !r.execute);
-	pg_check_free(r.pg);
+	pg_check_free(r.pg, job.keep != NULL);
 	sqlite3_close(r.lite);
 	free(r.gen.memory);
 	while (r.session.free) {

@@ -131,11 +131,57 @@ static void infos(void **state)
 }
 
 #define CASE(name) cmocka_unit_test_setup(name, begin)
+struct teller {
+	struct orm_tally tally;
+	pthread_t thread;
+};
+
+static void *tell(void *data)
+{
+	struct teller *t = data;
+
+	for (unsigned i = 0; i < 100000; i++) {
+		orm_tally_add(&t->tally, ORM_M_statements, 1);
+		orm_tally_add(&t->tally, ORM_M_rows_read, 3);
+	}
+	return NULL;
+}
+
+/* Nothing is lost or counted twice while sessions come, count and go; a reader sees no less than
+ * before. */
+static void tallies(void **state)
+{
+	struct teller tellers[3] = {0};
+	uint64_t last = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_LEN(tellers); i++) {
+		orm_meter_join(&meter, &tellers[i].tally);
+		assert_int_equal(pthread_create(&tellers[i].thread, NULL, tell, &tellers[i]), 0);
+	}
+	for (unsigned i = 0; i < 100; i++) {
+		orm_meter_read(&meter, &stats);
+		assert_true(stats.statements >= last);
+		last = stats.statements;
+	}
+	/* From the middle of the list, then its ends. */
+	for (unsigned i = 0; i < ARRAY_LEN(tellers); i++) {
+		struct teller *t = &tellers[(i + 1) % ARRAY_LEN(tellers)];
+
+		assert_int_equal(pthread_join(t->thread, NULL), 0);
+		orm_meter_leave(&meter, &t->tally);
+	}
+	assert_null(meter.tallies);
+	orm_meter_read(&meter, &stats);
+	assert_int_equal(stats.statements, 300000);
+	assert_int_equal(stats.rows_read, 900000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(buckets), CASE(quantiles), CASE(errors), CASE(threads_lose_nothing),
-		CASE(infos),
+		CASE(tallies), CASE(infos),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -30,7 +30,8 @@ static void types_meet(void **state)
 	kit_refused(where_ban(orm_eq(C(ban, n), ORM_NULL_VALUE)), "with NULL is never true");
 	kit_refused(where_ban(C(ban, n)), "WHERE: a condition is wanted, not INTEGER");
 	kit_refused(where_ban(orm_not(C(ban, n))), "a condition is wanted");
-	kit_refused(where_ban(orm_like(C(ban, n), "x")), "a value of type TEXT where INTEGER is wanted");
+	kit_refused(where_ban(orm_like(C(ban, n), "x")),
+		    "a value of type TEXT where INTEGER is wanted");
 	kit_refused(where_ban(orm_in(C(ban, n), ((struct orm_f64s){0}))), "INTEGER IN DOUBLES");
 	kit_refused(columns_ban(orm_add(C(ban, n), V("x"))), "a value of type TEXT where INTEGER");
 	kit_refused(columns_ban(orm_mod(C(ban, score), V(2))), "DOUBLE mod DOUBLE");

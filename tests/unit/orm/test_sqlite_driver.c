@@ -2,6 +2,7 @@
 /* The SQLite driver through its table of functions: settings, statements, transactions, faults. */
 #include <errno.h>
 #include <pthread.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "sqlite.h"
@@ -30,7 +31,6 @@ static void default_settings(void **state)
 	assert_string_equal(ask(reader, "PRAGMA mmap_size"), "268435456");
 	assert_string_equal(ask(writer, "PRAGMA temp_store"), "2");
 	assert_string_equal(ask(writer, "PRAGMA foreign_keys"), "1");
-	assert_string_equal(ask(writer, "PRAGMA wal_autocheckpoint"), "1000");
 	assert_string_equal(ask(writer, "PRAGMA query_only"), "0");
 	assert_string_equal(ask(reader, "PRAGMA query_only"), "1");
 	assert_string_equal(ask(writer, "PRAGMA trusted_schema"), "0");
@@ -45,8 +45,7 @@ static void other_settings(void **state)
 					    .cache_size = -123,
 					    .mmap_size = -1,
 					    .temp_store = "file",
-					    .foreign_keys = -1,
-					    .wal_autocheckpoint = 7};
+					    .foreign_keys = -1};
 	struct orm_conn *writer = open_as(in_folder("other.db"), ORM_WRITER, &options);
 
 	(void)state;
@@ -56,8 +55,33 @@ static void other_settings(void **state)
 	assert_string_equal(ask(writer, "PRAGMA mmap_size"), "0");
 	assert_string_equal(ask(writer, "PRAGMA temp_store"), "1");
 	assert_string_equal(ask(writer, "PRAGMA foreign_keys"), "0");
-	assert_string_equal(ask(writer, "PRAGMA wal_autocheckpoint"), "7");
 	lite->close(writer);
+}
+
+/* Pages that the WAL has after 200 commits of about one page. */
+static long pages_of_wal(int64_t autocheckpoint)
+{
+	const struct orm_options options = {.wal_autocheckpoint = autocheckpoint};
+	struct orm_conn *writer = open_as(in_folder("wal.db"), ORM_WRITER, &options);
+	struct orm_error err;
+	struct stat st;
+
+	assert_int_equal(lite->script(writer, "CREATE TABLE t (b BLOB)", &err), 0);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(
+			lite->script(writer, "INSERT INTO t VALUES (zeroblob(3000))", &err), 0);
+	assert_int_equal(stat(in_folder("wal.db-wal"), &st), 0);
+	assert_int_equal(lite->script(writer, "DROP TABLE t", &err), 0);
+	lite->close(writer);
+	return (long)st.st_size / 4096;
+}
+
+static void checkpoints(void **state)
+{
+	(void)state;
+	assert_in_range(pages_of_wal(7), 7, 20);
+	assert_in_range(pages_of_wal(0), 200, 1020);
+	assert_in_range(pages_of_wal(-1), 200, 2000);
 }
 
 static void bad_settings(void **state)
@@ -560,6 +584,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(default_settings),
 		cmocka_unit_test(other_settings),
+		cmocka_unit_test(checkpoints),
 		cmocka_unit_test(bad_settings),
 		cmocka_unit_test(addresses),
 		cmocka_unit_test(server_and_check),

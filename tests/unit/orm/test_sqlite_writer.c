@@ -69,6 +69,7 @@ struct caller {
 	const char *sql;
 	bool durable;
 	struct orm_rowset *rows;
+	bool runs; /* the thread has begun; atomic */
 	int result;
 	struct orm_error err;
 };
@@ -79,6 +80,7 @@ static void *call(void *data)
 	const struct orm_stmt stmt = raw_stmt(c->sql, 0);
 	struct orm_write write = {.stmt = &stmt, .durable = c->durable, .rows = c->rows};
 
+	__atomic_store_n(&c->runs, true, __ATOMIC_RELEASE);
 	c->result = lite->write(writer, &write, &c->err);
 	return NULL;
 }
@@ -466,7 +468,11 @@ static void close_under_load(void **state)
 			assert_int_equal(
 				pthread_create(&callers[i].thread, NULL, call, &callers[i]), 0);
 		}
-		pause_ms(10);
+		/* Who comes after the close would find no writer at all. */
+		for (int i = 0; i < 6; i++)
+			while (!__atomic_load_n(&callers[i].runs, __ATOMIC_ACQUIRE))
+				pause_ms(1);
+		pause_ms(20);
 		lite->give_back(writer, conn);
 		if (round % 2)
 			pause_ms(round / 2);

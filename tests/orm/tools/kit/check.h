@@ -21,11 +21,11 @@ bool parses_alike(const char *rendered, const char *own, bool deparsed);
 struct pg_check;
 
 int pg_check_new(const char *url, struct pg_check **ret_check);
-void pg_check_free(struct pg_check *pg);
+void pg_check_free(struct pg_check *pg, bool keep_schema);
 PGconn *pg_check_conn(struct pg_check *pg);
 /* OIDs of the parameters, as the driver sends them. */
 void param_oids(const struct orm_stmt *stmt, const struct orm_value *values, Oid *to);
-/* Queue it; *failed counts what the server refuses or types otherwise. */
+/* Queue it; a failure is what the server refuses, or types otherwise. */
 void pg_check_add(struct pg_check *pg, uint64_t number, const struct orm_stmt *stmt,
 		  const struct orm_value *values);
 /* Hear about everything that is queued. Failures since the last call. */

@@ -14,43 +14,16 @@
 enum { TABLES = 4, NODES_MAX = 4096, CLAUSES_MAX = 24, OUTS_MAX = 24, SOURCES = 6, GROUPS = 4 };
 enum { T_ITEM, T_NET, T_DOC, T_TAG };
 
-/* A clause is one call of a builder; X(NAME, texts of the call). */
-#define CALLS(X)                                                                                   \
-	X(SELECT)                                                                                  \
-	X(SELECT_AS)                                                                               \
-	X(SELECT_QUERY)                                                                            \
-	X(SELECT_CTE)                                                                              \
-	X(SELECT_NOTHING)                                                                          \
-	X(INSERT)                                                                                  \
-	X(UPDATE)                                                                                  \
-	X(DELETE)                                                                                  \
-	X(COLUMNS)                                                                                 \
-	X(DISTINCT)                                                                                \
-	X(JOIN)                                                                                    \
-	X(JOIN_AS)                                                                                 \
-	X(JOIN_QUERY)                                                                              \
-	X(JOIN_CTE)                                                                                \
-	X(WHERE)                                                                                   \
-	X(GROUP_BY)                                                                                \
-	X(HAVING)                                                                                  \
-	X(ORDER_BY)                                                                                \
-	X(LIMIT)                                                                                   \
-	X(OFFSET)                                                                                  \
-	X(FOR_UPDATE)                                                                              \
-	X(SET_OPERATION)                                                                           \
-	X(WITH)                                                                                    \
-	X(WITH_RECURSIVE)                                                                          \
-	X(ROW)                                                                                     \
-	X(ROW_MASKED)                                                                              \
-	X(ROWS)                                                                                    \
-	X(INSERT_FROM)                                                                             \
-	X(CONFLICT_NOTHING)                                                                        \
-	X(CONFLICT_UPDATE)                                                                         \
-	X(DO_SET)                                                                                  \
-	X(DO_WHERE)                                                                                \
-	X(SET)                                                                                     \
-	X(EVERY_ROW)                                                                               \
-	X(RETURNING)
+/* A part of a query is one call of a builder. */
+/* clang-format off */
+#define CALLS(X) \
+	X(SELECT) X(SELECT_AS) X(SELECT_QUERY) X(SELECT_CTE) X(SELECT_NOTHING) X(INSERT) \
+	X(UPDATE) X(DELETE) X(COLUMNS) X(DISTINCT) X(JOIN) X(JOIN_AS) X(JOIN_QUERY) \
+	X(JOIN_CTE) X(WHERE) X(GROUP_BY) X(HAVING) X(ORDER_BY) X(LIMIT) X(OFFSET) \
+	X(FOR_UPDATE) X(SET_OPERATION) X(WITH) X(WITH_RECURSIVE) X(ROW) X(ROW_MASKED) X(ROWS) \
+	X(INSERT_FROM) X(CONFLICT_NOTHING) X(CONFLICT_UPDATE) X(DO_SET) X(DO_WHERE) X(SET) \
+	X(EVERY_ROW) X(RETURNING)
+/* clang-format on */
 #define CALL_ENUM(name) CALL_##name,
 enum call { CALLS(CALL_ENUM) CALL_COUNT };
 
@@ -165,7 +138,7 @@ struct node *expr(struct gen *g, struct gscope *s, enum orm_type type, int depth
 struct node *condition(struct gen *g, struct gscope *s, int depth);
 struct node *plain_column(struct gen *g, struct gscope *s, enum orm_type type);
 
-/* ---- queries (prop_query.c, prop_change.c) ---- */
+/* ---- queries (prop_from.c, prop_query.c, prop_change.c) ---- */
 
 enum {
 	SEL_NAMED = 1, /* columns with names, each once */
@@ -173,6 +146,10 @@ enum {
 	SEL_TOP = 4,
 	SEL_ONE = 8, /* one row at most */
 };
+struct gsource *source_of_table(struct gscope *s, unsigned table, const char *name);
+void source_of_tree(struct gsource *source, const char *name, struct tree *t);
+struct tree *draw_derived(struct gen *g, struct gscope *s);
+void draw_from(struct gen *g, struct gscope *s, struct tree *t);
 struct tree *draw_select(struct gen *g, struct gscope *outer, const uint8_t *types, unsigned n,
 			 unsigned flags);
 struct tree *draw_tree(struct gen *g);

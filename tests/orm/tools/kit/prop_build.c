@@ -74,7 +74,7 @@ static struct orm_expr nary(struct builder *b, const struct node *e)
 
 static struct orm_expr build_leaf(struct builder *b, const struct node *e)
 {
-	struct orm_expr x = {0};
+	struct orm_expr x;
 
 	switch ((unsigned)e->op) {
 	case ORM_OP_COLUMN:

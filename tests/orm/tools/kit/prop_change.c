@@ -289,7 +289,7 @@ static void spoil_node(struct gen *g, struct node *e)
 	static const uint8_t swaps[] = {ORM_OP_EQ,	 ORM_OP_LT,    ORM_OP_ADD,    ORM_OP_MOD,
 					ORM_OP_AND,	 ORM_OP_LIKE,  ORM_OP_CONCAT, ORM_OP_IN,
 					ORM_OP_IN_QUERY, ORM_OP_FILTER};
-	struct node *other = g->nodes[below(g, g->n_nodes)];
+	struct node *other;
 
 	switch (below(g, 6)) {
 	case 0: /* an operand of another type */

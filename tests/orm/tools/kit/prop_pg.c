@@ -59,18 +59,18 @@ int pg_check_new(const char *url, struct pg_check **ret_check)
 	     script(pg->conn, ddl);
 	free(ddl);
 	if (!ok) {
-		pg_check_free(pg);
+		pg_check_free(pg, false);
 		return -1;
 	}
 	*ret_check = pg;
 	return 0;
 }
 
-void pg_check_free(struct pg_check *pg)
+void pg_check_free(struct pg_check *pg, bool keep_schema)
 {
 	if (!pg)
 		return;
-	if (PQstatus(pg->conn) == CONNECTION_OK && !getenv("PROP_DB"))
+	if (PQstatus(pg->conn) == CONNECTION_OK && !keep_schema)
 		script(pg->conn, "DROP SCHEMA IF EXISTS orm_prop CASCADE");
 	PQfinish(pg->conn);
 	for (unsigned i = 0; i < pg->n; i++)
