@@ -88,7 +88,7 @@ static uint64_t hash_words(const uint64_t *words, uint32_t n)
 
 uint64_t shape_hash(const struct orm_query *q)
 {
-	return hash_words(q->words, q->n) ^ __atomic_load_n(&tables_gone, __ATOMIC_RELAXED);
+	return hash_words(q->words, q->n);
 }
 
 void shape_tables_gone(void)
@@ -99,6 +99,7 @@ void shape_tables_gone(void)
 bool shape_has(const struct orm_shape *shape, const struct orm_query *q)
 {
 	return shape->n == q->n && shape->values == q->n_values &&
+	       shape->tables_gone == __atomic_load_n(&tables_gone, __ATOMIC_RELAXED) &&
 	       !memcmp(shape->words, q->words, q->n * sizeof(*q->words));
 }
 
@@ -173,6 +174,7 @@ static struct orm_shape *pack(const struct orm_query *q, const struct rendered *
 	*shape = (struct orm_shape){.stmt = *stmt,
 				    .n = q->n,
 				    .values = q->n_values,
+				    .tables_gone = __atomic_load_n(&tables_gone, __ATOMIC_RELAXED),
 				    .n_tables = from->n_tables,
 				    .references = 1};
 	at = (char *)(shape + 1);

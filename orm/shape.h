@@ -19,6 +19,7 @@ struct orm_shape {
 	uint64_t hash;
 	uint32_t n; /* words */
 	uint32_t values;
+	uint64_t tables_gone; /* when it was rendered: see shape_tables_gone() */
 	uint64_t *words;
 	unsigned references;
 	const struct orm_table *fits; /* atomic: the last struct that its rows fit into */
