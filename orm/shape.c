@@ -99,7 +99,7 @@ void shape_tables_gone(void)
 bool shape_has(const struct orm_shape *shape, const struct orm_query *q)
 {
 	return shape->n == q->n && shape->values == q->n_values &&
-	       shape->gone == __atomic_load_n(&tables_gone, __ATOMIC_RELAXED) &&
+	       shape->tables_gone == __atomic_load_n(&tables_gone, __ATOMIC_RELAXED) &&
 	       !memcmp(shape->words, q->words, q->n * sizeof(*q->words));
 }
 
@@ -174,8 +174,8 @@ static struct orm_shape *pack(const struct orm_query *q, const struct rendered *
 	*shape = (struct orm_shape){.stmt = *stmt,
 				    .n = q->n,
 				    .values = q->n_values,
+				    .tables_gone = __atomic_load_n(&tables_gone, __ATOMIC_RELAXED),
 				    .n_tables = from->n_tables,
-				    .gone = __atomic_load_n(&tables_gone, __ATOMIC_RELAXED),
 				    .references = 1};
 	at = (char *)(shape + 1);
 	shape->words = memcpy(at, q->words, words);

@@ -19,8 +19,8 @@ struct orm_shape {
 	uint64_t hash;
 	uint32_t n; /* words */
 	uint32_t values;
+	uint64_t tables_gone; /* when it was rendered: see shape_tables_gone() */
 	uint64_t *words;
-	uint64_t gone; /* how often tables had been freed: shape_tables_gone() */
 	unsigned references;
 	const struct orm_table *fits; /* atomic: the last struct that its rows fit into */
 	bool seen;		      /* atomic: see shape_was_seen() */
