@@ -17,92 +17,6 @@ static struct orm_conn *memory_writer(void)
 
 /* ---- settings ---- */
 
-static void default_settings(void **state)
-{
-	struct orm_conn *writer = open_as(in_folder("default.db"), ORM_WRITER, NULL);
-	struct orm_conn *reader = open_as(in_folder("default.db"), ORM_READER, NULL);
-
-	(void)state;
-	assert_string_equal(ask(writer, "PRAGMA journal_mode"), "wal");
-	assert_string_equal(ask(writer, "PRAGMA synchronous"), "1");
-	assert_string_equal(ask(writer, "PRAGMA cache_size"), "-64000");
-	assert_string_equal(ask(reader, "PRAGMA cache_size"), "-8000");
-	assert_string_equal(ask(writer, "PRAGMA mmap_size"), "268435456");
-	assert_string_equal(ask(reader, "PRAGMA mmap_size"), "268435456");
-	assert_string_equal(ask(writer, "PRAGMA temp_store"), "2");
-	assert_string_equal(ask(writer, "PRAGMA foreign_keys"), "1");
-	assert_string_equal(ask(writer, "PRAGMA query_only"), "0");
-	assert_string_equal(ask(reader, "PRAGMA query_only"), "1");
-	assert_string_equal(ask(writer, "PRAGMA trusted_schema"), "0");
-	lite->close(reader);
-	lite->close(writer);
-}
-
-static void other_settings(void **state)
-{
-	const struct orm_options options = {.journal_mode = "truncate",
-					    .synchronous = "Extra",
-					    .cache_size = -123,
-					    .mmap_size = -1,
-					    .temp_store = "file",
-					    .foreign_keys = -1};
-	struct orm_conn *writer = open_as(in_folder("other.db"), ORM_WRITER, &options);
-
-	(void)state;
-	assert_string_equal(ask(writer, "PRAGMA journal_mode"), "truncate");
-	assert_string_equal(ask(writer, "PRAGMA synchronous"), "3");
-	assert_string_equal(ask(writer, "PRAGMA cache_size"), "-123");
-	assert_string_equal(ask(writer, "PRAGMA mmap_size"), "0");
-	assert_string_equal(ask(writer, "PRAGMA temp_store"), "1");
-	assert_string_equal(ask(writer, "PRAGMA foreign_keys"), "0");
-	lite->close(writer);
-}
-
-/* Pages that the WAL has after 200 commits of about one page. */
-static long pages_of_wal(int64_t autocheckpoint)
-{
-	const struct orm_options options = {.wal_autocheckpoint = autocheckpoint};
-	struct orm_conn *writer = open_as(in_folder("wal.db"), ORM_WRITER, &options);
-	struct orm_error err;
-	struct stat st;
-
-	assert_int_equal(lite->script(writer, "CREATE TABLE t (b BLOB)", &err), 0);
-	for (int i = 0; i < 200; i++)
-		assert_int_equal(
-			lite->script(writer, "INSERT INTO t VALUES (zeroblob(3000))", &err), 0);
-	assert_int_equal(stat(in_folder("wal.db-wal"), &st), 0);
-	assert_int_equal(lite->script(writer, "DROP TABLE t", &err), 0);
-	lite->close(writer);
-	return (long)st.st_size / 4096;
-}
-
-static void checkpoints(void **state)
-{
-	(void)state;
-	assert_in_range(pages_of_wal(7), 7, 20);
-	assert_in_range(pages_of_wal(0), 200, 1020);
-	assert_in_range(pages_of_wal(-1), 200, 2000);
-}
-
-static void bad_settings(void **state)
-{
-	static const struct orm_options bad[] = {{.journal_mode = "OFF"},
-						 {.journal_mode = "WAL; DROP TABLE t"},
-						 {.synchronous = "maybe"},
-						 {.temp_store = ""}};
-	struct orm_conn *conn;
-	struct orm_error err;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		assert_int_equal(lite->open(in_folder("bad.db"), &bad[i], ORM_WRITER, &conn, &err),
-				 ORM_E_VALUE);
-		assert_string_equal(err.sqlstate, "22023");
-		assert_int_equal(access(in_folder("bad.db"), F_OK), -1);
-	}
-	assert_int_equal(lite->open("", NULL, ORM_WRITER, &conn, &err), ORM_E_VALUE);
-}
-
 static void addresses(void **state)
 {
 	char url[200], relative[200];
@@ -581,30 +495,25 @@ static void plans(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test(name)
 	const struct CMUnitTest tests[] = {
-		TEST(default_settings),
-		TEST(other_settings),
-		TEST(checkpoints),
-		TEST(bad_settings),
-		TEST(addresses),
-		TEST(server_and_check),
-		TEST(memory_is_shared),
-		TEST(likes_and_quotes),
-		TEST(statements_are_kept),
-		TEST(one_place),
-		TEST(refused_statements),
-		TEST(changed_rows),
-		TEST(schema_changes),
-		TEST(misuse_is_told),
-		TEST(constraints),
-		TEST(commit_and_rollback),
-		TEST(rolled_back_by_sqlite),
-		TEST(deferred_key_at_commit),
-		TEST(timeouts),
-		TEST(full_text),
-		TEST(cancelled),
-		TEST(plans),
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(server_and_check),
+		cmocka_unit_test(memory_is_shared),
+		cmocka_unit_test(likes_and_quotes),
+		cmocka_unit_test(statements_are_kept),
+		cmocka_unit_test(one_place),
+		cmocka_unit_test(refused_statements),
+		cmocka_unit_test(changed_rows),
+		cmocka_unit_test(schema_changes),
+		cmocka_unit_test(misuse_is_told),
+		cmocka_unit_test(constraints),
+		cmocka_unit_test(commit_and_rollback),
+		cmocka_unit_test(rolled_back_by_sqlite),
+		cmocka_unit_test(deferred_key_at_commit),
+		cmocka_unit_test(timeouts),
+		cmocka_unit_test(full_text),
+		cmocka_unit_test(cancelled),
+		cmocka_unit_test(plans),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, drop_folder);
