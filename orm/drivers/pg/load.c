@@ -2,7 +2,8 @@
 /*
  * Bulk load: binary COPY FROM STDIN. Rows are encoded into a chunk that is sent when it is full.
  * The server says what is wrong only at the end, unless one looks: client_min_messages keeps it
- * from sending anything but an error, so whatever arrives during the load ends it.
+ * from sending anything but an error, so whatever arrives during the load ends it. Warnings are
+ * let through again before the commit: one of them says that no standby has it (pg_doubt()).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -61,7 +62,9 @@ static int write_sql(struct load *l, char sql[SQL_MAX], struct orm_error *err)
 	}
 	if (!l->columns)
 		return orm_fail(err, ORM_E_QUERY, "no column is to be written");
-	snprintf(sql + n, SQL_MAX - n, ") FROM STDIN (FORMAT binary)");
+	snprintf(sql + n, SQL_MAX - n,
+		 ") FROM STDIN (FORMAT binary);"
+		 "SET LOCAL client_min_messages=warning");
 	return 0;
 }
 

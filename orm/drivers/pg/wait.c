@@ -26,6 +26,10 @@ int64_t pg_now_ms(void)
 
 void pg_arm(struct pg_conn *c, struct pg_risk risk)
 {
+	/* A cancellation of the call before, still on its way, must not meet this one: a commit
+	 * that it hits is acknowledged without its standby. */
+	if (c->timed_out && !pg_canceller_wait(c->canceller, GRACE_MS))
+		c->head.broken = true;
 	c->risk = risk;
 	c->left_ms = c->query_timeout_ms ? c->query_timeout_ms : -1;
 	c->timed_out = c->unreplicated = false;
