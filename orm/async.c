@@ -11,6 +11,7 @@
 
 #include <orm/drivers/pg/async.h>
 #include <orm/exec.h>
+#include <orm/fault.h>
 #include <orm/wrote.h>
 
 struct request {
@@ -21,13 +22,14 @@ struct request {
 	void *data;
 };
 
-int orm_async_open(struct orm *db, uint32_t queue_max, struct orm_async **ret_async)
+int orm_async_open(struct orm *db, uint32_t queue_max, struct orm_async **ret_async,
+		   struct orm_error *ret_error)
 {
-	struct orm_error error;
+	struct orm_error ignored, *err = ret_error ? ret_error : &ignored;
 
 	if (db->driver->dialect != ORM_POSTGRESQL)
-		return ORM_E_STATE;
-	return pg_async_open(db->address, &db->options, queue_max, ret_async, &error);
+		return orm_fail(err, ORM_E_STATE, "SQLite has no socket to wait for");
+	return pg_async_open(db->address, &db->options, db->meter, queue_max, ret_async, err);
 }
 
 static void count(const struct request *request, const struct orm_answer *answer, int class)

@@ -54,7 +54,8 @@ static int make_readers(struct orm *db, struct orm_error *err)
 					 .address = db->address,
 					 .options = &db->options,
 					 .role = ORM_READER,
-					 .clock = &orm_clock_coarse};
+					 .clock = &orm_clock_coarse,
+					 .meter = db->meter};
 
 	return orm_pool_new(&config, &db->readers, err);
 }
@@ -88,7 +89,8 @@ static int make_route(struct orm *db, struct orm_error *err)
 					  .options = &db->options,
 					  .addresses = addresses,
 					  .lsn = &orm_lsn_pg,
-					  .clock = &orm_clock_coarse};
+					  .clock = &orm_clock_coarse,
+					  .meter = db->meter};
 
 	config.count = split_replicas(db, addresses);
 	if (!config.count)
@@ -139,18 +141,25 @@ static int open_connections(struct orm *db, struct orm_error *err)
 		return make_route(db, err);
 	/* The writer first: it makes the file that the readers open. */
 	if (db->options.read_only != 1)
-		r = db->driver->writer_open(db->address, &db->options, &db->writer, err);
+		r = db->driver->writer_open(db->address, &db->options, db->meter, &db->writer, err);
 	return r ? r : make_readers(db, err);
+}
+
+static int make_meter(struct orm *db, struct orm_error *err)
+{
+	db->meter = aligned_alloc(_Alignof(struct orm_meter), sizeof(*db->meter));
+	if (!db->meter)
+		return orm_fail(err, -ENOMEM, "out of memory");
+	memset(db->meter, 0, sizeof(*db->meter));
+	return 0;
 }
 
 static int open_caches(struct orm *db, struct orm_error *err)
 {
 	uint64_t ttl_ns = orm_ns_of_ms(db->options.cache_ttl_ms, 0);
 
-	db->meter = aligned_alloc(_Alignof(struct orm_meter), sizeof(*db->meter));
-	if (!db->meter || shape_cache_new((unsigned)MAX(db->options.shapes, 0), &db->shapes))
+	if (shape_cache_new((unsigned)MAX(db->options.shapes, 0), &db->shapes))
 		return orm_fail(err, -ENOMEM, "out of memory");
-	memset(db->meter, 0, sizeof(*db->meter));
 	if (db->options.cache_bytes > 0 && ttl_ns &&
 	    orm_cache_new((uint64_t)db->options.cache_bytes, ttl_ns, NULL, &db->cache))
 		return orm_fail(err, -ENOMEM, "out of memory for the result cache");
@@ -160,8 +169,10 @@ static int open_caches(struct orm *db, struct orm_error *err)
 static int open_parts(struct orm *db, struct orm_error *err)
 {
 	uint64_t every_ns = TEND_EVERY_NS;
-	int r = open_connections(db, err);
+	int r = make_meter(db, err); /* first: each connection counts in it */
 
+	if (!r)
+		r = open_connections(db, err);
 	if (!r)
 		r = open_caches(db, err);
 	if (!r)
@@ -260,6 +271,7 @@ void orm_stats_read(const struct orm *db, struct orm_stats *ret_stats)
 		orm_guard_counters(db->guard, &guard);
 		stats.guard_values = guard.values;
 		stats.guard_reports = guard.injections;
+		stats.guard_refusals = guard.fragments_refused;
 		stats.guard_floods = guard.floods;
 	}
 	*ret_stats = stats;

@@ -21,6 +21,7 @@
 #include <strazh/orm/table.h>
 #include <strazh/orm/tx.h>
 
+#include <orm/meter.h>
 #include <orm/rowset.h>
 
 enum orm_stmt_flag {
@@ -48,7 +49,8 @@ enum orm_role { ORM_READER, ORM_WRITER };
 struct orm_conn; /* a driver's own structure, which begins with struct orm_conn_head */
 struct orm_conn_head {
 	const struct orm_driver *driver;
-	bool broken; /* set by the driver: close it, it is of no more use */
+	bool broken;		/* set by the driver: close it, it is of no more use */
+	struct orm_tally tally; /* what the driver counts; a meter knows it while one wants to */
 };
 
 /* What orm_driver.load reads: rows one after the other, and which columns of them. */
@@ -134,10 +136,11 @@ struct orm_driver {
 	 * NULL where any connection may write (PostgreSQL). SQLite: one writer thread, which alone
 	 * holds the connection that writes. write() blocks until the write is committed as
 	 * promised, or has failed alone. lease(): the connection for a caller's own transaction,
-	 * between two groups; others wait until give_back().
+	 * between two groups; others wait until give_back(). `meter` may be NULL.
 	 */
 	int (*writer_open)(const char *address, const struct orm_options *options,
-			   struct orm_writer **ret_writer, struct orm_error *err) must_check;
+			   struct orm_meter *meter, struct orm_writer **ret_writer,
+			   struct orm_error *err) must_check;
 	void (*writer_close)(struct orm_writer *writer);
 	int (*write)(struct orm_writer *writer, struct orm_write *write,
 		     struct orm_error *err) must_check;

@@ -40,6 +40,9 @@ void orm_meter_add(struct orm_meter *m, enum orm_meter_id id, uint64_t n)
 
 void orm_meter_join(struct orm_meter *m, struct orm_tally *tally)
 {
+	tally->meter = m;
+	if (!m)
+		return;
 	pthread_mutex_lock(&tallies_lock);
 	tally->prev = NULL;
 	tally->next = m->tallies;
@@ -49,8 +52,12 @@ void orm_meter_join(struct orm_meter *m, struct orm_tally *tally)
 	pthread_mutex_unlock(&tallies_lock);
 }
 
-void orm_meter_leave(struct orm_meter *m, struct orm_tally *tally)
+void orm_meter_leave(struct orm_tally *tally)
 {
+	struct orm_meter *m = tally->meter;
+
+	if (!m)
+		return;
 	pthread_mutex_lock(&tallies_lock);
 	for (unsigned i = 0; i < ORM_METER_COUNT; i++)
 		orm_meter_add(m, i, get(&tally->counter[i]));

@@ -3,7 +3,8 @@
  * Counters of what every statement does: relaxed atomics, in a few copies on cache lines of their
  * own; a thread counts in the same copy all its life, so that threads seldom share a line.
  *
- * What a select counts each time it counts in the tally of its session: one writer, so that a load
+ * What a select counts each time it counts in the tally of its session, a driver in that of the
+ * connection: one writer, so that a load
  * and a store do, where an addition that others may make too locks the line. Reading sums the
  * tallies up, so nothing is late.
  */
@@ -30,9 +31,10 @@ struct orm_meter_copy {
 	} latency[ORM_METER_LATENCIES];
 };
 
-/* Of one session; one thread at a time adds. All zero, then join(). */
+/* Of one session or connection; one thread at a time adds. All zero, then join(). */
 struct orm_tally {
 	_Atomic(uint64_t) counter[ORM_METER_COUNT];
+	struct orm_meter *meter; /* that knows it */
 	struct orm_tally *prev, *next;
 };
 
@@ -42,9 +44,9 @@ struct orm_meter {
 	struct orm_tally *tallies; /* under a lock of meter.c */
 };
 
-/* The meter knows the tally until leave(), which keeps what was counted. */
+/* The meter knows the tally until leave(), which keeps what was counted; no meter is fine. */
 void orm_meter_join(struct orm_meter *m, struct orm_tally *tally);
-void orm_meter_leave(struct orm_meter *m, struct orm_tally *tally);
+void orm_meter_leave(struct orm_tally *tally);
 static inline void orm_tally_add(struct orm_tally *tally, enum orm_meter_id id, uint64_t n)
 {
 	uint64_t now = atomic_load_explicit(&tally->counter[id], memory_order_relaxed);

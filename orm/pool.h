@@ -52,6 +52,7 @@ struct orm_pool_config {
 	enum orm_role role;
 	const struct orm_clock *clock; /* NULL: the machine's */
 	uint64_t seed;		       /* of the jitter; 0: of the clock */
+	struct orm_meter *meter;       /* of what the drivers count; may be NULL */
 };
 
 /* No connection is made. ORM_E_VALUE: pool_min and pool_max contradict each other. */

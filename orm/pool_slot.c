@@ -150,6 +150,7 @@ static int open_conn(struct orm_pool *pool, struct orm_conn **ret_conn, struct o
 			return r;
 		}
 	}
+	orm_meter_join(pool->meter, &((struct orm_conn_head *)conn)->tally);
 	*ret_conn = conn;
 	return 0;
 }

@@ -66,6 +66,7 @@ struct orm_pool {
 	struct orm_breaker breaker;
 	const struct orm_options *options;
 	enum orm_role role;
+	struct orm_meter *meter;
 	char *address;
 	struct orm_pool_stats stats; /* counters; gauges and the target are filled in by read() */
 };

@@ -61,6 +61,7 @@ static void set_options(struct orm_pool *pool, const struct orm_pool_config *con
 	pool->driver = config->driver;
 	pool->options = o;
 	pool->role = config->role;
+	pool->meter = config->meter;
 	pool->clock = config->clock ? config->clock : &orm_clock_machine;
 	pool->min = (uint32_t)MAX(o->pool_min, 0);
 	pool->max = (uint32_t)o->pool_max;

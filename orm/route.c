@@ -27,6 +27,7 @@ static int make_pools(struct orm_route *route, const struct orm_route_config *co
 		/* Any of them may be the primary one day; a standby refuses writes itself. */
 		.role = ORM_WRITER,
 		.clock = config->clock,
+		.meter = config->meter,
 	};
 
 	for (unsigned i = 0; i < config->count; i++) {

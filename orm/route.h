@@ -51,6 +51,7 @@ struct orm_route_config {
 	int64_t refresh_ms;		   /* 0: ORM_ROUTE_REFRESH_MS */
 	int64_t lag_max_ms;	       /* 0: ORM_ROUTE_LAG_MAX_MS; at most 250 times refresh_ms */
 	const struct orm_clock *clock; /* NULL: the machine's */
+	struct orm_meter *meter;       /* as in the pool's configuration */
 	uint64_t seed;
 };
 

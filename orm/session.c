@@ -52,7 +52,7 @@ void orm_session_close(struct orm_session *s)
 	free_queries(s->lent);
 	arena_deinit(&s->first);
 	orm_rowset_deinit(&s->returned);
-	orm_meter_leave(s->db->meter, &s->tally);
+	orm_meter_leave(&s->tally);
 	__atomic_sub_fetch(&s->db->sessions, 1, __ATOMIC_RELAXED);
 	free(s);
 }

@@ -234,7 +234,7 @@ static void raw_write_in_a_loop(void **state)
 	open_cached(&st, state);
 	fill(st.s, 1);
 	assert_int_equal(read_n(st.s, 0), 0);
-	assert_int_equal(orm_async_open(st.orm, 0, &a), 0);
+	assert_int_equal(orm_async_open(st.orm, 0, &a, NULL), 0);
 	assert_int_equal(submit(a, orm_raw(st.s, "UPDATE counter SET n = 5")), 0);
 	assert_int_equal(read_n(st.s, 0), 5);
 	orm_async_close(a);
@@ -259,7 +259,7 @@ static void guard_sees_the_values_of_a_loop(void **state)
 	assert_non_null(guard);
 	STAGE_OPEN(&st, *state, T(counter));
 	orm_use_guard(st.orm, guard);
-	assert_int_equal(orm_async_open(st.orm, 0, &a), 0);
+	assert_int_equal(orm_async_open(st.orm, 0, &a, NULL), 0);
 	q = orm_select(st.s, T(counter));
 	orm_where(q, orm_eq(C(counter, name), "x' OR 1=1 --"));
 	assert_int_equal(submit(a, q), 0);
@@ -280,7 +280,7 @@ static void query_of_another_database(void **state)
 	STAGE_OPEN(&st, *state, T(counter));
 	assert_int_equal(orm_open("sqlite::memory:", NULL, &lite, NULL), 0);
 	assert_int_equal(orm_session_open(lite, &s), 0);
-	assert_int_equal(orm_async_open(st.orm, 0, &a), 0);
+	assert_int_equal(orm_async_open(st.orm, 0, &a, NULL), 0);
 	FAILS(s, -EINVAL, orm_async_submit(a, orm_select(s, T(counter)), note_answer, NULL));
 	assert_int_equal(orm_async_pending(a), 0);
 	orm_async_close(a);

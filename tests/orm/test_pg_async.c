@@ -55,7 +55,7 @@ static void script(const char *sql)
 
 static void open_async(const struct orm_options *options, uint32_t queue_max)
 {
-	if (pg_async_open(url, options, queue_max, &async, &err))
+	if (pg_async_open(url, options, NULL, queue_max, &async, &err))
 		fail_msg("%s", err.text);
 }
 
@@ -471,8 +471,8 @@ static void there_is_no_server(void **state)
 	(void)state;
 	orm_async_close(async);
 	assert_int_equal(pg_async_open("host=/nonexistent",
-				       &(struct orm_options){.query_timeout_ms = 400}, 0, &async,
-				       &err),
+				       &(struct orm_options){.query_timeout_ms = 400}, NULL, 0,
+				       &async, &err),
 			 0);
 	submit(&read, 1, 0, &got[0]);
 	run_until(1, 5000);

@@ -44,8 +44,10 @@ typedef void (*orm_async_done)(void *data, const struct orm_answer *answer);
 /*
  * queue_max: queries that are not answered yet. Does not wait for the connection, which is made by
  * orm_async_on_ready(): a server that is down is told by the answers. ORM_E_STATE: SQLite.
+ * ret_error may be NULL.
  */
-int orm_async_open(struct orm *db, uint32_t queue_max, struct orm_async **ret_async) ORM_MUST_CHECK;
+int orm_async_open(struct orm *db, uint32_t queue_max, struct orm_async **ret_async,
+		   struct orm_error *ret_error) ORM_MUST_CHECK;
 /* What is not answered is told ORM_E_CANCELLED, or ORM_E_UNKNOWN_OUTCOME. Before the database is
  * closed; sessions whose queries were submitted may be closed earlier. NULL is fine. */
 void orm_async_close(struct orm_async *a);

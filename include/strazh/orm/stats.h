@@ -29,10 +29,10 @@
 	X(shape_misses, counter, "", "queries whose SQL had to be rendered")                       \
 	X(groups, counter, "", "group commits (SQLite)")                                           \
 	X(group_writes, counter, "", "writes in them")                                             \
-	X(group_failures, counter, "", "writes that failed alone in their group")                  \
+	X(group_failures, counter, "", "of them failed")                                           \
 	X(guard_values, counter, "", "values looked at by the guard")                              \
-	X(guard_reports, counter, "", "reports of the guard")                                      \
-	X(guard_refusals, counter, "", "queries refused by the guard")                             \
+	X(guard_reports, counter, "", "of them found to be injections")                            \
+	X(guard_refusals, counter, "", "fragments refused by the guard")                           \
 	X(guard_floods, counter, "", "clients reported for their rate of queries")                 \
 	X(slow, counter, "", "statements above slow_ms")                                           \
 	X(slow_unsaid, counter, "", "of them not told: too many in that second")                   \

@@ -39,6 +39,7 @@ struct orm_async {
 	int64_t query_timeout_ms;
 	struct orm_error last; /* why there is no connection */
 	struct orm_options options;
+	struct orm_meter *meter;
 	char *address, *application_name, *prepare;
 };
 
@@ -226,6 +227,7 @@ static void begin_connect(struct orm_async *a, int64_t now)
 		go_down(a, &err);
 		return;
 	}
+	orm_meter_join(a->meter, &a->conn->head.tally);
 	a->state = CONNECTING;
 	a->connect_events = POLLOUT;
 	a->connect_until_ms = now + pg_option(a->options.connect_timeout_ms, 5000);
@@ -398,8 +400,8 @@ static char *copy(const char *text)
 	return text ? strdup(text) : NULL;
 }
 
-int pg_async_open(const char *address, const struct orm_options *options, uint32_t queue_max,
-		  struct orm_async **ret_async, struct orm_error *err)
+int pg_async_open(const char *address, const struct orm_options *options, struct orm_meter *meter,
+		  uint32_t queue_max, struct orm_async **ret_async, struct orm_error *err)
 {
 	static const struct orm_options defaults;
 	struct orm_async *a = calloc(1, sizeof(*a));
@@ -416,6 +418,7 @@ int pg_async_open(const char *address, const struct orm_options *options, uint32
 	a->retry_step_ms = RETRY_MIN_MS;
 	a->retry_ms = pg_now_ms();
 	a->options = *from;
+	a->meter = meter;
 	a->address = strdup(address);
 	a->options.application_name = a->application_name = copy(from->application_name);
 	a->options.prepare = a->prepare = copy(from->prepare);

@@ -8,9 +8,11 @@
 
 #include <orm/driver.h>
 
-/* `address` and `options` are copied as far as they are needed. queue_max 0: the default. */
-int pg_async_open(const char *address, const struct orm_options *options, uint32_t queue_max,
-		  struct orm_async **ret_async, struct orm_error *err) must_check;
+/* `address` and `options` are copied as far as they are needed. queue_max 0: the default. The meter
+ * (NULL: none) outlives it. */
+int pg_async_open(const char *address, const struct orm_options *options, struct orm_meter *meter,
+		  uint32_t queue_max, struct orm_async **ret_async,
+		  struct orm_error *err) must_check;
 /* The statement must live until it is answered; the values are copied. */
 int pg_async_submit(struct orm_async *a, const struct orm_stmt *stmt,
 		    const struct orm_value *values, orm_async_done done, void *data,

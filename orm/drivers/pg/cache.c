@@ -99,10 +99,13 @@ void pg_cache_drop(struct pg_cache *cache, struct pg_prepared *p)
 	free(p);
 }
 
-void pg_cache_make_room(struct pg_cache *cache)
+unsigned pg_cache_make_room(struct pg_cache *cache)
 {
-	while (cache->count >= cache->max)
+	unsigned n = 0;
+
+	for (; cache->count >= cache->max; n++)
 		pg_cache_doom(cache, cache->oldest);
+	return n;
 }
 
 void pg_cache_bury(struct pg_cache *cache)

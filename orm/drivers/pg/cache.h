@@ -43,8 +43,8 @@ struct pg_prepared *pg_cache_new(struct pg_cache *cache, uint64_t id, const uint
 				 uint16_t params) must_check;
 /* The server has it. Takes it; there is none of this id. */
 void pg_cache_add(struct pg_cache *cache, struct pg_prepared *prepared);
-/* Gives up as many as must go before one more fits. */
-void pg_cache_make_room(struct pg_cache *cache);
+/* Gives up as many as must go before one more fits; how many. */
+unsigned pg_cache_make_room(struct pg_cache *cache);
 /* Gives it up. */
 void pg_cache_doom(struct pg_cache *cache, struct pg_prepared *prepared);
 /* The server never had it: frees it. */

@@ -272,6 +272,7 @@ void pg_close(struct orm_conn *conn)
 
 	if (!c)
 		return;
+	orm_meter_leave(&c->head.tally);
 	PQclear(c->run.result);
 	free(c->run.preparing);
 	PQfinish(c->pg);

@@ -170,6 +170,8 @@ int pg_send(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *er
 /* The first of many in one pipeline, to which the caller adds a sync; and the others. */
 int pg_send_first(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
 int pg_send_more(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err) must_check;
+/* Gives up what must go before one more is prepared. */
+void pg_drop_for_one(struct pg_conn *c);
 /* Was it prepared for parameters of these types? */
 bool pg_prepared_fits(const struct pg_prepared *p, const struct pg_params *params) must_check;
 /* Takes the results of what went before. An error of one of them is in *ret_failed. */

@@ -77,15 +77,17 @@ static struct pg_prepared *name_for(struct pg_conn *c, struct pg_job *job)
 	if (!c->named || job->stmt->flags & ORM_STMT_ONCE)
 		return NULL;
 	p = pg_cache_find(&c->cache, job->stmt->id);
-	if (p && pg_prepared_fits(p, &job->params))
+	if (p && pg_prepared_fits(p, &job->params)) {
+		orm_tally_add(&c->head.tally, ORM_M_prepare_hits, 1);
 		return p;
+	}
 	if (p && p->pending)
 		return NULL;
 	if (p)
 		pg_cache_doom(&c->cache, p);
 	if (c->cache.count >= c->cache.max && c->cache.oldest->pending)
 		return NULL;
-	pg_cache_make_room(&c->cache);
+	pg_drop_for_one(c);
 	p = pg_cache_new(&c->cache, job->stmt->id, job->params.oids, job->params.count);
 	if (!p)
 		return NULL;
@@ -213,7 +215,7 @@ static void on_own(struct pg_pipeline *p, struct pg_job *job, PGresult *result)
 }
 
 /* What was sent before the job's statement has come. */
-static void on_lead(struct pg_job *job)
+static void on_lead(struct pg_pipeline *p, struct pg_job *job)
 {
 	struct pg_prepared *buried = job->burying;
 
@@ -221,6 +223,7 @@ static void on_lead(struct pg_job *job)
 		job->burying = buried->chain;
 		free(buried);
 	} else if (job->preparing) {
+		orm_tally_add(&p->c->head.tally, ORM_M_prepares, 1);
 		job->preparing->pending = false;
 		job->preparing = NULL;
 	}
@@ -264,7 +267,7 @@ static void on_failure(struct pg_pipeline *p, const PGresult *result)
 
 		/* A DEALLOCATE of what the server has forgotten already. */
 		if (job->leads && job->burying)
-			on_lead(job);
+			on_lead(p, job);
 		else if (stale && !stale->pending)
 			pg_cache_doom(&p->c->cache, stale);
 	}
@@ -408,7 +411,7 @@ static bool on_result(struct pg_pipeline *p, PGresult *result)
 	case PGRES_SINGLE_TUPLE:
 	case PGRES_EMPTY_QUERY:
 		if (p->turn && p->turn->leads)
-			on_lead(p->turn);
+			on_lead(p, p->turn);
 		else if (p->turn)
 			on_own(p, p->turn, result);
 		break;

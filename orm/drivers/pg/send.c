@@ -98,6 +98,11 @@ static int unsent(struct pg_conn *c, struct orm_error *err)
 	return pg_lost(c, err);
 }
 
+void pg_drop_for_one(struct pg_conn *c)
+{
+	orm_tally_add(&c->head.tally, ORM_M_prepare_drops, pg_cache_make_room(&c->cache));
+}
+
 /* Which prepared statement it is, or is to become: run.prepared, run.preparing. */
 static int find_name(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_error *err)
 {
@@ -110,12 +115,13 @@ static int find_name(struct pg_conn *c, const struct orm_stmt *stmt, struct orm_
 		return 0;
 	p = pg_cache_find(&c->cache, stmt->id);
 	if (p && pg_prepared_fits(p, &c->params)) {
+		orm_tally_add(&c->head.tally, ORM_M_prepare_hits, 1);
 		c->run.prepared = p;
 		return 0;
 	}
 	if (p)
 		pg_cache_doom(&c->cache, p);
-	pg_cache_make_room(&c->cache);
+	pg_drop_for_one(c);
 	c->run.preparing = pg_cache_new(&c->cache, stmt->id, c->params.oids, c->params.count);
 	if (!c->run.preparing)
 		return orm_fail(err, -ENOMEM, "no memory for a prepared statement");
@@ -204,6 +210,7 @@ int pg_take_leads(struct pg_conn *c, PGresult **ret_failed, struct orm_error *er
 			return r;
 		c->run.prepared = c->run.preparing;
 		pg_cache_add(&c->cache, c->run.preparing);
+		orm_tally_add(&c->head.tally, ORM_M_prepares, 1);
 		c->run.preparing = NULL;
 	}
 	return 0;

@@ -126,6 +126,7 @@ void lite_close(struct orm_conn *conn)
 	if (!conn)
 		return;
 	lite_finish(conn);
+	orm_meter_leave(&conn->head.tally);
 	lite_cache_deinit(&conn->cache);
 	sqlite3_finalize(conn->begin);
 	sqlite3_finalize(conn->begin_now);

@@ -150,7 +150,20 @@ static void run_alone(struct orm_conn *conn, struct lite_waiter *w)
 	w->result = r;
 }
 
-void lite_group_run(struct orm_conn *conn, struct lite_waiter *first)
+static void count(struct orm_conn *conn, const struct lite_waiter *first)
+{
+	uint64_t writes = 0, failures = 0;
+
+	for (const struct lite_waiter *w = first; w; w = w->next) {
+		writes++;
+		failures += w->result != 0;
+	}
+	orm_tally_add(&conn->head.tally, ORM_M_groups, 1);
+	orm_tally_add(&conn->head.tally, ORM_M_group_writes, writes);
+	orm_tally_add(&conn->head.tally, ORM_M_group_failures, failures);
+}
+
+static void decide(struct orm_conn *conn, struct lite_waiter *first)
 {
 	struct orm_error err;
 
@@ -165,4 +178,10 @@ void lite_group_run(struct orm_conn *conn, struct lite_waiter *first)
 		}
 		run_alone(conn, w);
 	}
+}
+
+void lite_group_run(struct orm_conn *conn, struct lite_waiter *first)
+{
+	decide(conn, first);
+	count(conn, first);
 }

@@ -162,7 +162,8 @@ int lite_refuse(struct orm_error *err, int class, const char *sqlstate, const ch
 
 /* ---- writer.c ---- */
 int lite_writer_open(const char *address, const struct orm_options *options,
-		     struct orm_writer **ret_writer, struct orm_error *err) must_check;
+		     struct orm_meter *meter, struct orm_writer **ret_writer,
+		     struct orm_error *err) must_check;
 void lite_writer_close(struct orm_writer *writer);
 int lite_write(struct orm_writer *writer, struct orm_write *write,
 	       struct orm_error *err) must_check;

@@ -84,8 +84,9 @@ static int grow(struct lite_cache *c)
 }
 
 /* A place for one statement more: a new one, or the oldest's. 0: no memory. */
-static uint32_t take_place(struct lite_cache *c)
+static uint32_t take_place(struct orm_conn *conn)
 {
+	struct lite_cache *c = &conn->cache;
 	uint32_t at = c->oldest;
 
 	if (c->count < c->max) {
@@ -96,6 +97,7 @@ static uint32_t take_place(struct lite_cache *c)
 	unlink_use(c, at);
 	unlink_hash(c, at);
 	sqlite3_finalize(c->kept[at - 1].sql);
+	orm_tally_add(&conn->head.tally, ORM_M_prepare_drops, 1);
 	return at;
 }
 
@@ -158,13 +160,15 @@ int lite_cache_get(struct orm_conn *conn, const struct orm_stmt *stmt, sqlite3_s
 		}
 	}
 	if (at) {
+		orm_tally_add(&conn->head.tally, ORM_M_prepare_hits, 1);
 		*ret_sql = c->kept[at - 1].sql;
 		return 0;
 	}
 	r = lite_prepare(conn, stmt->sql, stmt->sql_len, SQLITE_PREPARE_PERSISTENT, &sql, err);
 	if (r)
 		return r;
-	at = take_place(c);
+	orm_tally_add(&conn->head.tally, ORM_M_prepares, 1);
+	at = take_place(conn);
 	if (!at) {
 		sqlite3_finalize(sql);
 		return orm_fail(err, -ENOMEM, "out of memory for a prepared statement");

@@ -182,7 +182,8 @@ static void mend(struct orm_writer *writer, int64_t now)
 	}
 	if (!writer->conn->head.broken ||
 	    lite_open(writer->address, &writer->options, ORM_WRITER, &conn, &err))
-		return;			   /* the old one will say what is wrong */
+		return; /* the old one will say what is wrong */
+	orm_meter_join(writer->conn->head.tally.meter, &conn->head.tally);
 	pthread_mutex_lock(&writer->lock); /* close sets a flag in it */
 	conn->unsafe = writer->conn->unsafe;
 	lite_close(writer->conn);
@@ -438,7 +439,7 @@ static void free_writer(struct orm_writer *writer)
 }
 
 int lite_writer_open(const char *address, const struct orm_options *options,
-		     struct orm_writer **ret_writer, struct orm_error *err)
+		     struct orm_meter *meter, struct orm_writer **ret_writer, struct orm_error *err)
 {
 	struct orm_writer *writer = calloc(1, sizeof(*writer));
 	int r;
@@ -461,6 +462,7 @@ int lite_writer_open(const char *address, const struct orm_options *options,
 	if (!r)
 		r = lite_open(address, &writer->options, ORM_WRITER, &writer->conn, err);
 	if (!r) {
+		orm_meter_join(meter, &writer->conn->head.tally);
 		r = start_thread(writer);
 		if (r)
 			orm_fail(err, r, "cannot start the writer of '%s'", address);

@@ -25,7 +25,7 @@ static inline struct orm_writer *open_writer(const struct orm_options *options)
 	struct orm_writer *writer = NULL;
 	struct orm_error err = {0};
 
-	if (lite->writer_open(path, options, &writer, &err))
+	if (lite->writer_open(path, options, NULL, &writer, &err))
 		fail_msg("%s", err.text);
 	return writer;
 }

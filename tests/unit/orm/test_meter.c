@@ -169,7 +169,7 @@ static void tallies(void **state)
 		struct teller *t = &tellers[(i + 1) % ARRAY_LEN(tellers)];
 
 		assert_int_equal(pthread_join(t->thread, NULL), 0);
-		orm_meter_leave(&meter, &t->tally);
+		orm_meter_leave(&t->tally);
 	}
 	assert_null(meter.tallies);
 	orm_meter_read(&meter, &stats);

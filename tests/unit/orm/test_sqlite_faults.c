@@ -223,7 +223,7 @@ static void read_only_option(void **state)
 	assert_string_equal(err.sqlstate, "25006");
 	lite->writer_close(writer);
 	snprintf(path, sizeof(path), "%s", in_folder("ro-absent.db"));
-	assert_int_equal(lite->writer_open(path, &options, &writer, &err), ORM_E_IO);
+	assert_int_equal(lite->writer_open(path, &options, NULL, &writer, &err), ORM_E_IO);
 	assert_int_equal(access(path, F_OK), -1);
 }
 

@@ -14,7 +14,7 @@ static void open_writer(const char *name, const struct orm_options *options)
 	struct orm_error err = {0};
 
 	snprintf(path, sizeof(path), "%s", in_folder(name));
-	if (lite->writer_open(path, options, &writer, &err))
+	if (lite->writer_open(path, options, NULL, &writer, &err))
 		fail_msg("%s", err.text);
 }
 
@@ -405,7 +405,7 @@ static void memory_readers(void **state)
 	struct orm_error err;
 
 	(void)state;
-	assert_int_equal(lite->writer_open(":memory:readers", NULL, &writer, &err), 0);
+	assert_int_equal(lite->writer_open(":memory:readers", NULL, NULL, &writer, &err), 0);
 	set_up("CREATE TABLE t(a INTEGER PRIMARY KEY) STRICT");
 	atomic_store(&reading, true);
 	for (int i = 0; i < 2; i++)
@@ -533,10 +533,11 @@ static void refused_opens(void **state)
 	struct orm_error err;
 
 	(void)state;
-	assert_int_equal(lite->writer_open(in_folder("no/such/folder.db"), NULL, &writer, &err),
-			 ORM_E_IO);
+	assert_int_equal(
+		lite->writer_open(in_folder("no/such/folder.db"), NULL, NULL, &writer, &err),
+		ORM_E_IO);
 	assert_non_null(strstr(err.text, "no/such/folder.db"));
-	assert_int_equal(lite->writer_open(in_folder("x.db"), &options, &writer, &err),
+	assert_int_equal(lite->writer_open(in_folder("x.db"), &options, NULL, &writer, &err),
 			 ORM_E_VALUE);
 	lite->writer_close(NULL);
 }
