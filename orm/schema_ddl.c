@@ -95,10 +95,10 @@ int schema_create_all(struct sqltext *t, const struct orm_table *const *tables, 
 
 	for (size_t i = 0; i < n && !r; i++)
 		r = create_one(t, &after, order, n, i, dialect);
-	if (after.fault)
-		return after.fault;
 	if (after.len)
 		sqltext_addn(t, after.text, after.len);
+	if (!r)
+		r = after.fault ? after.fault : t->fault; /* a cut script must not be run */
 	return r;
 }
 
