@@ -60,7 +60,8 @@ BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
 PROGRAMS := $(O)/strazhd $(O)/strazhctl
 # libstrazh-orm; orm/tools/X.c is the program X, orm/tools/kit what they share.
 ORM_VERSION := 0.1.0
-ORM_SRCS := $(sort $(wildcard orm/*.c orm/drivers/*/*.c))
+ORM_TOP := base table query render run pool cache watch guard schema copy
+ORM_SRCS := $(sort $(wildcard $(ORM_TOP:%=orm/%/*.c) orm/drivers/*/*.c))
 ORM_OBJS := $(ORM_SRCS:%.c=$(O)/obj/%.o)
 ORM_TOOL_SRCS := $(sort $(wildcard orm/tools/*.c))
 ORM_TOOLS := $(ORM_TOOL_SRCS:orm/tools/%.c=$(O)/%)

@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include <orm/advise.h>
-#include <orm/slow.h>
+#include <orm/watch/advise.h>
+#include <orm/watch/slow.h>
 
 #include <tests/orm/kit/database.h>
 

@@ -13,7 +13,7 @@
 #include <jansson.h>
 #include <sqlite3.h>
 
-#include <orm/arena.h>
+#include <orm/base/arena.h>
 
 #include <tests/orm/kit/database.h>
 #include <tests/orm/kit/failalloc.h>

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include <orm/driver.h>
+#include <orm/drivers/driver.h>
 #include <orm/drivers/pg/async.h>
 
 #define PG (&orm_driver_pg)

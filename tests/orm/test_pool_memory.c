@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include <orm/cache.h>
-#include <orm/route.h>
+#include <orm/cache/cache.h>
+#include <orm/pool/route.h>
 
 #include <tests/orm/kit/failalloc.h>
 #include <tests/unit/orm/fake.h>

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include <orm/route.h>
+#include <orm/pool/route.h>
 
 static char top[256], urls[2][512];
 static struct orm_route *route;

@@ -263,7 +263,7 @@ static char *odd_text(uint32_t *seed, const char *const *good, size_t n, const c
 	return strdup(text);
 }
 
-/* Of what SQLite's half reads more strictly on purpose (orm/netaddr.h): "/08". */
+/* Of what SQLite's half reads more strictly on purpose (orm/base/netaddr.h): "/08". */
 static bool is_stricter(const char *text)
 {
 	const char *slash = strchr(text, '/');

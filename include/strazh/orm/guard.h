@@ -188,7 +188,7 @@ enum orm_fragment {
  * May this text be pasted? 0, or ORM_E_GUARD with the reason in *ret_error (may be NULL); -EINVAL:
  * there is no such kind. What memory does not suffice to judge is refused. Accepted: columns,
  * numbers, plain '...' strings, operators, CASE, casts to built-in types, functions of a short list
- * (orm/guard_allow.c) and of options.functions. Refused: all else; so subqueries, comments,
+ * (orm/guard/allow.c) and of options.functions. Refused: all else; so subqueries, comments,
  * semicolons, parameters, "*", window functions, and string forms that the databases read
  * differently. Names of columns are not checked. `g` may be NULL: then nothing is counted or
  * reported. Allocates, and takes 10 us and more: judge a fragment once, not every time.

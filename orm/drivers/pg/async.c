@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/async.h>
 #include <orm/drivers/pg/pipeline.h>
-#include <orm/fault.h>
 
 #define RETRY_MIN_MS 50
 #define RETRY_MAX_MS 5000

@@ -6,7 +6,7 @@
 #include <strazh/base/compiler.h>
 #include <strazh/orm/async.h>
 
-#include <orm/driver.h>
+#include <orm/drivers/driver.h>
 
 /* `address` and `options` are copied as far as they are needed. queue_max 0: the default. The meter
  * (NULL: none) outlives it. */

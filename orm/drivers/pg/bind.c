@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
-#include <orm/fault.h>
 
 #define ROOM_MIN 16U
 

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/conn.h>
-#include <orm/fault.h>
 
 void pg_one_line(char *to, size_t size, const char *text)
 {

@@ -16,7 +16,7 @@
 #include <strazh/base/compiler.h>
 #include <strazh/orm/types.h>
 
-#include <orm/arena.h>
+#include <orm/base/arena.h>
 
 /* One value as it goes out. */
 struct pg_cell {

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/conn.h>
-#include <orm/fault.h>
 
 #define PARAM_BYTES_MAX (1U << 30) /* of one statement; the server takes a message of 1 GiB */
 

@@ -11,8 +11,8 @@
 
 #include <strazh/base/compiler.h>
 
-#include <orm/arena.h>
-#include <orm/driver.h>
+#include <orm/base/arena.h>
+#include <orm/drivers/driver.h>
 #include <orm/drivers/pg/cache.h>
 #include <orm/drivers/pg/cancel.h>
 

@@ -17,12 +17,12 @@
 
 #include <strazh/base/own.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/bulk.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
 #include <orm/drivers/pg/oid.h>
 #include <orm/drivers/pg/wire.h>
-#include <orm/fault.h>
 
 #define UNNEST_ROWS 8192U /* of one statement: what a message must hold is bounded */
 #define ARENA_MAX ((size_t)1 << 30)

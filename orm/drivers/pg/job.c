@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/pipeline.h>
-#include <orm/fault.h>
 
 #define PARAM_BYTES_MAX (1U << 30)
 

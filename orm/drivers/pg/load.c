@@ -14,11 +14,11 @@
 
 #include <strazh/base/own.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/bulk.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
 #include <orm/drivers/pg/wire.h>
-#include <orm/fault.h>
 
 #define CHUNK_SIZE 131072U
 #define SQL_MAX (ORM_COLUMNS_MAX * (ORM_NAME_MAX + 4) + 256)

@@ -6,8 +6,8 @@
  */
 #include <stdlib.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/bulk.h>
-#include <orm/fault.h>
 
 #define WINDOW 2048U
 

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/pipeline.h>
-#include <orm/fault.h>
 
 #define SENT_MAX 1024U /* on the way */
 #define TRIES_MAX 4U   /* then it is the statement that breaks connections */

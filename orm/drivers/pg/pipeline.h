@@ -18,7 +18,7 @@
 #include <strazh/base/compiler.h>
 
 #include <orm/drivers/pg/conn.h>
-#include <orm/rowset.h>
+#include <orm/table/rowset.h>
 
 #define PG_GROUP_MAX 256U
 

@@ -12,12 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/conn.h>
 #include <orm/drivers/pg/oid.h>
 #include <orm/drivers/pg/wire.h>
-#include <orm/fault.h>
-#include <orm/fill.h>
+#include <orm/table/fill.h>
 
 #define STRAY_ROWS 128 /* rows that nobody wants are read before they are cancelled */
 

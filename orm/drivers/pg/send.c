@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/conn.h>
-#include <orm/fault.h>
 
 /* Unless asked for text: raw statements have results of any type (textual.c). */
 static int result_format(const struct orm_stmt *stmt)

@@ -10,8 +10,8 @@
 
 #include <strazh/base/own.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/conn.h>
-#include <orm/fault.h>
 
 #define EXPLAIN_MAX (1U << 20) /* of a plan's text */
 #define CANCEL_MS 5000

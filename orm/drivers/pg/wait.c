@@ -10,8 +10,8 @@
 #include <poll.h>
 #include <time.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/pg/conn.h>
-#include <orm/fault.h>
 
 #define GRACE_MS 2000
 

@@ -7,9 +7,9 @@
 
 #include <strazh/orm/error.h>
 
+#include <orm/base/utf8.h>
 #include <orm/drivers/sqlite/lite.h>
-#include <orm/json.h>
-#include <orm/utf8.h>
+#include <orm/table/json.h>
 
 #define INT_MOST 21    /* "-9223372036854775808," */
 #define DOUBLE_MOST 28 /* 17 digits, sign, point, exponent, ".0", comma */

@@ -8,12 +8,12 @@
 #include <math.h>
 #include <stdio.h>
 
-#include <orm/decimal.h>
+#include <orm/base/decimal.h>
+#include <orm/base/fault.h>
+#include <orm/base/netaddr.h>
+#include <orm/base/utf8.h>
+#include <orm/base/uuid.h>
 #include <orm/drivers/sqlite/lite.h>
-#include <orm/fault.h>
-#include <orm/netaddr.h>
-#include <orm/utf8.h>
-#include <orm/uuid.h>
 
 /* What a timestamptz holds: from 24 November 4714 BC to the end of AD 294276. */
 #define TIME_LEAST_MS (-210866803200000)

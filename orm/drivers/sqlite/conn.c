@@ -16,8 +16,8 @@
 
 #include <strazh/base/own.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/sqlite/lite.h>
-#include <orm/fault.h>
 
 #define MEMORY ":memory:"
 #define BOUND_MAX ((size_t)1 << 30) /* what SQLite holds in one value, about */

@@ -6,8 +6,8 @@
 
 #include <strazh/base/own.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/sqlite/lite.h>
-#include <orm/fault.h>
 
 #define DEPTH_MAX 64 /* deeper nodes are shown at this depth */
 

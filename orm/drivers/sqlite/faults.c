@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/sqlite/lite.h>
-#include <orm/fault.h>
 
 struct mapping {
 	int code;

@@ -7,11 +7,11 @@
 #include <math.h>
 #include <string.h>
 
+#include <orm/base/fault.h>
+#include <orm/base/utf8.h>
+#include <orm/base/uuid.h>
 #include <orm/drivers/sqlite/lite.h>
-#include <orm/fault.h>
-#include <orm/fill.h>
-#include <orm/utf8.h>
-#include <orm/uuid.h>
+#include <orm/table/fill.h>
 
 struct cell {
 	struct orm_conn *conn;

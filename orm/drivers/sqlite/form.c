@@ -8,10 +8,10 @@
 
 #include <strazh/orm/error.h>
 
-#include <orm/decimal.h>
+#include <orm/base/decimal.h>
+#include <orm/base/netaddr.h>
+#include <orm/base/uuid.h>
 #include <orm/drivers/sqlite/lite.h>
-#include <orm/netaddr.h>
-#include <orm/uuid.h>
 
 static int decimal_form(struct arena *arena, const char *text, size_t len, const char **ret_text,
 			size_t *ret_len, const char **ret_why)

@@ -18,8 +18,8 @@
  */
 #include <errno.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/sqlite/group.h>
-#include <orm/fault.h>
 
 static const char *name_of(void *data, unsigned column)
 {

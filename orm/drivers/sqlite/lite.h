@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The SQLite driver inside: one connection, its statements, its limits. Functions are named lite_*;
- * those of the driver's table do as orm/driver.h says.
+ * those of the driver's table do as orm/drivers/driver.h says.
  */
 #ifndef STRAZH_ORM_DRIVERS_SQLITE_LITE_H
 #define STRAZH_ORM_DRIVERS_SQLITE_LITE_H
@@ -10,8 +10,8 @@
 
 #include <sqlite3.h>
 
-#include <orm/arena.h>
-#include <orm/driver.h>
+#include <orm/base/arena.h>
+#include <orm/drivers/driver.h>
 
 enum lite_sync { LITE_OFF, LITE_NORMAL, LITE_FULL, LITE_EXTRA, LITE_UNKNOWN };
 

@@ -9,8 +9,8 @@
  */
 #include <errno.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/sqlite/lite.h>
-#include <orm/fault.h>
 
 /* An arena that one large value made large is not kept so. */
 #define KEEP_MAX ((size_t)1 << 15)

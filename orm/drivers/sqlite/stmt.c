@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/sqlite/lite.h>
-#include <orm/fault.h>
 
 #define FIRST_ROOM 8U
 

@@ -23,8 +23,8 @@
 #include <string.h>
 #include <time.h>
 
+#include <orm/base/fault.h>
 #include <orm/drivers/sqlite/group.h>
-#include <orm/fault.h>
 
 #define NS_PER_MS 1000000LL
 #define REST_NS 1200000L

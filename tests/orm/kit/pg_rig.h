@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include <orm/driver.h>
+#include <orm/drivers/driver.h>
 
 #define PG (&orm_driver_pg)
 

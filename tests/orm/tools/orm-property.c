@@ -19,7 +19,7 @@
 #include <string.h>
 #include <time.h>
 
-#include <orm/session.h>
+#include <orm/run/session.h>
 
 #include "kit/check.h"
 

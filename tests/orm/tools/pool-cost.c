@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <orm/pool.h>
+#include <orm/pool/pool.h>
 
 struct conn {
 	struct orm_conn_head head;

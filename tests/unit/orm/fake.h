@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <orm/clock.h>
-#include <orm/driver.h>
-#include <orm/fault.h>
+#include <orm/base/clock.h>
+#include <orm/base/fault.h>
+#include <orm/drivers/driver.h>
 
 struct fake_server {
 	atomic_uint opens, closes, checks, rollbacks, begins, commits, starts;

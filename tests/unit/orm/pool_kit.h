@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include <orm/pool.h>
+#include <orm/pool/pool.h>
 
 #include "fake.h"
 

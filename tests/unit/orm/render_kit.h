@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <strazh/orm/query.h>
 
-#include <orm/render.h>
-#include <orm/session.h>
+#include <orm/render/render.h>
+#include <orm/run/session.h>
 
 #define USR(X)                                                                                     \
 	X(i64, id, BIGINT, PK | AUTO)                                                              \

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include <orm/route.h>
+#include <orm/pool/route.h>
 
 #include "fake.h"
 

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include <orm/driver.h>
+#include <orm/drivers/driver.h>
 
 static const struct orm_driver *const lite = &orm_driver_sqlite;
 

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include <orm/backoff.h>
+#include <orm/pool/backoff.h>
 
 #define MS 1000000ULL
 

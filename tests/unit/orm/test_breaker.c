@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include <orm/breaker.h>
+#include <orm/pool/breaker.h>
 
 #define S 1000000000ULL
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include <orm/cache.h>
+#include <orm/cache/cache.h>
 
 #include "fake.h"
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <strazh/orm/table.h>
 
-#include <orm/copy_digest.h>
+#include <orm/copy/digest.h>
 #include <tests/orm/kit/failalloc.h>
 
 static struct copy_digester digester;

@@ -14,7 +14,7 @@
 #include <strazh/base/own.h>
 #include <strazh/orm/schema.h>
 
-#include <orm/item.h>
+#include <orm/table/item.h>
 
 static struct orm_schema *parse(const char *text)
 {

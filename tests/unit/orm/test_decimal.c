@@ -10,7 +10,7 @@
 
 #include <strazh/orm/error.h>
 
-#include <orm/decimal.h>
+#include <orm/base/decimal.h>
 
 static void forms(void **state)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include <orm/guard_words.h>
+#include <orm/guard/words.h>
 #include <strazh/base/compiler.h>
 #include <strazh/base/own.h>
 #include <strazh/orm/guard.h>

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include <orm/hash.h>
+#include <orm/base/hash.h>
 
 /* Key 00..0f, message 00..n-1: the vectors of SipHash-1-3 that the tests of Rust's core have. */
 static void vectors(void **state)

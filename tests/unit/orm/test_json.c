@@ -11,7 +11,7 @@
 #include <strazh/base/own.h>
 #include <strazh/orm/json.h>
 
-#include <orm/codec.h>
+#include <orm/table/codec.h>
 
 #define EVERY(X)                                                                                   \
 	X(i64, id, BIGINT, PK | AUTO)                                                              \

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include <orm/keeper.h>
+#include <orm/pool/keeper.h>
 
 static atomic_uint runs;
 static atomic_bool blocked;

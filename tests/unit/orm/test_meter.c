@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include <orm/meter.h>
+#include <orm/base/meter.h>
 
 static struct orm_meter meter;
 static struct orm_stats stats;

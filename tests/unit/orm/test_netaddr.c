@@ -11,7 +11,7 @@
 #include <strazh/base/compiler.h>
 #include <strazh/orm/error.h>
 
-#include <orm/netaddr.h>
+#include <orm/base/netaddr.h>
 
 typedef int (*normal)(const char *text, size_t len, char to[ORM_NETADDR_TEXT], size_t *ret_len,
 		      const char **ret_why);

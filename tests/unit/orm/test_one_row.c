@@ -9,7 +9,7 @@
 
 #include <strazh/orm.h>
 
-#include <orm/exec.h>
+#include <orm/run/exec.h>
 
 #define PART(X)                                                                                    \
 	X(i64, id, BIGINT, PK | AUTO)                                                              \

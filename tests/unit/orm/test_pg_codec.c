@@ -12,7 +12,7 @@
 #include <strazh/base/compiler.h>
 #include <strazh/orm/error.h>
 
-#include <orm/arena.h>
+#include <orm/base/arena.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/oid.h>
 

@@ -10,7 +10,7 @@
 
 #include <strazh/base/compiler.h>
 
-#include <orm/rawtext.h>
+#include <orm/render/rawtext.h>
 
 static void reads(void **state)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include "route_kit.h"
 
-#include <orm/backoff.h>
-#include <orm/stats.h>
+#include <orm/pool/backoff.h>
+#include <orm/watch/stats.h>
 
 static void all_replay(void)
 {

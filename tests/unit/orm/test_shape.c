@@ -2,7 +2,7 @@
 /* The cache of shapes: same words, same statement; bounded; safe for many threads. */
 #include <pthread.h>
 
-#include <orm/shape.h>
+#include <orm/render/shape.h>
 
 #include "render_kit.h"
 

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include <orm/advise.h>
-#include <orm/slow.h>
+#include <orm/watch/advise.h>
+#include <orm/watch/slow.h>
 
 #include "fake.h"
 

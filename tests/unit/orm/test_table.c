@@ -10,7 +10,7 @@
 #include <strazh/orm/error.h>
 #include <strazh/orm/table.h>
 
-#include <orm/keys.h>
+#include <orm/table/keys.h>
 
 #define EVERY(X)                                                                                   \
 	X(i64, id, BIGINT, PK | AUTO)                                                              \

@@ -8,7 +8,7 @@
 
 #include <strazh/base/compiler.h>
 
-#include <orm/utf8.h>
+#include <orm/base/utf8.h>
 
 /* Behind 0 to 16 plain characters, so that each way through the words of eight is taken. */
 static void expect(const char *text, size_t len, enum orm_utf8 want)

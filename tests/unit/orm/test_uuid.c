@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include <orm/uuid.h>
+#include <orm/base/uuid.h>
 
 static const char canon[] = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11";
 

@@ -7,7 +7,7 @@
 
 #include <libpq-fe.h>
 
-#include <orm/render.h>
+#include <orm/render/render.h>
 
 #include "prop.h"
 
