@@ -25,7 +25,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)')
 
 # ---- flags ---------------------------------------------------------------------------------
-LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libpcap
+LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libpcap libcrypto inih
 # orm/ is a library of its own: these and no others. libpg_query has no pkg-config file.
 ORM_PKG := libpq sqlite3 jansson libcrypto
 CFLAGS ?= -O2 -g
@@ -43,7 +43,7 @@ ALL_CFLAGS = -std=gnu11 $(WARN) $(HARDEN) $(SAN_FLAGS) -ffile-prefix-map=$(CURDI
 	-fdebug-prefix-map=$(CURDIR)=. $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG) 2>/dev/null) \
 	$(ORM_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--build-id=sha1 $(SAN_FLAGS) $(LDFLAGS)
-LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PKG)) -lm -lpthread
+LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PKG)) -lIPSec_MB -lm -lpthread
 ORM_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(ORM_PKG) 2>/dev/null)
 ORM_LIBS = $(shell $(PKG_CONFIG) --libs $(ORM_PKG)) -lpg_query -lm -lpthread
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
