@@ -14,12 +14,13 @@ struct session_keys {
 	uint64_t origin_s; /* and when that was: UTC, seconds */
 	bool identified;   /* the client, by a key of its own */
 	bool strict;	   /* the seed moves on with every record */
+	bool classes;	   /* records are padded to size classes */
 	/* On the server the client's, when it is identified; on the client the server's. */
 	uint8_t peer_key[PH_KEY_LEN];
-	uint8_t capabilities[8];      /* of the client's finish */
-	uint64_t first[2];	      /* operation that comes next, by direction */
-	uint8_t h[PH_HASH_LEN];	      /* after the last message of the handshake */
-	uint8_t t[3][PH_KEY_LEN];     /* t1, t2: the directions; t3: resumption. Secrets */
+	uint8_t capabilities[8];  /* of the client's finish */
+	uint64_t first[2];	  /* operation that comes next, by direction */
+	uint8_t h[PH_HASH_LEN];	  /* after the last message of the handshake */
+	uint8_t t[3][PH_KEY_LEN]; /* t1, t2: the directions; t3: resumption. Secrets */
 };
 
 /*

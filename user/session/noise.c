@@ -340,10 +340,8 @@ static int parse_pattern(struct noise *noise, const char *name)
 static void hash_name(struct noise *noise, const char *pattern)
 {
 	const struct noise_bytes name[] = {
-		{"Noise_", 6},
-		{pattern, strlen(pattern)},
-		{"_25519", 6},
-		{"+MLKEM768", noise->hybrid ? 9 : 0},
+		{"Noise_", 6},		{pattern, strlen(pattern)},
+		{"_25519", 6},		{"+MLKEM768", noise->hybrid ? 9 : 0},
 		{"_AESGCM_SHA256", 14},
 	};
 	struct sha256 s;
@@ -381,11 +379,6 @@ int noise_init(struct noise *noise, const struct noise_setup *setup)
 	    (noise->psks && !setup->psk))
 		return -EINVAL;
 	hash_name(noise, setup->pattern);
-	mix_hash_pieces(noise, setup->prologue, setup->prologue_pieces);
-	if (noise->pattern->pre & PRE_I)
-		mix_hash(noise, first, NOISE_KEY_LEN);
-	if (noise->pattern->pre & PRE_R)
-		mix_hash(noise, second, NOISE_KEY_LEN);
 	if (setup->own_public)
 		memcpy(noise->s_public, setup->own_public, NOISE_KEY_LEN);
 	/* A key that the pattern sends is not taken from elsewhere. */
@@ -396,6 +389,19 @@ int noise_init(struct noise *noise, const struct noise_setup *setup)
 	if (setup->psk)
 		memcpy(noise->psk, setup->psk, NOISE_KEY_LEN);
 	return 0;
+}
+
+void noise_begin(struct noise *noise, const struct noise_bytes *prologue, unsigned pieces)
+{
+	const uint8_t *first = noise->initiator ? noise->s_public : noise->rs;
+	const uint8_t *second = noise->initiator ? noise->rs : noise->s_public;
+
+	mix_hash_pieces(noise, prologue, pieces);
+	if (noise->pattern->pre & PRE_I)
+		mix_hash(noise, first, NOISE_KEY_LEN);
+	if (noise->pattern->pre & PRE_R)
+		mix_hash(noise, second, NOISE_KEY_LEN);
+	noise->begun = true;
 }
 
 void noise_deinit(struct noise *noise)
@@ -437,7 +443,7 @@ int noise_fix_ephemeral(struct noise *noise, struct crypto *c, const uint8_t sec
 /* Messages alternate, and the initiator has the even ones. */
 static bool is_turn(const struct noise *noise, bool writer)
 {
-	return noise->pattern && noise->next < noise->pattern->messages &&
+	return noise->begun && noise->next < noise->pattern->messages &&
 	       (noise->next % 2 == 0) == (noise->initiator == writer);
 }
 

@@ -44,8 +44,6 @@ struct noise_bytes {
 struct noise_setup {
 	const char *pattern;
 	bool initiator;
-	const struct noise_bytes *prologue; /* pieces: hashed as one */
-	unsigned prologue_pieces;
 	const uint8_t *own_public;    /* of the static key: copied */
 	const uint8_t *remote_public; /* copied */
 	const uint8_t *psk;	      /* copied: one for every psk token */
@@ -56,8 +54,9 @@ struct noise {
 	const struct noise_pattern *pattern;
 	bool initiator;
 	bool hybrid;
-	bool keyed;   /* k is set */
-	bool has_e;   /* fixed before, or sent */
+	bool begun;
+	bool keyed; /* k is set */
+	bool has_e; /* fixed before, or sent */
 	bool has_re, has_rs;
 	uint8_t psks; /* bit i: modifier pski */
 	uint8_t next; /* message */
@@ -74,6 +73,8 @@ struct noise {
 
 /* -ENOENT: no such pattern. -EINVAL: a key is missing that both sides must know before. */
 int noise_init(struct noise *noise, const struct noise_setup *setup) must_check;
+/* The prologue, in pieces that are hashed as one: once, before the first message. */
+void noise_begin(struct noise *noise, const struct noise_bytes *prologue, unsigned pieces);
 /* Wipes everything; fine after a failure, twice, and on zeros. */
 void noise_deinit(struct noise *noise);
 

@@ -22,8 +22,7 @@ struct puzzle {
 bool puzzle_fits(const struct puzzle *puzzle, const uint8_t client_key[PH_KEY_LEN],
 		 const uint8_t solution[PUZZLE_SOLUTION_LEN]) must_check;
 /* At most `tries` of them, going on at *counter (0 to begin with). False: not found yet. */
-bool puzzle_solve(const struct puzzle *puzzle, const uint8_t client_key[PH_KEY_LEN],
-		  uint64_t tries, uint64_t *counter,
-		  uint8_t ret_solution[PUZZLE_SOLUTION_LEN]) must_check;
+bool puzzle_solve(const struct puzzle *puzzle, const uint8_t client_key[PH_KEY_LEN], uint64_t tries,
+		  uint64_t *counter, uint8_t ret_solution[PUZZLE_SOLUTION_LEN]) must_check;
 
 #endif

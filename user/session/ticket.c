@@ -51,8 +51,7 @@ static int make_key(struct ticket_key *key)
 int ticket_keys_init(struct ticket_keys *keys, uint32_t lifetime_s, uint32_t chain_s,
 		     uint64_t now_s)
 {
-	struct ticket_keys made = {
-		.lifetime_s = lifetime_s, .chain_s = chain_s, .since_s = now_s};
+	struct ticket_keys made = {.lifetime_s = lifetime_s, .chain_s = chain_s, .since_s = now_s};
 	int r = lifetime_s ? make_key(&made.keys[0]) : -EINVAL;
 
 	if (!r)

@@ -2,9 +2,9 @@
 /*
  * Tickets: what a server has to know to resume a session, sealed by it and kept by the client.
  *
- *	ticket	key id 8 | nonce 12 | AES-256-GCM(psk 32 | expires 8 | origin time 8 | origin suite 1 |
- *		identified 1 | zero 6 | client's key 32) | tag 16;  AAD: "PHS1 ticket" | key id
- *	psk	Expand1(t3, "PHS1 res" | h) of the session that it was given in
+ *	ticket	key id 8 | nonce 12 | AES-256-GCM(psk 32 | expires 8 | origin time 8 | origin suite
+ *1 | identified 1 | zero 6 | client's key 32) | tag 16;  AAD: "PHS1 ticket" | key id psk
+ *Expand1(t3, "PHS1 res" | h) of the session that it was given in
  *
  * The sealing key lives for one lifetime of a ticket and is kept for one more to open with, then it
  * is wiped: so what a ticket protects is gone for good after two lifetimes at most. A chain of
