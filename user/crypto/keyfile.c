@@ -42,18 +42,24 @@ void keyfile_id(const uint8_t public[32], uint8_t ret_id[KEYFILE_ID_LEN])
 	memcpy(ret_id, digest, KEYFILE_ID_LEN);
 }
 
-const char *keyfile_id_text(const uint8_t public[32], char text[KEYFILE_ID_TEXT_LEN])
+const char *keyfile_hex(const uint8_t id[KEYFILE_ID_LEN], char text[KEYFILE_ID_TEXT_LEN])
 {
 	static const char digits[] = "0123456789abcdef";
-	uint8_t id[KEYFILE_ID_LEN];
 
-	keyfile_id(public, id);
-	for (size_t i = 0; i < sizeof(id); i++) {
+	for (size_t i = 0; i < KEYFILE_ID_LEN; i++) {
 		text[2 * i] = digits[id[i] >> 4];
 		text[2 * i + 1] = digits[id[i] & 15];
 	}
 	text[KEYFILE_ID_TEXT_LEN - 1] = '\0';
 	return text;
+}
+
+const char *keyfile_id_text(const uint8_t public[32], char text[KEYFILE_ID_TEXT_LEN])
+{
+	uint8_t id[KEYFILE_ID_LEN];
+
+	keyfile_id(public, id);
+	return keyfile_hex(id, text);
 }
 
 int keyfile_generate(struct crypto *c, enum keyfile_kind kind, const char *name, uint64_t now_s,

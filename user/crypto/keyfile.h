@@ -110,7 +110,8 @@ int keyfile_generate(struct crypto *c, enum keyfile_kind kind, const char *name,
 		     struct keyfile *ret_file) must_check;
 bool keyfile_name_fits(const char *name) must_check;
 void keyfile_id(const uint8_t public[32], uint8_t ret_id[KEYFILE_ID_LEN]);
-/* In hexadecimal digits. */
+/* An id in hexadecimal digits; that of a key. */
+const char *keyfile_hex(const uint8_t id[KEYFILE_ID_LEN], char text[KEYFILE_ID_TEXT_LEN]);
 const char *keyfile_id_text(const uint8_t public[32], char text[KEYFILE_ID_TEXT_LEN]);
 /* "2026-11-21T10:00:00Z" */
 const char *keyfile_time_text(uint64_t wall_s, char text[KEYFILE_TIME_TEXT_LEN]);
