@@ -57,6 +57,11 @@ enum ph_extension {
 	PH_EXT_TICKET = 4,
 	PH_EXT_KEM = 5, /* 1,184: an ML-KEM-768 key */
 };
+/* What the client wants of the session; a server that cannot give it ends the handshake. */
+enum ph_offer {
+	PH_OFFER_STRICT = 0x0001,  /* seeds move on with every record, both ways */
+	PH_OFFER_CLASSES = 0x0002, /* records are padded to size classes, both ways */
+};
 #define PH_KEM_KEY_LEN 1184
 #define PH_KEM_TEXT_LEN 1088
 
