@@ -115,6 +115,7 @@ void rekey_answered(struct channel *ch)
 {
 	schedule_rekey(&ch->out, ch->rekey.dh, ch->rekey.hash);
 	ch->rekey.state = REKEY_SWITCH;
+	ch->beat = true;
 }
 
 enum rekey_switch rekey_switch(const struct channel *ch)
