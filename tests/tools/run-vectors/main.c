@@ -11,6 +11,7 @@ static const struct mode {
 	const char *name;
 	void (*run)(const json_t *root, struct tally *tally);
 } modes[] = {
+	{"--phantom-records", run_phantom_records},
 	{"--wycheproof", run_wycheproof},
 };
 

@@ -42,6 +42,7 @@ const char *text_of(const json_t *object, const char *name);
 json_int_t number_of(const json_t *object, const char *name);
 
 /* The modes. */
+void run_phantom_records(const json_t *root, struct tally *tally);
 void run_wycheproof(const json_t *root, struct tally *tally);
 
 #endif
