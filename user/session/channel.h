@@ -4,9 +4,9 @@
  * are to go are sealed where the caller wants them. Server and client are the same but for who
  * begins a rekey. There is no clock: whoever calls says what time it is, in milliseconds.
  *
- * A condition (> 0) is what the peer has caused or what a full queue says. One that ends the channel
- * is the last thing that it says: keys are wiped, nothing more is read or written, the peer is told
- * nothing, and each later call gives the same condition.
+ * A condition (> 0) is what the peer has caused or what a full queue says. One that ends the
+ * channel is the last thing that it says: keys are wiped, nothing more is read or written, the peer
+ * is told nothing, and each later call gives the same condition.
  *
  * Callbacks come from inside channel_read() and channel_write(). They may call channel_send(),
  * channel_close(), channel_pause() and channel_end(), not channel_read(), channel_write() or
@@ -88,8 +88,9 @@ void channel_resume(struct channel *ch, uint64_t now_ms);
 
 /*
  * Queues a message by its priority. A class waits while there is something in those above it, but
- * not for ever: it gets at least an eighth of the bytes that those get. Messages of PH_S_CONTROL go before
- * all of them. CHANNEL_FULL, CHANNEL_TOO_BIG, CHANNEL_SHUT, -ENOMEM, or what ended the channel.
+ * not for ever: it gets at least an eighth of the bytes that those get. Messages of PH_S_CONTROL go
+ * before all of them. CHANNEL_FULL, CHANNEL_TOO_BIG, CHANNEL_SHUT, -ENOMEM, or what ended the
+ * channel.
  */
 int channel_send(struct channel *ch, const struct ph_message *message) must_check;
 /* The payload is not copied but held until it is sealed or the channel ends: then release(owner) is

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading, in two steps that take turns: open a batch (as many whole records as lie there and have a
- * seed in common; their messages are then in the clear, in the caller's memory), deliver it record
- * by record. ch->opened says how much of the input is open and not delivered, which is more than
- * nothing between two calls only if the channel was paused.
+ * Reading, in two steps that take turns: open a batch (as many whole records as lie there and have
+ * a seed in common; their messages are then in the clear, in the caller's memory), deliver it
+ * record by record. ch->opened says how much of the input is open and not delivered, which is more
+ * than nothing between two calls only if the channel was paused.
  *
  * A batch ends with the first record that is not Data, because what that one says may change what
  * may follow. A record is judged in this order: its length, n, type and epoch; then by the engine
- * its signature and its tag; and only then n moves on. Where a record of a batch is bad those before
- * it are delivered, what was opened behind it is wiped, and it ends the channel when its turn comes.
+ * its signature and its tag; and only then n moves on. Where a record of a batch is bad those
+ * before it are delivered, what was opened behind it is wiped, and it ends the channel when its
+ * turn comes.
  */
 #include <user/session/channel.h>
 
@@ -176,8 +177,8 @@ static int open_batch(struct channel *ch, uint8_t *bytes, size_t len, uint64_t n
 
 /* ---- what they say ---- */
 
-static int deliver_message(struct channel *ch, const struct record_head *head,
-			   const uint8_t *text, size_t len)
+static int deliver_message(struct channel *ch, const struct record_head *head, const uint8_t *text,
+			   size_t len)
 {
 	struct ph_message message;
 
@@ -239,8 +240,7 @@ static int deliver(struct channel *ch, const struct record_head *head, const uin
 	}
 }
 
-static int deliver_opened(struct channel *ch, const uint8_t *bytes, uint64_t now_ms,
-			  size_t *used)
+static int deliver_opened(struct channel *ch, const uint8_t *bytes, uint64_t now_ms, size_t *used)
 {
 	int r = 0;
 
@@ -260,8 +260,7 @@ static int deliver_opened(struct channel *ch, const uint8_t *bytes, uint64_t now
 	return r;
 }
 
-int channel_read(struct channel *ch, uint8_t *bytes, size_t len, uint64_t now_ms,
-		 size_t *ret_used)
+int channel_read(struct channel *ch, uint8_t *bytes, size_t len, uint64_t now_ms, size_t *ret_used)
 {
 	size_t used = 0;
 	int r = ch->condition;

@@ -3,8 +3,8 @@
  * Writing: records are laid out in the caller's memory one behind the other, and sealed there in
  * batches: when a block of the schedule ends, when an epoch does, and at last.
  *
- * Order: the client's finish; Rekey and its answer; control messages; messages by class; a heartbeat
- * if nothing else went; the Close when nothing is left.
+ * Order: the client's finish; Rekey and its answer; control messages; messages by class; a
+ * heartbeat if nothing else went; the Close when nothing is left.
  *
  * Classes: the highest goes first, and each class below it that waits earns an eighth of the bytes
  * that went. As soon as that covers its first message it goes before all others, the lowest class
@@ -45,8 +45,8 @@ static int seal(struct batch *b)
 				return -EIO;
 		schedule_advance(&ch->out, b->count, b->cipher);
 		counters->records_out += b->count;
-		counters->bytes_out +=
-			b->cipher + (uint64_t)b->count * (PH_RECORD_HEAD + PH_RECORD_TAIL);
+		counters->bytes_out += b->cipher +
+				       (uint64_t)b->count * (PH_RECORD_HEAD + PH_RECORD_TAIL);
 		counters->batches_out++;
 	}
 	b->count = 0;
@@ -289,8 +289,7 @@ static void tell_room(struct channel *ch)
 		ch->host->ops->on_room(ch, ch->context);
 }
 
-int channel_write(struct channel *ch, uint8_t *to, size_t room, uint64_t now_ms,
-		  size_t *ret_len)
+int channel_write(struct channel *ch, uint8_t *to, size_t room, uint64_t now_ms, size_t *ret_len)
 {
 	struct batch b;
 	int r;
