@@ -126,7 +126,7 @@ int keyfile_unlock(struct crypto *c, struct keyfile *file, const void *passphras
 
 /* ---- as text ---- */
 
-/* KEYFILE_MALFORMED and ret_fault. ret_file is wiped then. */
+/* KEYFILE_MALFORMED and ret_fault; ret_file is untouched then. */
 int keyfile_parse(const char *text, size_t len, struct keyfile *ret_file,
 		  struct keyfile_fault *ret_fault) must_check;
 /* Terminated; its length. What it holds is as secret as the file. */
