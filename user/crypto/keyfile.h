@@ -49,6 +49,7 @@
 
 #define KEYFILE_CONDITIONS(X)                                                                      \
 	X(MALFORMED, "it is no such file")                                                         \
+	X(IRREGULAR, "it is no regular file")                                                      \
 	X(EXPOSED, "others than its owner may read or change it; chmod 600 mends that")            \
 	X(LOCKED, "it is under a passphrase, and none was given")                                  \
 	X(PASSPHRASE, "the passphrase does not fit, or the file was changed")                      \
@@ -126,7 +127,7 @@ int keyfile_unlock(struct crypto *c, struct keyfile *file, const void *passphras
 
 /* ---- as text ---- */
 
-/* KEYFILE_MALFORMED and ret_fault. ret_file is wiped then. */
+/* KEYFILE_MALFORMED and ret_fault; ret_file is untouched then. */
 int keyfile_parse(const char *text, size_t len, struct keyfile *ret_file,
 		  struct keyfile_fault *ret_fault) must_check;
 /* Terminated; its length. What it holds is as secret as the file. */
@@ -144,7 +145,7 @@ enum keyfile_write {
 	KEYFILE_REPLACE, /* whatever is there */
 };
 
-/* -errno of open(2), KEYFILE_EXPOSED, KEYFILE_MALFORMED. */
+/* -errno of open(2), KEYFILE_IRREGULAR, KEYFILE_EXPOSED, KEYFILE_MALFORMED. */
 int keyfile_read(const char *path, struct keyfile *ret_file,
 		 struct keyfile_fault *ret_fault) must_check;
 /* All or nothing: a file beside it, written out to the disk, takes the name in one step. */

@@ -26,7 +26,7 @@
 
 /* ---- reading ---- */
 
-/* KEYFILE_EXPOSED where others may not read and do; KEYFILE_MALFORMED: no file, or too long. */
+/* secret: KEYFILE_EXPOSED where others may do anything with it. */
 static int open_checked(const char *path, bool secret, int *ret_fd)
 {
 	/* Not waiting for the writer of a pipe. */
@@ -37,10 +37,8 @@ static int open_checked(const char *path, bool secret, int *ret_fd)
 		return -errno;
 	if (fstat(fd, &st))
 		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
 	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
+		return KEYFILE_IRREGULAR;
 	if (secret && st.st_mode & OTHERS)
 		return KEYFILE_EXPOSED;
 	*ret_fd = take_fd(&fd);
