@@ -1,222 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Connections over socket pairs and loopback, under a clock that the test moves. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+/* The life of a connection and its input, over socket pairs and loopback. */
+#include <tests/unit/net/conn_kit.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include <user/net/conn.h>
-#include <user/net/reactor.h>
-
-#define CONNS 8
-
-static uint64_t now_ms;
-
-static uint64_t clock_ms(void)
-{
-	return now_ms;
-}
-
-/* What the owner of a connection saw, and how it behaves. */
-struct side {
-	struct conn *conn;
-	uint8_t *got; /* what was consumed */
-	size_t got_len, got_size, last_len;
-	size_t chunk;	    /* consume whole chunks of this many bytes only */
-	size_t consume_max; /* in all; then nothing more */
-	bool echo, pause_each, close_each, drop_each, keep_open, handles;
-	int calls, highs, lows, slows, lates, peer_ends, connects, stops, ended;
-	enum conn_wait late;
-	size_t rest;
-	enum conn_end why;
-};
-
-static struct conn_limits limits;
-static struct reactor *reactor;
-
-static size_t on_bytes(struct conn *conn, uint8_t *bytes, size_t len)
-{
-	struct side *side = conn->owner;
-	size_t used = side->chunk ? len / side->chunk * side->chunk : len;
-
-	side->calls++;
-	side->last_len = len;
-	used = MIN(used, side->consume_max - side->got_len);
-	if (side->got_len + used > side->got_size) {
-		side->got_size = (side->got_len + used) * 2;
-		side->got = realloc(side->got, side->got_size);
-		assert_non_null(side->got);
-	}
-	memcpy(side->got + side->got_len, bytes, used);
-	side->got_len += used;
-	if (side->echo && used)
-		assert_int_equal(conn_send(conn, bytes, used), 0);
-	if (side->pause_each)
-		conn_pause(conn);
-	if (side->close_each)
-		conn_close(conn);
-	if (side->drop_each)
-		conn_drop(conn);
-	/* It is the owner's until it returns, whatever was called. */
-	memset(bytes, 0x5a, used);
-	return used;
-}
-
-static void on_pressure(struct conn *conn, bool high)
-{
-	struct side *side = conn->owner;
-
-	side->highs += high;
-	side->lows += !high;
-}
-
-static void on_peer_end(struct conn *conn, size_t rest)
-{
-	struct side *side = conn->owner;
-
-	side->peer_ends++;
-	side->rest = rest;
-	if (!side->keep_open)
-		conn_close(conn);
-}
-
-static bool on_slow(struct conn *conn)
-{
-	struct side *side = conn->owner;
-
-	side->slows++;
-	return side->handles;
-}
-
-static bool on_late(struct conn *conn, enum conn_wait what)
-{
-	struct side *side = conn->owner;
-
-	side->lates++;
-	side->late = what;
-	return side->handles;
-}
-
-static void on_connect(struct conn *conn)
-{
-	struct side *side = conn->owner;
-
-	side->connects++;
-	if (side->echo)
-		assert_int_equal(conn_send(conn, "hello", 5), 0);
-}
-
-static void on_end(struct conn *conn, enum conn_end why)
-{
-	struct side *side = conn->owner;
-
-	side->ended++;
-	side->why = why;
-}
-
-static const struct conn_ops ops = {
-	.on_bytes = on_bytes,
-	.on_connect = on_connect,
-	.on_pressure = on_pressure,
-	.on_peer_end = on_peer_end,
-	.on_slow = on_slow,
-	.on_late = on_late,
-	.on_end = on_end,
-};
-
-static void turn(int times)
-{
-	while (times--)
-		assert_int_equal(reactor_turn(reactor, 0), 0);
-}
-
-static void pass_ms(uint64_t ms)
-{
-	now_ms += ms;
-	turn(3);
-}
-
-static int setup(void **state)
-{
-	struct reactor_config config = {
-		.conns_max = CONNS,
-		.buffers_max = 4 << 20,
-		.mailbox_len = 8,
-		.clock_ms = clock_ms,
-	};
-
-	(void)state;
-	now_ms = 1000;
-	limits = (struct conn_limits){
-		.in_max = CONN_IN_MAX,
-		.out_max = 1 << 20,
-		.high = 256 << 10,
-		.low = 64 << 10,
-		.slow_ms = 1000,
-		.linger_ms = 500,
-	};
-	return reactor_new(&config, &reactor);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	reactor_free(reactor);
-	return 0;
-}
-
-static struct side side_of(size_t consume_max)
-{
-	return (struct side){.consume_max = consume_max};
-}
-
-/* A connection of `side`; returns the peer's descriptor. */
-static int join(struct side *side)
-{
-	int fds[2];
-
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	assert_int_equal(conn_adopt(reactor, fds[0], &ops, &limits, side, &side->conn), 0);
-	return fds[1];
-}
-
-static void part(struct side *side, int peer)
-{
-	close(peer);
-	turn(8);
-	assert_int_equal(side->ended, 1);
-	assert_int_equal(reactor->live, 0);
-	assert_int_equal(reactor->pool.lent, 0);
-	free(side->got);
-}
-
-static uint8_t pattern(size_t at)
-{
-	return (uint8_t)(at * 31 + at / 251);
-}
-
-static void fill(uint8_t *bytes, size_t at, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		bytes[i] = pattern(at + i);
-}
-
-static void check(const uint8_t *bytes, size_t at, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		assert_int_equal(bytes[i], pattern(at + i));
-}
 
 /* ---- input ---- */
 
@@ -335,131 +124,6 @@ static void test_no_buffer(void **state)
 	part(&side, peer);
 }
 
-/* ---- output ---- */
-
-static void test_echo_and_pressure(void **state)
-{
-	static uint8_t bytes[20000], back[65536];
-	struct side side = side_of(SIZE_MAX);
-	size_t sent = 0, got = 0, whole = 600000;
-	int peer = join(&side);
-
-	(void)state;
-	side.echo = true;
-	/* Nobody reads: it piles up above the high water. */
-	while (sent < whole) {
-		size_t len = MIN(sizeof(bytes), whole - sent);
-		ssize_t n;
-
-		fill(bytes, sent, len);
-		n = send(peer, bytes, len, MSG_NOSIGNAL);
-		assert_true(n > 0);
-		sent += (size_t)n;
-		turn(2);
-	}
-	assert_int_equal(side.got_len, whole);
-	assert_int_equal(side.highs, 1);
-	assert_int_equal(side.lows, 0);
-	assert_true(conn_unsent(side.conn) > limits.high);
-	while (got < whole) {
-		ssize_t n = recv(peer, back, sizeof(back), 0);
-
-		if (n > 0) {
-			check(back, got, (size_t)n);
-			got += (size_t)n;
-		}
-		turn(1);
-	}
-	assert_int_equal(side.lows, 1);
-	assert_int_equal(side.ended, 0);
-	assert_int_equal(conn_unsent(side.conn), 0);
-	assert_int_equal(reactor->pool.lent, 0);
-	part(&side, peer);
-}
-
-static void test_reserve(void **state)
-{
-	struct side side = side_of(0);
-	uint8_t *room = NULL, back[4];
-	int peer = join(&side);
-
-	(void)state;
-	assert_int_equal(conn_reserve(side.conn, CONN_RESERVE_MAX + 1, &room), -EMSGSIZE);
-	assert_int_equal(conn_reserve(side.conn, CONN_RESERVE_MAX, &room), 0);
-	memset(room, 1, CONN_RESERVE_MAX);
-	/* Nothing of it was filled: the block goes back by itself. */
-	turn(2);
-	assert_int_equal(reactor->pool.lent, 0);
-	limits.out_max = 3;
-	assert_int_equal(conn_reserve(side.conn, 4, &room), CONN_FULL);
-	assert_int_equal(conn_send(side.conn, "abc", 3), 0);
-	assert_int_equal(conn_send(side.conn, "d", 1), CONN_FULL);
-	turn(1);
-	assert_int_equal(recv(peer, back, 4, 0), 3);
-	reactor->pool.max = 0;
-	assert_int_equal(conn_send(side.conn, "d", 1), CONN_EMPTY);
-	conn_shutdown(side.conn);
-	assert_int_equal(conn_send(side.conn, "d", 1), CONN_GONE);
-	conn_drop(side.conn);
-	assert_int_equal(conn_send(side.conn, "d", 1), CONN_GONE);
-	conn_commit(side.conn, 1);
-	assert_int_equal(side.ended, 0); /* told at the end of the round */
-	part(&side, peer);
-	assert_int_equal(side.why, CONN_DROPPED);
-}
-
-/* A trickle does not help a slow reader: bytes of the last look are still there. */
-static void test_slow(void **state)
-{
-	static uint8_t bytes[60000], back[100];
-	struct side side = side_of(0);
-	int peer = join(&side);
-
-	(void)state;
-	while (!side.conn->out_blocked) {
-		assert_int_equal(conn_send(side.conn, bytes, sizeof(bytes)), 0);
-		turn(1);
-	}
-	for (int i = 0; i < 9; i++) {
-		pass_ms(100);
-		(void)!recv(peer, back, sizeof(back), 0);
-	}
-	assert_int_equal(side.slows, 0);
-	side.handles = true;
-	pass_ms(150);
-	assert_int_equal(side.slows, 1);
-	assert_int_equal(side.ended, 0);
-	side.handles = false;
-	pass_ms(1050);
-	assert_int_equal(side.slows, 2);
-	assert_int_equal(side.why, CONN_SLOW);
-	part(&side, peer);
-}
-
-static void test_slow_but_reads(void **state)
-{
-	static uint8_t bytes[60000], back[1 << 20];
-	struct side side = side_of(0);
-	int peer = join(&side);
-
-	(void)state;
-	while (!side.conn->out_blocked) {
-		assert_int_equal(conn_send(side.conn, bytes, sizeof(bytes)), 0);
-		turn(1);
-	}
-	for (int i = 0; i < 10; i++) {
-		pass_ms(600);
-		while (recv(peer, back, sizeof(back), 0) > 0)
-			turn(1);
-		while (!side.conn->out_blocked) {
-			assert_int_equal(conn_send(side.conn, bytes, sizeof(bytes)), 0);
-			turn(1);
-		}
-	}
-	assert_int_equal(side.slows, 0);
-	part(&side, peer);
-}
-
 /* ---- half-close and the end ---- */
 
 static void test_half_close_by_peer(void **state)
@@ -544,26 +208,6 @@ static void test_close_bounds_what_it_drops(void **state)
 		(void)!send(peer, bytes, sizeof(bytes), MSG_NOSIGNAL);
 		turn(2);
 	}
-	assert_int_equal(side.why, CONN_LINGERED);
-	part(&side, peer);
-}
-
-static void test_close_never_read(void **state)
-{
-	static uint8_t bytes[60000];
-	struct side side = side_of(SIZE_MAX);
-	int peer = join(&side);
-
-	(void)state;
-	limits.slow_ms = 0;
-	while (!side.conn->out_blocked) {
-		assert_int_equal(conn_send(side.conn, bytes, sizeof(bytes)), 0);
-		turn(1);
-	}
-	conn_close(side.conn);
-	pass_ms(100);
-	assert_int_equal(side.ended, 0);
-	pass_ms(520);
 	assert_int_equal(side.why, CONN_LINGERED);
 	part(&side, peer);
 }
@@ -748,8 +392,6 @@ static void test_reset(void **state)
 	part(&side, -1);
 }
 
-#define with_reactor(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -758,15 +400,10 @@ int main(void)
 		with_reactor(test_pause),
 		with_reactor(test_resume_offers_again),
 		with_reactor(test_no_buffer),
-		with_reactor(test_echo_and_pressure),
-		with_reactor(test_reserve),
-		with_reactor(test_slow),
-		with_reactor(test_slow_but_reads),
 		with_reactor(test_half_close_by_peer),
 		with_reactor(test_half_close_by_us),
 		with_reactor(test_close_lingers),
 		with_reactor(test_close_bounds_what_it_drops),
-		with_reactor(test_close_never_read),
 		with_reactor(test_drop_inside),
 		with_reactor(test_deadlines),
 		with_reactor(test_idle),
