@@ -55,8 +55,9 @@ static uint8_t next(struct script *s)
 
 static size_t next_bytes(struct script *s, uint8_t *to, size_t max)
 {
-	size_t len = MIN(MIN((size_t)next(s) * 2, max), s->left);
+	size_t len = (size_t)next(s) * 2;
 
+	len = MIN(MIN(len, max), s->left);
 	memcpy(to, s->at, len);
 	s->at += len;
 	s->left -= len;
