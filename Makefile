@@ -209,6 +209,9 @@ $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
+# Allocations that fail on purpose.
+$(O)/tests/unit/session/test_channel_nomem: ALL_LDFLAGS += -Wl,--wrap=malloc
+
 $(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_FAILALLOC) $(ORM_LIB)
 $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
 $(ORM_UNIT_BINS) $(ORM_TEST_BINS):

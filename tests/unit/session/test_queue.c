@@ -45,7 +45,7 @@ static uint32_t draw_len(void)
 {
 	switch (draw(8)) {
 	case 0:
-		return draw(PH_MESSAGE_MAX + 1);
+		return draw(PH_MESSAGE_MAX - 255);
 	case 1:
 		return 4050 + draw(50);
 	default:
@@ -84,7 +84,7 @@ static void as_a_list(void **state)
 	chunk_pool_init(&pool, 600, 8);
 	for (unsigned i = 0; i < 100000; i++) {
 		if (m.count < LIST_MAX && draw(20) < (i / 1000 % 2 ? 9U : 11U)) {
-			uint32_t len = MIN(draw_len(), PH_MESSAGE_MAX - 255U);
+			uint32_t len = draw_len();
 			unsigned at = (m.first + m.count) % LIST_MAX;
 			size_t chunks = pool.taken;
 			int r;
