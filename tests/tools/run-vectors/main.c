@@ -12,6 +12,8 @@ static const struct mode {
 	void (*run)(const json_t *root, struct tally *tally);
 } modes[] = {
 	{"--wycheproof", run_wycheproof},
+	{"--noise", run_noise},
+	{"--phantom", run_phantom},
 };
 
 void die(const char *format, ...)
