@@ -100,6 +100,9 @@ TOOL_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/tools/*.bpf.
 TOOL_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/tools/*.c)))
 TOOL_BINS := $(TOOL_SRCS:%.c=$(O)/%)
 TOOL_KIT := $(sort $(wildcard tests/tools/kit/*.c))
+# tests/tools/run-vectors/*.c is one program: published vectors through the product's own code.
+VECTORS_SRCS := $(sort $(wildcard tests/tools/run-vectors/*.c))
+VECTORS_BIN := $(O)/tests/run-vectors
 # tests/diff/*.c is one program.
 DIFF_SRCS := $(sort $(wildcard tests/diff/*.c))
 DIFF_BINS := $(O)/tests/diff/diff
@@ -197,7 +200,7 @@ FORCE:
 
 ##@ Prove
 .PHONY: tests check check-unit check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
-tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) ## Build every test program
+tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
 
 .PHONY: orm-tests
 orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
@@ -221,6 +224,10 @@ $(GATE_BINS): $(O)/%: $(O)/obj/%.o $(GATE_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 $(TOOL_BINS): $(O)/%: $(O)/obj/%.o $(TOOL_KIT:%.c=$(O)/obj/%.o)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(VECTORS_BIN): $(VECTORS_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

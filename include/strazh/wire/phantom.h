@@ -99,6 +99,11 @@ enum ph_priority { PH_URGENT, PH_HIGH, PH_NORMAL, PH_BULK, PH_PRIORITIES };
 enum ph_service { PH_S_CONTROL, PH_S_ECHO, PH_S_RELAY, PH_S_TUNNEL, PH_S_QUERY, PH_SERVICES };
 enum ph_opcode { PH_OP_REQUEST, PH_OP_REPLY, PH_OP_EVENT, PH_OP_ERROR, PH_OP_OWN = 16 };
 
+/* Opcodes of PH_S_CONTROL. */
+enum ph_control {
+	PH_CTL_TICKET = PH_OP_OWN, /* from the server: a ticket, for PH_RESUME */
+};
+
 /* An error is code 2 | text. */
 enum ph_code {
 	PH_C_UNKNOWN = 1, /* no such service or opcode */
