@@ -99,7 +99,7 @@ static void begin(struct end *end, const struct session_keys *keys, bool client,
 	end->host.limits.rekey_floor_ms = 100;
 	end->host.limits.rekey_operations = 300;
 	end->host.limits.operations_max = 700;
-	pool_init(&end->host.pool, 8, 2);
+	chunk_pool_init(&end->host.pool, 8, 2);
 	end->len = 0;
 	channel_init(&end->ch, &end->host, keys, client, end, now);
 }
@@ -277,7 +277,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	channel_deinit(&subject.ch);
 	channel_deinit(&peer.ch);
 	require(!subject.host.pool.taken && !peer.host.pool.taken);
-	pool_deinit(&subject.host.pool);
-	pool_deinit(&peer.host.pool);
+	chunk_pool_deinit(&subject.host.pool);
+	chunk_pool_deinit(&peer.host.pool);
 	return 0;
 }
