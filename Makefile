@@ -279,7 +279,7 @@ $(O)/tests/bench/bench-orm: $(ORM_BENCH_SRCS:%.c=$(O)/obj/%.o) $(ORM_LIB)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 $(O)/tests/bench/bench-wire: $(WIRE_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl $(LIBS)
 bench: all $(BENCH_BINS) $(BENCH_BPF) $(O)/tests/tools/attack ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 

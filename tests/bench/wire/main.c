@@ -35,6 +35,7 @@ int main(int argc, char *argv[])
 		void (*run)(void);
 	} all[] = {
 		{"record", bench_record},
+		{"channel", bench_channel},
 	};
 
 	if (argc < 2)
