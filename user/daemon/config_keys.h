@@ -53,8 +53,10 @@
 	  "key.")                                                                                  \
 	X(SERVER_TICKETS, "server", "tickets", SWITCH, "on", 0, 1, "", LIVE,                       \
 	  "Whether a client may resume its session.")                                              \
-	X(SERVER_TICKET_LIFETIME, "server", "ticket_lifetime", TIME, "12h", 60, 604800, "", LIVE,  \
+	X(SERVER_TICKET_LIFETIME, "server", "ticket_lifetime", TIME, "1h", 60, 604800, "", LIVE,   \
 	  "How long a ticket is good.")                                                            \
+	X(SERVER_TICKET_CHAIN, "server", "ticket_chain", TIME, "1d", 60, 2592000, "", LIVE,        \
+	  "How long one session may be resumed by ticket after ticket.")                           \
 	X(SERVER_STRICT, "server", "strict", SWITCH, "off", 0, 1, "", LIVE,                        \
 	  "Move the seed of the keys on with every record, not every 256.")                        \
 	X(SERVER_PADDING, "server", "padding", WORD, "block", 0, 0, "block classes", LIVE,         \
@@ -85,8 +87,8 @@
 	  "Whether a client has to solve a puzzle first; auto: under load.")                       \
 	X(SERVER_PUZZLE_BITS, "server", "puzzle_bits", NUMBER, "22", 14, 22, "", LIVE,             \
 	  "The hardest puzzle, in zero bits.")                                                     \
-	X(SERVER_PUZZLE_ABOVE, "server", "puzzle_above", NUMBER, "256", 1, 1000000, "", LIVE,      \
-	  "Load, for auto: handshakes that have not ended.")                                       \
+	X(SERVER_PUZZLE_ABOVE, "server", "puzzle_above", NUMBER, "4000", 1, 1000000, "", LIVE,     \
+	  "Load, for auto: handshakes a second of one thread.")                                    \
 	X(SERVER_PROXIES, "server", "proxies", PREFIXES, "", 0, 64, "", RESTART,                   \
 	  "Addresses of proxies that have to say the client's address by the PROXY protocol, "     \
 	  "version 2. From all others it is refused.")                                             \
