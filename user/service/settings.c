@@ -10,9 +10,11 @@
 #include <user/base/clock.h>
 #include <user/wire/text.h>
 
+#define RIGHT_LEN 64 /* of what would be right: the whole fits in `why` */
+
 static int refuse(char why[SERVICE_WHY_LEN], const struct service_setting *line, const char *right)
 {
-	snprintf(why, SERVICE_WHY_LEN, "%.32s '%.32s': %s", line->key, line->value, right);
+	snprintf(why, SERVICE_WHY_LEN, "%.32s '%.32s': %.58s", line->key, line->value, right);
 	return -EINVAL;
 }
 
@@ -82,7 +84,7 @@ static const char *shown(enum setting_kind kind, uint64_t value, char text[DURAT
 static int set_quantity(const struct setting *s, const struct service_setting *line,
 			uint64_t *field, char why[SERVICE_WHY_LEN])
 {
-	char min[DURATION_TEXT_LEN], max[DURATION_TEXT_LEN], right[SERVICE_WHY_LEN];
+	char min[DURATION_TEXT_LEN], max[DURATION_TEXT_LEN], right[RIGHT_LEN];
 	const char *what = "a number", *rest = "";
 	uint64_t value = 0;
 	int r;
@@ -108,7 +110,7 @@ static int set_quantity(const struct setting *s, const struct service_setting *l
 static int set_choice(const struct setting *s, const struct service_setting *line, uint64_t *field,
 		      char why[SERVICE_WHY_LEN])
 {
-	char right[SERVICE_WHY_LEN] = "one of";
+	char right[RIGHT_LEN] = "one of";
 	size_t at = strlen(right);
 
 	for (uint64_t i = 0; s->choices[i]; i++) {
@@ -127,7 +129,7 @@ static int set_text(const struct setting *s, const struct service_setting *line,
 		    char why[SERVICE_WHY_LEN])
 {
 	size_t len = strlen(line->value);
-	char right[SERVICE_WHY_LEN];
+	char right[RIGHT_LEN];
 
 	if (len < s->min || len > s->max || !text_clean(line->value, len)) {
 		snprintf(right, sizeof(right),

@@ -84,8 +84,8 @@ static void tick(struct timer *timer)
 	struct tunnel *tunnel = timer->context;
 
 	streams_expire(tunnel, tunnel->host->now_ms(tunnel->host));
-	if (!tunnel->count.streams)
-		(void)timer_stop(timer);
+	if (!tunnel->count.streams && timer_stop(timer))
+		return; /* it goes on, and finds nothing */
 }
 
 static int tunnel_start(struct service_host *host, void *shared, void **ret_instance)
