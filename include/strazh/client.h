@@ -9,7 +9,7 @@
  * Two ways to use it, not both at once with one client:
  *
  *	blocking      strazh_send(), strazh_receive(), strazh_request(), strazh_ping()
- *	event loop    strazh_fd(), strazh_timeout_ms(), strazh_on_ready() and the callbacks
+ *	event loop    strazh_fd(), strazh_on_ready() and the callbacks
  *
  * One thread at a time uses a client; strazh_post() may be called by any.
  *
@@ -114,9 +114,9 @@ int strazh_ping(struct strazh *client, int64_t timeout_ms, uint64_t *ret_ns) STR
 
 /* ---- with an event loop ---- */
 
-/* One descriptor for the life of the client: ready for reading means strazh_on_ready(). */
+/* One descriptor for the life of the client, times included: when it is readable, call
+ * strazh_on_ready(); and once to begin with, which connects. */
 int strazh_fd(const struct strazh *client);
-int strazh_timeout_ms(const struct strazh *client); /* -1: none */
 /* Never waits. Calls the callbacks, which may do anything but strazh_close(). */
 int strazh_on_ready(struct strazh *client) STRAZH_MUST_CHECK;
 /* Queue it. FULL. */

@@ -16,6 +16,7 @@
 struct loop {
 	int fd;
 	bool stopping;
+	const struct loop_hooks *hooks;
 	int batch_len;
 	struct epoll_event batch[LOOP_BATCH];
 };
@@ -62,6 +63,11 @@ void loop_remove(struct loop *loop, struct watch *watch)
 {
 	if (watch->fd >= 0)
 		(void)control(loop, EPOLL_CTL_DEL, watch, 0);
+	loop_forget(loop, watch);
+}
+
+void loop_forget(struct loop *loop, struct watch *watch)
+{
 	for (int i = 0; i < loop->batch_len; i++)
 		if (loop->batch[i].data.ptr == watch)
 			loop->batch[i].data.ptr = NULL;
@@ -78,16 +84,40 @@ static void dispatch(struct loop *loop)
 	loop->batch_len = 0;
 }
 
+void loop_set_hooks(struct loop *loop, const struct loop_hooks *hooks)
+{
+	loop->hooks = hooks;
+}
+
+int loop_turn(struct loop *loop, int wait_ms)
+{
+	const struct loop_hooks *hooks = loop->hooks;
+	int n;
+
+	if (hooks) {
+		int most = hooks->before_wait(hooks->context);
+
+		if (most >= 0 && (wait_ms < 0 || most < wait_ms))
+			wait_ms = most;
+	}
+	n = epoll_wait(loop->fd, loop->batch, LOOP_BATCH, loop->stopping ? 0 : wait_ms);
+	if (n < 0 && errno != EINTR)
+		return -errno;
+	loop->batch_len = MAX(n, 0);
+	if (hooks)
+		hooks->after_wait(hooks->context);
+	dispatch(loop);
+	return 0;
+}
+
 int loop_run(struct loop *loop)
 {
 	loop->stopping = false;
 	while (!loop->stopping) {
-		int n = epoll_wait(loop->fd, loop->batch, LOOP_BATCH, -1);
+		int r = loop_turn(loop, -1);
 
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		loop->batch_len = MAX(n, 0);
-		dispatch(loop);
+		if (r)
+			return r;
 	}
 	return 0;
 }

@@ -29,9 +29,22 @@ void loop_free(struct loop *loop);
 int loop_add(struct loop *loop, struct watch *watch, uint32_t events) must_check;
 int loop_change(struct loop *loop, struct watch *watch, uint32_t events) must_check;
 void loop_remove(struct loop *loop, struct watch *watch);
+/* The same where the descriptor is closed next and nobody else has it: close() tells the kernel. */
+void loop_forget(struct loop *loop, struct watch *watch);
 /* Until loop_stop(). 0 or -errno. */
 int loop_run(struct loop *loop) must_check;
+/* One wait of at most `wait_ms` (-1: until something comes) and its callbacks. 0 or -errno. */
+int loop_turn(struct loop *loop, int wait_ms) must_check;
 void loop_stop(struct loop *loop);
+
+/* What the loop's owner does around each wait. */
+struct loop_hooks {
+	int (*before_wait)(void *context); /* how many ms to wait at most; -1: no matter */
+	void (*after_wait)(void *context); /* before the callbacks of the watches */
+	void *context;
+};
+/* Borrowed for the loop's life. */
+void loop_set_hooks(struct loop *loop, const struct loop_hooks *hooks);
 
 struct timer {
 	struct watch watch;

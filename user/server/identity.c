@@ -222,7 +222,7 @@ static int load(struct identity *id, const struct identity_config *config, struc
 		return -EINVAL;
 	}
 	id->server.suites = config->suites ? config->suites : can;
-	id->server.strict = config->strict;
+	id->server.demand = config->demand;
 	return 0;
 }
 

@@ -17,9 +17,9 @@
 #define IDENTITY_WHY_LEN 256
 
 struct identity_config {
-	const char *name; /* of the server */
-	uint32_t suites;  /* HS_SUITE_BIT() of each; 0: all that the keys allow */
-	bool strict;
+	const char *name;	     /* of the server */
+	uint32_t suites;	     /* HS_SUITE_BIT() of each; 0: all that the keys allow */
+	uint16_t demand;	     /* enum ph_offer: what a client must offer */
 	const char *key_path;	     /* of `strazhctl keys new --server`; its .old-ID count too */
 	const char *passphrase_path; /* NULL: none */
 	const char *cert_path;	     /* NULL: no NX and XX */

@@ -8,22 +8,23 @@
 
 #define POOL_SPARES 64U
 
-const struct server_limits server_limits_usual = {
-	.half_open = 2048,
-	.links = 65536,
-	.handshakes_s = 4000,
-	.hello_ms = 5000,
-	.finish_ms = 5000,
-	.drain_ms = 5000,
-	.ticket_s = 3600,
-	.ticket_chain_s = 24 * 3600,
-	.conn = {.in_max = PH_RECORD_MAX,
-		 .out_max = 4U << 20,
-		 .high = 128U << 10,
-		 .low = 64U << 10,
-		 .slow_ms = 30000,
-		 .linger_ms = 3000},
-};
+struct server_limits server_limits_usual(void)
+{
+	return (struct server_limits){
+		.half_open = 2048,
+		.links = 65536,
+		.handshakes_s = 4000,
+		.hello_ms = 5000,
+		.finish_ms = 5000,
+		.conn = {.in_max = PH_RECORD_MAX,
+			 .out_max = 4U << 20,
+			 .high = 128U << 10,
+			 .low = 64U << 10,
+			 .slow_ms = 30000,
+			 .linger_ms = 3000},
+		.channel = channel_limits_usual,
+	};
+}
 
 void server_sign(struct server *server, enum server_sign sign, const struct endpoint *from,
 		 uint16_t port, int condition)

@@ -63,12 +63,10 @@ struct server_limits {
 	uint32_t links;	       /* sessions of a reactor */
 	uint32_t handshakes_s; /* of a reactor, above which strangers are asked for work */
 	uint32_t hello_ms, finish_ms;
-	uint32_t drain_ms;
-	uint32_t ticket_s, ticket_chain_s; /* lifetime; 0: no tickets */
 	struct conn_limits conn;
 	struct channel_limits channel;
 };
-extern const struct server_limits server_limits_usual;
+struct server_limits server_limits_usual(void);
 
 struct server_service {
 	const struct service_ops *ops;

@@ -77,7 +77,7 @@ void channel_init(struct channel *ch, struct channel_host *host, const struct se
 
 static void forget(struct channel *ch)
 {
-	struct pool *pool = &ch->host->pool;
+	struct chunk_pool *pool = &ch->host->pool;
 
 	for (int i = 0; i < PH_PRIORITIES; i++)
 		queue_clear(&ch->classes[i].queue, pool);

@@ -94,7 +94,7 @@ struct channel_counters {
 struct channel_host {
 	struct crypto *crypto;
 	struct engine *engine;
-	struct pool pool;
+	struct chunk_pool pool;
 	struct channel_limits limits;
 	const struct channel_ops *ops;
 	struct channel_counters counters;

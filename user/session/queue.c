@@ -36,12 +36,12 @@ _Static_assert(ROOM % 8 == 0 && sizeof(struct entry) % 8 == 0 && sizeof(struct h
 
 /* ---- the pool ---- */
 
-void pool_init(struct pool *pool, size_t taken_max, size_t spares_max)
+void chunk_pool_init(struct chunk_pool *pool, size_t taken_max, size_t spares_max)
 {
-	*pool = (struct pool){.taken_max = taken_max, .spares_max = spares_max};
+	*pool = (struct chunk_pool){.taken_max = taken_max, .spares_max = spares_max};
 }
 
-void pool_deinit(struct pool *pool)
+void chunk_pool_deinit(struct chunk_pool *pool)
 {
 	while (pool->spare) {
 		struct chunk *c = pool->spare;
@@ -52,7 +52,7 @@ void pool_deinit(struct pool *pool)
 	pool->spares = 0;
 }
 
-static struct chunk *chunk_take(struct pool *pool)
+static struct chunk *chunk_take(struct chunk_pool *pool)
 {
 	struct chunk *c = pool->spare;
 
@@ -71,7 +71,7 @@ static struct chunk *chunk_take(struct pool *pool)
 	return c;
 }
 
-static void chunk_give(struct pool *pool, struct chunk *c)
+static void chunk_give(struct chunk_pool *pool, struct chunk *c)
 {
 	pool->taken--;
 	if (pool->spares >= pool->spares_max) {
@@ -84,7 +84,7 @@ static void chunk_give(struct pool *pool, struct chunk *c)
 }
 
 /* A chain of `count` chunks, or NULL. */
-static struct chunk *chain_take(struct pool *pool, size_t count)
+static struct chunk *chain_take(struct chunk_pool *pool, size_t count)
 {
 	struct chunk *chain = NULL;
 
@@ -127,7 +127,7 @@ static void write_bytes(struct queue *q, const void *from, size_t len)
 	q->write = (uint32_t)ALIGN8(q->write);
 }
 
-int queue_put(struct queue *q, struct pool *pool, const uint8_t head[PH_MESSAGE_HEAD],
+int queue_put(struct queue *q, struct chunk_pool *pool, const uint8_t head[PH_MESSAGE_HEAD],
 	      const uint8_t *payload, size_t len, const struct held *held)
 {
 	struct entry entry = {.len = (uint32_t)len, .held = !!held};
@@ -162,7 +162,7 @@ int queue_put(struct queue *q, struct pool *pool, const uint8_t head[PH_MESSAGE_
 
 /* ---- reading ---- */
 
-static void drop_first(struct queue *q, struct pool *pool)
+static void drop_first(struct queue *q, struct chunk_pool *pool)
 {
 	struct chunk *c = q->first;
 
@@ -171,7 +171,7 @@ static void drop_first(struct queue *q, struct pool *pool)
 	chunk_give(pool, c);
 }
 
-static void all_gone(struct queue *q, struct pool *pool)
+static void all_gone(struct queue *q, struct chunk_pool *pool)
 {
 	while (q->first)
 		drop_first(q, pool);
@@ -179,7 +179,7 @@ static void all_gone(struct queue *q, struct pool *pool)
 }
 
 /* The fixed part that comes next; `to` NULL: not even looked at. */
-static void read_bytes(struct queue *q, struct pool *pool, uint8_t *to, size_t len)
+static void read_bytes(struct queue *q, struct chunk_pool *pool, uint8_t *to, size_t len)
 {
 	while (len) {
 		size_t n = MIN(len, ROOM - q->read);
@@ -216,7 +216,7 @@ size_t queue_first_len(const struct queue *q)
 }
 
 /* `to` NULL: throw it away. */
-static void take(struct queue *q, struct pool *pool, uint8_t *to)
+static void take(struct queue *q, struct chunk_pool *pool, uint8_t *to)
 {
 	struct entry entry;
 
@@ -240,12 +240,12 @@ static void take(struct queue *q, struct pool *pool, uint8_t *to)
 		all_gone(q, pool);
 }
 
-void queue_take(struct queue *q, struct pool *pool, uint8_t *to)
+void queue_take(struct queue *q, struct chunk_pool *pool, uint8_t *to)
 {
 	take(q, pool, to);
 }
 
-void queue_clear(struct queue *q, struct pool *pool)
+void queue_clear(struct queue *q, struct chunk_pool *pool)
 {
 	while (!queue_empty(q))
 		take(q, pool, NULL);

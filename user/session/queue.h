@@ -21,15 +21,15 @@
 
 struct chunk;
 
-struct pool {
+struct chunk_pool {
 	struct chunk *spare;
 	size_t spares, spares_max; /* chunks kept for the next */
 	size_t taken, taken_max;   /* chunks in queues, and how many there may be */
 };
 
-void pool_init(struct pool *pool, size_t taken_max, size_t spares_max);
+void chunk_pool_init(struct chunk_pool *pool, size_t taken_max, size_t spares_max);
 /* Nothing may be in queues any more. */
-void pool_deinit(struct pool *pool);
+void chunk_pool_deinit(struct chunk_pool *pool);
 
 /* A payload that is not copied. */
 struct held {
@@ -55,14 +55,14 @@ static inline bool queue_empty(const struct queue *q)
  * called exactly once if the answer is 0, never otherwise. -ENOMEM: also when the pool has given
  * out what it may; then the queue is as it was.
  */
-int queue_put(struct queue *q, struct pool *pool, const uint8_t head[PH_MESSAGE_HEAD],
+int queue_put(struct queue *q, struct chunk_pool *pool, const uint8_t head[PH_MESSAGE_HEAD],
 	      const uint8_t *payload, size_t len, const struct held *held) must_check;
 
 /* Length of the first message with its head; there has to be one. */
 size_t queue_first_len(const struct queue *q);
 /* Head and payload of the first message, which has left the queue. */
-void queue_take(struct queue *q, struct pool *pool, uint8_t *to);
+void queue_take(struct queue *q, struct chunk_pool *pool, uint8_t *to);
 /* Throws all away. */
-void queue_clear(struct queue *q, struct pool *pool);
+void queue_clear(struct queue *q, struct chunk_pool *pool);
 
 #endif

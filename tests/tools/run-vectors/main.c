@@ -13,6 +13,8 @@ static const struct mode {
 } modes[] = {
 	{"--phantom-records", run_phantom_records},
 	{"--wycheproof", run_wycheproof},
+	{"--noise", run_noise},
+	{"--phantom", run_phantom},
 };
 
 void die(const char *format, ...)

@@ -44,5 +44,7 @@ json_int_t number_of(const json_t *object, const char *name);
 /* The modes. */
 void run_phantom_records(const json_t *root, struct tally *tally);
 void run_wycheproof(const json_t *root, struct tally *tally);
+void run_noise(const json_t *root, struct tally *tally);
+void run_phantom(const json_t *root, struct tally *tally);
 
 #endif

@@ -208,10 +208,13 @@ static int kind_of_memory(void)
 	return kind;
 }
 
+#define LOCKS_ALL_THE_SAME 103
+
 static void test_lesser_memory(void **state)
 {
 	static const struct rlimit none = {0, 0};
 	pid_t pid = fork();
+	int status;
 
 	(void)state;
 	if (pid == 0)
@@ -219,12 +222,18 @@ static void test_lesser_memory(void **state)
 	assert_int_equal(status_of(pid), SHIELD_LOCKED);
 	pid = fork();
 	if (pid == 0) {
+		static char page[1];
+
 		if (setrlimit(RLIMIT_MEMLOCK, &none) ||
 		    (getuid() == 0 && setresuid(65534, 65534, 65534)))
 			_exit(102);
-		_exit(kind_of_memory());
+		_exit(mlock(page, sizeof(page)) ? kind_of_memory() : LOCKS_ALL_THE_SAME);
 	}
-	assert_int_equal(status_of(pid), SHIELD_UNLOCKED);
+	status = status_of(pid);
+	if (status == LOCKS_ALL_THE_SAME)
+		print_message("# a sanitizer answers mlock() in the kernel's place\n");
+	else
+		assert_int_equal(status, SHIELD_UNLOCKED);
 	for (int i = SHIELD_SECRET; i <= SHIELD_UNLOCKED; i++)
 		assert_true(strlen(shield_memory_text((enum shield_memory)i)) > 20);
 }

@@ -93,7 +93,7 @@ static inline void side_begin(struct pair *p, struct side *side, bool client)
 	side->host.engine = p->engine;
 	side->host.ops = &side_ops;
 	side->host.limits = channel_limits_usual;
-	pool_init(&side->host.pool, 4096, 16);
+	chunk_pool_init(&side->host.pool, 4096, 16);
 	side->wire = malloc(WIRE_MAX);
 	assert_non_null(side->wire);
 	channel_init(&side->ch, &side->host, &p->keys, client, side, p->now);
@@ -130,7 +130,7 @@ static inline void side_end(struct side *side)
 {
 	channel_deinit(&side->ch);
 	assert_int_equal(side->host.pool.taken, 0);
-	pool_deinit(&side->host.pool);
+	chunk_pool_deinit(&side->host.pool);
 	free(side->wire);
 }
 
