@@ -85,4 +85,26 @@ sed -i '/^#[a-z_]* =/s/^#//' "$CONF"
 check --config "$CONF"
 is "$STATUS" 0 "and with every default said aloud"
 is "$(grep -c '# default$' <<<"$SAID")" 0 "so that no default is left"
+
+echo "# SIGHUP"
+log() { cat "$E2E_TMP/strazhd.log"; }
+logged() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
+net_up
+printf '[server]\nname = a\nheartbeat = 10s\n' >"$CONF"
+strazhd_up --config "$CONF"
+printf '[server]\nname = b\nheartbeat = 20s\n[daemon]\nlog_level = debug\n' >"$CONF"
+kill -HUP "$STRAZHD_PID"
+wait_for 10 logged "'server\.heartbeat'"
+like "$(log)" "'server\.heartbeat' is '20s', and was '10s'$" "a key that holds at once"
+like "$(log)" "'server\.name' is 'b', and was 'a': it holds after a restart" "a key that does not"
+printf '[server]\nheartbeat = 30s\nnam = c\n' >"$CONF"
+kill -HUP "$STRAZHD_PID"
+wait_for 10 logged "nothing of it is taken"
+like "$(log)" "$CONF:3: server\.nam: .*did you mean 'name'" "a fault is told with its place"
+printf '[server]\nheartbeat = 40s\nname = a\n' >"$CONF"
+kill -HUP "$STRAZHD_PID"
+wait_for 10 logged "is '40s'"
+like "$(log)" "'server\.heartbeat' is '40s', and was '20s'" "of the wrong file nothing was taken"
+ok "$(log | grep -c "'server\.name' is 'a'")" "and the name at the start is no change"
+strazhd_kill TERM
 finish

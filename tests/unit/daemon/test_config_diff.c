@@ -73,11 +73,33 @@ static void test_upstreams(void **state)
 	       "service.tunnel.d - h:5 restart\n");
 }
 
+static void test_take_live(void **state)
+{
+	struct config *config = read_text("[server]\nname = a\nheartbeat = 10s\n");
+	struct config *from = read_text("[server]\nname = b\nheartbeat = 20s\n");
+	const char *name = config_text(config, CFG_SERVER_NAME);
+	char text[1000] = "";
+
+	(void)state;
+	config_take_live(config, from);
+	assert_string_equal(config_text(config, CFG_SERVER_HEARTBEAT), "20s");
+	assert_int_equal(config_number(config, CFG_SERVER_HEARTBEAT), 20);
+	assert_string_equal(config_text(from, CFG_SERVER_HEARTBEAT), "10s");
+	assert_ptr_equal(config_text(config, CFG_SERVER_NAME), name);
+	config_free(from);
+	from = read_text("[server]\nname = b\nheartbeat = 20s\n");
+	assert_int_equal(config_diff(config, from, note, text), 1);
+	assert_string_equal(text, "server.name a b restart\n");
+	config_free(from);
+	config_free(config);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_upstreams),
+		cmocka_unit_test(test_take_live),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
