@@ -321,6 +321,7 @@ install: all install-orm ## Install under DESTDIR and PREFIX
 	install -D -m 644 scripts/strazhctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/strazhctl
 	install -D -m 644 user/man/strazhctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhctl.8
 	install -D -m 644 user/man/strazhd.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhd.8
+	install -D -m 644 user/man/strazh.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/strazh.conf.5
 install-orm: orm ## Install libstrazh-orm alone: it needs nothing of the rest
 	install -D -m 644 $(ORM_ALONE) $(DESTDIR)$(LIBDIR)/libstrazh-orm.a
 	install -D -m 644 $(ORM_SO) $(DESTDIR)$(LIBDIR)/$(notdir $(ORM_SO))

@@ -2,7 +2,7 @@
 /*
  * One line, one write: lines of several processes that share a stderr do not mix. With
  * JOURNAL_STREAM the journal reads the "<N>" prefix; a person at a terminal gets the program's name
- * and the level in words instead. The level and the name are set once, before threads start.
+ * and the level in words instead. The name is set once, before threads start; the level may change.
  */
 #include <user/base/log.h>
 
@@ -17,7 +17,7 @@
 
 static struct {
 	const char *name;
-	enum log_level most;
+	_Atomic(enum log_level) most;
 	bool journal;
 } log_state = {.name = "strazh", .most = LOG_LVL_INFO};
 
@@ -26,6 +26,11 @@ void log_init(const char *name, enum log_level most)
 	log_state.name = name;
 	log_state.most = most;
 	log_state.journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+void log_level_set(enum log_level most)
+{
+	log_state.most = most;
 }
 
 static const char *level_word(enum log_level level)

@@ -12,6 +12,8 @@
 enum log_level { LOG_LVL_ERROR = 3, LOG_LVL_WARNING = 4, LOG_LVL_INFO = 6, LOG_LVL_DEBUG = 7 };
 
 void log_init(const char *name, enum log_level most);
+/* Any thread, any time. */
+void log_level_set(enum log_level most);
 void log_at(enum log_level level, const char *format, ...) printf_like(2, 3);
 
 #define log_error(...) log_at(LOG_LVL_ERROR, __VA_ARGS__)

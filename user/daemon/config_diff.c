@@ -66,3 +66,15 @@ size_t config_diff(const struct config *old, const struct config *new,
 				      new->upstreams[i].target);
 	return telling.count;
 }
+
+void config_take_live(struct config *config, struct config *from)
+{
+	for (size_t i = 0; i < CFG_KEYS; i++) {
+		struct config_value value = config->values[i];
+
+		if (config_about[i].when != WHEN_LIVE)
+			continue;
+		config->values[i] = from->values[i];
+		from->values[i] = value;
+	}
+}

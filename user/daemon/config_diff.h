@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* What changed from one configuration to another. */
+/* What changed from one configuration to another, and taking over what may change at once. */
 #ifndef STRAZH_USER_DAEMON_CONFIG_DIFF_H
 #define STRAZH_USER_DAEMON_CONFIG_DIFF_H
 
@@ -23,5 +23,11 @@ struct config_change {
 size_t config_diff(const struct config *old, const struct config *new,
 		   void (*on_change)(const struct config_change *change, void *context),
 		   void *context);
+/*
+ * Values that need no restart go over to `config`, from where `from` has them; `from` gets the old
+ * ones. What needs a restart stays, texts as well as pointers to them, so that the next comparison
+ * says it again.
+ */
+void config_take_live(struct config *config, struct config *from);
 
 #endif

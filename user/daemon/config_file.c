@@ -229,6 +229,8 @@ int config_read(struct config *config, const char *name, const char *text, size_
 	ini_use_stack = false;
 	ini_max_line = CONFIG_LINE_MAX;
 	ini_initial_alloc = CONFIG_LINE_MAX;
+	if (len >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+		r.at += 3; /* what some editors put before UTF-8 */
 	if (len > CONFIG_FILE_MAX) {
 		config_fault_add(faults, name, "", "more than %u KiB are no configuration",
 				 CONFIG_FILE_MAX >> 10);

@@ -46,6 +46,8 @@
 	  "without it.")                                                                           \
 	X(SERVER_KEY, "server", "key", PATH, "/etc/strazh/server.key", 1, 4000, "", LIVE,          \
 	  "File with the server's static key: see strazhctl keys new.")                            \
+	X(SERVER_PASSPHRASE, "server", "passphrase", PATH, "", 0, 4000, "", LIVE,                  \
+	  "File with the passphrase of the key; none: it has none.")                               \
 	X(SERVER_CERTIFICATE, "server", "certificate", PATH, "", 0, 4000, "", LIVE,                \
 	  "File with its certificate: see strazhctl keys sign. nx and xx need it.")                \
 	X(SERVER_CLIENTS, "server", "clients", PATH, "", 0, 4000, "", LIVE,                        \
@@ -53,8 +55,10 @@
 	  "key.")                                                                                  \
 	X(SERVER_TICKETS, "server", "tickets", SWITCH, "on", 0, 1, "", LIVE,                       \
 	  "Whether a client may resume its session.")                                              \
-	X(SERVER_TICKET_LIFETIME, "server", "ticket_lifetime", TIME, "12h", 60, 604800, "", LIVE,  \
+	X(SERVER_TICKET_LIFETIME, "server", "ticket_lifetime", TIME, "1h", 60, 604800, "", LIVE,   \
 	  "How long a ticket is good.")                                                            \
+	X(SERVER_TICKET_CHAIN, "server", "ticket_chain", TIME, "1d", 60, 2592000, "", LIVE,        \
+	  "How long one session may be resumed by ticket after ticket.")                           \
 	X(SERVER_STRICT, "server", "strict", SWITCH, "off", 0, 1, "", LIVE,                        \
 	  "Move the seed of the keys on with every record, not every 256.")                        \
 	X(SERVER_PADDING, "server", "padding", WORD, "block", 0, 0, "block classes", LIVE,         \
@@ -85,8 +89,8 @@
 	  "Whether a client has to solve a puzzle first; auto: under load.")                       \
 	X(SERVER_PUZZLE_BITS, "server", "puzzle_bits", NUMBER, "22", 14, 22, "", LIVE,             \
 	  "The hardest puzzle, in zero bits.")                                                     \
-	X(SERVER_PUZZLE_ABOVE, "server", "puzzle_above", NUMBER, "256", 1, 1000000, "", LIVE,      \
-	  "Load, for auto: handshakes that have not ended.")                                       \
+	X(SERVER_PUZZLE_ABOVE, "server", "puzzle_above", NUMBER, "4000", 1, 1000000, "", LIVE,     \
+	  "Load, for auto: handshakes a second of one thread.")                                    \
 	X(SERVER_PROXIES, "server", "proxies", PREFIXES, "", 0, 64, "", RESTART,                   \
 	  "Addresses of proxies that have to say the client's address by the PROXY protocol, "     \
 	  "version 2. From all others it is refused.")                                             \
@@ -100,20 +104,32 @@
 	  "Answer each message with itself.")                                                      \
 	X(RELAY_ENABLE, "service.relay", "enable", SWITCH, "on", 0, 1, "", RESTART,                \
 	  "Rooms and messages from client to client.")                                             \
-	X(RELAY_MAX_CLIENTS, "service.relay", "max_clients", NUMBER, "10000", 1, 1000000, "",      \
-	  RESTART, "Members in all.")                                                              \
+	X(RELAY_MAX_CLIENTS, "service.relay", "max_clients", NUMBER, "10000", 1, 10000000, "",     \
+	  RESTART, "Clients that may be in rooms.")                                                \
 	X(RELAY_MAX_ROOMS, "service.relay", "max_rooms", NUMBER, "1000", 1, 1000000, "", RESTART,  \
 	  "Rooms in all.")                                                                         \
+	X(RELAY_ROOMS_PER_CLIENT, "service.relay", "rooms_per_client", NUMBER, "16", 1, 1000, "",  \
+	  RESTART, "Rooms that one client may be in.")                                             \
+	X(RELAY_ROOM_MEMBERS, "service.relay", "room_members", NUMBER, "10000", 1, 1000000, "",    \
+	  RESTART, "Members of one room.")                                                         \
 	X(RELAY_MAX_MESSAGE_SIZE, "service.relay", "max_message_size", SIZE, "64K", 1, 65536, "",  \
 	  RESTART, "The longest message; 64K: what a record holds.")                               \
-	X(RELAY_CLIENT_TIMEOUT, "service.relay", "client_timeout", TIME, "5m", 0, 604800, "",      \
-	  RESTART, "A member that is silent for so long leaves its rooms; 0: never.")              \
-	X(RELAY_QUEUE, "service.relay", "queue", NUMBER, "100", 1, 100000, "", RESTART,            \
+	X(RELAY_QUEUE, "service.relay", "queue", NUMBER, "100", 1, 10000, "", RESTART,             \
 	  "Messages that may wait for one member.")                                                \
 	X(RELAY_POLICY, "service.relay", "policy", WORD, "drop", 0, 0, "drop close", RESTART,      \
 	  "When more wait: drop messages and say how many, or close the session.")                 \
-	X(RELAY_HISTORY, "service.relay", "history", NUMBER, "50", 0, 10000, "", RESTART,          \
+	X(RELAY_QUEUE_MEMORY, "service.relay", "queue_memory", SIZE, "128M", 65536, 1099511627776, \
+	  "", RESTART, "What may wait for all members together.")                                  \
+	X(RELAY_HISTORY, "service.relay", "history", NUMBER, "100", 0, 10000, "", RESTART,         \
 	  "Messages of a room that are kept for who comes later.")                                 \
+	X(RELAY_HISTORY_MEMORY, "service.relay", "history_memory", SIZE, "64M", 0, 1099511627776,  \
+	  "", RESTART, "What all histories may hold together.")                                    \
+	X(RELAY_HISTORY_KEEP, "service.relay", "history_keep", TIME, "10m", 0, 2592000, "",        \
+	  RESTART, "How long the history of a room outlives its last member.")                     \
+	X(RELAY_PRESENCE_MAX, "service.relay", "presence_max", NUMBER, "256", 0, 1000000, "",      \
+	  RESTART, "In a room with more members nobody is told who comes and goes.")               \
+	X(RELAY_CLIENT_TIMEOUT, "service.relay", "client_timeout", TIME, "10m", 0, 2592000, "",    \
+	  RESTART, "A client that is silent for so long leaves its rooms; 0: never.")              \
 	X(RELAY_WELCOME, "service.relay", "welcome", TEXT, "", 0, 1024, "", RESTART,               \
 	  "Said to who joins a room.")                                                             \
 	X(TUNNEL_ENABLE, "service.tunnel", "enable", SWITCH, "off", 0, 1, "", RESTART,             \

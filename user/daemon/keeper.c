@@ -178,6 +178,7 @@ static void reload(struct keeper *keeper)
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%lld",
 			 (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
 	log_info("checking everything anew");
+	reload_config(keeper);
 	server_find_group(keeper);
 	ticks_resync(keeper);
 	(void)sd_notify(0, "READY=1");

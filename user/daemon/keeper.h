@@ -59,6 +59,12 @@ struct keeper {
 	bool watchdog;			   /* systemd wants a sign of life */
 	bool never_failing, drift_failing; /* said already */
 	bool cookies_refused;		   /* as well */
+	/*
+	 * A configuration that is right is about to hold. Whatever can fail is done here, and then
+	 * nothing else of it is taken: -errno, and `why`. NULL: nobody else takes part.
+	 */
+	int (*on_config)(void *owner, const struct config *config, char why[CONFIG_WHY_LEN]);
+	void *on_config_owner;
 	char status[200];
 };
 
@@ -75,6 +81,9 @@ void readers_reap(struct keeper *keeper);
 
 int ticks_open(struct keeper *keeper) must_check;
 void ticks_close(struct keeper *keeper);
+/* The configuration again: all of it is taken, as far as it needs no restart, or nothing. */
+void reload_config(struct keeper *keeper);
+
 /* Everything anew: sweep, never, drift. */
 void ticks_resync(struct keeper *keeper);
 

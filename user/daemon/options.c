@@ -180,10 +180,16 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv)
 
 /* ---- the configuration with it ---- */
 
-static void fill(struct daemon_options *options)
+enum log_level daemon_options_level(const struct config *config)
 {
 	static const enum log_level levels[] = {LOG_LVL_ERROR, LOG_LVL_WARNING, LOG_LVL_INFO,
 						LOG_LVL_DEBUG};
+
+	return levels[config_number(config, CFG_LOG_LEVEL)];
+}
+
+static void fill(struct daemon_options *options)
+{
 	static const enum attach_mode modes[] = {ATTACH_NATIVE, ATTACH_GENERIC, ATTACH_AUTO};
 	const struct config *config = options->config;
 	const char *at = config_text(config, CFG_INTERFACES);
@@ -193,7 +199,7 @@ static void fill(struct daemon_options *options)
 	options->pin_dir = config_text(config, CFG_PIN_DIR);
 	options->state_dir = config_text(config, CFG_STATE_DIR);
 	options->mode = modes[config_number(config, CFG_MODE)];
-	options->level = levels[config_number(config, CFG_LOG_LEVEL)];
+	options->level = daemon_options_level(config);
 	options->size_window_s = (uint32_t)config_number(config, CFG_SIZE_WINDOW);
 	options->max_hosts = 0;
 	if (config->values[CFG_MAX_HOSTS].from != FROM_DEFAULT)

@@ -44,6 +44,7 @@ int daemon_options_parse(struct daemon_options *options, int argc, char **argv) 
  */
 int daemon_options_load(struct daemon_options *options, char **environment,
 			struct config_faults *ret_faults) must_check;
+enum log_level daemon_options_level(const struct config *config);
 int daemon_options_reload(const struct daemon_options *options, char **environment,
 			  struct config **ret_config, struct config_faults *ret_faults) must_check;
 void daemon_options_deinit(struct daemon_options *options);

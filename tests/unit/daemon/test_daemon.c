@@ -17,6 +17,8 @@
 #include <user/daemon/options.h>
 #include <user/daemon/wanted.h>
 
+static struct config_faults faults;
+
 static int parse(struct daemon_options *options, const char *line)
 {
 	static char text[300];
@@ -27,12 +29,16 @@ static int parse(struct daemon_options *options, const char *line)
 	while ((word = strsep(&rest, " ")) && argc < 19)
 		argv[argc++] = word;
 	optind = 0;
-	return daemon_options_parse(options, argc, argv);
+	if (daemon_options_parse(options, argc, argv))
+		return -EINVAL;
+	/* Nothing of the machine's. */
+	options->config_path = "/dev/null";
+	return daemon_options_load(options, NULL, &faults) ? -EINVAL : 0;
 }
 
 static void test_options(void **state)
 {
-	struct daemon_options options;
+	static struct daemon_options options;
 
 	(void)state;
 	assert_int_equal(parse(&options,
@@ -47,18 +53,67 @@ static void test_options(void **state)
 	assert_string_equal(options.run_dir, "/r");
 	assert_string_equal(options.state_dir, "/s");
 	assert_int_equal(options.level, LOG_LVL_DEBUG);
+	assert_string_equal(options.run_dir, config_text(options.config, CFG_RUN_DIR));
+	daemon_options_deinit(&options);
+}
+
+static void test_no_options(void **state)
+{
+	static struct daemon_options options;
+
+	(void)state;
+	assert_int_equal(parse(&options, "--foreground"), 0);
+	assert_int_equal(options.interfaces_len, 0);
+	assert_int_equal(options.mode, ATTACH_AUTO);
+	assert_int_equal(options.max_hosts, 0);
+	assert_int_equal(options.size_window_s, 60);
+	assert_string_equal(options.run_dir, "/run/strazh");
+	assert_string_equal(options.pin_dir, "/sys/fs/bpf/strazh");
+	assert_string_equal(options.state_dir, "/var/lib/strazh");
+	assert_int_equal(options.level, LOG_LVL_INFO);
+	daemon_options_deinit(&options);
+}
+
+static void test_set(void **state)
+{
+	static struct daemon_options options;
+
+	(void)state;
+	assert_int_equal(parse(&options, "--set gate.interfaces=eth0,eth1 --set server.name=a "
+					 "--set service.relay.queue=5 --mode native"),
+			 0);
+	assert_int_equal(options.interfaces_len, 2);
+	assert_string_equal(options.interfaces[0], "eth0");
+	assert_string_equal(config_text(options.config, CFG_SERVER_NAME), "a");
+	assert_int_equal(config_number(options.config, CFG_RELAY_QUEUE), 5);
+	assert_int_equal(options.mode, ATTACH_NATIVE);
+	daemon_options_deinit(&options);
 }
 
 static void test_wrong_options(void **state)
 {
 	static const char *const lines[] = {
-		"--mode fast",	 "--max-hosts 0", "--max-hosts 5x", "--max-hosts -1",
-		"--log-level x", "--no-such",	  "eth0",	    "--interface 0123456789abcdef",
+		"--mode fast",
+		"--max-hosts 0",
+		"--max-hosts 5x",
+		"--max-hosts -1",
+		"--log-level x",
+		"--no-such",
+		"eth0",
+		"--interface 0123456789abcdef",
+		"--set x",
+		"--set server.name",
+		"--set server.nam=x",
+		"--set servr.name=x",
+		"--set name=x",
+		"--set server.reactors=x",
+		"--json",
+		"--size-window 2d",
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
-		struct daemon_options options;
+		static struct daemon_options options;
 
 		if (parse(&options, lines[i]) != -EINVAL)
 			fail_msg("'%s' was taken", lines[i]);
@@ -99,10 +154,9 @@ static void test_wanted_is_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_options),
-		cmocka_unit_test(test_wrong_options),
-		cmocka_unit_test(test_wanted),
-		cmocka_unit_test(test_wanted_is_bounded),
+		cmocka_unit_test(test_options), cmocka_unit_test(test_no_options),
+		cmocka_unit_test(test_set),	cmocka_unit_test(test_wrong_options),
+		cmocka_unit_test(test_wanted),	cmocka_unit_test(test_wanted_is_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

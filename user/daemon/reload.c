@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * SIGHUP: the configuration anew, from the same file, environment and command line. It is read into
+ * one of its own; with a fault, or when somebody whom it concerns cannot take it, it is let go and
+ * what there was goes on. keeper->options->config is what holds: values that need a restart stay in
+ * it as they were at the start.
+ */
+#include <user/daemon/keeper.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <strazh/base/own.h>
+#include <user/base/log.h>
+#include <user/daemon/config_diff.h>
+
+static void say_change(const struct config_change *change, void *context)
+{
+	(void)context;
+	log_info("'%s' is '%s', and was '%s'%s", change->key, change->new ? change->new : "",
+		 change->old ? change->old : "",
+		 change->restart ? ": it holds after a restart" : "");
+}
+
+static void say_faults(const struct config_faults *faults)
+{
+	for (size_t i = 0; i < MIN(faults->total, (size_t)CONFIG_FAULTS_MAX); i++) {
+		const struct config_fault *fault = &faults->list[i];
+
+		log_error("%s: %s%s%s", fault->where, fault->key, fault->key[0] ? ": " : "",
+			  fault->why);
+	}
+	log_error("the configuration has %zu faults: nothing of it is taken", faults->total);
+}
+
+static void take(struct keeper *keeper, struct config *from)
+{
+	struct config *config = keeper->options->config;
+	char why[CONFIG_WHY_LEN] = "";
+	int r = 0;
+
+	if (!config_diff(config, from, NULL, NULL)) {
+		/* Files that it names may have changed all the same. */
+		log_info("the configuration is as it was");
+	}
+	if (keeper->on_config)
+		r = keeper->on_config(keeper->on_config_owner, from, why);
+	if (r) {
+		log_error("nothing of the configuration is taken: %s", why[0] ? why : strerror(-r));
+		return;
+	}
+	config_diff(config, from, say_change, NULL);
+	config_take_live(config, from);
+	log_level_set(daemon_options_level(config));
+}
+
+void reload_config(struct keeper *keeper)
+{
+	own_free struct config_faults *faults = calloc(1, sizeof(*faults));
+	struct config *from = NULL;
+	int r = faults ? daemon_options_reload(keeper->options, environ, &from, faults) : -ENOMEM;
+
+	if (!r)
+		take(keeper, from);
+	else if (r == CONFIG_WRONG)
+		say_faults(faults);
+	else
+		log_error("the configuration cannot be read: %s", strerror(-r));
+	config_free(from);
+}
