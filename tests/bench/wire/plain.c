@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -28,9 +29,10 @@
 #define DESCRIPTORS_BESIDE 256
 #define SECONDS 1.0
 #define REPEATS 5
-#define PEER_PORT 48611
+#define PEER_PORT 18611 /* not one that the kernel gives to clients */
 #define EVENTS_MAX 64
 #define PATH_LEN 512
+#define LINE_LEN 128
 
 struct server {
 	pid_t pid;
@@ -66,9 +68,10 @@ static void want_descriptors(rlim_t need)
 
 /* ---- servers ---- */
 
-/* The first line that it says is on *ret_said. */
-static pid_t spawn(char *const argv[], FILE **ret_said)
+/* Its first line, which it says when it listens, into `line`. It ends with us. */
+static pid_t spawn(char *const argv[], char line[LINE_LEN])
 {
+	FILE *said;
 	int ends[2];
 	pid_t pid;
 
@@ -79,6 +82,7 @@ static pid_t spawn(char *const argv[], FILE **ret_said)
 		die("fork: %s", strerror(errno));
 	if (!pid) {
 		pin(0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		dup2(ends[1], STDOUT_FILENO);
 		close(ends[0]);
 		close(ends[1]);
@@ -87,40 +91,37 @@ static pid_t spawn(char *const argv[], FILE **ret_said)
 		_exit(127);
 	}
 	close(ends[1]);
-	*ret_said = fdopen(ends[0], "r");
-	if (!*ret_said)
+	said = fdopen(ends[0], "r");
+	if (!said)
 		die("fdopen: %s", strerror(errno));
+	if (!fgets(line, LINE_LEN, said))
+		die("'%s' does not start", argv[0]);
+	fclose(said);
 	return pid;
 }
 
 static struct server start_ours(void)
 {
-	char path[PATH_LEN], line[32] = "";
+	char path[PATH_LEN], line[LINE_LEN];
 	char *argv[] = {path, NULL};
 	struct server server;
-	FILE *said;
 
 	snprintf(path, sizeof(path), "%s/tests/tools/plain-echo", bench_dir);
-	server.pid = spawn(argv, &said);
-	if (!fgets(line, sizeof(line), said))
-		die("'%s' does not say its port", path);
-	fclose(said);
+	server.pid = spawn(argv, line);
 	server.port = (uint16_t)strtoul(line, NULL, 10);
 	return server;
 }
 
 static struct server start_peer(void)
 {
-	char path[PATH_LEN], port[16];
+	char path[PATH_LEN], port[16], line[LINE_LEN];
 	char option[] = "--port";
 	char *argv[] = {path, option, port, NULL};
 	struct server server = {.port = PEER_PORT};
-	FILE *said;
 
 	snprintf(path, sizeof(path), "%s/tests/tools/echo-server", bench_dir);
 	snprintf(port, sizeof(port), "%d", PEER_PORT);
-	server.pid = spawn(argv, &said);
-	fclose(said);
+	server.pid = spawn(argv, line);
 	return server;
 }
 
