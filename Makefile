@@ -281,13 +281,8 @@ $(O)/tests/bench/bench-orm: $(ORM_BENCH_SRCS:%.c=$(O)/obj/%.o) $(ORM_LIB)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 $(O)/tests/bench/bench-wire: $(WIRE_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
-<<<<<<< HEAD
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl $(LIBS)
-bench: all $(BENCH_BINS) $(BENCH_BPF) $(O)/tests/tools/attack ## Measure; B=gate for one group; writes build/bench.json (root)
-=======
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 bench: all $(BENCH_BINS) $(BENCH_BPF) $(TOOL_BINS) ## Measure; B=gate for one group; writes build/bench.json (root)
->>>>>>> reactor
 	@O='$(O)' tests/bench/run '$(B)'
 
 lint: ## Layers, headers alone, sizes, banned functions, shellcheck, clang-tidy, cppcheck, clang-format

@@ -179,13 +179,8 @@ static void all_gone(struct queue *q, struct chunk_pool *pool)
 	*q = (struct queue){0};
 }
 
-<<<<<<< HEAD
-/* The fixed part that comes next; `to` NULL: not even looked at. */
-static void read_bytes(struct queue *q, struct chunk_pool *pool, uint8_t *to, size_t len)
-=======
 /* What comes next in the stream; `to` NULL: it is passed over. */
 static void read_bytes(struct queue *q, struct chunk_pool *pool, uint8_t *to, size_t len)
->>>>>>> channel
 {
 	while (len) {
 		size_t n = MIN(len, ROOM - q->read);
@@ -221,13 +216,8 @@ size_t queue_first_len(const struct queue *q)
 	return PH_MESSAGE_HEAD + (size_t)first_entry(q)->len;
 }
 
-<<<<<<< HEAD
-/* `to` NULL: throw it away. */
-static void take(struct queue *q, struct chunk_pool *pool, uint8_t *to)
-=======
 /* `to` NULL: throw it away. Whoever is told of a release finds the queue in order. */
 static void take(struct queue *q, struct chunk_pool *pool, uint8_t *to)
->>>>>>> channel
 {
 	struct held held = {.release = NULL};
 	struct entry entry;

@@ -1,27 +1,20 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-<<<<<<< HEAD
 /* What the parts of bench-wire share. */
-=======
-/* The parts of bench-wire. */
->>>>>>> reactor
 #ifndef TESTS_BENCH_WIRE_BENCH_H
 #define TESTS_BENCH_WIRE_BENCH_H
 
 #include <tests/bench/figures.h>
 
-<<<<<<< HEAD
+/* Where the programs lie. */
+extern const char *bench_dir;
+
 /* Of this thread, in ns: for what waits for nobody. Others on the CPU do not count in it. */
 double cpu_ns(void);
 void pin(int cpu);
 
 /* The parts. */
-void bench_record(void);
-void bench_channel(void);
-=======
-/* Where the programs lie. */
-extern const char *bench_dir;
-
-void bench_plain(void); /* the reactor alone: echo without cryptography, idle connections */
->>>>>>> reactor
+void bench_record(void);  /* the engines */
+void bench_channel(void); /* messages through channels in memory, beside TLS 1.3 */
+void bench_plain(void);	  /* the reactor alone: echo without cryptography, idle connections */
 
 #endif

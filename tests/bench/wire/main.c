@@ -1,8 +1,7 @@
-<<<<<<< HEAD
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * bench-wire BUILD_DIR [PART...]: what the secured server costs. Rows on standard output, what it
- * is doing on standard error.
+ * bench-wire BUILD_DIR [PART...]: what the secured server costs, and what it is made of. Rows on
+ * standard output, what it is doing on standard error.
  */
 #include <tests/bench/wire/bench.h>
 
@@ -10,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+const char *bench_dir;
 
 double cpu_ns(void)
 {
@@ -29,44 +30,12 @@ void pin(int cpu)
 		die("cannot pin to CPU %d", cpu);
 }
 
-int main(int argc, char *argv[])
-{
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} all[] = {
-		{"record", bench_record},
-		{"channel", bench_channel},
-	};
-
-	if (argc < 2)
-		die("usage: bench-wire BUILD_DIR [PART...]");
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		int wanted = argc == 2;
-
-		for (int n = 2; n < argc; n++)
-			wanted |= !strcmp(argv[n], all[i].name);
-		if (!wanted)
-			continue;
-		say("%s", all[i].name);
-		all[i].run();
-	}
-=======
-// SPDX-License-Identifier: AGPL-3.0-or-later
-/*
- * bench-wire BUILD_DIR [PART...]: the secured server and what it is made of. Rows on standard
- * output, what it is doing on standard error.
- */
-#include <tests/bench/wire/bench.h>
-
-#include <string.h>
-
-const char *bench_dir;
-
 static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
+	{"record", bench_record},
+	{"channel", bench_channel},
 	{"plain", bench_plain},
 };
 
@@ -83,9 +52,11 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		die("usage: bench-wire BUILD_DIR [PART...]");
 	bench_dir = argv[1];
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-		if (wanted(parts[i].name, argc - 2, argv + 2))
-			parts[i].run();
->>>>>>> reactor
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		if (!wanted(parts[i].name, argc - 2, argv + 2))
+			continue;
+		say("%s", parts[i].name);
+		parts[i].run();
+	}
 	return 0;
 }
