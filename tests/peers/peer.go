@@ -36,6 +36,7 @@ const (
 	clientFinish = 0xa2
 	data         = 0xb0
 	heartbeat    = 0xb1
+	control      = 0xb2
 	closing      = 0xbf
 )
 
@@ -167,7 +168,7 @@ func (l *link) get() (byte, []byte) {
 	for {
 		head := l.take(16)
 		kind, plain := l.in.open(head, l.take(int(binary.BigEndian.Uint16(head[2:]))+48))
-		if kind != heartbeat {
+		if kind != heartbeat && kind != control {
 			return kind, plain
 		}
 	}

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 NK1, XK1 = 0x01, 0x02
 CLIENT_HELLO, SERVER_HELLO, CLIENT_FINISH = 0xA0, 0xA1, 0xA2
-RETRY, DATA, HEARTBEAT, CLOSE = 0xAC, 0xB0, 0xB1, 0xBF
+RETRY, DATA, HEARTBEAT, CONTROL, CLOSE = 0xAC, 0xB0, 0xB1, 0xB2, 0xBF
 ECHO, REQUEST, REPLY = 1, 0, 1
 # What each message of the handshake does; the rest of a pattern is what is known before it.
 PATTERNS = {
@@ -220,7 +220,7 @@ class Link:
             head = self.take(16)
             kind, plain = self.receive.open(
                 head + self.take(struct.unpack(">H", head[2:4])[0] + 48))
-            if kind != HEARTBEAT:
+            if kind not in (HEARTBEAT, CONTROL):
                 return kind, plain
 
 

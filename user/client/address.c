@@ -45,8 +45,8 @@ int address_find(struct strazh *s)
 	int r = getaddrinfo(s->host, s->port, &hints, &all);
 
 	if (r)
-		return client_fail(s, STRAZH_E_ADDRESS, "'%s' port '%s': %s", s->host, s->port,
-				   gai_strerror(r));
+		return note_fault(s, STRAZH_E_ADDRESS, "'%s' port '%s': %s", s->host, s->port,
+				  gai_strerror(r));
 	s->addresses.count = s->addresses.next = 0;
 	for (const struct addrinfo *at = all; at && s->addresses.count < ADDRESSES_MAX;
 	     at = at->ai_next) {

@@ -22,13 +22,13 @@ static int turn(struct strazh *s, uint64_t until_ms)
 	int r;
 
 	if (now >= until_ms)
-		return client_fail(s, STRAZH_E_TIMEOUT, "the time is up%s%.200s",
-				   s->why.class ? "; last: " : "", s->why.text);
+		return note_fault(s, STRAZH_E_TIMEOUT, "the time is up%s%.200s",
+				  s->why.class ? "; last: " : "", s->why.text);
 	if (poll(&fd, 1, (int)MIN(until_ms - now, 1000)) < 0 && errno != EINTR)
-		return client_fail(s, -errno, "poll: %s", strerror(errno));
+		return note_fault(s, -errno, "poll: %s", strerror(errno));
 	r = machine_turn(s);
 	if (r)
-		return client_fail(s, r, "%s", strerror(-r));
+		return note_fault(s, r, "%s", strerror(-r));
 	if (machine_end(s)) {
 		s->error = s->why;
 		return machine_end(s);
@@ -41,7 +41,7 @@ static int begin(struct strazh *s)
 	int r = machine_turn(s);
 
 	if (r)
-		return client_fail(s, r, "%s", strerror(-r));
+		return note_fault(s, r, "%s", strerror(-r));
 	if (machine_end(s))
 		s->error = s->why;
 	return machine_end(s);
@@ -66,7 +66,7 @@ int strazh_send(struct strazh *s, const struct strazh_message *message, int64_t 
 	while (!r && (q = machine_queue(s, message)) == STRAZH_E_FULL)
 		r = turn(s, until);
 	if (!r && q)
-		return client_fail(s, q, "%s", strazh_class_text(q));
+		return note_fault(s, q, "%s", strazh_class_text(q));
 	if (!r)
 		r = begin(s);
 	while (!r && strazh_queued(s) && s->lost == lost)
@@ -111,9 +111,9 @@ static int answered(struct strazh *s, struct strazh_message *ret_reply)
 	if (kept->message.opcode != PH_OP_ERROR)
 		return 0;
 	if (error_parse(kept->payload, kept->message.len, &error))
-		return client_fail(s, STRAZH_E_PROTOCOL, "the server's error cannot be read");
-	client_fail(s, STRAZH_E_ANSWER, "%s: %.*s", code_text(error.code), (int)error.len,
-		    error.text);
+		return note_fault(s, STRAZH_E_PROTOCOL, "the server's error cannot be read");
+	note_fault(s, STRAZH_E_ANSWER, "%s: %.*s", code_text(error.code), (int)error.len,
+		   error.text);
 	s->error.code = error.code;
 	return STRAZH_E_ANSWER;
 }
@@ -159,7 +159,7 @@ int strazh_ping(struct strazh *s, int64_t timeout_ms, uint64_t *ret_ns)
 	if (r)
 		return r;
 	if (reply.len != sizeof(begun) || memcmp(reply.payload, &begun, sizeof(begun)) != 0)
-		return client_fail(s, STRAZH_E_PROTOCOL, "the echo is not what was sent");
+		return note_fault(s, STRAZH_E_PROTOCOL, "the echo is not what was sent");
 	*ret_ns = client_now_ns() - begun;
 	return 0;
 }

@@ -42,7 +42,7 @@ const char *strazh_class_text(int class)
 	return (size_t) class < ARRAY_LEN(texts) ? texts[class] : "unknown";
 }
 
-int client_fail(struct strazh *s, int class, const char *format, ...)
+int note_fault(struct strazh *s, int class, const char *format, ...)
 {
 	va_list args;
 
@@ -63,7 +63,7 @@ const struct strazh_error *strazh_error(const struct strazh *s)
 
 static int wrong(struct strazh *s, const char *text)
 {
-	return client_fail(s, STRAZH_E_OPTION, "%s", text);
+	return note_fault(s, STRAZH_E_OPTION, "%s", text);
 }
 
 static uint8_t suite_of(const struct strazh_options *o)
@@ -95,7 +95,7 @@ static int take_keys(struct strazh *s, const struct strazh_options *o)
 	if (!r)
 		r = shield_new(&secret, &s->secret);
 	wipe(&secret, sizeof(secret));
-	return r ? client_fail(s, r < 0 ? r : STRAZH_E_OPTION, "the client's key cannot be used")
+	return r ? note_fault(s, r < 0 ? r : STRAZH_E_OPTION, "the client's key cannot be used")
 		 : 0;
 }
 
@@ -108,17 +108,17 @@ static int take_options(struct strazh *s, const struct strazh_options *o)
 		return wrong(s, "the server's address is missing");
 	r = address_split(o->address, &s->host, &s->port);
 	if (r == -EINVAL)
-		return client_fail(s, STRAZH_E_OPTION,
-				   "'%.150s' is no address: host, host:port or [v6]:port",
-				   o->address);
+		return note_fault(s, STRAZH_E_OPTION,
+				  "'%.150s' is no address: host, host:port or [v6]:port",
+				  o->address);
 	s->name = strdup(o->server_name ? o->server_name : PH_NAME_DEFAULT);
 	if (r || !s->name)
-		return client_fail(s, -ENOMEM, "no memory");
+		return note_fault(s, -ENOMEM, "no memory");
 	if (strlen(s->name) > PH_NAME_MAX)
 		return wrong(s, "the server's name is longer than 255 bytes");
 	if (o->demand_hybrid && !kem_available(s->crypto))
-		return client_fail(s, STRAZH_E_UNSUPPORTED,
-				   "hybrid handshakes need an OpenSSL with ML-KEM-768 (3.5)");
+		return note_fault(s, STRAZH_E_UNSUPPORTED,
+				  "hybrid handshakes need an OpenSSL with ML-KEM-768 (3.5)");
 	r = take_keys(s, o);
 	if (r)
 		return r;
@@ -153,7 +153,7 @@ static int open_descriptors(struct strazh *s)
 	s->timer = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
 	s->post = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (s->epoll < 0 || s->timer < 0 || s->post < 0 || watch(s, s->timer) || watch(s, s->post))
-		return client_fail(s, -errno, "no descriptor: %s", strerror(errno));
+		return note_fault(s, -errno, "no descriptor: %s", strerror(errno));
 	return 0;
 }
 
@@ -192,7 +192,7 @@ int strazh_open(const struct strazh_options *options, struct strazh **ret_client
 	if (!r)
 		r = engine_new(NULL, &s->engine);
 	if (r)
-		client_fail(s, r, "OpenSSL cannot be used: %s", strerror(-r));
+		note_fault(s, r, "OpenSSL cannot be used: %s", strerror(-r));
 	if (!r)
 		r = take_options(s, options);
 	if (!r)
@@ -289,6 +289,6 @@ int strazh_queue(struct strazh *s, const struct strazh_message *message)
 	int r = machine_queue(s, message);
 
 	if (r)
-		return client_fail(s, r, "%s", strazh_class_text(r));
+		return note_fault(s, r, "%s", strazh_class_text(r));
 	return s->phase == PHASE_UP ? machine_write(s) : 0;
 }

@@ -512,5 +512,5 @@ int strazh_on_ready(struct strazh *s)
 {
 	int r = machine_turn(s);
 
-	return r ? client_fail(s, r, "%s", strerror(-r)) : 0;
+	return r ? note_fault(s, r, "%s", strerror(-r)) : 0;
 }

@@ -95,7 +95,7 @@ struct strazh {
 
 uint64_t client_now_ms(void);
 uint64_t client_now_ns(void);
-int client_fail(struct strazh *s, int class, const char *format, ...) printf_like(3, 4);
+int note_fault(struct strazh *s, int class, const char *format, ...) printf_like(3, 4);
 
 /* ---- address.c ---- */
 int address_split(const char *address, char **ret_host, char **ret_port) must_check;

@@ -233,11 +233,14 @@ static int start(struct keeper *keeper)
 		r = ticks_open(keeper);
 	if (!r)
 		r = server_open(keeper);
+	if (!r)
+		r = secured_open(keeper);
 	return r;
 }
 
 static void stop(struct keeper *keeper)
 {
+	secured_close(keeper);
 	server_close(keeper);
 	ticks_close(keeper);
 	clockwatch_close(keeper);

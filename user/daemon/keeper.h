@@ -12,7 +12,9 @@
 #include <user/ctl/history.h>
 #include <user/ctl/request.h>
 #include <user/daemon/options.h>
+#include <user/daemon/split.h>
 #include <user/daemon/wanted.h>
+#include <user/daemon/worker.h>
 #include <user/gate/events.h>
 #include <user/gate/gate.h>
 #include <user/gate/sweep.h>
@@ -28,6 +30,14 @@ struct reader;
 #define READERS_MAX 8U
 #define READERS_GUESTS 4U
 
+/* The secured server, when it is enabled. */
+struct secured {
+	struct worker *worker; /* NULL: there is none */
+	struct watch watch;    /* our end of the split */
+	struct split_message figures;
+	uint32_t second, said; /* messages in this second */
+};
+
 struct keeper {
 	const struct daemon_options *options;
 	struct loop *loop;
@@ -37,6 +47,8 @@ struct keeper {
 	struct history history;
 	struct host host; /* as commands see us */
 	struct wanted wanted;
+
+	struct secured secured;
 
 	struct watch listen;
 	struct client_link *clients; /* list */
@@ -78,6 +90,9 @@ void server_tell(struct keeper *keeper, const struct sz_event *event);
 void server_tick(struct keeper *keeper);
 /* A child has ended. */
 void readers_reap(struct keeper *keeper);
+
+int secured_open(struct keeper *keeper) must_check;
+void secured_close(struct keeper *keeper);
 
 int ticks_open(struct keeper *keeper) must_check;
 void ticks_close(struct keeper *keeper);

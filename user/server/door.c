@@ -6,9 +6,12 @@
 
 #define TOKEN 1000U
 
-void door_init(struct door *door, uint32_t rate, uint64_t now_ms)
+void door_init(struct door *door, uint32_t rate, unsigned most, bool always, uint64_t now_ms)
 {
 	*door = (struct door){.rate = rate,
+			      .most = most,
+			      .always = always,
+			      .bits = always ? PH_PUZZLE_BITS_MIN : 0,
 			      .filled_ms = now_ms,
 			      .tokens = (uint64_t)rate * TOKEN,
 			      .stepped_ms = now_ms};
@@ -32,19 +35,21 @@ static void step(struct door *door, uint64_t now_ms)
 		return;
 	door->stepped_ms += steps * DOOR_STEP_MS;
 	if (door->short_of) {
-		door->bits = MIN(MAX(door->bits + 1, PH_PUZZLE_BITS_MIN), PH_PUZZLE_BITS_MAX);
+		door->bits = MIN(MAX(door->bits + 1, PH_PUZZLE_BITS_MIN), door->most);
 		steps--;
 	}
 	door->short_of = 0;
-	while (steps-- && door->bits)
-		door->bits = door->bits > PH_PUZZLE_BITS_MIN ? door->bits - 1 : 0;
+	for (; steps && door->bits > PH_PUZZLE_BITS_MIN; steps--)
+		door->bits--;
+	if (steps && !door->always)
+		door->bits = 0;
 }
 
 enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t now_ms)
 {
 	uint64_t keep; /* of the tokens, for others */
 
-	if (!door->rate)
+	if (!door->rate && (!door->always || worked || known))
 		return DOOR_OPEN;
 	fill(door, now_ms);
 	step(door, now_ms);

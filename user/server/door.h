@@ -15,6 +15,8 @@
 
 struct door {
 	uint32_t rate; /* a second; 0: no limit */
+	unsigned most; /* bits */
+	bool always; /* everyone who is not known has to work */
 	uint64_t filled_ms;
 	uint64_t tokens; /* thousandths, at most one second of them */
 	uint64_t stepped_ms;
@@ -28,7 +30,7 @@ enum door_answer {
 	DOOR_BUSY, /* not even for those who have worked: later */
 };
 
-void door_init(struct door *door, uint32_t rate, uint64_t now_ms);
+void door_init(struct door *door, uint32_t rate, unsigned most, bool always, uint64_t now_ms);
 /* One handshake. `worked`: its puzzle is solved; `known`: it came with a good ticket. */
 enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t now_ms);
 

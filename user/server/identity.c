@@ -222,6 +222,9 @@ static int load(struct identity *id, const struct identity_config *config, struc
 		return -EINVAL;
 	}
 	id->server.suites = config->suites ? config->suites : can;
+	if (config->hybrid)
+		id->server.suites |= can & ((id->server.suites & ~HS_SUITE_BIT(PH_RESUME))
+					    << PH_SUITE_HYBRID);
 	id->server.demand = config->demand;
 	return 0;
 }

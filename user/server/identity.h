@@ -17,10 +17,11 @@
 #define IDENTITY_WHY_LEN 256
 
 struct identity_config {
-	const char *name;	     /* of the server */
-	uint32_t suites;	     /* HS_SUITE_BIT() of each; 0: all that the keys allow */
-	uint16_t demand;	     /* enum ph_offer: what a client must offer */
-	const char *key_path;	     /* of `strazhctl keys new --server`; its .old-ID count too */
+	const char *name;     /* of the server */
+	uint32_t suites;      /* HS_SUITE_BIT() of each; 0: all that the keys allow */
+	bool hybrid;	      /* and the hybrid ones of these, where OpenSSL has ML-KEM-768 */
+	uint16_t demand;      /* enum ph_offer: what a client must offer */
+	const char *key_path; /* of `strazhctl keys new --server`; its .old-ID count too */
 	const char *passphrase_path; /* NULL: none */
 	const char *cert_path;	     /* NULL: no NX and XX */
 	const char *clients_path;    /* public keys that may come, a base64 a line; NULL: any */

@@ -14,6 +14,7 @@ struct server_limits server_limits_usual(void)
 		.half_open = 2048,
 		.links = 65536,
 		.handshakes_s = 4000,
+		.puzzle_bits = PH_PUZZLE_BITS_MAX,
 		.hello_ms = 5000,
 		.finish_ms = 5000,
 		.conn = {.in_max = PH_RECORD_MAX,
@@ -108,7 +109,8 @@ static void set_hosts(struct server *server)
 	chunk_pool_init(&server->channels.pool, limits->links * 16ULL, POOL_SPARES);
 	server->strangers = limits->conn;
 	server->strangers.in_max = HS_FRAME_LEN;
-	door_init(&server->door, limits->handshakes_s, server->reactor->now_ms);
+	door_init(&server->door, limits->handshakes_s, limits->puzzle_bits, limits->puzzle_always,
+		  server->reactor->now_ms);
 }
 
 int server_new(struct server_common *common, struct reactor *reactor, struct identity *identity,

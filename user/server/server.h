@@ -62,6 +62,8 @@ struct server_limits {
 	uint32_t half_open;    /* slots of a reactor */
 	uint32_t links;	       /* sessions of a reactor */
 	uint32_t handshakes_s; /* of a reactor, above which strangers are asked for work */
+	bool puzzle_always;
+	unsigned puzzle_bits; /* the hardest one */
 	uint32_t hello_ms, finish_ms;
 	struct conn_limits conn;
 	struct channel_limits channel;

@@ -87,9 +87,9 @@ struct relay {
 	struct relay_shared *shared;
 	struct timer retry, tick;
 	bool retrying;
-	struct table clients;	     /* by their number */
-	struct table places;	     /* by the room's number */
-	struct table rooms, numbers; /* whose home this is: by name, by number */
+	struct map clients;	     /* by their number */
+	struct map places;	     /* by the room's number */
+	struct map rooms, numbers; /* whose home this is: by name, by number */
 	struct client_list silent;   /* the one that said nothing for longest comes first */
 	struct room_list empty;	     /* the one that is it for longest comes first */
 	uint64_t next_client;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * The keeper's side of the secured server: it starts the worker, marks the flows that the worker
+ * calls proven in the gate, and forgets them when the worker is gone. A worker that cannot start is
+ * an error in the log, and no reason to be without a gate.
+ */
+#include <user/daemon/keeper.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <user/base/clock.h>
+#include <user/base/log.h>
+#include <user/gate/proven.h>
+
+#define TURN_MAX 256U /* messages of one turn: others want theirs, too */
+
+static void mark(struct keeper *keeper, const struct split_message *m)
+{
+	struct prefix source = prefix_from(m->family, m->addr, m->family == 4 ? 32 : 128);
+	struct sz_flow flow;
+	int r = proven_flow(&source, m->sport, IPPROTO_TCP, m->dport, &flow);
+
+	if (!r && m->type == SPLIT_PROVEN)
+		r = proven_put(keeper->gate, &flow, 0);
+	else if (!r)
+		r = proven_drop(keeper->gate, &flow);
+	/* Full: a flow without a mark has the limits that everyone has. */
+	if (r < 0)
+		log_debug("a flow of a session was not marked: %s", gate_error());
+}
+
+/* False: more than the worker may say in one second. */
+static bool may_speak(struct secured *s)
+{
+	uint32_t now = clock_boot_s();
+
+	if (now != s->second) {
+		s->second = now;
+		s->said = 0;
+	}
+	return ++s->said <= SPLIT_RATE;
+}
+
+static void worker_gone(struct keeper *keeper)
+{
+	struct secured *s = &keeper->secured;
+
+	loop_remove(keeper->loop, &s->watch);
+	close(s->watch.fd);
+	s->watch.fd = -1;
+	log_error("the secured server is gone");
+	(void)!proven_clear(keeper->gate);
+}
+
+static void on_ready(struct watch *watch, uint32_t events)
+{
+	struct keeper *keeper = watch->context;
+	struct secured *s = &keeper->secured;
+	struct split_message m;
+	int r = 0;
+
+	(void)events;
+	for (unsigned i = 0; i < TURN_MAX && !r; i++) {
+		r = split_receive(watch->fd, &m);
+		if (r || !may_speak(s))
+			continue;
+		if (m.type == SPLIT_PROVEN || m.type == SPLIT_GONE)
+			mark(keeper, &m);
+		else if (m.type == SPLIT_FIGURES)
+			s->figures = m;
+	}
+	if (r == -EBADMSG)
+		log_error("the secured server said what it must not say");
+	if (r && r != -EAGAIN)
+		worker_gone(keeper);
+}
+
+static int on_config(void *owner, const struct config *config, char why[CONFIG_WHY_LEN])
+{
+	struct keeper *keeper = owner;
+	char said[WORKER_WHY_LEN] = "";
+	int r;
+
+	if (!keeper->secured.worker)
+		return 0;
+	r = worker_reload(keeper->secured.worker, config, said);
+	if (r)
+		snprintf(why, CONFIG_WHY_LEN, "%.255s", said);
+	else
+		log_info("secured server: %s", worker_text(keeper->secured.worker));
+	return r;
+}
+
+static int start_worker(struct keeper *keeper)
+{
+	struct secured *s = &keeper->secured;
+	char why[WORKER_WHY_LEN] = "";
+	int fds[2], r = split_pair(fds);
+
+	if (r)
+		return r;
+	s->watch = (struct watch){.fd = fds[0], .on_ready = on_ready, .context = keeper};
+	r = worker_start(keeper->options->config, fds[1], &s->worker, why);
+	if (!r)
+		r = loop_add(keeper->loop, &s->watch, EPOLLIN);
+	if (!r) {
+		log_info("secured server: %s", worker_text(s->worker));
+		return 0;
+	}
+	log_error("the secured server cannot start: %s", *why ? why : strerror(-r));
+	worker_stop(s->worker);
+	s->worker = NULL;
+	close(s->watch.fd);
+	s->watch.fd = -1;
+	return 0;
+}
+
+int secured_open(struct keeper *keeper)
+{
+	keeper->secured.watch.fd = -1;
+	if (!config_number(keeper->options->config, CFG_SERVER_ENABLE))
+		return 0;
+	keeper->on_config = on_config;
+	keeper->on_config_owner = keeper;
+	return start_worker(keeper);
+}
+
+void secured_close(struct keeper *keeper)
+{
+	struct secured *s = &keeper->secured;
+
+	if (!s->worker)
+		return;
+	worker_stop(s->worker);
+	s->worker = NULL;
+	if (s->watch.fd < 0)
+		return;
+	loop_remove(keeper->loop, &s->watch);
+	close(s->watch.fd);
+	s->watch.fd = -1;
+	(void)!proven_clear(keeper->gate);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <user/daemon/split.h>
+
+/* So that a burst of sessions does not fill it before the other side has its turn. */
+#define BUFFER (1 << 20)
+
+int split_pair(int ret_fds[2])
+{
+	int size = BUFFER;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_fds))
+		return -errno;
+	for (int i = 0; i < 2; i++)
+		(void)setsockopt(ret_fds[i], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	return 0;
+}
+
+int split_send(int fd, const struct split_message *message)
+{
+	ssize_t n = send(fd, message, sizeof(*message), MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0)
+		return -errno;
+	return n == sizeof(*message) ? 0 : -EIO;
+}
+
+static int check(const struct split_message *m)
+{
+	static const uint8_t zeros[sizeof(m->zero2)];
+
+	if (m->type < SPLIT_READY || m->type > SPLIT_RELOAD || m->zero ||
+	    memcmp(m->zero2, zeros, sizeof(zeros)) != 0)
+		return -EBADMSG;
+	if ((m->type == SPLIT_PROVEN || m->type == SPLIT_GONE) && m->family != 4 && m->family != 6)
+		return -EBADMSG;
+	return 0;
+}
+
+int split_receive(int fd, struct split_message *ret_message)
+{
+	struct split_message m;
+	ssize_t n = recv(fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
+	int r;
+
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	if (!n)
+		return -EPIPE;
+	r = n == sizeof(m) ? check(&m) : -EBADMSG;
+	if (!r)
+		*ret_message = m;
+	return r;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Between keeper and worker: messages of one size over a socketpair (SOCK_SEQPACKET), so that the
+ * two can be two processes. The worker talks to strangers and is not trusted: the keeper takes
+ * nothing from it but that flows are proven or over, and at most SPLIT_RATE of these a second; it
+ * gives it nothing but the wish to end or to read its configuration again.
+ */
+#ifndef STRAZH_USER_DAEMON_SPLIT_H
+#define STRAZH_USER_DAEMON_SPLIT_H
+
+#include <stdint.h>
+
+#include <strazh/base/compiler.h>
+
+#define SPLIT_RATE 20000U
+
+enum split_type {
+	/* worker to keeper */
+	SPLIT_READY = 1, /* it serves */
+	SPLIT_PROVEN,	 /* a flow of a live session */
+	SPLIT_GONE,	 /* that session is over */
+	SPLIT_FIGURES,	 /* each second */
+	/* keeper to worker */
+	SPLIT_STOP,
+	SPLIT_RELOAD,
+};
+
+/* Fields that a type has no use for are zero. Addresses in network order, ports in host order. */
+struct split_message {
+	uint32_t type;
+	uint8_t family; /* 4 or 6 */
+	uint8_t zero;
+	uint16_t sport, dport;
+	uint8_t zero2[6];
+	uint8_t addr[16];
+	uint64_t sessions, opened, refused, bad; /* FIGURES: now, and since the start */
+};
+_Static_assert(sizeof(struct split_message) == 64, "one size on both sides");
+
+int split_pair(int ret_fds[2]) must_check;
+/* Never waits. -EAGAIN: the other side does not read. */
+int split_send(int fd, const struct split_message *message) must_check;
+/* -EAGAIN: nothing there; -EPIPE: the other side is gone; -EBADMSG: of another size or type. */
+int split_receive(int fd, struct split_message *ret_message) must_check;
+
+#endif

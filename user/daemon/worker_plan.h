@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The configuration of the secured server in the terms of what serves. */
+#ifndef STRAZH_USER_DAEMON_WORKER_PLAN_H
+#define STRAZH_USER_DAEMON_WORKER_PLAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <user/daemon/config.h>
+#include <user/daemon/worker.h>
+#include <user/net/sources.h>
+#include <user/server/server.h>
+
+#define WORKER_ADDRESSES_MAX 16
+
+struct worker_plan {
+	struct {
+		struct sockaddr_storage at;
+		socklen_t len;
+		char text[CONFIG_ITEM_LEN];
+	} addresses[WORKER_ADDRESSES_MAX];
+	size_t addresses_len, failed;
+	struct prefix *proxies;
+	size_t proxies_len;
+	unsigned reactors;
+	size_t buffers_max; /* of a reactor */
+	const char *engine; /* NULL: the best */
+	uint32_t ticket_s, ticket_chain_s, drain_ms;
+	struct sources_limits sources;
+	struct server_limits limits;
+};
+
+int worker_plan_make(const struct config *config, struct worker_plan *ret_plan,
+		     char why[WORKER_WHY_LEN]) must_check;
+void worker_plan_deinit(struct worker_plan *plan);
+/* Texts are the configuration's. */
+void worker_plan_identity(const struct config *config, struct identity_config *ret_identity);
+
+#endif
