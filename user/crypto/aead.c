@@ -16,7 +16,7 @@ int aead_seal(struct crypto *c, const uint8_t key[32], const uint8_t nonce[12], 
 	};
 	int r = gcm_seal(&c->gcm, &text, ret_tag);
 
-	gcm_forget_seal(&c->gcm);
+	gcm_forget(&c->gcm);
 	return r;
 }
 
@@ -34,6 +34,6 @@ int aead_open(struct crypto *c, const uint8_t key[32], const uint8_t nonce[12], 
 	};
 	int r = gcm_open(&c->gcm, &text, tag);
 
-	gcm_forget_open(&c->gcm);
+	gcm_forget(&c->gcm);
 	return r;
 }

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The oracle: one record after the other, nothing allocated. A signature costs four compressions
- * (two pads of a key that lives once, two of the message), a key two; with AES's own schedule that
- * is what a record of 64 bytes takes its time for.
+ * AES-256-GCM by OpenSSL; with LANES_ONE, hashes by OpenSSL as well, this is the oracle (engine.c).
  *
- * What remains of a key afterwards: nothing in memory of ours. The EVP context holds the schedule
- * of the last record's encryption key until the end of the call, which sets zeros over it.
+ * What remains of a key afterwards: nothing. The cipher's context holds the schedule of the last
+ * record's key until the end of the batch, which sets zeros over it.
  */
-#include <stdlib.h>
-
 #include <errno.h>
+#include <stdlib.h>
 
 #include <user/crypto/engine_kind.h>
 #include <user/crypto/gcm.h>
-#include <user/crypto/record.h>
 #include <user/crypto/wipe.h>
 
 struct openssl {
@@ -21,38 +17,16 @@ struct openssl {
 	struct gcm gcm;
 };
 
-static struct openssl *of(struct engine *engine)
+static struct gcm *gcm_of(struct engine *engine)
 {
-	return (struct openssl *)engine;
+	return &((struct openssl *)engine)->gcm;
 }
 
-static void derive(const struct record_op *op, const char *label, struct secret32 *ret_key)
-{
-	uint8_t info[RECORD_INFO];
-
-	record_info(info, label, op->record);
-	kdf_expand1(&op->key->seed, info, sizeof(info), ret_key->bytes);
-}
-
-static void sign(const struct record_op *op, uint8_t ret_sig[RECORD_SIG])
-{
-	own_wiped struct secret32 mac;
-	uint8_t text[RECORD_SIGNED];
-	struct hmac_key key;
-
-	derive(op, RECORD_LABEL_MAC, &mac);
-	hmac_key_set(&key, mac.bytes, sizeof(mac.bytes));
-	record_signed(text, op->record, op->len);
-	hmac(&key, text, sizeof(text), ret_sig);
-	wipe(&key, sizeof(key));
-}
-
-static void text_of(const struct record_op *op, const struct secret32 *key, uint8_t *nonce,
-		    struct gcm_text *ret_text)
+static struct gcm_text text_of(const struct record_op *op, const uint8_t *key, uint8_t *nonce)
 {
 	record_nonce(nonce, op->key->iv, op->record);
-	*ret_text = (struct gcm_text){
-		.key = key->bytes,
+	return (struct gcm_text){
+		.key = key,
 		.nonce = nonce,
 		.ad = op->record,
 		.ad_len = RECORD_HEAD,
@@ -62,59 +36,25 @@ static void text_of(const struct record_op *op, const struct secret32 *key, uint
 	};
 }
 
-static int seal_one(struct openssl *e, struct record_op *op)
+static int encrypt(struct engine *engine, const struct record_op *op, const uint8_t *key)
 {
-	own_wiped struct secret32 enc;
 	uint8_t nonce[RECORD_NONCE];
-	struct gcm_text text;
-	int r;
+	struct gcm_text text = text_of(op, key, nonce);
 
-	derive(op, RECORD_LABEL_ENC, &enc);
-	text_of(op, &enc, nonce, &text);
-	r = gcm_seal(&e->gcm, &text, record_tag(op->record, op->len));
-	if (!r)
-		sign(op, record_sig(op->record, op->len));
-	return r;
+	return gcm_seal(gcm_of(engine), &text, record_tag(op->record, op->len));
 }
 
-static int open_one(struct openssl *e, struct record_op *op)
+static int decrypt(struct engine *engine, const struct record_op *op, const uint8_t *key)
 {
-	own_wiped struct secret32 enc;
-	uint8_t sig[RECORD_SIG], nonce[RECORD_NONCE];
-	struct gcm_text text;
+	uint8_t nonce[RECORD_NONCE];
+	struct gcm_text text = text_of(op, key, nonce);
 
-	sign(op, sig);
-	if (!crypto_same(sig, record_sig(op->record, op->len), RECORD_SIG)) {
-		/* It is the right one for a forged record, and nobody else's business. */
-		wipe(sig, sizeof(sig));
-		wipe(record_text(op->record), op->len);
-		return CRYPTO_BAD;
-	}
-	derive(op, RECORD_LABEL_ENC, &enc);
-	text_of(op, &enc, nonce, &text);
-	return gcm_open(&e->gcm, &text, record_tag(op->record, op->len));
+	return gcm_open(gcm_of(engine), &text, record_tag(op->record, op->len));
 }
 
-static int seal_all(struct engine *engine, struct record_op *ops, size_t n)
+static void forget(struct engine *engine)
 {
-	struct openssl *e = of(engine);
-	int r = 0;
-
-	for (size_t i = 0; i < n && !r; i++)
-		r = ops[i].result = seal_one(e, &ops[i]);
-	gcm_forget_seal(&e->gcm);
-	return r;
-}
-
-static int open_all(struct engine *engine, struct record_op *ops, size_t n)
-{
-	struct openssl *e = of(engine);
-	int r = 0;
-
-	for (size_t i = 0; i < n && r >= 0; i++)
-		r = ops[i].result = open_one(e, &ops[i]);
-	gcm_forget_open(&e->gcm);
-	return r < 0 ? r : 0;
+	gcm_forget(gcm_of(engine));
 }
 
 static int make(struct engine **ret_engine)
@@ -135,16 +75,16 @@ static int make(struct engine **ret_engine)
 
 static void drop(struct engine *engine)
 {
-	struct openssl *e = of(engine);
-
-	gcm_deinit(&e->gcm);
-	free(e);
+	gcm_deinit(gcm_of(engine));
+	wipe(engine, sizeof(struct openssl));
+	free(engine);
 }
 
 const struct engine_kind engine_openssl = {
 	.name = "openssl",
 	.make = make,
 	.drop = drop,
-	.seal = seal_all,
-	.open = open_all,
+	.encrypt = encrypt,
+	.decrypt = decrypt,
+	.forget = forget,
 };

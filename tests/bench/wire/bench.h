@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* What the parts of bench-wire share. */
+#ifndef TESTS_BENCH_WIRE_BENCH_H
+#define TESTS_BENCH_WIRE_BENCH_H
+
+#include <tests/bench/figures.h>
+
+/* Of this thread, in ns: for what waits for nobody. Others on the CPU do not count in it. */
+double cpu_ns(void);
+void pin(int cpu);
+
+/* The parts. */
+void bench_record(void);
+
+#endif
