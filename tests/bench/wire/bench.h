@@ -11,5 +11,6 @@ void pin(int cpu);
 
 /* The parts. */
 void bench_record(void);
+void bench_shield(void);
 
 #endif

@@ -35,6 +35,7 @@ int main(int argc, char *argv[])
 		void (*run)(void);
 	} all[] = {
 		{"record", bench_record},
+		{"shield", bench_shield},
 	};
 
 	if (argc < 2)
