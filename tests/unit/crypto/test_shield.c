@@ -33,7 +33,7 @@
 #include <tests/unit/crypto/memory_scan.h>
 
 #define FRESH_SECRET(name)                                                                         \
-	struct secret32 name;                                                                      \
+	struct secret32 name = {0};                                                                \
 	assert_int_equal(crypto_random(name.bytes, sizeof(name.bytes)), 0)
 
 static struct shield *shield_of(const struct secret32 *secret)
