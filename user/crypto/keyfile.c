@@ -12,6 +12,7 @@
 #include <openssl/params.h>
 
 #include <user/crypto/hash.h>
+#include <user/crypto/residue.h>
 
 #define SCRYPT_R 8U
 #define SCRYPT_P 1U
@@ -190,5 +191,6 @@ int keyfile_unlock(struct crypto *c, struct keyfile *file, const void *passphras
 		r = check_public(c, file, &secret);
 	if (!r)
 		file->secret = secret;
+	residue_wipe();
 	return r;
 }

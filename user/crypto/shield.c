@@ -26,6 +26,7 @@
 
 #include <strazh/base/own.h>
 #include <user/crypto/crypto.h>
+#include <user/crypto/residue.h>
 
 #define CHUNKS 4
 #define CHUNK_LEN (SHIELD_PREKEY_LEN / CHUNKS)
@@ -279,6 +280,7 @@ int shield_open(struct shield *shield, struct secret32 *ret_secret)
 void shield_close(struct secret32 *secret)
 {
 	wipe(secret, sizeof(*secret));
+	residue_wipe();
 }
 
 static int renew(struct shield *shield, const struct plain *plain)

@@ -50,6 +50,8 @@ void shield_free(struct shield *shield);
 
 /* -ESTALE: this is a child after fork(); -EBADMSG: its memory was changed by somebody else. */
 int shield_open(struct shield *shield, struct secret32 *ret_secret) must_check;
+/* Wipes it, and what computing with it left on the stack: to be called by the function that called
+ * those that computed, or above it. */
 void shield_close(struct secret32 *secret);
 /* A new prekey; what is open elsewhere stays valid. To be called every SHIELD_RENEW_MS; on an error
  * the old prekey stays and all works on. */

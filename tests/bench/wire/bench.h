@@ -15,6 +15,7 @@ void pin(int cpu);
 /* The parts. */
 void bench_record(void);  /* the engines */
 void bench_channel(void); /* messages through channels in memory, beside TLS 1.3 */
+void bench_shield(void);  /* keys at rest */
 void bench_plain(void);	  /* the reactor alone: echo without cryptography, idle connections */
 
 #endif

@@ -36,6 +36,7 @@ static const struct {
 } parts[] = {
 	{"record", bench_record},
 	{"channel", bench_channel},
+	{"shield", bench_shield},
 	{"plain", bench_plain},
 };
 

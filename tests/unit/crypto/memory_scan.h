@@ -3,20 +3,23 @@
 #ifndef TESTS_UNIT_CRYPTO_MEMORY_SCAN_H
 #define TESTS_UNIT_CRYPTO_MEMORY_SCAN_H
 
+#include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <strazh/base/own.h>
 
 #define SCAN_STEP 65536U
-#define SCAN_NEEDLES_MAX 8
+#define SCAN_NEEDLES_MAX 32
 #define SCAN_NEEDLE_MAX 32
 /* A sanitizer's shadow is terabytes of address space, and holds no byte of the program. */
 #define SCAN_MAPPING_MAX (1ULL << 32)
@@ -31,6 +34,8 @@ struct scan {
 	size_t needles_len;
 	uint64_t bytes; /* that were read */
 	unsigned int mappings, left_out, hits;
+	char mapping[200]; /* that is being read, as /proc tells of it */
+	char where[300];   /* the last hit was */
 };
 
 static inline void scan_want(struct scan *scan, const void *bytes, size_t len)
@@ -39,7 +44,7 @@ static inline void scan_want(struct scan *scan, const void *bytes, size_t len)
 	scan->needles[scan->needles_len++].len = len;
 }
 
-static inline void scan_bytes(struct scan *scan, const uint8_t *bytes, size_t len)
+static inline void scan_bytes(struct scan *scan, uint64_t address, const uint8_t *bytes, size_t len)
 {
 	for (size_t i = 0; i < scan->needles_len; i++) {
 		const uint8_t *at = bytes;
@@ -47,6 +52,9 @@ static inline void scan_bytes(struct scan *scan, const uint8_t *bytes, size_t le
 
 		while ((at = memmem(at, left, scan->needles[i].bytes, scan->needles[i].len))) {
 			scan->hits++;
+			(void)snprintf(scan->where, sizeof(scan->where),
+				       "needle %zu at %" PRIx64 ", mapping %s", i,
+				       address + (uint64_t)(at - bytes), scan->mapping);
 			at++;
 			left = len - (size_t)(at - bytes);
 		}
@@ -77,7 +85,7 @@ static inline void scan_mapping(struct scan *scan, int mem, uint64_t from, uint6
 
 		if (n > 0) {
 			scan->bytes += (uint64_t)n;
-			scan_bytes(scan, bytes, (size_t)n);
+			scan_bytes(scan, at, bytes, (size_t)n);
 		}
 	}
 }
@@ -102,6 +110,7 @@ static inline bool scan_run(struct scan *scan)
 		uint64_t a, b; /* "AnonHugePages" begins like a number, too */
 
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s", &a, &b, rights) == 3) {
+			(void)snprintf(scan->mapping, sizeof(scan->mapping), "%.199s", line);
 			from = a;
 			to = b;
 			readable = rights[0] == 'r';
@@ -113,6 +122,29 @@ static inline bool scan_run(struct scan *scan)
 		}
 	}
 	return scan->bytes > 0;
+}
+
+/* The registers of its only thread, as a core dump has them; of 8 bytes and more. False: cannot. */
+static inline bool scan_registers(struct scan *scan)
+{
+	static const int sets[] = {NT_PRSTATUS, NT_FPREGSET, NT_X86_XSTATE};
+	static uint8_t bytes[16384];
+	int status;
+
+	if (ptrace(PTRACE_SEIZE, scan->pid, NULL, NULL) ||
+	    ptrace(PTRACE_INTERRUPT, scan->pid, NULL, NULL) ||
+	    waitpid(scan->pid, &status, 0) != scan->pid)
+		return false;
+	(void)snprintf(scan->mapping, sizeof(scan->mapping), "registers");
+	for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+		struct iovec set = {bytes, sizeof(bytes)};
+
+		if (ptrace(PTRACE_GETREGSET, scan->pid, (void *)(uintptr_t)sets[i], &set))
+			continue;
+		scan->bytes += set.iov_len;
+		scan_bytes(scan, 0, bytes, set.iov_len);
+	}
+	return !ptrace(PTRACE_DETACH, scan->pid, NULL, NULL) && scan->bytes > 0;
 }
 
 #endif

@@ -33,7 +33,7 @@
 #include <tests/unit/crypto/memory_scan.h>
 
 #define FRESH_SECRET(name)                                                                         \
-	struct secret32 name;                                                                      \
+	struct secret32 name = {0};                                                                \
 	assert_int_equal(crypto_random(name.bytes, sizeof(name.bytes)), 0)
 
 static struct shield *shield_of(const struct secret32 *secret)
@@ -284,6 +284,23 @@ static void use(struct crypto *c, enum keyfile_kind kind, const struct secret32 
 		_exit(10);
 }
 
+/* Wait for a byte, as read(2) does, with 16 bytes in a register. */
+static void wait_with(int fd, const void *bytes)
+{
+	char byte;
+#ifdef __x86_64__
+	long r = SYS_read;
+
+	__asm__ volatile("movdqu (%4), %%xmm9\n\tsyscall"
+			 : "+a"(r)
+			 : "D"((long)fd), "S"(&byte), "d"(1L), "r"(bytes)
+			 : "rcx", "r11", "memory", "xmm9");
+#else
+	(void)!read(fd, &byte, 1);
+	(void)bytes;
+#endif
+}
+
 /* Read, use it through renewals, and wait to be looked at. Never returns. */
 static void keep(const char *path, enum keeping how, int ready, int go)
 {
@@ -328,7 +345,10 @@ static void keep(const char *path, enum keeping how, int ready, int go)
 	crypto_free(c);
 	if (write(ready, "", 1) != 1)
 		_exit(19);
-	(void)!read(go, &byte, 1);
+	if (how == PLAIN)
+		wait_with(go, plain);
+	else
+		(void)!read(go, &byte, 1);
 	__asm__ volatile("" : : "r"(&secret), "r"(plain) : "memory");
 	_exit(0);
 }
@@ -345,15 +365,22 @@ static void scan_for(struct scan *scan, const struct secret32 *secret)
 	scan_want(scan, text + 24, 16);
 }
 
+/* A register may hold any part of it. */
+static void scan_pieces(struct scan *scan, const struct secret32 *secret)
+{
+	for (size_t i = 1; i + 9 <= sizeof(secret->bytes); i++)
+		scan_want(scan, secret->bytes + i, 8);
+}
+
 struct looked {
-	unsigned int in_dump, in_memory, left_out;
+	unsigned int in_dump, in_memory, in_registers, left_out;
 };
 
 static struct looked look(enum keeping how, enum keyfile_kind kind, bool passphrase)
 {
 	char path[] = "/tmp/strazh-shield-XXXXXX", byte;
 	own_fd int fd = mkstemp(path);
-	struct scan dump = {.as_dump = true}, memory = {0};
+	struct scan dump = {.as_dump = true}, memory = {0}, registers = {0};
 	struct keyfile file = {0};
 	struct crypto *c;
 	int ready[2], go[2];
@@ -371,17 +398,21 @@ static struct looked look(enum keeping how, enum keyfile_kind kind, bool passphr
 	assert_int_equal(keyfile_generate(c, kind, "", 1, &file), 0);
 	scan_for(&dump, &file.secret);
 	scan_for(&memory, &file.secret);
+	scan_pieces(&registers, &file.secret);
 	if (passphrase)
 		assert_int_equal(keyfile_lock(c, &file, "pass", 4, KEYFILE_SCRYPT_LOG2N_MIN), 0);
 	assert_int_equal(keyfile_write(path, &file, KEYFILE_REPLACE), 0);
 	assert_int_equal(write(go[1], "", 1), 1);
 	if (read(ready[0], &byte, 1) != 1)
 		fail_msg("the child ended with status %d", status_of(pid));
-	dump.pid = memory.pid = pid;
+	dump.pid = memory.pid = registers.pid = pid;
 	assert_true(scan_run(&dump));
 	assert_true(scan_run(&memory));
+	assert_true(scan_registers(&registers));
 	assert_int_equal(write(go[1], "", 1), 1);
 	assert_int_equal(status_of(pid), 0);
+	if (memory.hits)
+		print_message("# %s\n", memory.where);
 	assert_true(dump.mappings > 10 && memory.mappings > dump.mappings);
 	assert_true(dump.bytes > 1 << 20);
 	crypto_free(c);
@@ -389,7 +420,7 @@ static struct looked look(enum keeping how, enum keyfile_kind kind, bool passphr
 	close(go[0]);
 	close(go[1]);
 	assert_int_equal(unlink(path), 0);
-	return (struct looked){dump.hits, memory.hits, dump.left_out};
+	return (struct looked){dump.hits, memory.hits, registers.hits, dump.left_out};
 }
 
 static void test_at_rest(void **state)
@@ -402,9 +433,11 @@ static void test_at_rest(void **state)
 			looked = look(SHIELDED, (enum keyfile_kind)kind, passphrase);
 			assert_int_equal(looked.in_dump, 0);
 			assert_int_equal(looked.in_memory, 0);
+			assert_int_equal(looked.in_registers, 0);
 			looked = look(SHIELDED_LOCKED, (enum keyfile_kind)kind, passphrase);
 			assert_int_equal(looked.in_dump, 0);
 			assert_int_equal(looked.in_memory, 0);
+			assert_int_equal(looked.in_registers, 0);
 			assert_true(looked.left_out >= 9); /* prekeys and the shield itself */
 		}
 	}
@@ -418,6 +451,9 @@ static void test_search_finds(void **state)
 	(void)state;
 	assert_true(looked.in_dump >= 2);
 	assert_true(looked.in_memory >= 2);
+#ifdef __x86_64__
+	assert_true(looked.in_registers >= 1);
+#endif
 	looked = look(PLAIN_NO_DUMP, KEYFILE_SERVER, true);
 	assert_int_equal(looked.in_dump, 0);
 	assert_true(looked.in_memory >= 2);
