@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
+#include <user/service/htable.h>
 #include <user/service/ring.h>
-#include <user/service/table.h>
 
 #define THINGS 5000
 
@@ -21,41 +21,41 @@ static void test_hash(void **state)
 	const uint64_t key[2] = {0, 0}, other[2] = {0, 1};
 
 	(void)state;
-	assert_true(table_hash(key, "hall", 4) == 0x26bbe97adc06a8e3U);
-	assert_true(table_hash(key, "12345678", 8) == 0x3489982430560a87U);
-	assert_true(table_hash(key, "a longer name of a room", 23) == 0x2962b1708f2df74U);
-	assert_true(table_hash(other, "hall", 4) != table_hash(key, "hall", 4));
+	assert_true(htable_hash(key, "hall", 4) == 0x26bbe97adc06a8e3U);
+	assert_true(htable_hash(key, "12345678", 8) == 0x3489982430560a87U);
+	assert_true(htable_hash(key, "a longer name of a room", 23) == 0x2962b1708f2df74U);
+	assert_true(htable_hash(other, "hall", 4) != htable_hash(key, "hall", 4));
 }
 
 static void test_table(void **state)
 {
-	static struct table_node things[THINGS];
-	struct table table;
+	static struct htable_node things[THINGS];
+	struct htable table;
 
 	(void)state;
-	assert_int_equal(table_init(&table), 0);
+	assert_int_equal(htable_init(&table), 0);
 	/* Each number twice. */
 	for (uint64_t i = 0; i < THINGS; i++)
-		table_add(&table, &things[i], table_number(i / 2));
+		htable_add(&table, &things[i], htable_number(i / 2));
 	assert_int_equal(table.count, THINGS);
 	for (uint64_t i = 0; i < THINGS; i += 2) {
-		struct table_node *first = table_first(&table, table_number(i / 2)), *second;
+		struct htable_node *first = htable_first(&table, htable_number(i / 2)), *second;
 
 		assert_non_null(first);
-		second = table_next(first, table_number(i / 2));
+		second = htable_next(first, htable_number(i / 2));
 		assert_true((first == &things[i] && second == &things[i + 1]) ||
 			    (second == &things[i] && first == &things[i + 1]));
-		assert_null(table_next(second, table_number(i / 2)));
+		assert_null(htable_next(second, htable_number(i / 2)));
 	}
-	assert_null(table_first(&table, table_number(THINGS)));
+	assert_null(htable_first(&table, htable_number(THINGS)));
 	for (uint64_t i = 0; i < THINGS; i += 2)
-		table_remove(&table, &things[i]);
+		htable_remove(&table, &things[i]);
 	for (uint64_t i = 0; i < THINGS; i += 2)
-		assert_ptr_equal(table_first(&table, table_number(i / 2)), &things[i + 1]);
+		assert_ptr_equal(htable_first(&table, htable_number(i / 2)), &things[i + 1]);
 	for (uint64_t i = 1; i < THINGS; i += 2)
-		table_remove(&table, &things[i]);
+		htable_remove(&table, &things[i]);
 	assert_int_equal(table.count, 0);
-	table_deinit(&table);
+	htable_deinit(&table);
 }
 
 /* Bytes by count, in and out in pieces of changing length. */
