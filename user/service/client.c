@@ -272,7 +272,7 @@ int client_of(struct relay *relay, struct peer *peer, struct client **ret_client
 	TAILQ_INIT(&client->members);
 	STAILQ_INIT(&client->items);
 	TAILQ_INSERT_TAIL(&relay->silent, client, in_silent);
-	map_add(&relay->clients, &client->node, map_number(client->id));
+	htable_add(&relay->clients, &client->node, htable_number(client->id));
 	peer_set_slot(peer, PH_S_RELAY, client);
 	relay->count.clients++;
 	*ret_client = client;
@@ -281,7 +281,7 @@ int client_of(struct relay *relay, struct peer *peer, struct client **ret_client
 
 struct client *client_find(const struct relay *relay, uint64_t id)
 {
-	return (struct client *)map_first(&relay->clients, map_number(id));
+	return (struct client *)htable_first(&relay->clients, htable_number(id));
 }
 
 void client_heard(struct relay *relay, struct client *client)
@@ -296,7 +296,7 @@ static void client_free(struct relay *relay, struct client *client)
 	while (!STAILQ_EMPTY(&client->items))
 		drop_first(relay, client);
 	TAILQ_REMOVE(&relay->silent, client, in_silent);
-	map_remove(&relay->clients, &client->node);
+	htable_remove(&relay->clients, &client->node);
 	peer_set_slot(client->peer, PH_S_RELAY, NULL);
 	discharge(&relay->shared->clients, 1);
 	relay->count.clients--;

@@ -23,7 +23,7 @@ struct item {
 
 #define CLIENT_REACTOR_SHIFT 56
 struct client {
-	struct map_node node; /* by id */
+	struct htable_node node; /* by id */
 	TAILQ_ENTRY(client) in_silent;
 	struct peer *peer;
 	uint64_t id; /* reactor + 1 above CLIENT_REACTOR_SHIFT: direct messages find their way */

@@ -17,7 +17,7 @@
 #include <user/service/client.h>
 
 struct place {
-	struct map_node node; /* by number */
+	struct htable_node node; /* by number */
 	struct member_list members, lagging;
 	uint32_t number;
 	uint64_t first, next;
@@ -26,7 +26,7 @@ struct place {
 
 static struct place *find(const struct relay *relay, uint32_t number)
 {
-	return (struct place *)map_first(&relay->places, map_number(number));
+	return (struct place *)htable_first(&relay->places, htable_number(number));
 }
 
 /* ---- the ring ---- */
@@ -133,7 +133,7 @@ int place_enter(struct relay *relay, struct member *member)
 		place->number = member->answer.number;
 		TAILQ_INIT(&place->members);
 		TAILQ_INIT(&place->lagging);
-		map_add(&relay->places, &place->node, map_number(place->number));
+		htable_add(&relay->places, &place->node, htable_number(place->number));
 	}
 	member->place = place;
 	TAILQ_INSERT_TAIL(&place->members, member, in_place);
@@ -150,7 +150,7 @@ void place_leave(struct relay *relay, struct member *member)
 	member->place = NULL;
 	if (!TAILQ_EMPTY(&place->members))
 		return;
-	map_remove(&relay->places, &place->node);
+	htable_remove(&relay->places, &place->node);
 	free(place);
 }
 

@@ -111,10 +111,10 @@ static void relay_stop(void *instance)
 	timer_close(&relay->tick);
 	if (relay->numbers.buckets)
 		rooms_deinit(relay);
-	map_deinit(&relay->rooms);
-	map_deinit(&relay->numbers);
-	map_deinit(&relay->places);
-	map_deinit(&relay->clients);
+	htable_deinit(&relay->rooms);
+	htable_deinit(&relay->numbers);
+	htable_deinit(&relay->places);
+	htable_deinit(&relay->clients);
 	free(relay);
 }
 
@@ -123,13 +123,13 @@ static int relay_init(struct relay *relay)
 	int r = lanes_init(relay);
 
 	if (!r)
-		r = map_init(&relay->clients);
+		r = htable_init(&relay->clients);
 	if (!r)
-		r = map_init(&relay->places);
+		r = htable_init(&relay->places);
 	if (!r)
-		r = map_init(&relay->rooms);
+		r = htable_init(&relay->rooms);
 	if (!r)
-		r = map_init(&relay->numbers);
+		r = htable_init(&relay->numbers);
 	if (!r)
 		r = timer_open(relay->host->loop, &relay->tick, tick, relay);
 	if (!r)
@@ -229,7 +229,7 @@ static struct member *member_new(struct relay *relay, struct client *client,
 	m->want = join->want;
 	m->name_len = join->name_len;
 	memcpy(m->name, join->name, join->name_len);
-	m->hash = map_hash(relay->shared->key, join->name, join->name_len);
+	m->hash = htable_hash(relay->shared->key, join->name, join->name_len);
 	m->request = request;
 	m->client = client;
 	TAILQ_INSERT_TAIL(&client->members, m, of_client);

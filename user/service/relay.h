@@ -20,8 +20,8 @@
 #include <strazh/base/compiler.h>
 #include <user/net/loop.h>
 #include <user/service/counters.h>
+#include <user/service/htable.h>
 #include <user/service/service.h>
-#include <user/service/table.h>
 #include <user/wire/relay.h>
 
 #define RELAY_COUNTERS(X)                                                                          \
@@ -87,11 +87,11 @@ struct relay {
 	struct relay_shared *shared;
 	struct timer retry, tick;
 	bool retrying;
-	struct map clients;	     /* by their number */
-	struct map places;	     /* by the room's number */
-	struct map rooms, numbers; /* whose home this is: by name, by number */
-	struct client_list silent;   /* the one that said nothing for longest comes first */
-	struct room_list empty;	     /* the one that is it for longest comes first */
+	struct htable clients;	      /* by their number */
+	struct htable places;	      /* by the room's number */
+	struct htable rooms, numbers; /* whose home this is: by name, by number */
+	struct client_list silent;    /* the one that said nothing for longest comes first */
+	struct room_list empty;	      /* the one that is it for longest comes first */
 	uint64_t next_client;
 	uint32_t next_room;
 	uint8_t scratch[PH_MESSAGE_MAX];

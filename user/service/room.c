@@ -19,7 +19,7 @@
 #include <user/service/place.h>
 
 struct room {
-	struct map_node by_name, by_number;
+	struct htable_node by_name, by_number;
 	TAILQ_ENTRY(room) in_empty;
 	struct member_list members;
 	uint64_t count;
@@ -196,9 +196,9 @@ static void announce(struct relay *relay, struct room *room, const struct member
 
 static struct room *find(const struct relay *relay, const struct member *member)
 {
-	struct map_node *n = map_first(&relay->rooms, member->hash);
+	struct htable_node *n = htable_first(&relay->rooms, member->hash);
 
-	for (; n; n = map_next(n, member->hash)) {
+	for (; n; n = htable_next(n, member->hash)) {
 		struct room *room = (struct room *)n;
 
 		if (room->name_len == member->name_len &&
@@ -212,8 +212,8 @@ static void room_free(struct relay *relay, struct room *room)
 {
 	while (room->past_first != room->past_next)
 		forget_oldest(relay, room);
-	map_remove(&relay->rooms, &room->by_name);
-	map_remove(&relay->numbers, &room->by_number);
+	htable_remove(&relay->rooms, &room->by_name);
+	htable_remove(&relay->numbers, &room->by_number);
 	discharge(&relay->shared->rooms, 1);
 	relay->count.rooms--;
 	free(room->past);
@@ -233,7 +233,7 @@ static uint32_t new_number(struct relay *relay)
 
 	do {
 		number = relay->host->reactor << 24 | (++relay->next_room & 0xffffff);
-	} while (!(number & 0xffffff) || map_first(&relay->numbers, map_number(number)));
+	} while (!(number & 0xffffff) || htable_first(&relay->numbers, htable_number(number)));
 	return number;
 }
 
@@ -258,8 +258,8 @@ static int room_new(struct relay *relay, const struct member *member, struct roo
 	room->name_len = member->name_len;
 	memcpy(room->name, member->name, member->name_len);
 	room->number = new_number(relay);
-	map_add(&relay->rooms, &room->by_name, member->hash);
-	map_add(&relay->numbers, &room->by_number, map_number(room->number));
+	htable_add(&relay->rooms, &room->by_name, member->hash);
+	htable_add(&relay->numbers, &room->by_number, htable_number(room->number));
 	relay->count.rooms++;
 	*ret_room = room;
 	return 0;
@@ -287,7 +287,7 @@ void rooms_expire(struct relay *relay, uint64_t now_ms)
 void rooms_deinit(struct relay *relay)
 {
 	for (size_t i = 0; i <= relay->numbers.mask; i++) {
-		struct map_node *n;
+		struct htable_node *n;
 
 		while ((n = relay->numbers.buckets[i]))
 			room_free(relay,

@@ -1,24 +1,17 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Reactors and peers without sockets: reactors whose mailboxes the test empties, peers that record
- * what they are sent and take `room` messages before they are full. Included once by a program; it
- * defines what service.h declares of peers. Its own allocations are `kit_busy`.
+ * Peers without sockets, on the reactors of fakereactor.h: they record what they are sent and take
+ * `room` messages before they are full. Included once by a program; it defines what service.h
+ * declares of peers.
  */
 #ifndef TESTS_UNIT_SERVICE_FAKEHOST_H
 #define TESTS_UNIT_SERVICE_FAKEHOST_H
 
-#include <errno.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <user/net/loop.h>
+#include <tests/unit/service/fakereactor.h>
 #include <user/service/service.h>
-
-#define REACTORS_MAX 8
-
-static __thread int kit_busy;
 
 struct got {
 	struct message head;
@@ -38,26 +31,10 @@ struct peer {
 	unsigned long pauses;
 };
 
-struct reactor {
-	struct service_host host;
-	void *instance;
-	pthread_mutex_t lock;
-	struct posted *first, **last;
-	unsigned waiting, most;
-};
-
-static struct world {
-	unsigned count;
-	struct reactor reactors[REACTORS_MAX];
-	uint64_t now_ms;
-	const struct service_ops *ops;
-	void *shared;
-} world;
-
 /* ---- peers ---- */
 
-static int record(struct peer *peer, const struct message *head, struct shared_bytes *payload,
-		  enum ph_code code)
+static inline int record(struct peer *peer, const struct message *head,
+			 struct shared_bytes *payload, enum ph_code code)
 {
 	if (peer->closed)
 		return PEER_CLOSED;
@@ -151,7 +128,7 @@ void peer_set_slot(struct peer *peer, uint8_t service, void *slot)
 }
 
 /* Forgets what it got. */
-static void peer_clear(struct peer *peer)
+static inline void peer_clear(struct peer *peer)
 {
 	for (size_t i = 0; i < peer->count; i++)
 		shared_bytes_put(peer->got[i].payload);
@@ -211,6 +188,5 @@ static inline void peer_says(struct peer *peer, uint8_t opcode, uint32_t request
 
 	world.ops->on_message(instance_of(peer), peer, &message);
 }
-#include <tests/unit/service/fakereactor.h>
 
 #endif

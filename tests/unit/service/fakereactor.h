@@ -1,15 +1,47 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The second half of fakehost.h, which includes it: mailboxes, and the life of a world. */
+/*
+ * Reactors whose mailboxes the test empties, and the life of a world of them. The allocations of
+ * the kit itself are made while `kit_busy`.
+ */
 #ifndef TESTS_UNIT_SERVICE_FAKEREACTOR_H
 #define TESTS_UNIT_SERVICE_FAKEREACTOR_H
 
-static uint64_t fake_now(const struct service_host *host)
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <user/net/loop.h>
+#include <user/service/service.h>
+
+#define REACTORS_MAX 8
+
+static __thread int kit_busy;
+
+struct reactor {
+	struct service_host host;
+	void *instance;
+	pthread_mutex_t lock;
+	struct posted *first, **last;
+	unsigned waiting, most;
+};
+
+static struct world {
+	unsigned count;
+	struct reactor reactors[REACTORS_MAX];
+	uint64_t now_ms;
+	const struct service_ops *ops;
+	void *shared;
+} world;
+
+static inline uint64_t fake_now(const struct service_host *host)
 {
 	(void)host;
 	return __atomic_load_n(&world.now_ms, __ATOMIC_RELAXED);
 }
 
-static int fake_post(struct service_host *host, unsigned to, struct posted *posted)
+static inline int fake_post(struct service_host *host, unsigned to, struct posted *posted)
 {
 	struct reactor *r = &world.reactors[to];
 	int result = -EAGAIN;

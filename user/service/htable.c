@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Chains in buckets, a power of two; the upper half of a hash says which. */
-#include <user/service/table.h>
+#include <user/service/htable.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,50 +9,50 @@
 #define BUCKETS_FIRST 16
 #define BUCKETS_MAX (1U << 24)
 
-int map_init(struct map *table)
+int htable_init(struct htable *table)
 {
-	struct map_node **buckets = calloc(BUCKETS_FIRST, sizeof(struct map_node *));
+	struct htable_node **buckets = calloc(BUCKETS_FIRST, sizeof(struct htable_node *));
 
 	if (!buckets)
 		return -ENOMEM;
-	*table = (struct map){.buckets = buckets, .mask = BUCKETS_FIRST - 1};
+	*table = (struct htable){.buckets = buckets, .mask = BUCKETS_FIRST - 1};
 	return 0;
 }
 
-void map_deinit(struct map *table)
+void htable_deinit(struct htable *table)
 {
 	free(table->buckets);
-	*table = (struct map){0};
+	*table = (struct htable){0};
 }
 
-static struct map_node **bucket_of(const struct map *table, uint64_t hash)
+static struct htable_node **bucket_of(const struct htable *table, uint64_t hash)
 {
 	return &table->buckets[(hash >> 32) & table->mask];
 }
 
-static void put(struct map *table, struct map_node *node)
+static void put(struct htable *table, struct htable_node *node)
 {
-	struct map_node **bucket = bucket_of(table, node->hash);
+	struct htable_node **bucket = bucket_of(table, node->hash);
 
 	node->next = *bucket;
 	*bucket = node;
 }
 
-static void grow(struct map *table)
+static void grow(struct htable *table)
 {
-	struct map old = *table;
+	struct htable old = *table;
 	size_t count = 2 * (old.mask + 1);
-	struct map_node **buckets;
+	struct htable_node **buckets;
 
 	if (count > BUCKETS_MAX)
 		return;
-	buckets = calloc(count, sizeof(struct map_node *));
+	buckets = calloc(count, sizeof(struct htable_node *));
 	if (!buckets)
 		return;
 	table->buckets = buckets;
 	table->mask = count - 1;
 	for (size_t i = 0; i <= old.mask; i++) {
-		struct map_node *node, *next;
+		struct htable_node *node, *next;
 
 		for (node = old.buckets[i]; node; node = next) {
 			next = node->next;
@@ -62,7 +62,7 @@ static void grow(struct map *table)
 	free(old.buckets);
 }
 
-void map_add(struct map *table, struct map_node *node, uint64_t hash)
+void htable_add(struct htable *table, struct htable_node *node, uint64_t hash)
 {
 	if (table->count > table->mask)
 		grow(table);
@@ -71,9 +71,9 @@ void map_add(struct map *table, struct map_node *node, uint64_t hash)
 	table->count++;
 }
 
-void map_remove(struct map *table, struct map_node *node)
+void htable_remove(struct htable *table, struct htable_node *node)
 {
-	struct map_node **at = bucket_of(table, node->hash);
+	struct htable_node **at = bucket_of(table, node->hash);
 
 	while (*at != node)
 		at = &(*at)->next;
@@ -81,19 +81,19 @@ void map_remove(struct map *table, struct map_node *node)
 	table->count--;
 }
 
-static struct map_node *from(struct map_node *node, uint64_t hash)
+static struct htable_node *from(struct htable_node *node, uint64_t hash)
 {
 	while (node && node->hash != hash)
 		node = node->next;
 	return node;
 }
 
-struct map_node *map_first(const struct map *table, uint64_t hash)
+struct htable_node *htable_first(const struct htable *table, uint64_t hash)
 {
 	return from(*bucket_of(table, hash), hash);
 }
 
-struct map_node *map_next(const struct map_node *node, uint64_t hash)
+struct htable_node *htable_next(const struct htable_node *node, uint64_t hash)
 {
 	return from(node->next, hash);
 }
@@ -124,7 +124,7 @@ static void sip_word(uint64_t v[4], uint64_t word)
 	v[0] ^= word;
 }
 
-uint64_t map_hash(const uint64_t key[2], const void *bytes, size_t len)
+uint64_t htable_hash(const uint64_t key[2], const void *bytes, size_t len)
 {
 	uint64_t v[4] = {
 		key[0] ^ 0x736f6d6570736575U,
