@@ -24,6 +24,8 @@
 #include <strazh/wire/phantom.h>
 #include <user/crypto/engine.h>
 
+#include <tests/unit/crypto/sanitized.h>
+
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
 #define MEMCHECK "built with valgrind's header"
@@ -31,15 +33,6 @@
 #define MEMCHECK NULL
 #define VALGRIND_MAKE_MEM_UNDEFINED(at, len) ((void)(at), (void)(len))
 #define VALGRIND_MAKE_MEM_DEFINED(at, len) ((void)(at), (void)(len))
-#endif
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
 #endif
 
 #define FOUND 9 /* valgrind's exit status when it found something */
@@ -184,9 +177,8 @@ static int status_of(const char *name)
 /* Why not, or NULL. */
 static const char *lacks(void)
 {
-#ifdef SANITIZED
-	return "a sanitizer and valgrind do not go together";
-#endif
+	if (SANITIZED)
+		return "a sanitizer and valgrind do not go together";
 	return MEMCHECK ? NULL : "built without valgrind/memcheck.h (scripts/setup test)";
 }
 
