@@ -140,6 +140,8 @@ static int part_open(const char *name)
 
 static int part(const char *name)
 {
+	if (!strcmp(name, "nothing"))
+		return 0;
 	if (!strcmp(name, "same"))
 		return part_same();
 	if (!strcmp(name, "leaky"))
@@ -174,24 +176,32 @@ static int status_of(const char *name)
 	return WEXITSTATUS(status);
 }
 
-/* Why not, or NULL. */
+/* Why not, or NULL. A part that does nothing must come through. */
 static const char *lacks(void)
 {
+	static int probe = -1;
+
 	if (SANITIZED)
 		return "a sanitizer and valgrind do not go together";
-	return MEMCHECK ? NULL : "built without valgrind/memcheck.h (scripts/setup test)";
+	if (!MEMCHECK)
+		return "built without valgrind/memcheck.h (scripts/setup test)";
+	if (probe < 0)
+		probe = status_of("nothing");
+	if (probe == NO_VALGRIND)
+		return "no valgrind (scripts/setup test)";
+	/* 3.19 and what clang 14 writes for a debugger: DWARF 5. */
+	return probe ? "this valgrind cannot read what this compiler made" : NULL;
 }
 
 static void expect(const char *name, int wanted)
 {
 	const char *why = lacks();
-	int status = why ? NO_VALGRIND : status_of(name);
 
-	if (status == NO_VALGRIND) {
-		print_error("# %s\n", why ? why : "no valgrind (scripts/setup test)");
+	if (why) {
+		print_error("# %s\n", why);
 		skip();
 	}
-	assert_int_equal(status, wanted);
+	assert_int_equal(status_of(name), wanted);
 }
 
 static void comparing(void **state)
