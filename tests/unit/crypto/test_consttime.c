@@ -24,6 +24,8 @@
 #include <strazh/wire/phantom.h>
 #include <user/crypto/engine.h>
 
+#include <tests/unit/crypto/sanitized.h>
+
 #if __has_include(<valgrind/memcheck.h>)
 #include <valgrind/memcheck.h>
 #define MEMCHECK "built with valgrind's header"
@@ -31,15 +33,6 @@
 #define MEMCHECK NULL
 #define VALGRIND_MAKE_MEM_UNDEFINED(at, len) ((void)(at), (void)(len))
 #define VALGRIND_MAKE_MEM_DEFINED(at, len) ((void)(at), (void)(len))
-#endif
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED
 #endif
 
 #define FOUND 9 /* valgrind's exit status when it found something */
@@ -147,6 +140,8 @@ static int part_open(const char *name)
 
 static int part(const char *name)
 {
+	if (!strcmp(name, "nothing"))
+		return 0;
 	if (!strcmp(name, "same"))
 		return part_same();
 	if (!strcmp(name, "leaky"))
@@ -181,25 +176,32 @@ static int status_of(const char *name)
 	return WEXITSTATUS(status);
 }
 
-/* Why not, or NULL. */
+/* Why not, or NULL. A part that does nothing must come through. */
 static const char *lacks(void)
 {
-#ifdef SANITIZED
-	return "a sanitizer and valgrind do not go together";
-#endif
-	return MEMCHECK ? NULL : "built without valgrind/memcheck.h (scripts/setup test)";
+	static int probe = -1;
+
+	if (SANITIZED)
+		return "a sanitizer and valgrind do not go together";
+	if (!MEMCHECK)
+		return "built without valgrind/memcheck.h (scripts/setup test)";
+	if (probe < 0)
+		probe = status_of("nothing");
+	if (probe == NO_VALGRIND)
+		return "no valgrind (scripts/setup test)";
+	/* 3.19 and what clang 14 writes for a debugger: DWARF 5. */
+	return probe ? "this valgrind cannot read what this compiler made" : NULL;
 }
 
 static void expect(const char *name, int wanted)
 {
 	const char *why = lacks();
-	int status = why ? NO_VALGRIND : status_of(name);
 
-	if (status == NO_VALGRIND) {
-		print_error("# %s\n", why ? why : "no valgrind (scripts/setup test)");
+	if (why) {
+		print_error("# %s\n", why);
 		skip();
 	}
-	assert_int_equal(status, wanted);
+	assert_int_equal(status_of(name), wanted);
 }
 
 static void comparing(void **state)
