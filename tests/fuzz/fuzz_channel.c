@@ -90,11 +90,10 @@ static void on_message(struct channel *ch, void *context, const struct ph_messag
 
 static const struct channel_ops ops = {.on_message = on_message};
 
-static void begin(struct end *end, const struct session_keys *keys, bool client, bool classes)
+static void begin(struct end *end, const struct session_keys *keys, bool client)
 {
 	end->host = (struct channel_host){.crypto = crypto, .engine = engine, .ops = &ops};
 	end->host.limits = channel_limits_usual;
-	end->host.limits.classes = classes;
 	end->host.limits.queue_bytes = 4000;
 	end->host.limits.rekey_floor_ms = 100;
 	end->host.limits.rekey_operations = 300;
@@ -169,7 +168,7 @@ static void forge(struct script *s, bool padded)
 	if (channel_condition(&peer.ch))
 		return;
 	if (padded) {
-		head.len = (uint16_t)record_padded_len(len, peer.host.limits.classes);
+		head.len = (uint16_t)record_padded_len(len, peer.ch.sized);
 		record_pad(record + PH_RECORD_HEAD, len, head.len);
 	} else {
 		head.len = (uint16_t)((len + 15) / 16 * 16);
@@ -262,14 +261,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct script s = {.at = data, .left = size};
 	uint8_t how = next(&s);
-	struct session_keys keys = {
-		.suite = how & 4 ? PH_NK1 : PH_XK1, .strict = how & 2, .h = {1}, .t = {{2}, {3}}};
+	struct session_keys keys = {.suite = how & 4 ? PH_NK1 : PH_XK1,
+				    .strict = how & 2,
+				    .classes = how & 8,
+				    .h = {1},
+				    .t = {{2}, {3}}};
 
 	if (!crypto && (crypto_new(&crypto) || engine_new("openssl", &engine)))
 		abort();
 	now = 1;
-	begin(&subject, &keys, how & 1, how & 8);
-	begin(&peer, &keys, !(how & 1), how & 8);
+	begin(&subject, &keys, how & 1);
+	begin(&peer, &keys, !(how & 1));
 	for (int i = 0; i < 2000 && s.left; i++)
 		step(&s);
 	read_all(&subject);

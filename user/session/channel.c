@@ -64,6 +64,7 @@ void channel_init(struct channel *ch, struct channel_host *host, const struct se
 		.context = context,
 		.suite = keys->suite,
 		.client = client,
+		.sized = keys->classes,
 		.waiting = finish && !client,
 		.finish_due = finish && client,
 		.heard_ms = now_ms,

@@ -49,7 +49,8 @@ struct channel {
 	uint8_t condition; /* which ended it */
 	uint8_t suite;
 	uint16_t close_code;
-	bool client, waiting, finish_due, paused, full, beat, closing, close_sent, close_came;
+	bool client, sized /* records have size classes */;
+	bool waiting, finish_due, paused, full, beat, closing, close_sent, close_came;
 	uint8_t capabilities[8];
 	uint64_t heard_ms, said_ms, rekeyed_ms;
 	struct channel_rekey rekey;

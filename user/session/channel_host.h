@@ -4,7 +4,6 @@
 #ifndef STRAZH_USER_SESSION_CHANNEL_HOST_H
 #define STRAZH_USER_SESSION_CHANNEL_HOST_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include <user/session/queue.h>
@@ -49,7 +48,6 @@ struct channel_limits {
 	uint32_t queue_bytes;	/* of messages that wait, with their heads; one may always wait */
 	uint32_t control_bytes; /* besides, for messages of PH_S_CONTROL */
 	uint32_t cipher_max;	/* longest C that is taken */
-	bool classes;		/* records have size classes: both sides have to agree */
 	uint32_t heartbeat_ms;	/* after that long without a record a heartbeat is sent */
 	uint32_t heartbeats;	/* so many missed: the peer is gone */
 	/* A client rekeys after any of these. */

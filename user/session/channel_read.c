@@ -223,7 +223,7 @@ static int deliver(struct channel *ch, const struct record_head *head, const uin
 	const uint8_t *text = record + PH_RECORD_HEAD;
 	size_t len;
 
-	if (record_unpad(text, head->len, ch->host->limits.classes, &len))
+	if (record_unpad(text, head->len, ch->sized, &len))
 		return channel_fail(ch, CHANNEL_BAD_PADDING);
 	switch (head->type) {
 	case PH_CLIENT_FINISH:

@@ -62,7 +62,7 @@ static int seal(struct batch *b)
 static uint8_t *place(struct batch *b, enum ph_type type, uint8_t priority, size_t len)
 {
 	const struct channel *ch = b->ch;
-	size_t padded = record_padded_len(len, ch->host->limits.classes);
+	size_t padded = record_padded_len(len, ch->sized);
 	struct record_head head = {
 		.type = (uint8_t)type,
 		.flags = (uint8_t)(priority | (ch->out.epoch ? PH_FLAG_EPOCH : 0)),
@@ -154,7 +154,7 @@ static int put_finish(struct batch *b)
 static int put_rekey(struct batch *b, uint64_t now_ms)
 {
 	struct channel *ch = b->ch;
-	size_t padded = record_padded_len(PH_KEY_LEN, ch->host->limits.classes);
+	size_t padded = record_padded_len(PH_KEY_LEN, ch->sized);
 	bool done = false;
 	int r;
 

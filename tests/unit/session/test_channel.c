@@ -68,7 +68,7 @@ static void lengths(void **state)
 		struct pair *p = pair_new(PH_NK1, strict);
 		unsigned n = 0;
 
-		p->client.host.limits.classes = p->server.host.limits.classes = strict;
+		p->client.ch.sized = p->server.ch.sized = strict;
 		for (size_t i = 0; i < ARRAY_LEN(all); i++) {
 			assert_int_equal(say(&p->client, PH_NORMAL, 1, payload, all[i]), 0);
 			pair_settle(p);

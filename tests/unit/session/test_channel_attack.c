@@ -298,8 +298,8 @@ static void classes_differ(void **state)
 	(void)state;
 	for (int who = 0; who < 2; who++) {
 		p = pair_new(PH_XK1, false);
-		p->client.host.limits.classes = who;
-		p->server.host.limits.classes = !who;
+		p->client.ch.sized = who;
+		p->server.ch.sized = !who;
 		assert_int_equal(say(&p->client, PH_NORMAL, 0, "x", 1), 0);
 		assert_int_equal(side_write(p, &p->client, &p->server, 4096), 0);
 		assert_int_equal(side_read(p, &p->server), CHANNEL_BAD_PADDING);
