@@ -96,6 +96,10 @@ ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
 GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
 GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))
+# Whole servers and clients over loopback; the others in tests/server are helpers of each of them.
+SERVER_SRCS := $(sort $(wildcard tests/server/test_*.c))
+SERVER_BINS := $(SERVER_SRCS:%.c=$(O)/%)
+SERVER_HELP := $(filter-out $(SERVER_SRCS),$(sort $(wildcard tests/server/*.c)))
 TOOL_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/tools/*.bpf.c)))
 TOOL_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/tools/*.c)))
 TOOL_BINS := $(TOOL_SRCS:%.c=$(O)/%)
@@ -201,11 +205,13 @@ FORCE:
 
 ##@ Prove
 .PHONY: tests check check-unit check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
-tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
+tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(SERVER_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
 
 .PHONY: orm-tests
 orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
 
+# It makes allocations fail.
+$(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
@@ -223,11 +229,13 @@ $(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_TEST_TOOL_KI
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 
+$(SERVER_BINS): $(O)/%: $(O)/obj/%.o $(SERVER_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(GATE_BINS): $(O)/%: $(O)/obj/%.o $(GATE_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
+$(GATE_BINS) $(SERVER_BINS):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
-$(TOOL_BINS): $(O)/%: $(O)/obj/%.o $(TOOL_KIT:%.c=$(O)/obj/%.o)
+$(TOOL_BINS): $(O)/%: $(O)/obj/%.o $(TOOL_KIT:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
@@ -273,8 +281,8 @@ $(O)/tests/bench/bench-orm: $(ORM_BENCH_SRCS:%.c=$(O)/obj/%.o) $(ORM_LIB)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 $(O)/tests/bench/bench-wire: $(WIRE_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
-bench: all $(BENCH_BINS) $(BENCH_BPF) $(O)/tests/tools/attack ## Measure; B=gate for one group; writes build/bench.json (root)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl $(LIBS)
+bench: all $(BENCH_BINS) $(BENCH_BPF) $(TOOL_BINS) ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 
 lint: ## Layers, headers alone, sizes, banned functions, shellcheck, clang-tidy, cppcheck, clang-format

@@ -126,8 +126,8 @@ static int take_options(struct strazh *s, const struct strazh_options *o)
 		s->options.connect_timeout_ms = CONNECT_MS;
 	if (!s->options.queue_bytes)
 		s->options.queue_bytes = QUEUE_BYTES;
+	s->suite = suite_of(o);
 	s->hs_client = (struct hs_client){
-		.suite = suite_of(o),
 		.name = s->name,
 		.server_key = o->server_key ? s->server_key : NULL,
 		.root = o->root_key ? s->root_key : NULL,

@@ -36,10 +36,11 @@ static int watch(struct strazh *s, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.fd = s->socket};
 
-	if (events == s->watched)
+	if (s->added && events == s->watched)
 		return 0;
-	if (epoll_ctl(s->epoll, s->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, s->socket, &event))
+	if (epoll_ctl(s->epoll, s->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, s->socket, &event))
 		return -errno;
+	s->added = true;
 	s->watched = events;
 	return 0;
 }
@@ -69,7 +70,7 @@ void machine_down(struct strazh *s, const struct strazh_error *why)
 	if (s->socket >= 0)
 		close(s->socket);
 	s->socket = -1;
-	s->watched = 0;
+	s->added = false;
 	if (s->out)
 		wipe(s->in, IN_ROOM);
 	free(s->in);
@@ -109,6 +110,7 @@ static int shake_begin(struct strazh *s)
 	int r;
 
 	s->resuming = s->has_ticket;
+	s->hs_client.suite = s->resuming ? PH_RESUME : s->suite;
 	s->hs_client.resume = s->resuming ? &s->resume : NULL;
 	s->begun_ns = client_now_ns();
 	s->in = malloc(IN_ROOM);

@@ -49,6 +49,7 @@ struct strazh {
 	int epoll, timer, post;
 	int socket; /* -1: none */
 	uint32_t watched;
+	bool added; /* the socket is in epoll */
 	struct {
 		struct sockaddr_storage at[ADDRESSES_MAX];
 		socklen_t len[ADDRESSES_MAX];
@@ -65,6 +66,7 @@ struct strazh {
 	struct crypto *crypto;
 	struct engine *engine;
 	struct channel_host host_of;
+	uint8_t suite; /* of a full handshake */
 	struct hs_client hs_client;
 	struct handshake hs;
 	struct channel channel;

@@ -74,13 +74,13 @@ int channel_condition(const struct channel *ch) must_check;
  * Reads whole records out of bytes that came, in place, and calls back for each message. What is
  * not used is to be kept as it is and to come again as the beginning of the next call, moved or
  * not: an incomplete record, or all behind a message at which the channel was paused.
- * 0; a condition; or -errno, after which the channel is of no use either.
+ * 0; a condition; or -errno, which ends the channel, too.
  */
 int channel_read(struct channel *ch, uint8_t *bytes, size_t len, uint64_t now_ms,
 		 size_t *ret_used) must_check;
 /* How many bytes the record takes of which channel_read() saw the beginning; 0: not known yet. */
 size_t channel_wanted(const struct channel *ch);
-/* The peer's bytes have ended. CHANNEL_CUT unless it had said Close. */
+/* The peer's bytes have ended, and all that came was read. CHANNEL_CUT unless it had said Close. */
 int channel_input_ended(struct channel *ch) must_check;
 /* No message any more until channel_resume(), not even one that has come already. */
 void channel_pause(struct channel *ch);

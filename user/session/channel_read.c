@@ -267,18 +267,20 @@ int channel_read(struct channel *ch, uint8_t *bytes, size_t len, uint64_t now_ms
 
 	while (!r && !ch->paused) {
 		if (ch->opened > len - used)
-			return -EINVAL;
-		if (!ch->opened)
+			r = -EINVAL;
+		else if (!ch->opened)
 			r = open_batch(ch, bytes + used, len - used, now_ms);
 		if (r || !ch->opened)
 			break;
 		r = deliver_opened(ch, bytes, now_ms, &used);
 	}
-	if (!r) {
-		rekey_if_due(ch, now_ms);
-		*ret_used = used;
-	}
-	return r;
+	if (r < 0)
+		channel_end(ch);
+	if (r)
+		return r;
+	rekey_if_due(ch, now_ms);
+	*ret_used = used;
+	return 0;
 }
 
 size_t channel_wanted(const struct channel *ch)

@@ -305,6 +305,8 @@ int channel_write(struct channel *ch, uint8_t *to, size_t room, uint64_t now_ms,
 	b.tight = false;
 	if (channel_has_output(ch)) {
 		r = put_all(&b, now_ms);
+		if (r < 0)
+			channel_end(ch);
 		if (r)
 			return r;
 	}

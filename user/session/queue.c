@@ -133,10 +133,11 @@ int queue_put(struct queue *q, struct chunk_pool *pool, const uint8_t head[PH_ME
 	struct entry entry = {.len = (uint32_t)len, .held = !!held};
 	size_t fixed = sizeof(entry) + (held ? sizeof(*held) : 0);
 	size_t need = fixed + (held ? 0 : len), room = q->last ? ROOM - q->write : 0;
+	bool fresh = room < FIXED_MAX; /* the rest of the last chunk stays empty */
 
-	if (room < FIXED_MAX) /* the rest of the last chunk stays empty */
+	if (fresh)
 		room = 0;
-	if (need > room) {
+	if (fresh || need > room) {
 		struct chunk *more = chain_take(pool, (need - room + ROOM - 1) / ROOM);
 
 		if (!more)
@@ -145,7 +146,7 @@ int queue_put(struct queue *q, struct chunk_pool *pool, const uint8_t head[PH_ME
 			q->last->next = more;
 		else
 			q->first = more;
-		if (!room) {
+		if (fresh) {
 			q->last = more;
 			q->write = 0;
 		}
@@ -178,7 +179,7 @@ static void all_gone(struct queue *q, struct chunk_pool *pool)
 	*q = (struct queue){0};
 }
 
-/* The fixed part that comes next; `to` NULL: not even looked at. */
+/* What comes next in the stream; `to` NULL: it is passed over. */
 static void read_bytes(struct queue *q, struct chunk_pool *pool, uint8_t *to, size_t len)
 {
 	while (len) {
@@ -215,29 +216,30 @@ size_t queue_first_len(const struct queue *q)
 	return PH_MESSAGE_HEAD + (size_t)first_entry(q)->len;
 }
 
-/* `to` NULL: throw it away. */
+/* `to` NULL: throw it away. Whoever is told of a release finds the queue in order. */
 static void take(struct queue *q, struct chunk_pool *pool, uint8_t *to)
 {
+	struct held held = {.release = NULL};
 	struct entry entry;
 
 	if (ROOM - q->read < FIXED_MAX)
 		drop_first(q, pool);
 	read_bytes(q, pool, (uint8_t *)&entry, sizeof(entry));
-	if (to)
+	if (to) {
 		memcpy(to, entry.head, sizeof(entry.head));
-	to = to ? to + sizeof(entry.head) : NULL;
+		to += sizeof(entry.head);
+	}
 	if (entry.held) {
-		struct held held;
-
 		read_bytes(q, pool, (uint8_t *)&held, sizeof(held));
 		if (to && entry.len)
 			memcpy(to, held.payload, entry.len);
-		held.release(held.owner);
 	} else {
 		read_bytes(q, pool, to, entry.len);
 	}
 	if (!--q->count)
 		all_gone(q, pool);
+	if (held.release)
+		held.release(held.owner);
 }
 
 void queue_take(struct queue *q, struct chunk_pool *pool, uint8_t *to)

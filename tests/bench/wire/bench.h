@@ -5,11 +5,16 @@
 
 #include <tests/bench/figures.h>
 
+/* Where the programs lie. */
+extern const char *bench_dir;
+
 /* Of this thread, in ns: for what waits for nobody. Others on the CPU do not count in it. */
 double cpu_ns(void);
 void pin(int cpu);
 
 /* The parts. */
-void bench_record(void);
+void bench_record(void);  /* the engines */
+void bench_channel(void); /* messages through channels in memory, beside TLS 1.3 */
+void bench_plain(void);	  /* the reactor alone: echo without cryptography, idle connections */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * bench-wire BUILD_DIR [PART...]: what the secured server costs. Rows on standard output, what it
- * is doing on standard error.
+ * bench-wire BUILD_DIR [PART...]: what the secured server costs, and what it is made of. Rows on
+ * standard output, what it is doing on standard error.
  */
 #include <tests/bench/wire/bench.h>
 
@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+const char *bench_dir;
 
 double cpu_ns(void)
 {
@@ -28,26 +30,33 @@ void pin(int cpu)
 		die("cannot pin to CPU %d", cpu);
 }
 
-int main(int argc, char *argv[])
-{
-	static const struct {
-		const char *name;
-		void (*run)(void);
-	} all[] = {
-		{"record", bench_record},
-	};
+static const struct {
+	const char *name;
+	void (*run)(void);
+} parts[] = {
+	{"record", bench_record},
+	{"channel", bench_channel},
+	{"plain", bench_plain},
+};
 
+static int wanted(const char *name, int count, char **names)
+{
+	for (int i = 0; i < count; i++)
+		if (!strcmp(names[i], name))
+			return 1;
+	return !count;
+}
+
+int main(int argc, char **argv)
+{
 	if (argc < 2)
 		die("usage: bench-wire BUILD_DIR [PART...]");
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		int wanted = argc == 2;
-
-		for (int n = 2; n < argc; n++)
-			wanted |= !strcmp(argv[n], all[i].name);
-		if (!wanted)
+	bench_dir = argv[1];
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		if (!wanted(parts[i].name, argc - 2, argv + 2))
 			continue;
-		say("%s", all[i].name);
-		all[i].run();
+		say("%s", parts[i].name);
+		parts[i].run();
 	}
 	return 0;
 }

@@ -11,7 +11,6 @@ static const struct mode {
 	const char *name;
 	void (*run)(const json_t *root, struct tally *tally);
 } modes[] = {
-	{"--phantom-records", run_phantom_records},
 	{"--wycheproof", run_wycheproof},
 	{"--noise", run_noise},
 	{"--phantom", run_phantom},

@@ -42,9 +42,11 @@ const char *text_of(const json_t *object, const char *name);
 json_int_t number_of(const json_t *object, const char *name);
 
 /* The modes. */
-void run_phantom_records(const json_t *root, struct tally *tally);
 void run_wycheproof(const json_t *root, struct tally *tally);
 void run_noise(const json_t *root, struct tally *tally);
 void run_phantom(const json_t *root, struct tally *tally);
+
+/* A part of --phantom: the records of one session. */
+void phantom_records(const json_t *session, struct tally *tally);
 
 #endif

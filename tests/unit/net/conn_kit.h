@@ -58,7 +58,8 @@ static inline size_t on_bytes(struct conn *conn, uint8_t *bytes, size_t len)
 		side->got = realloc(side->got, side->got_size);
 		assert_non_null(side->got);
 	}
-	memcpy(side->got + side->got_len, bytes, used);
+	if (used)
+		memcpy(side->got + side->got_len, bytes, used);
 	side->got_len += used;
 	if (side->echo && used)
 		assert_int_equal(conn_send(conn, bytes, used), 0);

@@ -264,7 +264,6 @@ static void test_posts(void **state)
 static void *stop_soon(void *context)
 {
 	struct world *world = context;
-
 	int fd = dial(world);
 
 	talk(fd, 5);

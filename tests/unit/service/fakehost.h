@@ -194,7 +194,7 @@ static inline void peer_give_room(struct peer *peer, unsigned long room)
 	bool was = peer->full;
 
 	peer->room = room;
-	peer->full = false;
+	peer->full = was && !room;
 	if (was && room && !peer->closed)
 		world.ops->on_room(instance_of(peer), peer);
 }

@@ -103,12 +103,9 @@ static inline void keys_make(struct session_keys *keys, uint8_t suite)
 {
 	memset(keys, 0, sizeof(*keys));
 	keys->suite = suite;
-	for (int i = 0; i < 32; i++) {
-		keys->h[i] = (uint8_t)(i * 7 + 1);
-		keys->t[0][i] = (uint8_t)(i * 3 + 2);
-		keys->t[1][i] = (uint8_t)(i * 5 + 3);
-		keys->t[2][i] = (uint8_t)(i * 11 + 4);
-	}
+	memset(keys->h, 1, sizeof(keys->h));
+	for (int i = 0; i < 3; i++)
+		memset(keys->t[i], i + 2, sizeof(keys->t[i]));
 }
 
 static inline struct pair *pair_new(uint8_t suite, bool strict)
@@ -161,11 +158,9 @@ static inline int side_read(struct pair *p, struct side *side)
 	size_t used = 0;
 	int r = channel_read(&side->ch, side->wire, side->len, p->now, &used);
 
-	if (r)
-		return r;
 	side->len -= used;
 	memmove(side->wire, side->wire + used, side->len);
-	return 0;
+	return r;
 }
 
 /* Both ways until nothing moves any more. */

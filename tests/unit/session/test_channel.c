@@ -141,11 +141,12 @@ static void nobody_starves(void **state)
 	p->server.data = &tally;
 	p->client.host.limits.queue_bytes = 1 << 20;
 	for (int round = 0; round < 4000; round++) {
-		for (uint8_t i = 0; i < PH_PRIORITIES; i++) {
+		for (int i = 0; i < PH_PRIORITIES; i++) {
 			while (queue_empty(&p->client.ch.classes[i].queue) ||
 			       p->client.ch.classes[i].queue.count * sizes[i] < 4000)
-				assert_int_equal(say(&p->client, i, sent[i]++, payload, sizes[i]),
-						 0);
+				assert_int_equal(
+					say(&p->client, (uint8_t)i, sent[i]++, payload, sizes[i]),
+					0);
 		}
 		assert_int_equal(side_write(p, &p->client, &p->server, 31000), 0);
 		assert_int_equal(side_read(p, &p->server), 0);
