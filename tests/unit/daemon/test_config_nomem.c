@@ -111,7 +111,8 @@ static void test_load(void **state)
 			fail_msg("allocation %ld: %d", n, r);
 		assert_int_equal(faults.total, 0);
 	}
-	assert_int_equal(config->upstreams_len, 2);
+	assert_non_null(config);
+	assert_int_equal(config ? config->upstreams_len : 0, 2);
 	assert_true(n > CFG_KEYS);
 	config_free(config);
 	unlink(path);
