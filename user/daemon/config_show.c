@@ -238,10 +238,9 @@ void config_show_man(FILE *to)
 		fprintf(to, ".It Ic %s No = Ar %s\n", about->name,
 			about->standard[0] ? about->standard : "\\&");
 		man_text(to, about->help);
-		fprintf(to, "It is ");
-		man_text(to, right);
+		fprintf(to, "Value: %s.\n", right);
 		if (about->when == WHEN_RESTART)
-			fputs("It holds after a restart.\n", to);
+			fputs("Changes need a restart.\n", to);
 	}
 	fputs(".El\n", to);
 }

@@ -137,8 +137,9 @@ static int cut_optional(struct rest *rest, uint8_t known, const uint8_t **ret_ke
 static uint8_t *put_optional(uint8_t *to, const uint8_t *key, const uint8_t *signature)
 {
 	to = put_byte(to, (uint8_t)((key ? FLAG_IDENTIFIED : 0) | (signature ? FLAG_SIGNED : 0)));
-	to = put_bytes(to, key, key ? PH_KEY_LEN : 0);
-	return put_bytes(to, signature, signature ? RELAY_SIGNATURE_LEN : 0);
+	if (key)
+		to = put_bytes(to, key, PH_KEY_LEN);
+	return signature ? put_bytes(to, signature, RELAY_SIGNATURE_LEN) : to;
 }
 
 int relay_post_parse(enum relay_opcode opcode, const uint8_t *payload, size_t len,

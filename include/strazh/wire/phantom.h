@@ -2,9 +2,9 @@
 /*
  * The Phantom protocol, version 1: numbers on the network. All integers are big-endian.
  *
- *	handshake frame   type 1 | suite 1 | length 2 | body
- *	record            type 1 | flags 1 | length of C 2 | zero 4 | n 8 | C | tag 16 | signature
- *32 message           service 1 | opcode 1 | content type 1 | zero 1 | request id 4 | payload
+ *	frame		type 1 | suite 1 | length 2 | body
+ *	record		type 1 | flags 1 | length of C 2 | zero 4 | n 8 | C | tag 16 | signature 32
+ *	message		service 1 | opcode 1 | content type 1 | zero 1 | request id 4 | payload
  *
  * A message is the plaintext of a record of type DATA; the plaintext is padded with 0x80 and zeros
  * to a multiple of 16 (or to a size class) and never empty on the wire: C is at least 16 bytes.

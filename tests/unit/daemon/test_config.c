@@ -200,15 +200,11 @@ static void test_long_lines(void **state)
 
 	(void)state;
 	assert_non_null(text);
-	for (size_t len = CONFIG_LINE_MAX - 4; len < CONFIG_LINE_MAX + 4; len++) {
-		struct config *config;
-		size_t n = strlen("[server]\n");
+	for (int len = CONFIG_LINE_MAX - 4; len < CONFIG_LINE_MAX + 4; len++) {
+		int n = snprintf(text, 2 * CONFIG_LINE_MAX, "[server]\nname =%*s\nport", len - 6,
+				 "x=yz");
+		struct config *config = read_text(text, (size_t)n);
 
-		memcpy(text, "[server]\n", n);
-		memset(text + n, ' ', len - 4);
-		memcpy(text + n, "name =", 6);
-		memcpy(text + n + len - 4, "x=yz\nport", 9);
-		config = read_text(text, n + len + 5);
 		/* One for the line, when it is too long, and one for "port". */
 		assert_int_equal(faults.total, len > CONFIG_LINE_MAX - 2 ? 2 : 1);
 		if (faults.total == 1)

@@ -137,8 +137,8 @@ static void test_long_error(void **state)
 static void test_codes(void **state)
 {
 	(void)state;
-	for (uint16_t i = PH_C_UNKNOWN; i <= PH_C_CLOSING; i++)
-		assert_string_not_equal(code_text(i), code_text(0));
+	for (unsigned i = PH_C_UNKNOWN; i <= PH_C_CLOSING; i++)
+		assert_string_not_equal(code_text((uint16_t)i), code_text(0));
 	assert_string_equal(code_text(0), code_text(PH_C_CLOSING + 1));
 	check_texts(message_condition_text, ERROR_TEXT);
 }

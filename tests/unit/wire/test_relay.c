@@ -45,8 +45,8 @@ static void test_joined(void **state)
 
 	(void)state;
 	assert_int_equal(relay_joined_emit(&joined, bytes), RELAY_JOINED_HEAD);
-	memcpy(bytes + RELAY_JOINED_HEAD, "hello", 5);
-	assert_memory_equal(bytes, "\0\0\0\7\1\2\3\4\5\6\7\10\0\0\0\x9hello", sizeof(bytes));
+	memset(bytes + RELAY_JOINED_HEAD, 'w', 5);
+	assert_memory_equal(bytes, "\0\0\0\7\1\2\3\4\5\6\7\10\0\0\0\x9wwwww", sizeof(bytes));
 	assert_int_equal(relay_joined_parse(bytes, sizeof(bytes), &got), 0);
 	assert_int_equal(got.room, 7);
 	assert_true(got.member == joined.member);
