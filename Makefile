@@ -96,10 +96,17 @@ ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
 GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
 GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))
+# Whole servers and clients over loopback; the others in tests/server are helpers of each of them.
+SERVER_SRCS := $(sort $(wildcard tests/server/test_*.c))
+SERVER_BINS := $(SERVER_SRCS:%.c=$(O)/%)
+SERVER_HELP := $(filter-out $(SERVER_SRCS),$(sort $(wildcard tests/server/*.c)))
 TOOL_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/tools/*.bpf.c)))
 TOOL_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/tools/*.c)))
 TOOL_BINS := $(TOOL_SRCS:%.c=$(O)/%)
 TOOL_KIT := $(sort $(wildcard tests/tools/kit/*.c))
+# tests/tools/run-vectors/*.c is one program: published vectors through the product's own code.
+VECTORS_SRCS := $(sort $(wildcard tests/tools/run-vectors/*.c))
+VECTORS_BIN := $(O)/tests/run-vectors
 # tests/diff/*.c is one program.
 DIFF_SRCS := $(sort $(wildcard tests/diff/*.c))
 DIFF_BINS := $(O)/tests/diff/diff
@@ -198,7 +205,7 @@ FORCE:
 
 ##@ Prove
 .PHONY: tests check check-unit check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
-tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) ## Build every test program
+tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(SERVER_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
 
 .PHONY: orm-tests
 orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
@@ -206,6 +213,9 @@ orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+
+# Allocations that fail on purpose.
+$(O)/tests/unit/session/test_channel_nomem: ALL_LDFLAGS += -Wl,--wrap=malloc
 
 $(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_FAILALLOC) $(ORM_LIB)
 $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
@@ -217,11 +227,17 @@ $(ORM_TEST_TOOLS): $(O)/tests/%: $(O)/obj/tests/orm/tools/%.o $(ORM_TEST_TOOL_KI
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 
+$(SERVER_BINS): $(O)/%: $(O)/obj/%.o $(SERVER_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(GATE_BINS): $(O)/%: $(O)/obj/%.o $(GATE_HELP:%.c=$(O)/obj/%.o) $(O)/libuser.a
+$(GATE_BINS) $(SERVER_BINS):
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
 
 $(TOOL_BINS): $(O)/%: $(O)/obj/%.o $(TOOL_KIT:%.c=$(O)/obj/%.o) $(O)/libuser.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(VECTORS_BIN): $(VECTORS_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 

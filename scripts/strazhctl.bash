@@ -37,7 +37,7 @@ _strazhctl_expand() {
 		;;
 	'<60s>') printf '%s\n' 60s 5m ;;
 	'<10m>' | '<DURATION>') printf '%s\n' 10m 1h 1d ;;
-	'<FILE>') compgen -f -- "${COMP_WORDS[COMP_CWORD]}" ;;
+	'<FILE>' | '<PATH>' | '<ROOT>') compgen -f -- "${COMP_WORDS[COMP_CWORD]}" ;;
 	'<'*) ;;
 	*) echo "$1" ;;
 	esac
@@ -103,7 +103,7 @@ _strazhctl() {
 		words=$(_strazhctl_words place "$command" "$(_strazhctl_place "$command" $((i + 1)))")
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
-	case $command in load | explain | capture) compopt -o filenames 2>/dev/null ;; esac
+	case $command in load | explain | capture | keys) compopt -o filenames 2>/dev/null ;; esac
 	return 0
 }
 complete -F _strazhctl strazhctl

@@ -227,7 +227,7 @@ static int check_wanted(struct copier *c)
 		bool found = false;
 
 		for (size_t k = 0; k < c->count && !found; k++)
-			found = !strcmp(c->tables[k].t->name, c->job->tables[i]);
+			found = c->tables[k].t && !strcmp(c->tables[k].t->name, c->job->tables[i]);
 		if (!found)
 			return copy_fail(c, ORM_E_SCHEMA, "table '%.63s' is not in the source",
 					 c->job->tables[i]);

@@ -262,6 +262,38 @@ static void render_insert(struct render *r, const struct orm_table *table, struc
 
 /* ---- all three ---- */
 
+static const char *clause_text(unsigned op)
+{
+	static const char *const texts[] = {
+		[CL_FROM] = "FROM",
+		[CL_FROM_QUERY] = "FROM of a query",
+		[CL_FROM_CTE] = "FROM of a WITH",
+		[CL_COLUMNS] = "output columns",
+		[CL_DISTINCT] = "DISTINCT",
+		[CL_JOIN] = "JOIN",
+		[CL_JOIN_QUERY] = "JOIN",
+		[CL_JOIN_CTE] = "JOIN",
+		[CL_WHERE] = "WHERE",
+		[CL_GROUP] = "GROUP BY",
+		[CL_HAVING] = "HAVING",
+		[CL_ORDER] = "ORDER BY",
+		[CL_LIMIT] = "LIMIT",
+		[CL_OFFSET] = "OFFSET",
+		[CL_FOR_UPDATE] = "FOR UPDATE",
+		[CL_SET_OPERATION] = "UNION, INTERSECT or EXCEPT",
+		[CL_ROW] = "row of values",
+		[CL_INSERT_FROM] = "rows of a query",
+		[CL_CONFLICT] = "ON CONFLICT",
+		[CL_DO_SET] = "ON CONFLICT DO UPDATE",
+		[CL_DO_WHERE] = "ON CONFLICT DO UPDATE",
+		[CL_SET] = "SET",
+		[CL_EVERY_ROW] = "\"every row\"",
+		[CL_PARAM] = "parameter of its own",
+	};
+
+	return op < ARRAY_LEN(texts) && texts[op] ? texts[op] : "such clause";
+}
+
 static void check_clauses(struct render *r, enum clause kind, struct words stream)
 {
 	bool insert = kind == CL_INSERT;
@@ -295,11 +327,11 @@ static void check_clauses(struct render *r, enum clause kind, struct words strea
 			fits = false;
 		}
 		if (!fits)
-			render_fault(r, ORM_E_QUERY, "%s has no such clause (%u)",
+			render_fault(r, ORM_E_QUERY, "%s has no %s",
 				     insert		 ? "an INSERT"
 				     : kind == CL_UPDATE ? "an UPDATE"
 							 : "a DELETE",
-				     word_op(*at));
+				     clause_text(word_op(*at)));
 	}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <strazh/orm/guard.h>
@@ -25,26 +26,56 @@ struct outcome {
 };
 
 /*
- * A write's sink may have seen enough before the end, but the write is not done before: what the
- * database says last is its outcome.
+ * The database did what was asked; its rows could not be kept (`class`, in s->error). Inside a
+ * transaction the caller may still undo it. Outside it must not look like a write that failed.
  */
-static int drain(struct rows *rows, struct sink *sink, bool to_the_end)
+static int not_kept(struct orm_session *s, int class)
+{
+	char why[256];
+
+	if (s->in_tx)
+		return class;
+	snprintf(why, sizeof(why), "%.255s", s->error.text);
+	return session_fail(s, ORM_E_UNKNOWN_OUTCOME,
+			    "the write was done, but not what it returned was kept: %s", why);
+}
+
+static int drain(struct rows *rows, struct sink *sink)
 {
 	struct orm_session *s = rows->session;
 	int r = sink ? sink->begin(sink, rows) : 0;
 
 	for (; !r; rows->at++) {
 		r = s->db->driver->step(rows->conn, &s->error);
-		if (r)
-			break;
-		if (sink)
+		if (!r && sink)
 			r = sink->row(sink, rows);
-		if (r == ORM_E_END && to_the_end) {
-			sink = NULL;
-			r = 0;
-		}
 	}
 	return r == ORM_E_END ? 0 : r;
+}
+
+/*
+ * A write's sink may have seen enough, or have failed, before the end, but the write is not done
+ * before: what the database says last is its outcome.
+ */
+static int drain_write(struct rows *rows, struct sink *sink)
+{
+	struct orm_session *s = rows->session;
+	int kept = sink ? sink->begin(sink, rows) : 0, r = 0;
+	struct orm_error why;
+
+	why = s->error;
+	for (; !r; rows->at++) {
+		r = s->db->driver->step(rows->conn, &s->error);
+		if (r || !sink || kept)
+			continue;
+		kept = sink->row(sink, rows);
+		if (kept && kept != ORM_E_END)
+			why = s->error;
+	}
+	if (r != ORM_E_END || !kept || kept == ORM_E_END)
+		return r == ORM_E_END ? 0 : r;
+	s->error = why;
+	return not_kept(s, kept);
 }
 
 static int attempt(struct orm_session *s, struct lane *lane, const struct orm_query *q,
@@ -55,7 +86,7 @@ static int attempt(struct orm_session *s, struct lane *lane, const struct orm_qu
 	int r = driver->start(lane->conn, &shape->stmt, q->values, &s->error);
 
 	if (!r)
-		r = drain(&rows, sink, out->writes);
+		r = out->writes ? drain_write(&rows, sink) : drain(&rows, sink);
 	if (!r)
 		out->changed = driver->changed(lane->conn);
 	out->rows = rows.at;
@@ -81,7 +112,9 @@ static int group_write(struct orm_session *s, const struct orm_query *q, struct 
 		return r;
 	out->changed = write.changed;
 	out->rows = wanted ? s->returned.rows : 0;
-	return wanted ? rows_deliver(&rows, sink) : 0;
+	if (wanted)
+		r = rows_deliver(&rows, sink);
+	return r ? not_kept(s, r) : 0;
 }
 
 /* ---- all attempts ---- */

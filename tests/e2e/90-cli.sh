@@ -120,6 +120,8 @@ is "$(completes capture --reason deny-)" "deny-host deny-net" "reasons"
 is "$(completes capture --reason bogon,deny-n)" "bogon,deny-net" "several of them"
 is "$(cd "$TOP" && completes capture -w READ)" "README.md" "files"
 is "$(cd "$TOP" && completes explain --pcap READ)" "README.md" "for explain too"
+is "$(completes keys "")" "new show rotate sign" "verbs of keys"
+is "$(cd "$TOP" && completes keys show READ)" "README.md" "and files"
 is "$(completes set rate)" "rate.mode" "settings"
 is "$(completes detach --a)" "--all" "flags"
 setpriv --reuid 65534 --regid 65534 --clear-groups "$O/strazhctl" status >"$E2E_TMP/nobody" 2>&1

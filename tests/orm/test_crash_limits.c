@@ -179,7 +179,7 @@ static void it_is_down(void **state)
 	const struct orm_options options = {.breaker_failures = 3, .connect_timeout_ms = 1000};
 	struct proxy *proxy = proxy_open(db->url);
 	struct deed_plan plan = {.parts = 1, .way = DEED_ROW_ALONE};
-	int64_t begin = load_now_ms(), longest = 0;
+	int64_t begin, longest = 0;
 	char url[sizeof(db->url)];
 	struct orm_error error;
 	struct orm_session *s;

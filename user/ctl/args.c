@@ -212,6 +212,13 @@ static int unknown_option(const struct command *command, const char *word, char 
 		     command->name, word, command->name);
 }
 
+static bool is_flag(const struct arg *arg, const json_t *args)
+{
+	const char *verb = json_string_value(json_object_get(args, "verb"));
+
+	return arg->kind == ARG_FLAG || (arg->flags & ARG_BARE && verb && strcmp(verb, "new") == 0);
+}
+
 /* --key VALUE, --key=VALUE, --flag. How many words were used up; 0: wrong. */
 static int take_option(const struct command *command, const char *const *argv, json_t *args,
 		       char why[WHY_LEN])
@@ -227,7 +234,7 @@ static int take_option(const struct command *command, const char *const *argv, j
 	arg = find_arg(command, key);
 	if (!arg || arg->flags & (ARG_INTERNAL | ARG_POSITIONAL))
 		return unknown_option(command, key, why), 0;
-	if (arg->kind == ARG_FLAG) {
+	if (is_flag(arg, args)) {
 		if (equals)
 			return wrong(why, "%s: '--%s' takes no value", command->name, key), 0;
 		return json_object_set_new(args, key, json_true()) ? 0 : 1;

@@ -7,8 +7,8 @@
 	X(DONE, "done", "done")                                                                    \
 	X(FAILED, "failed", "it failed; the message says why")                                     \
 	X(USAGE, "usage", "the command line is wrong")                                             \
-	X(REFUSED, "refused", "refused: a never or allow entry, or somebody else's program")       \
-	X(NOT_FOUND, "not-found", "there is no such entry, list or interface")                     \
+	X(REFUSED, "refused", "refused: a never or allow entry, somebody else's program or file")  \
+	X(NOT_FOUND, "not-found", "there is no such entry, list, interface or file")               \
 	X(FULL, "full", "the map is full; what was there stays in force")                          \
 	X(NO_GATE, "no-gate", "the gate is not loaded, or you may not touch it")                   \
 	X(PARTLY, "partly", "partly done; the rest is named")                                      \

@@ -31,6 +31,7 @@ enum arg_kind {
 #define ARG_POSITIONAL 1U
 #define ARG_REQUIRED 2U
 #define ARG_INTERNAL 4U /* strazhctl fills it in; not on the command line */
+#define ARG_BARE 8U	/* behind the verb "new" a flag: it takes no value there */
 
 struct arg {
 	const char *key; /* in the request; as an option: --key */

@@ -1,32 +1,83 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <user/base/log.h>
 #include <user/daemon/caps.h>
+#include <user/daemon/config_show.h>
 #include <user/daemon/options.h>
 #include <user/daemon/run.h>
 
-int main(int argc, char **argv)
+/* strazhd --check. */
+static int check(const struct daemon_options *options, const struct config_faults *faults)
 {
-	struct daemon_options options;
+	const struct config *config = options->config;
 
-	if (daemon_options_parse(&options, argc, argv))
-		return 2;
-	if (options.help || options.version) {
-		if (options.help)
-			daemon_options_help();
-		else
-			puts("strazhd " STRAZH_VERSION);
-		return EXIT_SUCCESS;
+	if (options->json) {
+		int r = config_show_json(config, faults, stdout);
+
+		if (r) {
+			fprintf(stderr, "strazhd: %s\n", strerror(-r));
+			return EXIT_FAILURE;
+		}
+	} else if (config) {
+		config_show_values(config, stdout);
+		puts("configuration is right");
+	} else {
+		config_show_faults(faults, stdout);
+		printf("configuration is wrong: %zu fault%s\n", faults->total,
+		       faults->total == 1 ? "" : "s");
 	}
-	log_init("strazhd", options.level);
+	return config ? EXIT_SUCCESS : 2;
+}
+
+static int run(const struct daemon_options *options)
+{
+	log_init("strazhd", options->level);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (caps_drop()) {
 		log_error("the capabilities CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN "
 			  "are needed; run it as root");
 		return EXIT_FAILURE;
 	}
-	return keeper_run(&options) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return keeper_run(options) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	static struct daemon_options options;
+	static struct config_faults faults;
+	int r, status;
+
+	if (daemon_options_parse(&options, argc, argv))
+		return 2;
+	if (options.help || options.version || options.example) {
+		if (options.help)
+			daemon_options_help();
+		else if (options.example)
+			config_show_example(stdout);
+		else
+			puts("strazhd " STRAZH_VERSION);
+		return EXIT_SUCCESS;
+	}
+	r = daemon_options_load(&options, environ, &faults);
+	if (r < 0) {
+		fprintf(stderr, "strazhd: %s\n", strerror(-r));
+		return EXIT_FAILURE;
+	}
+	if (options.check) {
+		status = check(&options, &faults);
+	} else if (r) {
+		fputs("strazhd: the configuration is wrong:\n", stderr);
+		config_show_faults(&faults, stderr);
+		status = 2;
+	} else {
+		status = run(&options);
+	}
+	daemon_options_deinit(&options);
+	return status;
 }

@@ -5,7 +5,12 @@
  * is called in that thread; what instances of a service share they share through `shared` and
  * host->post().
  *
- * A peer is an open session. It is valid from on_open() to the end of on_close().
+ * A peer is an open session. It is valid from on_open() to the end of on_close(). The host calls a
+ * service from its loop and never from inside a peer_*() call: neither on_close() nor on_room()
+ * comes while the service is at work.
+ *
+ * The end of all: on_close() of every peer of every reactor, then what was posted runs until none
+ * of it is left, then stop() of each instance, then close().
  */
 #ifndef STRAZH_USER_SERVICE_SERVICE_H
 #define STRAZH_USER_SERVICE_SERVICE_H
@@ -51,14 +56,18 @@ enum peer_condition {
 
 /* Queued, and sent by priority. The payload is copied. */
 int peer_send(struct peer *peer, const struct message *message) must_check;
-/* The same with a payload that is shared: it is referenced until it is sealed. */
+/* The same with a payload that is shared, all of it: it is referenced until it is sealed, and what
+ * `head` says of a payload is not looked at. */
 int peer_send_shared(struct peer *peer, const struct message *head,
 		     struct shared_bytes *payload) must_check;
 /* An answer PH_OP_ERROR to what came. What cannot be queued is counted, not told. */
 void peer_refuse(struct peer *peer, const struct message *to, enum ph_code code, const char *text);
 /* Once all that is queued was sent. `why` is one of the service's counted reasons. */
 void peer_close(struct peer *peer, const char *why);
-/* Stop and go on reading what the peer sends (back-pressure); nested calls do not count. */
+/*
+ * Stop and go on reading what the peer sends (back-pressure); nested calls do not count. After
+ * peer_pause() no on_message() comes before peer_resume(), also none of what was read already.
+ */
 void peer_pause(struct peer *peer);
 void peer_resume(struct peer *peer);
 size_t peer_queued(const struct peer *peer); /* bytes */
@@ -75,11 +84,17 @@ const struct peer_about *peer_about(const struct peer *peer);
 void *peer_slot(const struct peer *peer, uint8_t service);
 void peer_set_slot(struct peer *peer, uint8_t service, void *slot);
 
-/* A call in another reactor's thread. Embedded in what it carries. */
+/*
+ * A call in another reactor's thread. Embedded in what it carries, and free again when run() is
+ * called. Calls from one reactor to another run in the order of their posting, none before the
+ * service's instance there was started.
+ */
 struct posted {
 	struct posted *next;
 	void (*run)(struct posted *posted, struct service_host *host);
 };
+
+#define SERVICE_REACTORS_MAX 256
 
 /* The reactor as a service sees it. */
 struct service_host {
@@ -101,15 +116,19 @@ struct service_config {
 };
 struct service_counter {
 	const char *name;
+	const char *help;
+	bool gauge; /* goes up and down */
 	uint64_t value;
 };
+#define SERVICE_WHY_LEN 128
 
 struct service_ops {
 	const char *name; /* its section of the configuration is [service.NAME] */
 	uint8_t id;	  /* enum ph_service */
-	/* Once, before the instances, from the lines of its section. `why`: 128 bytes for a person.
-	 */
-	int (*open)(const struct service_config *config, void **ret_shared, char *why) must_check;
+	/* Once, before the instances, from the lines of its section. -EINVAL: `why` says which
+	 * line, and what would be right. */
+	int (*open)(const struct service_config *config, void **ret_shared,
+		    char why[SERVICE_WHY_LEN]) must_check;
 	void (*close)(void *shared);
 	/* One instance a reactor. */
 	int (*start)(struct service_host *host, void *shared, void **ret_instance) must_check;
@@ -118,7 +137,7 @@ struct service_ops {
 	void (*on_message)(void *instance, struct peer *peer, const struct message *message);
 	void (*on_room)(void *instance, struct peer *peer);  /* may be NULL */
 	void (*on_close)(void *instance, struct peer *peer); /* may be NULL */
-	/* name and value of each counter; returns how many there are. */
+	/* The first n of its counters; returns how many there are. */
 	size_t (*counters)(void *instance, size_t n, struct service_counter ret_counters[]);
 };
 

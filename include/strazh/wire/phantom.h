@@ -57,6 +57,11 @@ enum ph_extension {
 	PH_EXT_TICKET = 4,
 	PH_EXT_KEM = 5, /* 1,184: an ML-KEM-768 key */
 };
+/* What the client wants of the session; a server that cannot give it ends the handshake. */
+enum ph_offer {
+	PH_OFFER_STRICT = 0x0001,  /* seeds move on with every record, both ways */
+	PH_OFFER_CLASSES = 0x0002, /* records are padded to size classes, both ways */
+};
 #define PH_KEM_KEY_LEN 1184
 #define PH_KEM_TEXT_LEN 1088
 
@@ -93,6 +98,11 @@ enum ph_priority { PH_URGENT, PH_HIGH, PH_NORMAL, PH_BULK, PH_PRIORITIES };
 #define PH_MESSAGE_MAX (PH_PLAIN_MAX - PH_MESSAGE_HEAD) /* of the payload */
 enum ph_service { PH_S_CONTROL, PH_S_ECHO, PH_S_RELAY, PH_S_TUNNEL, PH_S_QUERY, PH_SERVICES };
 enum ph_opcode { PH_OP_REQUEST, PH_OP_REPLY, PH_OP_EVENT, PH_OP_ERROR, PH_OP_OWN = 16 };
+
+/* Opcodes of PH_S_CONTROL. */
+enum ph_control {
+	PH_CTL_TICKET = PH_OP_OWN, /* from the server: a ticket, for PH_RESUME */
+};
 
 /* An error is code 2 | text. */
 enum ph_code {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* The parts of bench-wire. */
+/* What the parts of bench-wire share. */
 #ifndef TESTS_BENCH_WIRE_BENCH_H
 #define TESTS_BENCH_WIRE_BENCH_H
 
@@ -7,7 +7,12 @@
 
 /* Where the programs lie. */
 extern const char *bench_dir;
+/* Of this thread, in ns: for what waits for nobody. Others on the CPU do not count in it. */
+double cpu_ns(void);
+void pin(int cpu);
 
+/* The parts. */
+void bench_record(void);
 void bench_plain(void); /* the reactor alone: echo without cryptography, idle connections */
 
 #endif

@@ -43,6 +43,26 @@ static void test_two_dashes_end_options(void **state)
 	json_decref(args);
 }
 
+/* `keys new --root PATH` makes a root's key, `keys sign --root ROOT PATH` signs by one. */
+static void test_bare_behind_new(void **state)
+{
+	const char *const make[] = {"new", "--root", "file", NULL};
+	const char *const sign[] = {"sign", "--root", "by", "file", NULL};
+	char why[WHY_LEN];
+	json_t *args;
+
+	(void)state;
+	assert_int_equal(args_build(command_find("keys"), 3, make, &args, why), CTL_DONE);
+	assert_true(json_is_true(json_object_get(args, "root")));
+	assert_string_equal(text(args, "path"), "file");
+	json_decref(args);
+	assert_int_equal(args_build(command_find("keys"), 4, sign, &args, why), CTL_DONE);
+	assert_int_equal(args_check(command_find("keys"), args, why), CTL_DONE);
+	assert_string_equal(text(args, "root"), "by");
+	assert_string_equal(text(args, "path"), "file");
+	json_decref(args);
+}
+
 static void expect_wrong(const char *command, const char *const *words, int count, const char *said)
 {
 	char why[WHY_LEN] = "";
@@ -191,10 +211,15 @@ static void test_synopsis(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ban_words),   cmocka_unit_test(test_two_dashes_end_options),
-		cmocka_unit_test(test_wrong_words), cmocka_unit_test(test_strange_requests),
-		cmocka_unit_test(test_who_reads),   cmocka_unit_test(test_every_command_is_whole),
-		cmocka_unit_test(test_nearest),	    cmocka_unit_test(test_synopsis),
+		cmocka_unit_test(test_ban_words),
+		cmocka_unit_test(test_two_dashes_end_options),
+		cmocka_unit_test(test_wrong_words),
+		cmocka_unit_test(test_strange_requests),
+		cmocka_unit_test(test_who_reads),
+		cmocka_unit_test(test_every_command_is_whole),
+		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_synopsis),
+		cmocka_unit_test(test_bare_behind_new),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -314,9 +314,8 @@ static void depth_and_size_are_capped(void **state)
 			 ORM_E_TOO_BIG);
 	assert_non_null(strstr(err.text, "levels"));
 	wide[0] = '[';
-	for (size_t i = 0; i < times; i++)
-		memcpy(wide + 1 + i * 3, "{},",
-		       3); /* NOLINT(bugprone-not-null-terminated-result) */
+	for (size_t i = 0; i < times * 3; i++)
+		wide[1 + i] = "{},"[i % 3];
 	assert_int_equal(orm_json_read(T(part), wide, times * 3 + 1, ORM_MASK_ALL, 0, &json, &err),
 			 ORM_E_TOO_BIG);
 	assert_int_equal(orm_json_read(T(part), wide, (size_t)ORM_JSON_TEXT_MAX + 1, ORM_MASK_ALL,

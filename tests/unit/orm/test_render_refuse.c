@@ -224,7 +224,7 @@ static void changes(void **state)
 	q = orm_delete(S, T(usr));
 	orm_set(q, C(usr, name), "x");
 	orm_every_row(q);
-	kit_refused(q, "a DELETE has no such clause");
+	kit_refused(q, "a DELETE has no SET");
 	in = orm_select(S, T(usr));
 	q = orm_insert(S, T(usr));
 	orm_insert_from(q, names, 1, in);

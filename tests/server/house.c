@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tests/server/house.h>
+#include <user/crypto/keyfile.h>
+#include <user/session/cert.h>
+
+#define BACKLOG 512
+#define WAIT_S 10
+
+static const char *in_folder(const struct house *h, const char *name)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", h->folder, name);
+	return path;
+}
+
+static void make_keys(struct house *h)
+{
+	own_keyfile struct keyfile server = {0}, root = {0};
+	uint64_t now = (uint64_t)time(NULL);
+	uint8_t cert[PH_CERT_MAX];
+	size_t len;
+
+	assert_int_equal(keyfile_generate(h->crypto, KEYFILE_SERVER, "", now, &server), 0);
+	assert_int_equal(keyfile_generate(h->crypto, KEYFILE_ROOT, "", now, &root), 0);
+	assert_int_equal(keyfile_write(in_folder(h, "key"), &server, KEYFILE_NEW), 0);
+	memcpy(h->key, server.public, 32);
+	memcpy(h->root, root.public, 32);
+	assert_int_equal(cert_make(h->crypto, root.secret.bytes, h->key, PH_NAME_DEFAULT, now - 10,
+				   now + 3600, cert, &len),
+			 0);
+	assert_int_equal(certfile_write(in_folder(h, "cert"), cert, len, KEYFILE_NEW), 0);
+}
+
+static void load_identity(struct house *h, const struct house_plan *plan)
+{
+	struct identity_config config = {.name = PH_NAME_DEFAULT};
+	char why[IDENTITY_WHY_LEN], key[128], cert[128], clients[128];
+	FILE *file;
+
+	snprintf(key, sizeof(key), "%s", in_folder(h, "key"));
+	snprintf(cert, sizeof(cert), "%s", in_folder(h, "cert"));
+	snprintf(clients, sizeof(clients), "%s", in_folder(h, "clients"));
+	config.key_path = key;
+	config.cert_path = cert;
+	if (plan->clients) {
+		file = fopen(clients, "we");
+		assert_non_null(file);
+		assert_true(fputs(plan->clients, file) >= 0);
+		fclose(file);
+		config.clients_path = clients;
+	}
+	if (identity_load(&config, &h->identity, why))
+		fail_msg("%s", why);
+}
+
+/* ---- reactors ---- */
+
+static void on_conn(struct listener *listener, struct conn *conn)
+{
+	struct house *h = listener_context(listener);
+
+	if (!server_take(h->servers[listener_reactor(listener)->number], conn, h->port))
+		conn_drop(conn);
+}
+
+static int start(struct reactor *reactor, void *context)
+{
+	static const struct listener_ops ops = {.on_conn = on_conn};
+	struct house *h = context;
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(h->port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct listener_config config = {.address_len = sizeof(at),
+					 .backlog = BACKLOG,
+					 .hello_ms = h->common.limits.hello_ms,
+					 .limits = &h->common.limits.conn};
+	struct sockaddr_storage bound;
+	int r = server_new(&h->common, reactor, h->identity,
+			   h->tickets.lifetime_s ? &h->tickets : NULL,
+			   &h->servers[reactor->number]);
+
+	memcpy(&config.address, &at, sizeof(at));
+	if (!r)
+		r = listener_new(reactor, &config, &ops, h, &h->listeners[reactor->number]);
+	if (!r)
+		r = listener_address(h->listeners[reactor->number], &bound);
+	if (!r)
+		h->port = ntohs(((struct sockaddr_in *)(void *)&bound)->sin_port);
+	return r;
+}
+
+static void stop(struct reactor *reactor, void *context)
+{
+	struct house *h = context;
+
+	server_free(h->servers[reactor->number]);
+	h->servers[reactor->number] = NULL;
+}
+
+static void open_reactors(struct house *h, const struct house_plan *plan)
+{
+	static const struct sources_limits wide = {100000, 100000, 100000, 100000};
+	struct reactors_config config = {
+		.count = plan->reactors ? plan->reactors : 1,
+		.each = {.conns_max = 20000, .buffers_max = 256U << 20, .mailbox_len = 4096},
+		.start = start,
+		.stop = stop,
+		.context = h};
+
+	assert_int_equal(sources_new(plan->sources.total ? &plan->sources : &wide, &h->sources), 0);
+	config.each.sources = h->sources;
+	h->common.reactors = config.count;
+	h->common.servers = h->servers;
+	h->common.limits = server_limits_usual();
+	if (plan->limits)
+		plan->limits(&h->common.limits);
+	assert_int_equal(reactors_new(&config, &h->reactors), 0);
+	assert_int_equal(reactors_start(h->reactors), 0);
+}
+
+static void open_services(struct house *h)
+{
+	const struct service_config none = {0};
+	char why[SERVICE_WHY_LEN];
+
+	h->common.services[PH_S_ECHO].ops = &service_echo;
+	if (service_echo.open(&none, &h->common.services[PH_S_ECHO].shared, why))
+		fail_msg("%s", why);
+}
+
+void house_open(struct house *h, const struct house_plan *plan)
+{
+	static const struct house_plan usual;
+
+	*h = (struct house){.folder = "/tmp/strazh-house.XXXXXX"};
+	plan = plan ? plan : &usual;
+	assert_non_null(mkdtemp(h->folder));
+	assert_int_equal(crypto_new(&h->crypto), 0);
+	make_keys(h);
+	load_identity(h, plan);
+	if (!plan->no_tickets)
+		assert_int_equal(ticket_keys_init(&h->tickets, 3600, 86400, (uint64_t)time(NULL)),
+				 0);
+	open_services(h);
+	open_reactors(h, plan);
+	snprintf(h->address, sizeof(h->address), "127.0.0.1:%u", h->port);
+}
+
+void house_close(struct house *h)
+{
+	static const char *const files[] = {"key", "cert", "clients"};
+
+	reactors_stop(h->reactors, 1000);
+	assert_int_equal(reactors_join(h->reactors), 0);
+	reactors_free(h->reactors);
+	service_echo.close(h->common.services[PH_S_ECHO].shared);
+	sources_free(h->sources);
+	ticket_keys_deinit(&h->tickets);
+	identity_put(h->identity);
+	crypto_free(h->crypto);
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		unlink(in_folder(h, files[i]));
+	assert_int_equal(rmdir(h->folder), 0);
+}
+
+uint64_t house_count(const struct house *h, size_t offset)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < h->common.reactors; i++) {
+		const char *counters = (const char *)server_counters(h->servers[i]);
+
+		sum += atomic_load((const _Atomic(uint64_t) *)(const void *)(counters + offset));
+	}
+	return sum;
+}
+
+void house_wait(const struct house *h, size_t offset, uint64_t value)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+
+	for (unsigned i = 0; i < WAIT_S * 500 && house_count(h, offset) < value; i++)
+		nanosleep(&pause, NULL);
+	assert_int_equal(house_count(h, offset), value);
+}
+
+/* ---- clients ---- */
+
+struct strazh_options house_options(const struct house *h)
+{
+	return (struct strazh_options){
+		.address = h->address, .server_key = h->key, .reconnects = -1};
+}
+
+struct strazh *house_client(const struct house *h, const struct strazh_options *options)
+{
+	struct strazh_options usual = house_options(h);
+	struct strazh_error error;
+	struct strazh *client;
+
+	if (strazh_open(options ? options : &usual, &client, &error))
+		fail_msg("%s", error.text);
+	return client;
+}
+
+int house_socket(const struct house *h)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(h->port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct timeval limit = {.tv_sec = WAIT_S};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * A whole server in this process: reactors in threads, keys of its own in a folder of its own, the
+ * echo service, on a port of 127.0.0.1 that the kernel chooses. And clients to it.
+ */
+#ifndef TESTS_SERVER_HOUSE_H
+#define TESTS_SERVER_HOUSE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <strazh/client.h>
+#include <user/net/listener.h>
+#include <user/net/reactors.h>
+#include <user/server/server.h>
+
+#define HOUSE_REACTORS_MAX 4
+
+struct house {
+	char folder[64];
+	struct crypto *crypto;
+	struct identity *identity;
+	struct ticket_keys tickets;
+	struct sources *sources;
+	struct server_common common;
+	struct server *servers[HOUSE_REACTORS_MAX];
+	struct listener *listeners[HOUSE_REACTORS_MAX];
+	struct reactors *reactors;
+	uint16_t port;
+	char address[32];
+	uint8_t key[32], root[32];
+};
+
+/* What may be changed before house_open(). */
+struct house_plan {
+	unsigned reactors; /* 0: 1 */
+	bool no_tickets;
+	const char *clients; /* lines of public keys */
+	void (*limits)(struct server_limits *limits);
+	struct sources_limits sources; /* zeros: wide */
+};
+
+void house_open(struct house *house, const struct house_plan *plan);
+void house_close(struct house *house);
+/* Sum of one counter over all reactors. */
+uint64_t house_count(const struct house *house, size_t offset);
+#define HOUSE_COUNT(house, name) house_count(house, offsetof(struct server_counters, name))
+/* Until it has that value, or some seconds are over. */
+void house_wait(const struct house *house, size_t offset, uint64_t value);
+#define HOUSE_WAIT(house, name, value)                                                             \
+	house_wait(house, offsetof(struct server_counters, name), value)
+
+/* NK1, to this house. */
+struct strazh_options house_options(const struct house *house);
+struct strazh *house_client(const struct house *house, const struct strazh_options *options);
+/* A connected socket that knows nothing of the protocol. */
+int house_socket(const struct house *house);
+
+#endif

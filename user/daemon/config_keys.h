@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Every key of strazh.conf(5), once: what parses it, what it is when nobody says, what it may be,
+ * and what the manual says. X(id, section, name, kind, default, least, most, words, when, help)
+ *
+ *	kind	of enum config_kind: user/daemon/config.h says what a value of each looks like
+ *	least, most	of the number; of the bytes of a text or path; of the items of a list
+ *	words	of WORD and WORDS, with spaces between them
+ *	when	LIVE: a reload is enough; RESTART: strazhd has to be started again
+ *
+ * [service.tunnel] has, besides these, one line for each upstream: name = host:port.
+ */
+#ifndef STRAZH_USER_DAEMON_CONFIG_KEYS_H
+#define STRAZH_USER_DAEMON_CONFIG_KEYS_H
+
+#define CONFIG_DAEMON_KEYS(X)                                                                      \
+	X(RUN_DIR, "daemon", "run_dir", PATH, "/run/strazh", 1, 200, "", RESTART,                  \
+	  "Socket and lock.")                                                                      \
+	X(STATE_DIR, "daemon", "state_dir", PATH, "/var/lib/strazh", 1, 200, "", RESTART,          \
+	  "What outlives a restart: the journal.")                                                 \
+	X(LOG_LEVEL, "daemon", "log_level", WORD, "info", 0, 0, "error warning info debug", LIVE,  \
+	  "What is logged: this and what is worse.")                                               \
+	X(INTERFACES, "gate", "interfaces", NAMES, "", 0, 64, "", RESTART,                         \
+	  "Where the gate is attached.")                                                           \
+	X(MODE, "gate", "mode", WORD, "auto", 0, 0, "native generic auto", RESTART,                \
+	  "How: in the driver, in the kernel's stack, or what works.")                             \
+	X(PIN_DIR, "gate", "pin_dir", PATH, "/sys/fs/bpf/strazh", 1, 200, "", RESTART,             \
+	  "Pinned maps.")                                                                          \
+	X(MAX_HOSTS, "gate", "max_hosts", NUMBER, "2097152", 16, 100000000, "", RESTART,           \
+	  "Capacity of the table of denied IPv4 hosts, where it is made.")                         \
+	X(SIZE_WINDOW, "gate", "size_window", TIME, "1m", 1, 86400, "", RESTART,                   \
+	  "How long sizes of packets are watched before they are judged.")
+
+#define CONFIG_SERVER_KEYS(X)                                                                      \
+	X(SERVER_ENABLE, "server", "enable", SWITCH, "off", 0, 1, "", RESTART,                     \
+	  "Whether there is a secured server at all.")                                             \
+	X(SERVER_LISTEN, "server", "listen", LISTEN, "0.0.0.0:8000", 1, 16, "", RESTART,           \
+	  "Where it listens: address:port, an IPv6 address in brackets.")                          \
+	X(SERVER_NAME, "server", "name", TEXT, "strazh", 1, 255, "", RESTART,                      \
+	  "Its name: clients expect it, and it is part of every handshake.")                       \
+	X(SERVER_SUITES, "server", "suites", WORDS, "nk1 xk1", 1, 4, "nk1 xk1 nx xx", LIVE,        \
+	  "Handshakes that are served. nk1, xk1: the client knows the server's key; nx, xx: the "  \
+	  "key comes in a certificate; xk1, xx: the client has a key, too.")                       \
+	X(SERVER_HYBRID, "server", "hybrid", WORD, "on", 0, 0, "off on require", LIVE,             \
+	  "ML-KEM-768 beside X25519, where OpenSSL has it (3.5 and later); require: no handshake " \
+	  "without it.")                                                                           \
+	X(SERVER_KEY, "server", "key", PATH, "/etc/strazh/server.key", 1, 4000, "", LIVE,          \
+	  "File with the server's static key: see strazhctl keys new.")                            \
+	X(SERVER_CERTIFICATE, "server", "certificate", PATH, "", 0, 4000, "", LIVE,                \
+	  "File with its certificate: see strazhctl keys sign. nx and xx need it.")                \
+	X(SERVER_CLIENTS, "server", "clients", PATH, "", 0, 4000, "", LIVE,                        \
+	  "File with the public keys of clients that xk1 and xx serve, one a line; none: any "     \
+	  "key.")                                                                                  \
+	X(SERVER_TICKETS, "server", "tickets", SWITCH, "on", 0, 1, "", LIVE,                       \
+	  "Whether a client may resume its session.")                                              \
+	X(SERVER_TICKET_LIFETIME, "server", "ticket_lifetime", TIME, "12h", 60, 604800, "", LIVE,  \
+	  "How long a ticket is good.")                                                            \
+	X(SERVER_STRICT, "server", "strict", SWITCH, "off", 0, 1, "", LIVE,                        \
+	  "Move the seed of the keys on with every record, not every 256.")                        \
+	X(SERVER_PADDING, "server", "padding", WORD, "block", 0, 0, "block classes", LIVE,         \
+	  "Records are padded to 16 bytes, or to one of eleven sizes.")                            \
+	X(SERVER_MAX_CONNECTIONS, "server", "max_connections", NUMBER, "10000", 1, 1000000, "",    \
+	  LIVE, "Connections in all.")                                                             \
+	X(SERVER_MAX_PER_SOURCE, "server", "max_per_source", NUMBER, "64", 1, 1000000, "", LIVE,   \
+	  "Connections of one address, or of one IPv6 /64.")                                       \
+	X(SERVER_MAX_HALF_OPEN, "server", "max_half_open", NUMBER, "1024", 1, 1000000, "", LIVE,   \
+	  "Connections in all whose handshake has not ended.")                                     \
+	X(SERVER_MAX_HALF_OPEN_PER_SOURCE, "server", "max_half_open_per_source", NUMBER, "16", 1,  \
+	  1000000, "", LIVE, "The same of one address, or of one IPv6 /64.")                       \
+	X(SERVER_HELLO_TIMEOUT, "server", "hello_timeout", TIME, "5s", 1, 60, "", LIVE,            \
+	  "How long a connection may take to say hello.")                                          \
+	X(SERVER_FINISH_TIMEOUT, "server", "finish_timeout", TIME, "5s", 1, 60, "", LIVE,          \
+	  "How long it may take from there to the end of the handshake.")                          \
+	X(SERVER_HEARTBEAT, "server", "heartbeat", TIME, "30s", 1, 3600, "", LIVE,                 \
+	  "After how long a silence the other side is asked whether it is there.")                 \
+	X(SERVER_HEARTBEAT_MISSED, "server", "heartbeat_missed", NUMBER, "3", 1, 100, "", LIVE,    \
+	  "After how many such questions without an answer a session is closed.")                  \
+	X(SERVER_QUEUE_BYTES, "server", "queue_bytes", SIZE, "1M", 65536, 1073741824, "", LIVE,    \
+	  "What may wait to be sent in one session.")                                              \
+	X(SERVER_SLOW_TIMEOUT, "server", "slow_timeout", TIME, "30s", 1, 3600, "", LIVE,           \
+	  "How long a client may read nothing of what waits for it.")                              \
+	X(SERVER_DRAIN_TIMEOUT, "server", "drain_timeout", TIME, "10s", 1, 600, "", LIVE,          \
+	  "How long sessions have to come to an end when strazhd does.")                           \
+	X(SERVER_PUZZLE, "server", "puzzle", WORD, "auto", 0, 0, "off auto always", LIVE,          \
+	  "Whether a client has to solve a puzzle first; auto: under load.")                       \
+	X(SERVER_PUZZLE_BITS, "server", "puzzle_bits", NUMBER, "22", 14, 22, "", LIVE,             \
+	  "The hardest puzzle, in zero bits.")                                                     \
+	X(SERVER_PUZZLE_ABOVE, "server", "puzzle_above", NUMBER, "256", 1, 1000000, "", LIVE,      \
+	  "Load, for auto: handshakes that have not ended.")                                       \
+	X(SERVER_PROXIES, "server", "proxies", PREFIXES, "", 0, 64, "", RESTART,                   \
+	  "Addresses of proxies that have to say the client's address by the PROXY protocol, "     \
+	  "version 2. From all others it is refused.")                                             \
+	X(SERVER_REACTORS, "server", "reactors", NUMBER, "0", 0, 256, "", RESTART,                 \
+	  "Threads that serve; 0: one for each processor.")                                        \
+	X(SERVER_ENGINE, "server", "engine", WORD, "auto", 0, 0, "auto openssl ipsec-mb", RESTART, \
+	  "What seals and opens records; auto: the best that works here.")
+
+#define CONFIG_SERVICE_KEYS(X)                                                                     \
+	X(ECHO_ENABLE, "service.echo", "enable", SWITCH, "on", 0, 1, "", RESTART,                  \
+	  "Answer each message with itself.")                                                      \
+	X(RELAY_ENABLE, "service.relay", "enable", SWITCH, "on", 0, 1, "", RESTART,                \
+	  "Rooms and messages from client to client.")                                             \
+	X(RELAY_MAX_CLIENTS, "service.relay", "max_clients", NUMBER, "10000", 1, 1000000, "",      \
+	  RESTART, "Members in all.")                                                              \
+	X(RELAY_MAX_ROOMS, "service.relay", "max_rooms", NUMBER, "1000", 1, 1000000, "", RESTART,  \
+	  "Rooms in all.")                                                                         \
+	X(RELAY_MAX_MESSAGE_SIZE, "service.relay", "max_message_size", SIZE, "64K", 1, 65536, "",  \
+	  RESTART, "The longest message; 64K: what a record holds.")                               \
+	X(RELAY_CLIENT_TIMEOUT, "service.relay", "client_timeout", TIME, "5m", 0, 604800, "",      \
+	  RESTART, "A member that is silent for so long leaves its rooms; 0: never.")              \
+	X(RELAY_QUEUE, "service.relay", "queue", NUMBER, "100", 1, 100000, "", RESTART,            \
+	  "Messages that may wait for one member.")                                                \
+	X(RELAY_POLICY, "service.relay", "policy", WORD, "drop", 0, 0, "drop close", RESTART,      \
+	  "When more wait: drop messages and say how many, or close the session.")                 \
+	X(RELAY_HISTORY, "service.relay", "history", NUMBER, "50", 0, 10000, "", RESTART,          \
+	  "Messages of a room that are kept for who comes later.")                                 \
+	X(RELAY_WELCOME, "service.relay", "welcome", TEXT, "", 0, 1024, "", RESTART,               \
+	  "Said to who joins a room.")                                                             \
+	X(TUNNEL_ENABLE, "service.tunnel", "enable", SWITCH, "off", 0, 1, "", RESTART,             \
+	  "TCP streams to the upstreams named here.")                                              \
+	X(TUNNEL_STREAMS_MAX, "service.tunnel", "streams_max", NUMBER, "32", 1, 1024, "", RESTART, \
+	  "Streams of one session.")                                                               \
+	X(TUNNEL_STREAMS_TOTAL, "service.tunnel", "streams_total", NUMBER, "4096", 1, 1000000, "", \
+	  RESTART, "Streams in all.")                                                              \
+	X(TUNNEL_WINDOW_SIZE, "service.tunnel", "window", SIZE, "256K", 4096, 16777216, "",        \
+	  RESTART, "What one stream may hold each way.")                                           \
+	X(TUNNEL_CONNECT_TIMEOUT, "service.tunnel", "connect_timeout", TIME, "10s", 1, 300, "",    \
+	  RESTART, "How long an upstream may take to answer.")                                     \
+	X(TUNNEL_IDLE_TIMEOUT, "service.tunnel", "idle_timeout", TIME, "1h", 0, 2592000, "",       \
+	  RESTART, "A stream on which nothing moves for so long is closed; 0: never.")             \
+	X(TUNNEL_CLIENTS, "service.tunnel", "clients", WORD, "any", 0, 0, "any identified",        \
+	  RESTART, "Who may open streams: anybody, or who has a key (xk1, xx).")
+
+#define CONFIG_KEYS(X) CONFIG_DAEMON_KEYS(X) CONFIG_SERVER_KEYS(X) CONFIG_SERVICE_KEYS(X)
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* The configuration for people and for programs: `strazhd --check`, the example, the manual. */
+#ifndef STRAZH_USER_DAEMON_CONFIG_SHOW_H
+#define STRAZH_USER_DAEMON_CONFIG_SHOW_H
+
+#include <stdio.h>
+
+#include <strazh/base/compiler.h>
+#include <user/daemon/config.h>
+
+/* "FILE:12: server.name: why" each, and how many more there are. */
+void config_show_faults(const struct config_faults *faults, FILE *to);
+/* "server.name = strazh    # FILE:12" each. */
+void config_show_values(const struct config *config, FILE *to);
+/* {"right": bool, "file", "values": [...], "faults": [...]}; config NULL: it is wrong. 0 or
+ * -ENOMEM.
+ */
+int config_show_json(const struct config *config, const struct config_faults *faults,
+		     FILE *to) must_check;
+/* A file with every key as a comment: its help, what is right, its default. */
+void config_show_example(FILE *to);
+/* The same as mdoc(7), for strazh.conf(5). */
+void config_show_man(FILE *to);
+
+#endif

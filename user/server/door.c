@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <strazh/base/compiler.h>
+#include <strazh/wire/phantom.h>
+
+#include <user/server/door.h>
+
+#define TOKEN 1000U
+
+void door_init(struct door *door, uint32_t rate, uint64_t now_ms)
+{
+	*door = (struct door){.rate = rate,
+			      .filled_ms = now_ms,
+			      .tokens = (uint64_t)rate * TOKEN,
+			      .stepped_ms = now_ms};
+}
+
+static void fill(struct door *door, uint64_t now_ms)
+{
+	uint64_t most = (uint64_t)door->rate * TOKEN;
+	uint64_t passed = MIN(now_ms - door->filled_ms, 1000);
+
+	door->filled_ms = now_ms;
+	door->tokens = MIN(door->tokens + passed * door->rate, most);
+}
+
+/* Steps that nobody saw were quiet ones. */
+static void step(struct door *door, uint64_t now_ms)
+{
+	uint64_t steps = (now_ms - door->stepped_ms) / DOOR_STEP_MS;
+
+	if (!steps)
+		return;
+	door->stepped_ms += steps * DOOR_STEP_MS;
+	if (door->short_of) {
+		door->bits = MIN(MAX(door->bits + 1, PH_PUZZLE_BITS_MIN), PH_PUZZLE_BITS_MAX);
+		steps--;
+	}
+	door->short_of = 0;
+	while (steps-- && door->bits)
+		door->bits = door->bits > PH_PUZZLE_BITS_MIN ? door->bits - 1 : 0;
+}
+
+enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t now_ms)
+{
+	uint64_t keep; /* of the tokens, for others */
+
+	if (!door->rate)
+		return DOOR_OPEN;
+	fill(door, now_ms);
+	step(door, now_ms);
+	keep = known ? 0 : (uint64_t)door->rate * TOKEN / (worked ? 4 : 2);
+	if (door->tokens >= keep + TOKEN && (worked || known || !door->bits)) {
+		door->tokens -= TOKEN;
+		return DOOR_OPEN;
+	}
+	if (!known && door->tokens < keep + TOKEN)
+		door->short_of++;
+	if (worked || known)
+		return DOOR_BUSY;
+	if (!door->bits)
+		door->bits = PH_PUZZLE_BITS_MIN;
+	return DOOR_WORK;
+}

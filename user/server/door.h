@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Who gets a handshake without work. A token bucket of `rate` handshakes a second: hellos with a
+ * good ticket may use all of it, others the upper half. A stranger who finds too little is asked
+ * for work, and the work gets harder, a bit a quarter of a second, as long as there are more
+ * strangers than the bucket has for them; then easier, down to none.
+ */
+#ifndef STRAZH_USER_SERVER_DOOR_H
+#define STRAZH_USER_SERVER_DOOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DOOR_STEP_MS 250U
+
+struct door {
+	uint32_t rate; /* a second; 0: no limit */
+	uint64_t filled_ms;
+	uint64_t tokens; /* thousandths, at most one second of them */
+	uint64_t stepped_ms;
+	uint32_t short_of; /* strangers who found too little since the last step */
+	unsigned bits;	   /* of the puzzle; 0: none */
+};
+
+enum door_answer {
+	DOOR_OPEN,
+	DOOR_WORK, /* a puzzle of door->bits */
+	DOOR_BUSY, /* not even for those who have worked: later */
+};
+
+void door_init(struct door *door, uint32_t rate, uint64_t now_ms);
+/* One handshake. `worked`: its puzzle is solved; `known`: it came with a good ticket. */
+enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t now_ms);
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Who the server is: its static keys, each behind a shield, their certificates, and the clients it
+ * knows. Made once and never changed; a reload makes another, and handshakes that have begun keep
+ * the one they began with. Counted; any thread.
+ */
+#ifndef STRAZH_USER_SERVER_IDENTITY_H
+#define STRAZH_USER_SERVER_IDENTITY_H
+
+#include <stddef.h>
+
+#include <strazh/base/compiler.h>
+#include <user/crypto/shield.h>
+#include <user/session/handshake.h>
+
+#define IDENTITY_KEYS_MAX 9 /* the key, and those that were rotated out and still count */
+#define IDENTITY_WHY_LEN 256
+
+struct identity_config {
+	const char *name;	     /* of the server */
+	uint32_t suites;	     /* HS_SUITE_BIT() of each; 0: all that the keys allow */
+	uint16_t demand;	     /* enum ph_offer: what a client must offer */
+	const char *key_path;	     /* of `strazhctl keys new --server`; its .old-ID count too */
+	const char *passphrase_path; /* NULL: none */
+	const char *cert_path;	     /* NULL: no NX and XX */
+	const char *clients_path;    /* public keys that may come, a base64 a line; NULL: any */
+};
+
+struct identity;
+
+/* -EINVAL, -errno of files: `why` says which and what would be right. */
+int identity_load(const struct identity_config *config, struct identity **ret_identity,
+		  char why[IDENTITY_WHY_LEN]) must_check;
+struct identity *identity_get(struct identity *identity);
+void identity_put(struct identity *identity); /* NULL is fine */
+
+/* A hs_server for one reactor, whose tickets are its own: valid as long as the identity. */
+struct hs_server identity_server(const struct identity *identity,
+				 const struct ticket_keys *tickets);
+/* The static key number `key`, for one batch. Close with shield_close(). */
+int identity_open(struct identity *identity, int key, struct secret32 *ret_secret) must_check;
+/* A new prekey for each; to be called every SHIELD_RENEW_MS. */
+int identity_renew(struct identity *identity) must_check;
+const uint8_t *identity_public(const struct identity *identity); /* 32: the first key's */
+
+#endif

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Sessions. What comes is opened where it lies in the connection's buffer; what services send waits
+ * in the channel until it is sealed straight into the connection's output, as late as possible, so
+ * that urgent messages overtake: never more than `high` bytes are sealed and not sent.
+ *
+ * Whoever gives a link something to do marks it, and all that are marked are looked at in one call
+ * at the end of the round. The end comes from the connection, always: on_end() tells the services
+ * and frees the link. Before that `ended` says that nothing is to be done any more.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <user/server/parts.h>
+
+#define CLOSE_MS 3000U /* for a peer to answer a Close */
+#define AGAIN_MS 20U   /* when there was no buffer */
+#define ROOM_SMALL 2048U
+#define ROOM_MEDIUM 16384U
+
+static struct link *of_tick(struct wheel_timer *timer)
+{
+	return (struct link *)(void *)((char *)timer - offsetof(struct link, tick));
+}
+
+static bool is_bad_record(int condition)
+{
+	return condition >= CHANNEL_BAD_HEAD && condition <= CHANNEL_LATE_REKEY;
+}
+
+/* The channel is of no use any more. */
+static void end(struct link *link, int r)
+{
+	struct server *server = link->server;
+	int condition = r > 0 && r < CHANNEL_CONDITION_COUNT ? r : CHANNEL_DROPPED;
+
+	if (link->ended)
+		return;
+	link->ended = true;
+	server_count(&server->counters.channel[condition]);
+	if (is_bad_record(condition))
+		server_sign(server, SERVER_BAD_RECORD, &link->conn->peer, link->port, condition);
+	conn_drop(link->conn);
+}
+
+/* ---- output ---- */
+
+static size_t room_for(size_t queued)
+{
+	if (queued < ROOM_SMALL / 4)
+		return ROOM_SMALL;
+	return queued < ROOM_MEDIUM / 4 ? ROOM_MEDIUM : CONN_RESERVE_MAX;
+}
+
+/* False: nothing more for the moment. */
+static bool seal_some(struct link *link, size_t room)
+{
+	struct server *server = link->server;
+	uint8_t *to;
+	size_t len = 0;
+	int r = conn_reserve(link->conn, room, &to);
+
+	if (r == CONN_EMPTY)
+		wheel_start(&server->reactor->wheel, &link->tick, AGAIN_MS);
+	if (r)
+		return false;
+	r = channel_write(&link->channel, to, room, server->reactor->now_ms, &len);
+	if (r) {
+		end(link, r);
+		return false;
+	}
+	if (len)
+		conn_commit(link->conn, len);
+	else if (room < CONN_RESERVE_MAX)
+		return seal_some(link, CONN_RESERVE_MAX); /* a record too long for that room */
+	return len > 0;
+}
+
+static void pump(struct link *link)
+{
+	struct channel *ch = &link->channel;
+
+	while (!link->ended && channel_has_output(ch) &&
+	       conn_unsent(link->conn) < link->server->common->limits.conn.high &&
+	       seal_some(link, room_for(channel_queued(ch))))
+		;
+	if (!link->ended && channel_is_done(ch)) {
+		link->ended = true;
+		server_count(&link->server->counters.closed);
+		conn_close(link->conn);
+	}
+}
+
+static void flush(void *receiver, void *item)
+{
+	struct server *server = item;
+	struct link *link = server->dirty;
+
+	server->flushing = false;
+	server->dirty = NULL;
+	server->dirty_end = &server->dirty;
+	while (link) {
+		struct link *next = link->dirty_next;
+
+		link->dirty = false;
+		if (receiver && link->conn)
+			pump(link);
+		link = next;
+	}
+}
+
+void link_mark(struct link *link)
+{
+	struct server *server = link->server;
+
+	if (link->dirty || link->ended)
+		return;
+	link->dirty = true;
+	link->dirty_next = NULL;
+	*server->dirty_end = link;
+	server->dirty_end = &link->dirty_next;
+	if (server->flushing)
+		return;
+	/* Full: those who are ahead in the mailbox will be followed by the tick of this link. */
+	if (reactor_post(server->reactor, flush, server))
+		wheel_start(&server->reactor->wheel, &link->tick, 1);
+	else
+		server->flushing = true;
+}
+
+static void on_tick(struct wheel_timer *timer)
+{
+	struct link *link = of_tick(timer);
+	uint64_t now = link->server->reactor->now_ms, next;
+	int r;
+
+	if (link->ended || !link->conn)
+		return;
+	r = channel_tick(&link->channel, now, &next);
+	if (r) {
+		end(link, r);
+		return;
+	}
+	wheel_start(&link->server->reactor->wheel, timer, next > now ? next - now : 1);
+	if (!link->server->flushing && link->server->dirty)
+		flush(link->server->reactor, link->server);
+	pump(link);
+}
+
+/* ---- the connection's calls ---- */
+
+static size_t on_bytes(struct conn *conn, uint8_t *bytes, size_t len)
+{
+	struct link *link = conn->owner;
+	size_t used = 0;
+	int r;
+
+	if (link->ended)
+		return len;
+	r = channel_read(&link->channel, bytes, len, link->server->reactor->now_ms, &used);
+	if (r) {
+		end(link, r);
+		return len;
+	}
+	pump(link);
+	return used;
+}
+
+static void on_pressure(struct conn *conn, bool high)
+{
+	struct link *link = conn->owner;
+
+	if (!high)
+		link_mark(link);
+}
+
+static void on_peer_end(struct conn *conn, size_t rest)
+{
+	struct link *link = conn->owner;
+	int r = link->ended ? 0 : channel_input_ended(&link->channel);
+
+	(void)rest;
+	if (r) {
+		end(link, r);
+		return;
+	}
+	pump(link);
+	if (!link->ended) {
+		link->ended = true;
+		server_count(&link->server->counters.closed);
+		conn_close(conn);
+	}
+}
+
+static void on_stop(struct conn *conn)
+{
+	struct link *link = conn->owner;
+
+	channel_close(&link->channel, PH_C_CLOSING);
+	link_mark(link);
+}
+
+static bool on_late(struct conn *conn, enum conn_wait what)
+{
+	(void)conn;
+	(void)what;
+	return false;
+}
+
+static void forget(struct link *link)
+{
+	struct server *server = link->server;
+
+	*(link->prev ? &link->prev->next : &server->live) = link->next;
+	if (link->next)
+		link->next->prev = link->prev;
+	server->links_len--;
+	link->prev = NULL;
+	link->next = server->free_link;
+	server->free_link = link;
+}
+
+static void leave_dirty(struct link *link)
+{
+	struct link **at = &link->server->dirty;
+
+	if (!link->dirty)
+		return;
+	while (*at != link)
+		at = &(*at)->dirty_next;
+	*at = link->dirty_next;
+	if (!*at)
+		link->server->dirty_end = at;
+	link->dirty = false;
+}
+
+static void on_end(struct conn *conn, enum conn_end why)
+{
+	struct link *link = conn->owner;
+	struct server *server = link->server;
+
+	server_count(&server->counters.ends[why]);
+	link->ended = true;
+	if (link->open) {
+		server_sign(server, SERVER_GONE, &conn->peer, link->port, 0);
+		for (unsigned i = 0; i < PH_SERVICES; i++) {
+			const struct service_ops *ops = server->common->services[i].ops;
+
+			if (ops && ops->on_close)
+				ops->on_close(server->instances[i], link_peer(link));
+		}
+	}
+	wheel_stop(&server->reactor->wheel, &link->tick);
+	channel_deinit(&link->channel);
+	link->conn = NULL;
+	leave_dirty(link);
+	forget(link);
+}
+
+static const struct conn_ops ops = {
+	.on_bytes = on_bytes,
+	.on_pressure = on_pressure,
+	.on_peer_end = on_peer_end,
+	.on_late = on_late,
+	.on_stop = on_stop,
+	.on_end = on_end,
+};
+
+/* ---- the channel's calls ---- */
+
+static void send_ticket(struct link *link)
+{
+	const struct ph_message message = {.service = PH_S_CONTROL,
+					   .opcode = PH_CTL_TICKET,
+					   .priority = PH_NORMAL,
+					   .payload = link->ticket,
+					   .len = TICKET_LEN};
+
+	if (!link->ticket_due)
+		return;
+	link->ticket_due = false;
+	if (!channel_send(&link->channel, &message))
+		link_mark(link);
+}
+
+static void opened(struct link *link)
+{
+	struct server *server = link->server;
+
+	link->open = true;
+	conn_opened(link->conn);
+	conn_wait(link->conn, CONN_NOTHING, 0);
+	server_count(&server->counters.opened);
+	server_sign(server, SERVER_PROVEN, &link->conn->peer, link->port, 0);
+	send_ticket(link);
+	for (unsigned i = 0; i < PH_SERVICES; i++) {
+		const struct service_ops *service = server->common->services[i].ops;
+
+		if (service && service->on_open)
+			service->on_open(server->instances[i], link_peer(link));
+	}
+}
+
+static void on_channel_open(struct channel *ch, void *context)
+{
+	(void)ch;
+	opened(context);
+}
+
+static void on_message(struct channel *ch, void *context, const struct ph_message *message)
+{
+	struct link *link = context;
+	struct server *server = link->server;
+	const struct service_ops *service = message->service < PH_SERVICES
+						    ? server->common->services[message->service].ops
+						    : NULL;
+	const struct message passed = {.service = message->service,
+				       .opcode = message->opcode,
+				       .content = message->content,
+				       .priority = message->priority,
+				       .request = message->request,
+				       .payload = message->payload,
+				       .len = message->len};
+
+	(void)ch;
+	server_count(&server->counters.messages_in);
+	if (service) {
+		service->on_message(server->instances[message->service], link_peer(link), &passed);
+		return;
+	}
+	server_count(&server->counters.unknown);
+	if (message->opcode != PH_OP_ERROR)
+		peer_refuse(link_peer(link), &passed, PH_C_UNKNOWN,
+			    "there is no such service here");
+}
+
+static void on_room(struct channel *ch, void *context)
+{
+	struct link *link = context;
+	struct server *server = link->server;
+
+	(void)ch;
+	for (unsigned i = 0; i < PH_SERVICES && !link->ended; i++) {
+		const struct service_ops *service = server->common->services[i].ops;
+
+		if (service && service->on_room)
+			service->on_room(server->instances[i], link_peer(link));
+	}
+}
+
+/* The peer says goodbye: so do we, once all that waits was sent. */
+static void on_channel_close(struct channel *ch, void *context, uint16_t code)
+{
+	struct link *link = context;
+
+	(void)code;
+	channel_close(ch, 0);
+	conn_wait(link->conn, CONN_IDLE, CLOSE_MS);
+	link_mark(link);
+}
+
+const struct channel_ops link_channel_ops = {
+	.on_open = on_channel_open,
+	.on_message = on_message,
+	.on_room = on_room,
+	.on_close = on_channel_close,
+};
+
+/* ---- links ---- */
+
+static struct link *take_link(struct server *server)
+{
+	struct link *link = server->free_link;
+
+	if (link)
+		server->free_link = link->next;
+	else if (server->links_touched < server->common->limits.links)
+		link = &server->links[server->links_touched++];
+	else
+		return NULL;
+	memset(link, 0, sizeof(*link));
+	link->server = server;
+	link->next = server->live;
+	if (server->live)
+		server->live->prev = link;
+	server->live = link;
+	server->links_len++;
+	return link;
+}
+
+static void make_ticket(struct link *link, const struct session_keys *keys)
+{
+	const struct ticket_keys *seal = &link->server->guise->tickets;
+	struct ticket ticket;
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (link->server->guise->hs.tickets &&
+	    !ticket_make(seal, keys, (uint64_t)now.tv_sec, &ticket))
+		link->ticket_due = !ticket_seal(seal, link->server->crypto, &ticket, link->ticket);
+	wipe(&ticket, sizeof(ticket));
+}
+
+static void introduce(struct link *link, const struct session_keys *keys)
+{
+	struct peer_about *about = &link->about;
+
+	about->id = atomic_fetch_add_explicit(&link->server->common->next_id, 1,
+					      memory_order_relaxed);
+	about->identified = keys->identified;
+	if (keys->identified)
+		memcpy(about->key, keys->peer_key, PH_KEY_LEN);
+	about->suite = keys->suite;
+	endpoint_to(&link->conn->peer, &about->address);
+}
+
+bool link_open(struct server *server, struct conn *conn, uint16_t port,
+	       const struct session_keys *keys)
+{
+	struct link *link = take_link(server);
+
+	if (!link)
+		return false;
+	link->conn = conn;
+	link->port = port;
+	link->tick.on_time = on_tick;
+	introduce(link, keys);
+	make_ticket(link, keys);
+	conn_set_ops(conn, &ops, link);
+	conn_set_limits(conn, &server->common->limits.conn);
+	channel_init(&link->channel, &server->channels, keys, false, link, server->reactor->now_ms);
+	wheel_start(&server->reactor->wheel, &link->tick,
+		    server->common->limits.channel.heartbeat_ms);
+	if (channel_is_open(&link->channel))
+		opened(link);
+	else
+		conn_wait(conn, CONN_FINISH, server->common->limits.finish_ms);
+	return true;
+}
+
+int links_init(struct server *server)
+{
+	size_t size = server->common->limits.links * sizeof(struct link);
+
+	server->links = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (server->links == MAP_FAILED) {
+		server->links = NULL;
+		return -ENOMEM;
+	}
+	(void)madvise(server->links, size, MADV_DONTDUMP); /* seeds are in it */
+	server->dirty_end = &server->dirty;
+	return 0;
+}
+
+void links_deinit(struct server *server)
+{
+	if (server->links)
+		munmap(server->links, server->common->limits.links * sizeof(struct link));
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Inside user/server: one server, its half-open slots, its links. */
+#ifndef STRAZH_USER_SERVER_PARTS_H
+#define STRAZH_USER_SERVER_PARTS_H
+
+#include <user/crypto/engine.h>
+#include <user/server/door.h>
+#include <user/server/server.h>
+
+/* An identity in this reactor. Handshakes that began with it keep it. */
+struct guise {
+	unsigned references;
+	struct identity *identity;
+	struct ticket_keys tickets;
+	struct hs_server hs;
+};
+
+/* A stranger. */
+struct shaking {
+	struct server *server;
+	struct conn *conn; /* NULL: the slot is free */
+	struct guise *guise;
+	struct shaking *next; /* free, or waiting for the answer */
+	uint16_t port;
+	bool waiting;
+	struct handshake hs;
+};
+
+/* A session. */
+struct link {
+	struct server *server;
+	struct conn *conn; /* NULL: free, or its connection has ended */
+	struct link *next, *prev;
+	struct link *dirty_next;
+	uint16_t port;
+	bool dirty, open, ended;
+	bool ticket_due;
+	struct wheel_timer tick;
+	struct channel channel;
+	struct peer_about about;
+	void *slots[PH_SERVICES];
+	uint8_t ticket[TICKET_LEN]; /* sealed; goes out once the session is open */
+};
+
+struct server {
+	struct server_common *common;
+	struct reactor *reactor;
+	struct crypto *crypto;
+	struct engine *engine;
+	struct channel_host channels;
+	struct service_host host;
+	void *instances[PH_SERVICES];
+	struct guise *guise;
+	struct conn_limits strangers; /* of connections before there is a session */
+	struct door door;
+
+	struct shaking *shakings, *free_shaking;
+	struct shaking *waiting, **waiting_end; /* hellos to be answered */
+	bool answering;				/* a call of answer_all() is on its way */
+
+	struct link *links, *free_link, *live;
+	uint32_t links_touched, links_len, shakings_touched;
+	struct link *dirty, **dirty_end;
+	bool flushing;
+
+	struct server_counters counters;
+};
+
+static inline void server_count(_Atomic(uint64_t) *counter)
+{
+	uint64_t was = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, was + 1, memory_order_relaxed);
+}
+void server_sign(struct server *server, enum server_sign sign, const struct endpoint *from,
+		 uint16_t port, int condition);
+
+/* ---- guise.c ---- */
+int guise_new(struct identity *identity, const struct ticket_keys *tickets,
+	      struct guise **ret_guise) must_check;
+struct guise *guise_get(struct guise *guise);
+void guise_put(struct guise *guise); /* NULL is fine */
+
+/* ---- shaking.c: from the first byte to the answer ---- */
+int shakings_init(struct server *server) must_check;
+void shakings_deinit(struct server *server);
+bool shaking_take(struct server *server, struct conn *conn, uint16_t port) must_check;
+
+/* ---- link.c: from then on ---- */
+int links_init(struct server *server) must_check;
+void links_deinit(struct server *server);
+/* The handshake is done; the connection is the link's now. False: no room. */
+bool link_open(struct server *server, struct conn *conn, uint16_t port,
+	       const struct session_keys *keys) must_check;
+/* There is something to seal, or it may be over: looked at before the round ends. */
+void link_mark(struct link *link);
+extern const struct channel_ops link_channel_ops;
+
+static inline struct peer *link_peer(struct link *link)
+{
+	return (struct peer *)link;
+}
+static inline struct link *peer_link(const struct peer *peer)
+{
+	return (struct link *)(void *)(uintptr_t)peer;
+}
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* A link as services see it: service.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <user/server/parts.h>
+
+static int answer_of(struct link *link, int r)
+{
+	switch (r) {
+	case 0:
+		server_count(&link->server->counters.messages_out);
+		link_mark(link);
+		return 0;
+	case CHANNEL_FULL:
+		return PEER_FULL;
+	case CHANNEL_TOO_BIG:
+		return PEER_TOO_BIG;
+	default:
+		return r < 0 ? r : PEER_CLOSED;
+	}
+}
+
+static struct ph_message with(const struct message *head, const uint8_t *payload, size_t len)
+{
+	return (struct ph_message){.service = head->service,
+				   .opcode = head->opcode,
+				   .content = head->content,
+				   .priority = head->priority,
+				   .request = head->request,
+				   .payload = payload,
+				   .len = len};
+}
+
+int peer_send(struct peer *peer, const struct message *message)
+{
+	struct link *link = peer_link(peer);
+	struct ph_message out = with(message, message->payload, message->len);
+
+	if (link->ended)
+		return PEER_CLOSED;
+	return answer_of(link, channel_send(&link->channel, &out));
+}
+
+static void release(void *owner)
+{
+	shared_bytes_put(owner);
+}
+
+int peer_send_shared(struct peer *peer, const struct message *head, struct shared_bytes *payload)
+{
+	struct link *link = peer_link(peer);
+	struct ph_message out = with(head, payload->bytes, payload->len);
+	int r;
+
+	if (link->ended)
+		return PEER_CLOSED;
+	shared_bytes_get(payload);
+	r = channel_send_held(&link->channel, &out, release, payload);
+	if (r)
+		shared_bytes_put(payload);
+	return answer_of(link, r);
+}
+
+void peer_refuse(struct peer *peer, const struct message *to, enum ph_code code, const char *text)
+{
+	uint8_t payload[ERROR_LEN_MAX];
+	struct message out = *to;
+
+	out.opcode = PH_OP_ERROR;
+	out.content = 0;
+	out.payload = payload;
+	out.len = error_emit(code, text, payload);
+	if (peer_send(peer, &out))
+		server_count(&peer_link(peer)->server->counters.untold);
+}
+
+void peer_close(struct peer *peer, const char *why)
+{
+	struct link *link = peer_link(peer);
+
+	(void)why; /* the service counts it */
+	if (link->ended)
+		return;
+	channel_close(&link->channel, 0);
+	conn_wait(link->conn, CONN_IDLE, link->server->common->limits.conn.linger_ms);
+	link_mark(link);
+}
+
+void peer_pause(struct peer *peer)
+{
+	struct link *link = peer_link(peer);
+
+	if (link->ended)
+		return;
+	channel_pause(&link->channel);
+	conn_pause(link->conn);
+}
+
+void peer_resume(struct peer *peer)
+{
+	struct link *link = peer_link(peer);
+
+	if (link->ended)
+		return;
+	channel_resume(&link->channel, link->server->reactor->now_ms);
+	conn_resume(link->conn);
+}
+
+size_t peer_queued(const struct peer *peer)
+{
+	return channel_queued(&peer_link(peer)->channel);
+}
+
+const struct peer_about *peer_about(const struct peer *peer)
+{
+	return &peer_link(peer)->about;
+}
+
+void *peer_slot(const struct peer *peer, uint8_t service)
+{
+	return peer_link(peer)->slots[service];
+}
+
+void peer_set_slot(struct peer *peer, uint8_t service, void *slot)
+{
+	peer_link(peer)->slots[service] = slot;
+}

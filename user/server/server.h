@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * The secured server in one reactor: connections come in, shake hands, become sessions, and their
+ * messages go to services. One struct server a reactor; what those of a process have in common is a
+ * struct server_common, which outlives them.
+ *
+ *	accepted --hello--> [asked for work] --answered--> (finish) --> open --> closing
+ *
+ * A stranger holds one fixed slot until the handshake's answer is out; then a link. Both come from
+ * arrays whose size is fixed, so that nothing grows with what strangers do.
+ */
+#ifndef STRAZH_USER_SERVER_SERVER_H
+#define STRAZH_USER_SERVER_SERVER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <strazh/base/compiler.h>
+#include <user/net/conn.h>
+#include <user/net/reactor.h>
+#include <user/server/identity.h>
+#include <user/service/service.h>
+#include <user/session/channel.h>
+#include <user/session/handshake.h>
+#include <user/session/ticket.h>
+
+/* Sums over reactors are made by who reads; relaxed, one writer each. */
+#define SERVER_COUNTERS(X)                                                                         \
+	X(hellos, "hellos that were read without fault")                                           \
+	X(asked, "hellos answered with a puzzle")                                                  \
+	X(answered, "handshakes answered")                                                         \
+	X(resumed, "of them with a ticket")                                                        \
+	X(opened, "sessions that were opened")                                                     \
+	X(closed, "sessions that ended in order")                                                  \
+	X(messages_in, "messages that came")                                                       \
+	X(messages_out, "messages that services sent")                                             \
+	X(unknown, "messages for a service or opcode that is not here")                            \
+	X(busy, "handshakes turned away: too many, even of those who had worked")                  \
+	X(no_slot, "strangers turned away: every half-open slot was in use")                       \
+	X(no_link, "handshakes that found no room for one more session")                           \
+	X(untold, "errors that could not be told: the queue was full")                             \
+	X(unshieldings, "times that a static key was taken out of its shield")
+
+struct server_counters {
+#define SERVER_COUNTER_FIELD(name, text) _Atomic(uint64_t) name;
+	SERVER_COUNTERS(SERVER_COUNTER_FIELD)
+#undef SERVER_COUNTER_FIELD
+	_Atomic(uint64_t) handshake[HS_CONDITION_COUNT];    /* that failed, by condition */
+	_Atomic(uint64_t) channel[CHANNEL_CONDITION_COUNT]; /* that ended, by condition */
+	_Atomic(uint64_t) ends[CONN_ENDS_LEN];		    /* connections, by why */
+};
+
+/* What happens to clients, told to whoever watches: in the reactor's thread, without waiting. */
+enum server_sign { SERVER_PROVEN, SERVER_GONE, SERVER_BAD_HANDSHAKE, SERVER_BAD_RECORD };
+struct server_watcher {
+	void *owner;
+	void (*on_sign)(void *owner, enum server_sign sign, const struct endpoint *from,
+			uint16_t port, int condition);
+};
+
+struct server_limits {
+	uint32_t half_open;    /* slots of a reactor */
+	uint32_t links;	       /* sessions of a reactor */
+	uint32_t handshakes_s; /* of a reactor, above which strangers are asked for work */
+	uint32_t hello_ms, finish_ms;
+	struct conn_limits conn;
+	struct channel_limits channel;
+};
+struct server_limits server_limits_usual(void);
+
+struct server_service {
+	const struct service_ops *ops;
+	void *shared; /* of ops->open() */
+};
+
+/* Of all reactors. */
+struct server_common {
+	unsigned reactors;
+	struct server_limits limits;
+	struct server_service services[PH_SERVICES]; /* by id; ops NULL: not here */
+	struct server_watcher watcher;
+	const char *engine;	 /* NULL: the best */
+	struct server **servers; /* by number of the reactor */
+	_Atomic(uint64_t) next_id;
+};
+
+struct server;
+
+/* `identity` is referenced. Services are started. In the reactor's thread or before it runs. */
+int server_new(struct server_common *common, struct reactor *reactor, struct identity *identity,
+	       const struct ticket_keys *tickets, struct server **ret_server) must_check;
+/* The reactor has stopped: no link is left. */
+void server_free(struct server *server);
+
+/* A connection that was accepted. True: it is ours. */
+bool server_take(struct server *server, struct conn *conn, uint16_t port) must_check;
+
+/* For handshakes that come; in the reactor's thread (reactor_post). */
+int server_set_identity(struct server *server, struct identity *identity,
+			const struct ticket_keys *tickets) must_check;
+
+const struct server_counters *server_counters(const struct server *server);
+const char *server_engine(const struct server *server);
+struct service_host *server_host(struct server *server);
+void *server_instance(struct server *server, unsigned service);
+unsigned server_links(const struct server *server);
+/* Bits of the puzzle that strangers are given now; 0: none. */
+unsigned server_puzzle(const struct server *server);
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Strangers. Each holds one of a fixed number of slots, from its first byte to the answer that ends
+ * its handshake. Reading a hello is cheap and done at once; answers are made together at the end of
+ * the round, so that the static key is taken out of its shield once for all of them (25 us), and
+ * never for more than BATCH of them (about 1 ms).
+ *
+ * A slot is free (conn NULL, in the list `free_shaking`), or its connection's; `waiting`: it is in
+ * the list of those to be answered, and freed by who empties that, not before.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <user/server/parts.h>
+#include <user/wire/frame.h>
+
+#define BATCH 8U
+
+static uint64_t wall_s(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	return (uint64_t)now.tv_sec;
+}
+
+static void release(struct shaking *s)
+{
+	handshake_deinit(&s->hs);
+	guise_put(s->guise);
+	s->guise = NULL;
+	s->next = s->server->free_shaking;
+	s->server->free_shaking = s;
+}
+
+static void fail(struct shaking *s, int r)
+{
+	struct server *server = s->server;
+	int condition = r > 0 && r < HS_CONDITION_COUNT ? r : HS_NONE;
+
+	server_count(&server->counters.handshake[condition]);
+	if (r > 0)
+		server_sign(server, SERVER_BAD_HANDSHAKE, &s->conn->peer, s->port, condition);
+	conn_drop(s->conn);
+}
+
+/* The connection becomes a link's, and the slot is free. */
+static void done(struct shaking *s)
+{
+	struct session_keys keys;
+	struct conn *conn = s->conn;
+	int r = handshake_keys(&s->hs, &keys);
+
+	if (r) {
+		fail(s, r);
+		return;
+	}
+	if (link_open(s->server, conn, s->port, &keys)) {
+		s->conn = NULL;
+		release(s);
+	} else {
+		server_count(&s->server->counters.no_link);
+		conn_drop(conn);
+	}
+	wipe(&keys, sizeof(keys));
+}
+
+/* ---- answers ---- */
+
+static void send_answer(struct shaking *s, const uint8_t *secret)
+{
+	struct server *server = s->server;
+	uint8_t frame[HS_FRAME_LEN];
+	size_t len;
+	int r = handshake_write(&s->hs, server->crypto, secret, frame, &len);
+
+	if (!r && conn_send(s->conn, frame, len))
+		r = -ENOBUFS;
+	if (r) {
+		fail(s, r);
+		return;
+	}
+	if (handshake_next(&s->hs) == HS_NEXT_DONE) {
+		done(s);
+		return;
+	}
+	conn_wait(s->conn, CONN_FINISH, server->common->limits.finish_ms);
+}
+
+static struct shaking *take_waiting(struct server *server)
+{
+	struct shaking *s = server->waiting;
+
+	if (s) {
+		server->waiting = s->next;
+		if (!server->waiting)
+			server->waiting_end = &server->waiting;
+		s->waiting = false;
+	}
+	return s;
+}
+
+/* One that waits, with the key that it wants in `secret` (of guise and number *key). */
+static void answer(struct shaking *s, struct secret32 *secret, struct guise **guise, int *key)
+{
+	struct server *server = s->server;
+	struct conn *conn = s->conn;
+	bool resumed = handshake_resumed(&s->hs);
+	int wanted = handshake_key(&s->hs);
+
+	if (wanted >= 0 && (wanted != *key || s->guise != *guise)) {
+		shield_close(secret);
+		*key = -1;
+		if (identity_open(s->guise->identity, wanted, secret)) {
+			fail(s, -EIO);
+			return;
+		}
+		*guise = s->guise;
+		*key = wanted;
+		server_count(&server->counters.unshieldings);
+	}
+	server_count(&server->counters.answered);
+	if (resumed)
+		server_count(&server->counters.resumed);
+	send_answer(s, wanted >= 0 ? secret->bytes : NULL);
+	conn_resume(conn);
+}
+
+static void answer_all(void *receiver, void *item)
+{
+	struct server *server = item;
+	struct shaking *s;
+
+	server->answering = false;
+	if (!receiver)
+		return;
+	while (server->waiting) {
+		own_wiped struct secret32 secret = {0};
+		struct guise *guise = NULL;
+		int key = -1;
+
+		for (unsigned n = 0; n < BATCH && (s = take_waiting(server)) != NULL; n++) {
+			if (s->conn)
+				answer(s, &secret, &guise, &key);
+			else
+				release(s);
+		}
+	}
+}
+
+static void wait_for_answer(struct shaking *s)
+{
+	struct server *server = s->server;
+
+	s->waiting = true;
+	s->next = NULL;
+	*server->waiting_end = s;
+	server->waiting_end = &s->next;
+	conn_pause(s->conn);
+	if (server->answering)
+		return;
+	server->answering = true;
+	if (reactor_post(server->reactor, answer_all, server))
+		answer_all(server->reactor, server);
+}
+
+/* ---- hellos ---- */
+
+static void hello(struct shaking *s)
+{
+	struct server *server = s->server;
+	bool worked = s->hs.retried, known = handshake_resumed(&s->hs);
+
+	server_count(&server->counters.hellos);
+	switch (door_ask(&server->door, worked, known, server->reactor->now_ms)) {
+	case DOOR_OPEN:
+		wait_for_answer(s);
+		return;
+	case DOOR_WORK:
+		server_count(&server->counters.asked);
+		if (handshake_ask(&s->hs, server->door.bits))
+			fail(s, -EINVAL);
+		else
+			send_answer(s, NULL);
+		return;
+	case DOOR_BUSY:
+		server_count(&server->counters.busy);
+		conn_drop(s->conn);
+		return;
+	}
+}
+
+static int frame_condition(int r)
+{
+	switch (r) {
+	case FRAME_TYPE:
+		return HS_TYPE;
+	case FRAME_SUITE:
+		return HS_SUITE;
+	default:
+		return HS_FRAME;
+	}
+}
+
+static size_t on_bytes(struct conn *conn, uint8_t *bytes, size_t len)
+{
+	struct shaking *s = conn->owner;
+	struct frame frame;
+	size_t n;
+	int r = frame_parse(bytes, len, &frame);
+
+	if (r == FRAME_MORE)
+		return 0;
+	if (r) {
+		fail(s, frame_condition(r));
+		return len;
+	}
+	n = PH_FRAME_HEAD + frame.len;
+	if (len < n)
+		return 0;
+	r = handshake_read(&s->hs, s->server->crypto, bytes, n, wall_s());
+	if (r)
+		fail(s, r);
+	else if (handshake_next(&s->hs) == HS_NEXT_DONE)
+		done(s);
+	else if (handshake_next(&s->hs) == HS_NEXT_WRITE)
+		hello(s);
+	return n;
+}
+
+static void on_end(struct conn *conn, enum conn_end why)
+{
+	struct shaking *s = conn->owner;
+
+	server_count(&s->server->counters.ends[why]);
+	if (why == CONN_LATE_HELLO || why == CONN_LATE_FINISH)
+		server_sign(s->server, SERVER_BAD_HANDSHAKE, &conn->peer, s->port, HS_NONE);
+	s->conn = NULL;
+	if (!s->waiting)
+		release(s);
+}
+
+static const struct conn_ops ops = {.on_bytes = on_bytes, .on_end = on_end};
+
+/* ---- slots ---- */
+
+static struct shaking *take_slot(struct server *server)
+{
+	struct shaking *s = server->free_shaking;
+
+	if (s) {
+		server->free_shaking = s->next;
+	} else if (server->shakings_touched < server->common->limits.half_open) {
+		/* Memory that was never touched is not there. */
+		s = &server->shakings[server->shakings_touched++];
+		s->server = server;
+	}
+	return s;
+}
+
+bool shaking_take(struct server *server, struct conn *conn, uint16_t port)
+{
+	struct shaking *s = take_slot(server);
+
+	if (!s) {
+		server_count(&server->counters.no_slot);
+		return false;
+	}
+	s->conn = conn;
+	s->port = port;
+	s->waiting = false;
+	s->guise = guise_get(server->guise);
+	handshake_accept(&s->hs, &s->guise->hs);
+	conn_set_ops(conn, &ops, s);
+	conn_set_limits(conn, &server->strangers);
+	conn_wait(conn, CONN_HELLO, server->common->limits.hello_ms);
+	return true;
+}
+
+int shakings_init(struct server *server)
+{
+	size_t size = server->common->limits.half_open * sizeof(struct shaking);
+
+	server->shakings = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (server->shakings == MAP_FAILED) {
+		server->shakings = NULL;
+		return -ENOMEM;
+	}
+	/* A core dump has no ephemeral key. */
+	(void)madvise(server->shakings, size, MADV_DONTDUMP);
+	server->waiting_end = &server->waiting;
+	return 0;
+}
+
+void shakings_deinit(struct server *server)
+{
+	struct shaking *s;
+
+	while ((s = take_waiting(server)) != NULL)
+		if (!s->conn)
+			release(s);
+	if (server->shakings)
+		munmap(server->shakings, server->common->limits.half_open * sizeof(struct shaking));
+}

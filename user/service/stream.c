@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Bytes of one stream. Both directions are bounded by credit and by the slower side:
+ *
+ *	client -> upstream  the client may send `window` bytes. What the socket does not take waits
+ *in `out` (never more than the window); what it took is owed, and told to the client as new credit
+ *in pieces of a quarter of the window. upstream -> client  the socket is read only while there is
+ *credit and room in the peer's queue; else it is not, and TCP slows the upstream down. One piece
+ *that was read and found no room is held.
+ *
+ * What is owed to the client (that it is open, data, an end, credit, a close) are flags, said in
+ * that order when the queue has room: nothing is allocated to say it. Each event ends in
+ * stream_step(), which does all that can be done now, and then tells the loop what to wait for. A
+ * stream that waits for nothing is taken out of the loop: else a socket that hung up would be
+ * reported for ever.
+ *
+ * The id is free again, and the stream with it, when both sides said TUNNEL_CLOSE. A stream is in
+ * tunnel->connecting, tunnel->idle or (STREAM_OVER) in neither.
+ *
+ * A client that goes, or breaks off, is a reset to the upstream and not an end: what was cut must
+ * not look whole.
+ */
+#include <user/service/stream.h>
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+
+#include <strazh/base/own.h>
+#include <user/wire/message.h>
+
+#define CHUNK_LEN (32U * 1024)
+#define READ_BURST 4 /* chunks of one stream before others get their turn */
+
+static struct tunnel *tunnel_of(const struct stream *s)
+{
+	return s->owner->tunnel;
+}
+
+/* ---- what the client is told ---- */
+
+/* Of a send: true when it is in the queue, or when nobody is left to be told. */
+static bool was_sent(struct stream *s, int r)
+{
+	if (r == PEER_FULL) {
+		s->owner->full = true;
+		tunnel_of(s)->count.full++;
+		return false;
+	}
+	if (r) {
+		s->owner->gone = true;
+		if (r != PEER_CLOSED)
+			peer_close(s->owner->peer, "tunnel_failed");
+	}
+	return true;
+}
+
+static bool say(struct stream *s, uint8_t opcode, const void *payload, size_t len)
+{
+	struct message message = {
+		.service = PH_S_TUNNEL,
+		.opcode = opcode,
+		.priority = s->priority,
+		.request = s->id,
+		.payload = payload,
+		.len = len,
+	};
+
+	if (s->owner->gone)
+		return true;
+	return !s->owner->full && was_sent(s, peer_send(s->owner->peer, &message));
+}
+
+static bool say_credit(struct stream *s, uint8_t opcode, uint32_t credit)
+{
+	uint8_t payload[TUNNEL_CREDIT_LEN];
+
+	if (!say(s, opcode, payload, tunnel_credit_emit(credit, payload)))
+		return false;
+	s->window += credit;
+	return true;
+}
+
+static bool say_error(struct stream *s)
+{
+	uint8_t payload[ERROR_LEN_MAX];
+
+	return say(s, PH_OP_ERROR, payload, error_emit(s->code, s->why, payload));
+}
+
+static bool say_close(struct stream *s)
+{
+	uint8_t payload[TUNNEL_CLOSE_LEN];
+
+	return say(s, TUNNEL_CLOSE, payload, tunnel_close_emit(s->reason, payload));
+}
+
+static bool say_held(struct stream *s)
+{
+	struct message head = {
+		.service = PH_S_TUNNEL,
+		.opcode = TUNNEL_DATA,
+		.priority = s->priority,
+		.request = s->id,
+	};
+
+	if (!s->owner->gone &&
+	    (s->owner->full || !was_sent(s, peer_send_shared(s->owner->peer, &head, s->held))))
+		return false;
+	shared_bytes_put(s->held);
+	s->held = NULL;
+	return true;
+}
+
+/* All that is owed, in its order, until the queue is full. */
+static void tell(struct stream *s)
+{
+	uint32_t window = (uint32_t)tunnel_of(s)->shared->settings.window;
+
+	if (s->owe_opened) {
+		if (!say_credit(s, PH_OP_REPLY, window))
+			return;
+		s->owe_opened = false;
+	}
+	if (s->held && !say_held(s))
+		return;
+	if (s->upstream_ended && !s->end_sent && s->state == STREAM_OPEN)
+		s->end_sent = say(s, TUNNEL_END, NULL, 0);
+	if (s->state == STREAM_OPEN && !s->client_ended && s->owed && s->owed >= window / 4 &&
+	    say_credit(s, TUNNEL_WINDOW, s->owed))
+		s->owed = 0;
+	if (s->owe_error && say_error(s))
+		s->owe_error = false;
+	if (s->owe_close && !s->close_sent)
+		s->close_sent = say_close(s);
+}
+
+/* ---- the socket ---- */
+
+static void touch(struct stream *s, struct stream_list *list)
+{
+	struct tunnel *tunnel = tunnel_of(s);
+
+	s->touched_ms = tunnel->host->now_ms(tunnel->host);
+	TAILQ_INSERT_TAIL(list, s, by_time);
+}
+
+static void moved(struct stream *s)
+{
+	struct stream_list *list = &tunnel_of(s)->idle;
+
+	TAILQ_REMOVE(list, s, by_time);
+	touch(s, list);
+}
+
+static int wait_for(struct stream *s, uint32_t events)
+{
+	struct loop *loop = tunnel_of(s)->host->loop;
+	int r = 0;
+
+	if (events == s->interest)
+		return 0;
+	if (!events)
+		loop_remove(loop, &s->watch);
+	else if (!s->interest)
+		r = loop_add(loop, &s->watch, events);
+	else
+		r = loop_change(loop, &s->watch, events);
+	if (!r)
+		s->interest = events;
+	return r;
+}
+
+static void drop_socket(struct stream *s, bool reset)
+{
+	struct linger hard = {.l_onoff = 1};
+
+	if (s->watch.fd < 0)
+		return;
+	(void)wait_for(s, 0);
+	if (reset)
+		(void)setsockopt(s->watch.fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	close(s->watch.fd);
+	s->watch.fd = -1;
+}
+
+/* No byte goes to or comes from the upstream any more. What was read from it is still told. */
+static void leave_upstream(struct stream *s, bool reset)
+{
+	struct tunnel *tunnel = tunnel_of(s);
+
+	if (s->state == STREAM_OVER)
+		return;
+	drop_socket(s, reset);
+	ring_deinit(&s->out);
+	TAILQ_REMOVE(s->state == STREAM_CONNECTING ? &tunnel->connecting : &tunnel->idle, s,
+		     by_time);
+	s->state = STREAM_OVER;
+	tunnel->count.streams--;
+	atomic_fetch_sub_explicit(&tunnel->shared->streams, 1, memory_order_relaxed);
+}
+
+static void over(struct stream *s, enum tunnel_reason reason)
+{
+	leave_upstream(s, reason != TUNNEL_DONE);
+	if (s->owe_close)
+		return;
+	s->owe_close = true;
+	s->reason = reason;
+}
+
+static void failed_open(struct stream *s, enum ph_code code, const char *why)
+{
+	leave_upstream(s, true);
+	s->owe_error = true;
+	s->code = code;
+	s->why = why;
+}
+
+/* 0: connected or under way; -errno: that address is of no use. */
+static int try_address(struct stream *s)
+{
+	const struct upstream *u = s->upstream;
+	const struct sockaddr *address = (const struct sockaddr *)&u->addresses[s->address];
+	own_fd int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int on = 1, r;
+
+	if (fd < 0)
+		return -errno;
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (connect(fd, address, u->lens[s->address]) && errno != EINPROGRESS)
+		return -errno;
+	s->watch.fd = fd;
+	r = wait_for(s, EPOLLOUT);
+	if (r) {
+		s->watch.fd = -1;
+		return r;
+	}
+	take_fd(&fd);
+	return 0;
+}
+
+static void connect_from(struct stream *s, unsigned address)
+{
+	struct tunnel *tunnel = tunnel_of(s);
+	int r = -ECONNREFUSED;
+
+	for (s->address = address; s->address < s->upstream->count; s->address++) {
+		r = try_address(s);
+		if (!r)
+			return;
+	}
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS || r == -ENOSPC) {
+		tunnel->count.no_memory++;
+		failed_open(s, PH_C_LIMIT, "no room for a connection");
+	} else {
+		tunnel->count.connect_failed++;
+		failed_open(s, PH_C_UPSTREAM, "the upstream cannot be reached");
+	}
+}
+
+static void connected(struct stream *s)
+{
+	struct tunnel *tunnel = tunnel_of(s);
+	socklen_t len = sizeof(int);
+	int r = 0;
+
+	if (getsockopt(s->watch.fd, SOL_SOCKET, SO_ERROR, &r, &len) || r) {
+		drop_socket(s, false);
+		connect_from(s, s->address + 1);
+		return;
+	}
+	TAILQ_REMOVE(&tunnel->connecting, s, by_time);
+	s->state = STREAM_OPEN;
+	touch(s, &tunnel->idle);
+	s->owe_opened = true;
+	tunnel->count.opened++;
+}
+
+static void reset_by_upstream(struct stream *s)
+{
+	tunnel_of(s)->count.resets++;
+	over(s, TUNNEL_RESET);
+}
+
+static void out_of_memory(struct stream *s)
+{
+	tunnel_of(s)->count.no_memory++;
+	over(s, TUNNEL_LIMIT);
+}
+
+/* ---- to the upstream ---- */
+
+static void went(struct stream *s, size_t len)
+{
+	s->owed += (uint32_t)len;
+	tunnel_of(s)->count.bytes_up += len;
+	moved(s);
+}
+
+/* How many bytes the socket took; over() when it is no more. */
+static size_t push(struct stream *s, struct iovec parts[], int count)
+{
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+	ssize_t n = sendmsg(s->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (n < 0) {
+		if (errno != EAGAIN && errno != EINTR)
+			reset_by_upstream(s);
+		return 0;
+	}
+	went(s, (size_t)n);
+	return (size_t)n;
+}
+
+static void write_out(struct stream *s)
+{
+	struct iovec parts[2];
+	int count = ring_parts(&s->out, parts);
+
+	if (count) {
+		size_t n = push(s, parts, count);
+
+		if (n)
+			ring_drop(&s->out, n);
+	}
+	if (s->state != STREAM_OPEN || s->out.len || !s->client_ended || s->shut)
+		return;
+	s->shut = true;
+	if (shutdown(s->watch.fd, SHUT_WR))
+		reset_by_upstream(s);
+}
+
+void stream_data(struct stream *s, const uint8_t *bytes, size_t len)
+{
+	size_t n = 0;
+
+	if (s->state == STREAM_OVER)
+		return;
+	if (!len || len > s->window || s->client_ended) {
+		stream_violation(s);
+		return;
+	}
+	s->window -= (uint32_t)len;
+	if (!s->out.len) {
+		struct iovec part = {(void *)(uintptr_t)bytes, len};
+
+		n = push(s, &part, 1);
+	}
+	if (s->state == STREAM_OPEN && n < len && ring_add(&s->out, bytes + n, len - n))
+		out_of_memory(s);
+	stream_step(s);
+}
+
+void stream_end(struct stream *s)
+{
+	if (s->state == STREAM_OVER)
+		return;
+	if (s->state == STREAM_CONNECTING || s->client_ended) {
+		stream_violation(s);
+		return;
+	}
+	s->client_ended = true;
+	stream_step(s);
+}
+
+/* ---- from the upstream ---- */
+
+static bool may_read(const struct stream *s)
+{
+	return s->state == STREAM_OPEN && !s->upstream_ended && s->credit && !s->held &&
+	       !s->owe_opened && !s->owner->full && !s->owner->gone;
+}
+
+/* What was read goes to the client, or is held. A short piece is copied, and the chunk stays. */
+static void pass_chunk(struct stream *s, size_t len)
+{
+	struct tunnel *tunnel = tunnel_of(s);
+	struct shared_bytes *small;
+
+	tunnel->count.bytes_down += len;
+	s->credit -= len;
+	moved(s);
+	if (len < CHUNK_LEN / 2 && say(s, TUNNEL_DATA, tunnel->chunk->bytes, len))
+		return;
+	s->held = take_ptr(tunnel->chunk);
+	s->held->len = len;
+	if (len >= CHUNK_LEN / 2) {
+		(void)say_held(s);
+		return;
+	}
+	/* It may be held for long: no more room than it needs. */
+	small = realloc(s->held, sizeof(*small) + len);
+	if (small)
+		s->held = small;
+}
+
+static void read_in(struct stream *s)
+{
+	struct tunnel *tunnel = tunnel_of(s);
+
+	for (int burst = READ_BURST; burst && may_read(s); burst--) {
+		size_t room = MIN(s->credit, CHUNK_LEN);
+		ssize_t n;
+
+		if (!tunnel->chunk)
+			tunnel->chunk = shared_bytes_new(CHUNK_LEN);
+		if (!tunnel->chunk) {
+			out_of_memory(s);
+			return;
+		}
+		n = recv(s->watch.fd, tunnel->chunk->bytes, room, MSG_DONTWAIT);
+		if (n < 0) {
+			if (errno != EAGAIN && errno != EINTR)
+				reset_by_upstream(s);
+			return;
+		}
+		if (!n) {
+			s->upstream_ended = true;
+			return;
+		}
+		pass_chunk(s, (size_t)n);
+		if ((size_t)n < room)
+			return;
+	}
+}
+
+void stream_credit(struct stream *s, uint32_t bytes)
+{
+	if (s->state == STREAM_OVER)
+		return;
+	if (bytes > TUNNEL_WINDOW_MAX - s->credit) {
+		stream_violation(s);
+		return;
+	}
+	s->credit += bytes;
+	stream_step(s);
+}
+
+/* ---- life ---- */
+
+static uint32_t wanted(const struct stream *s)
+{
+	if (s->state == STREAM_CONNECTING)
+		return EPOLLOUT;
+	if (s->state == STREAM_OVER)
+		return 0;
+	return (may_read(s) ? (uint32_t)EPOLLIN : 0) | (s->out.len ? (uint32_t)EPOLLOUT : 0);
+}
+
+void stream_step(struct stream *s)
+{
+	/* Reading first: what came before a reset is still there, and writing would find the reset.
+	 */
+	tell(s);
+	read_in(s);
+	if (s->state == STREAM_OPEN)
+		write_out(s);
+	tell(s);
+	if (s->state == STREAM_OPEN && s->end_sent && s->shut) {
+		tunnel_of(s)->count.finished++;
+		over(s, TUNNEL_DONE);
+		tell(s);
+	}
+	if (wait_for(s, wanted(s))) {
+		out_of_memory(s);
+		tell(s);
+	}
+	if (s->state != STREAM_OVER || s->held || s->owe_error)
+		return;
+	if (!s->owe_close || (s->close_sent && s->client_closed))
+		stream_free(s);
+}
+
+static void stream_ready(struct watch *watch, uint32_t events)
+{
+	struct stream *s = watch->context;
+
+	(void)events;
+	if (s->state == STREAM_CONNECTING)
+		connected(s);
+	stream_step(s);
+}
+
+int stream_open(struct tunnel_peer *owner, uint32_t id, uint8_t priority,
+		const struct upstream *upstream, uint64_t credit)
+{
+	struct tunnel *tunnel = owner->tunnel;
+	struct stream *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->owner = owner;
+	s->id = id;
+	s->priority = priority;
+	s->upstream = upstream;
+	s->credit = credit;
+	s->watch = (struct watch){.fd = -1, .on_ready = stream_ready, .context = s};
+	ring_init(&s->out, tunnel->shared->settings.window);
+	TAILQ_INSERT_TAIL(&owner->streams, s, of_peer);
+	owner->count++;
+	tunnel->count.streams++;
+	atomic_fetch_add_explicit(&tunnel->shared->streams, 1, memory_order_relaxed);
+	touch(s, &tunnel->connecting);
+	connect_from(s, 0);
+	stream_step(s);
+	return 0;
+}
+
+struct stream *stream_find(const struct tunnel_peer *owner, uint32_t id)
+{
+	struct stream *s;
+
+	TAILQ_FOREACH(s, &owner->streams, of_peer)
+	if (s->id == id)
+		return s;
+	return NULL;
+}
+
+void stream_close(struct stream *s)
+{
+	s->client_closed = true;
+	if (s->state != STREAM_OVER) {
+		tunnel_of(s)->count.aborted++;
+		leave_upstream(s, true);
+		over(s, TUNNEL_DONE);
+	}
+	/* It does not want what is held. */
+	shared_bytes_put(s->held);
+	s->held = NULL;
+	stream_step(s);
+}
+
+void stream_violation(struct stream *s)
+{
+	tunnel_of(s)->count.violations++;
+	if (s->state == STREAM_CONNECTING)
+		failed_open(s, PH_C_MALFORMED, "the stream is not open");
+	else
+		over(s, TUNNEL_OVERRUN);
+	stream_step(s);
+}
+
+void stream_free(struct stream *s)
+{
+	leave_upstream(s, true);
+	shared_bytes_put(s->held);
+	TAILQ_REMOVE(&s->owner->streams, s, of_peer);
+	s->owner->count--;
+	free(s);
+}
+
+static struct stream *first_before(struct stream_list *list, uint64_t now_ms, uint64_t seconds)
+{
+	struct stream *s = TAILQ_FIRST(list);
+
+	return s && seconds && now_ms - s->touched_ms >= seconds * 1000 ? s : NULL;
+}
+
+void streams_expire(struct tunnel *tunnel, uint64_t now_ms)
+{
+	const struct tunnel_settings *settings = &tunnel->shared->settings;
+	struct stream *s;
+
+	/* Each leaves its list, or the loop would not end. */
+	while ((s = first_before(&tunnel->connecting, now_ms, settings->connect_timeout))) {
+		tunnel->count.connect_timeouts++;
+		failed_open(s, PH_C_UPSTREAM, "the upstream did not answer in time");
+		stream_step(s);
+	}
+	while ((s = first_before(&tunnel->idle, now_ms, settings->idle_timeout))) {
+		tunnel->count.idle_timeouts++;
+		over(s, TUNNEL_TIMEOUT);
+		stream_step(s);
+	}
+}
