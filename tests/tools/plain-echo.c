@@ -29,7 +29,6 @@
 #define HELLO_MS 60000
 
 static struct sockaddr_in address = {.sin_family = AF_INET};
-static struct reactors *reactors;
 
 static const struct conn_limits limits = {
 	.in_max = CONN_IN_MAX,
@@ -99,10 +98,10 @@ static int start(struct reactor *reactor, void *context)
 	return r;
 }
 
-static void on_signal(int number)
+static void on_signal(struct signals *signals, const struct signalfd_siginfo *info)
 {
-	(void)number;
-	reactors_stop(reactors, DRAIN_MS);
+	(void)info;
+	reactors_stop(signals->context, DRAIN_MS);
 }
 
 static void die(const char *what, int error)
@@ -130,7 +129,10 @@ int main(int argc, char **argv)
 {
 	struct reactors_config config = {.count = REACTORS_DEFAULT, .start = start};
 	unsigned conns = CONNS_DEFAULT;
+	struct reactors *reactors;
+	struct signals signals;
 	int option, r;
+	sigset_t set;
 
 	while ((option = getopt(argc, argv, "p:r:c:")) != -1) {
 		if (option == 'p')
@@ -152,14 +154,19 @@ int main(int argc, char **argv)
 	r = reactors_new(&config, &reactors);
 	if (r)
 		die("cannot start", -r);
-	signal(SIGTERM, on_signal);
-	signal(SIGINT, on_signal);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	r = signals_open(reactors_get(reactors, 0)->loop, &signals, &set, on_signal, reactors);
+	if (r)
+		die("signals", -r);
 	printf("%u\n", ntohs(address.sin_port));
 	(void)fflush(stdout);
 	r = reactors_run(reactors);
 	for (enum net_counter i = 0; i < NET_COUNTERS_LEN; i++)
 		(void)fprintf(stderr, "%-26s %" PRIu64 "\n", net_counter_name(i),
 			      reactors_counted(reactors, i));
+	signals_close(&signals);
 	reactors_free(reactors);
 	return r ? 1 : 0;
 }
