@@ -82,7 +82,6 @@ static void take_limits(const struct config *config, struct worker_plan *plan)
 	limits->channel.queue_bytes = number(config, CFG_SERVER_QUEUE_BYTES);
 	limits->channel.heartbeat_ms = ms(config, CFG_SERVER_HEARTBEAT);
 	limits->channel.heartbeats = number(config, CFG_SERVER_HEARTBEAT_MISSED);
-	limits->channel.classes = is(config, CFG_SERVER_PADDING, "classes");
 	plan->sources = (struct sources_limits){
 		.total = limits->links,
 		.half_open = limits->half_open,
