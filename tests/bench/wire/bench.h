@@ -17,5 +17,6 @@ void bench_record(void);  /* the engines */
 void bench_channel(void); /* messages through channels in memory, beside TLS 1.3 */
 void bench_shield(void);  /* keys at rest */
 void bench_plain(void);	  /* the reactor alone: echo without cryptography, idle connections */
+void bench_shake(void);	  /* new sessions, beside nginx */
 
 #endif
