@@ -26,7 +26,7 @@
 #include <user/net/reactors.h>
 #include <user/server/server.h>
 
-#define CONNS_DEFAULT 20000
+#define CONNS_DEFAULT 16384
 #define DESCRIPTORS_BESIDE 64
 #define BACKLOG 4096
 

@@ -172,9 +172,17 @@ double tls_handshakes(const struct rig *rig, double seconds, double *ret_wall, d
 		int n;
 
 		more = now_s() - lap.wall < seconds;
-		for (; more && under_way < SHAKING; under_way++)
-			if (shake(open_line(context, epoll, rig)))
-				die("a handshake without an answer");
+		while (more && under_way < SHAKING) {
+			SSL *ssl = open_line(context, epoll, rig);
+
+			/* The server may have been faster than we. */
+			if (shake(ssl)) {
+				close_line(ssl);
+				done++;
+			} else {
+				under_way++;
+			}
+		}
 		if (!under_way)
 			break;
 		n = epoll_wait(epoll, events, EVENTS_MAX, 10000);
