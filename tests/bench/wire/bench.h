@@ -18,5 +18,6 @@ void bench_channel(void); /* messages through channels in memory, beside TLS 1.3
 void bench_shield(void);  /* keys at rest */
 void bench_plain(void);	  /* the reactor alone: echo without cryptography, idle connections */
 void bench_shake(void);	  /* new sessions, beside nginx */
+void bench_echo(void);	  /* messages through the secured server */
 
 #endif
