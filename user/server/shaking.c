@@ -147,6 +147,7 @@ static void answer_all(void *receiver, void *item)
 			else
 				release(s);
 		}
+		shield_close(&secret); /* and what computing with it left behind */
 	}
 }
 
