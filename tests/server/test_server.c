@@ -158,8 +158,8 @@ static void the_wrong_server(void **state)
 	options = house_options(&house);
 	memcpy(other, house.key, 32);
 	other[3] ^= 1;
-	options.server_key = other;
-	expect_refused(&house, &options, STRAZH_E_SERVER);
+	options.server_key = other; /* the hello says which key it is for, and it is not here */
+	expect_refused(&house, &options, STRAZH_E_REFUSED);
 	options = house_options(&house);
 	options.server_name = "another";
 	expect_refused(&house, &options, STRAZH_E_SERVER);

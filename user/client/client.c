@@ -133,6 +133,7 @@ static int take_options(struct strazh *s, const struct strazh_options *o)
 		.root = o->root_key ? s->root_key : NULL,
 		.public = o->client_key ? s->public : NULL,
 		.offer = o->strict ? PH_OFFER_STRICT : 0,
+		.say_key = o->server_key != NULL, /* it may have an old one besides */
 	};
 	/* They were the caller's. */
 	s->options.server_key = s->options.root_key = s->options.client_key = NULL;

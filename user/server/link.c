@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include <user/server/parts.h>
@@ -442,21 +441,12 @@ bool link_open(struct server *server, struct conn *conn, uint16_t port,
 
 int links_init(struct server *server)
 {
-	size_t size = server->common->limits.links * sizeof(struct link);
-
-	server->links = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (server->links == MAP_FAILED) {
-		server->links = NULL;
-		return -ENOMEM;
-	}
-	(void)madvise(server->links, size, MADV_DONTDUMP); /* seeds are in it */
+	server->links = server_array(server->common->limits.links, sizeof(struct link));
 	server->dirty_end = &server->dirty;
-	return 0;
+	return server->links ? 0 : -ENOMEM;
 }
 
 void links_deinit(struct server *server)
 {
-	if (server->links)
-		munmap(server->links, server->common->limits.links * sizeof(struct link));
+	server_array_free(server->links, server->common->limits.links, sizeof(struct link));
 }

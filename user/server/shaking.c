@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include <user/server/parts.h>
@@ -147,6 +146,7 @@ static void answer_all(void *receiver, void *item)
 			else
 				release(s);
 		}
+		shield_close(&secret); /* and what computing with it left behind */
 	}
 }
 
@@ -281,18 +281,9 @@ bool shaking_take(struct server *server, struct conn *conn, uint16_t port)
 
 int shakings_init(struct server *server)
 {
-	size_t size = server->common->limits.half_open * sizeof(struct shaking);
-
-	server->shakings = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (server->shakings == MAP_FAILED) {
-		server->shakings = NULL;
-		return -ENOMEM;
-	}
-	/* A core dump has no ephemeral key. */
-	(void)madvise(server->shakings, size, MADV_DONTDUMP);
+	server->shakings = server_array(server->common->limits.half_open, sizeof(struct shaking));
 	server->waiting_end = &server->waiting;
-	return 0;
+	return server->shakings ? 0 : -ENOMEM;
 }
 
 void shakings_deinit(struct server *server)
@@ -302,6 +293,6 @@ void shakings_deinit(struct server *server)
 	while ((s = take_waiting(server)) != NULL)
 		if (!s->conn)
 			release(s);
-	if (server->shakings)
-		munmap(server->shakings, server->common->limits.half_open * sizeof(struct shaking));
+	server_array_free(server->shakings, server->common->limits.half_open,
+			  sizeof(struct shaking));
 }

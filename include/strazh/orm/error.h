@@ -32,7 +32,7 @@
 	X(TIMEOUT, "it took longer than allowed")                                                  \
 	X(CANCELLED, "it was cancelled")                                                           \
 	X(CONNECTION, "the connection is broken or could not be made")                             \
-	X(UNKNOWN_OUTCOME, "the answer to a write was lost; the write may have been done")          \
+	X(UNKNOWN_OUTCOME, "the answer to a write was lost; the write may have been done")         \
 	X(BUSY, "every connection is in use")                                                      \
 	X(OPEN_CIRCUIT, "the database failed repeatedly; not asked until it recovers")             \
 	X(AUTH, "the database does not let us in")                                                 \
