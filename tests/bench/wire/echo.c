@@ -55,26 +55,6 @@ static void on_message(struct line *line, const struct ph_message *message)
 		run->under_way--;
 }
 
-static struct line *open_lines(struct talk *talk, int count)
-{
-	struct line *lines = calloc((size_t)count, sizeof(*lines));
-
-	if (!lines)
-		die("no memory");
-	for (int i = 0; i < count; i++) {
-		line_open(talk, &lines[i]);
-		line_wait(&lines[i]);
-	}
-	return lines;
-}
-
-static void close_lines(struct line *lines, int count)
-{
-	for (int i = 0; i < count; i++)
-		line_close(&lines[i]);
-	free(lines);
-}
-
 static void run_once(struct talk *talk, struct line *lines, struct run *run)
 {
 	struct lap lap = lap_begin(talk->rig);
@@ -116,7 +96,7 @@ static void closed_loop(void)
 	struct samples rates = {0}, walls = {0};
 	struct rig ours = rig_secured(1), peer;
 	struct talk *talk = talk_new(&ours);
-	struct line *lines = open_lines(talk, job.lines);
+	struct line *lines = lines_open(talk, job.lines);
 	struct tls_folder folder;
 	double wall, load;
 
@@ -130,7 +110,7 @@ static void closed_loop(void)
 	tell(&run, "nginx TLS 1.3 keep-alive", samples_at(&rates, 50));
 	say("nginx: %.0f/s of CPU, by the clock %.0f/s", samples_at(&rates, 50),
 	    samples_at(&walls, 50));
-	close_lines(lines, job.lines);
+	lines_close(lines, job.lines);
 	talk_free(talk);
 	rig_stop(&ours, NULL);
 	rig_stop(&peer, NULL);
@@ -142,12 +122,12 @@ static void alone(const struct job *job)
 	struct run run = {.job = job};
 	struct rig ours = rig_secured(1);
 	struct talk *talk = talk_new(&ours);
-	struct line *lines = open_lines(talk, job->lines);
+	struct line *lines = lines_open(talk, job->lines);
 
 	for (int i = 0; i < REPEATS; i++)
 		run_once(talk, lines, &run);
 	tell(&run, NULL, 0);
-	close_lines(lines, job->lines);
+	lines_close(lines, job->lines);
 	talk_free(talk);
 	rig_stop(&ours, NULL);
 }

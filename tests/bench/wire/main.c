@@ -36,6 +36,7 @@ static const struct {
 } parts[] = {
 	{"record", bench_record}, {"channel", bench_channel}, {"shield", bench_shield},
 	{"plain", bench_plain},	  {"shake", bench_shake},     {"echo", bench_echo},
+	{"idle", bench_idle},
 };
 
 static int wanted(const char *name, int count, char **names)

@@ -73,18 +73,13 @@ static double run(struct talk *talk, double seconds, unsigned long *ret_done, do
 /* One session, for its ticket. */
 static void take_ticket(struct talk *talk)
 {
-	struct line *line = calloc(1, sizeof(*line));
+	struct line *line = lines_open(talk, 1);
 
-	if (!line)
-		die("no memory");
-	line_open(talk, line);
-	line_wait(line);
 	while (!line->ticket_came)
 		if (!talk_turn(talk, 10000))
 			die("no ticket comes");
 	talk_resume(talk, line);
-	line_close(line);
-	free(line);
+	lines_close(line, 1);
 }
 
 /* What the server counted is what the clients counted. */

@@ -18,6 +18,7 @@
 #define SCRATCH (1U << 20)
 #define OUT_MAX (256U << 10)
 #define EVENTS_MAX 128
+#define SHAKING_MAX 32
 
 static uint8_t out[OUT_MAX];
 
@@ -165,6 +166,7 @@ void line_open(struct talk *talk, struct line *line)
 	size_t len;
 
 	*line = (struct line){.talk = talk, .shaking = true, .fd = dial(talk->rig->port)};
+	talk->shaking++;
 	if (epoll_ctl(talk->epoll, EPOLL_CTL_ADD, line->fd, &event))
 		die("epoll_ctl: %s", strerror(errno));
 	if (handshake_connect(&line->hs, &talk->client) ||
@@ -190,7 +192,9 @@ static size_t shake(struct line *line, const uint8_t *bytes, size_t len)
 		die("a handshake failed");
 	ticket_psk(&keys, line->psk);
 	channel_init(&line->channel, &talk->host, &keys, true, line, now_ms());
+	wipe(&keys, sizeof(keys));
 	line->shaking = false;
+	talk->shaking--;
 	mark(line);
 	if (talk->on_open)
 		talk->on_open(line);
@@ -262,11 +266,38 @@ bool talk_turn(struct talk *talk, int ms)
 	return n > 0;
 }
 
-void line_wait(struct line *line)
+static void wait_for(struct talk *talk, int shaking)
 {
-	while (line->shaking)
-		if (!talk_turn(line->talk, 10000))
+	while (talk->shaking > shaking)
+		if (!talk_turn(talk, 10000))
 			die("a handshake is not answered");
+}
+
+void talk_wait(struct talk *talk)
+{
+	wait_for(talk, 0);
+	flush_all(talk);
+}
+
+struct line *lines_open(struct talk *talk, int count)
+{
+	struct line *lines = calloc((size_t)count, sizeof(*lines));
+
+	if (!lines)
+		die("no memory");
+	for (int i = 0; i < count; i++) {
+		line_open(talk, &lines[i]);
+		wait_for(talk, SHAKING_MAX - 1);
+	}
+	talk_wait(talk);
+	return lines;
+}
+
+void lines_close(struct line *lines, int count)
+{
+	for (int i = 0; i < count; i++)
+		line_close(&lines[i]);
+	free(lines);
 }
 
 void line_close(struct line *line)
@@ -281,7 +312,9 @@ void line_close(struct line *line)
 	close(line->fd);
 	line->fd = -1;
 	handshake_deinit(&line->hs);
-	if (!line->shaking)
+	if (line->shaking)
+		talk->shaking--;
+	else
 		channel_deinit(&line->channel);
 	free(line->rest);
 	line->rest = NULL;

@@ -37,6 +37,7 @@ struct talk {
 	uint8_t ticket[TICKET_LEN];
 	uint8_t *scratch;
 	struct line *dirty;
+	int shaking; /* lines */
 	/* Of the user. */
 	void *user;
 	void (*on_open)(struct line *line); /* the keys are there */
@@ -55,8 +56,11 @@ void line_send(struct line *line, const struct ph_message *message);
 /* Sends what waits and then no more: the server ends it. */
 void line_shut(struct line *line);
 void line_close(struct line *line);
-/* Until the handshake is over. */
-void line_wait(struct line *line);
+/* Until all handshakes are over. */
+void talk_wait(struct talk *talk);
+/* That many, and all their handshakes are over; some are made at a time. */
+struct line *lines_open(struct talk *talk, int count);
+void lines_close(struct line *lines, int count);
 
 /* What came, and then what is to go. False: nothing came in `ms`. */
 bool talk_turn(struct talk *talk, int ms);
