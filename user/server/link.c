@@ -140,6 +140,32 @@ static void on_tick(struct wheel_timer *timer)
 	pump(link);
 }
 
+/* ---- tickets ---- */
+
+/* NULL: as many sessions as there are half-open slots have not finished; this one gets no ticket.
+ */
+static struct owed *take_owed(struct server *server)
+{
+	struct owed *owed = server->free_owed;
+
+	if (owed)
+		server->free_owed = owed->next;
+	else if (server->owed_touched < server->common->limits.half_open)
+		owed = &server->owed[server->owed_touched++];
+	return owed;
+}
+
+static void forget_owed(struct link *link)
+{
+	struct server *server = link->server;
+
+	if (!link->owed)
+		return;
+	link->owed->next = server->free_owed;
+	server->free_owed = link->owed;
+	link->owed = NULL;
+}
+
 /* ---- the connection's calls ---- */
 
 static size_t on_bytes(struct conn *conn, uint8_t *bytes, size_t len)
@@ -245,6 +271,7 @@ static void on_end(struct conn *conn, enum conn_end why)
 	}
 	wheel_stop(&server->reactor->wheel, &link->tick);
 	channel_deinit(&link->channel);
+	forget_owed(link);
 	link->conn = NULL;
 	leave_dirty(link);
 	forget(link);
@@ -266,14 +293,14 @@ static void send_ticket(struct link *link)
 	const struct ph_message message = {.service = PH_S_CONTROL,
 					   .opcode = PH_CTL_TICKET,
 					   .priority = PH_NORMAL,
-					   .payload = link->ticket,
+					   .payload = link->owed ? link->owed->ticket : NULL,
 					   .len = TICKET_LEN};
 
-	if (!link->ticket_due)
+	if (!link->owed)
 		return;
-	link->ticket_due = false;
 	if (!channel_send(&link->channel, &message))
 		link_mark(link);
+	forget_owed(link);
 }
 
 static void opened(struct link *link)
@@ -387,10 +414,13 @@ static void make_ticket(struct link *link, const struct session_keys *keys)
 	struct ticket ticket;
 	struct timespec now;
 
+	if (!link->server->guise->hs.tickets)
+		return;
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	if (link->server->guise->hs.tickets &&
-	    !ticket_make(seal, keys, (uint64_t)now.tv_sec, &ticket))
-		link->ticket_due = !ticket_seal(seal, link->server->crypto, &ticket, link->ticket);
+	link->owed = take_owed(link->server);
+	if (link->owed && (ticket_make(seal, keys, (uint64_t)now.tv_sec, &ticket) ||
+			   ticket_seal(seal, link->server->crypto, &ticket, link->owed->ticket)))
+		forget_owed(link);
 	wipe(&ticket, sizeof(ticket));
 }
 
@@ -404,7 +434,6 @@ static void introduce(struct link *link, const struct session_keys *keys)
 	if (keys->identified)
 		memcpy(about->key, keys->peer_key, PH_KEY_LEN);
 	about->suite = keys->suite;
-	endpoint_to(&link->conn->peer, &about->address);
 }
 
 bool link_open(struct server *server, struct conn *conn, uint16_t port,
@@ -436,10 +465,12 @@ int links_init(struct server *server)
 	server->links = server_array(server->common->limits.links, sizeof(struct link));
 	server->dirty_end = &server->dirty;
 	server->flushes.run = flush;
-	return server->links ? 0 : -ENOMEM;
+	server->owed = server_array(server->common->limits.half_open, sizeof(struct owed));
+	return server->links && server->owed ? 0 : -ENOMEM;
 }
 
 void links_deinit(struct server *server)
 {
 	server_array_free(server->links, server->common->limits.links, sizeof(struct link));
+	server_array_free(server->owed, server->common->limits.half_open, sizeof(struct owed));
 }

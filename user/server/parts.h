@@ -26,6 +26,12 @@ struct shaking {
 	struct handshake hs;
 };
 
+/* A sealed ticket that goes out once its session is open. There are as many as half-open slots. */
+struct owed {
+	struct owed *next;
+	uint8_t ticket[TICKET_LEN];
+};
+
 /* A session. */
 struct link {
 	struct server *server;
@@ -34,12 +40,11 @@ struct link {
 	struct link *dirty_next;
 	uint16_t port;
 	bool dirty, open, ended;
-	bool ticket_due;
 	struct wheel_timer tick;
 	struct channel channel;
 	struct peer_about about;
 	void *slots[PH_SERVICES];
-	uint8_t ticket[TICKET_LEN]; /* sealed; goes out once the session is open */
+	struct owed *owed; /* or NULL */
 };
 
 struct server {
@@ -59,7 +64,8 @@ struct server {
 	struct deferred answers;		/* answer_all() */
 
 	struct link *links, *free_link, *live;
-	uint32_t links_touched, links_len, shakings_touched;
+	struct owed *owed, *free_owed;
+	uint32_t links_touched, links_len, shakings_touched, owed_touched;
 	struct link *dirty, **dirty_end;
 	struct deferred flushes; /* flush() */
 

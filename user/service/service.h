@@ -18,7 +18,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include <strazh/base/compiler.h>
 #include <strazh/wire/phantom.h>
@@ -77,7 +76,6 @@ struct peer_about {
 	bool identified;
 	uint8_t key[PH_KEY_LEN]; /* identified: the client's static key */
 	uint8_t suite;
-	struct sockaddr_storage address; /* of the client, behind a trusted proxy as that says */
 };
 const struct peer_about *peer_about(const struct peer *peer);
 /* One pointer a peer for each service. */

@@ -35,7 +35,11 @@ struct channel_class {
 struct channel_rekey {
 	uint8_t state;
 	uint64_t since_ms;
-	uint8_t secret[PH_KEY_LEN], public[PH_KEY_LEN], dh[PH_KEY_LEN], hash[PH_HASH_LEN];
+	union { /* the one becomes the other */
+		uint8_t secret[PH_KEY_LEN];
+		uint8_t dh[PH_KEY_LEN];
+	};
+	uint8_t public[PH_KEY_LEN], hash[PH_HASH_LEN];
 };
 struct channel {
 	struct channel_host *host;

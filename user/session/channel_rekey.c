@@ -53,9 +53,9 @@ static int agree(struct channel *ch, const uint8_t theirs[PH_KEY_LEN])
 {
 	struct channel_rekey *rekey = &ch->rekey;
 	uint8_t both[2 * PH_KEY_LEN];
+	/* The result overwrites the secret; a failure ends the channel and wipes it. */
 	int r = dh_shared(ch->host->crypto, rekey->secret, theirs, rekey->dh);
 
-	wipe(rekey->secret, sizeof(rekey->secret));
 	if (r)
 		return r == CRYPTO_ZERO ? channel_fail(ch, CHANNEL_BAD_REKEY) : r;
 	memcpy(both, ch->client ? rekey->public : theirs, PH_KEY_LEN);

@@ -19,7 +19,7 @@
 #define FANOUTS 9
 #define TRIPS 20000
 #define TRIPS_S 5.0
-#define MEMORY_MAX 2048 /* of a session, budget: two slots of below 1 KiB */
+#define MEMORY_MAX 1024 /* of a session: the budget */
 
 struct crowd {
 	unsigned long came;
