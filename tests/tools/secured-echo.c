@@ -3,9 +3,10 @@
  * The secured server with the services echo and relay and nothing around it: what the protocol
  * costs, without the daemon. Its key is made at the start and never leaves it.
  *
- *	secured-echo [-p PORT] [-c CONNECTIONS] [-t]
+ *	secured-echo [-p PORT] [-c CONNECTIONS] [-t] [-u PORT]
  *
  * Listens on 127.0.0.1 and prints the port and its public key in hex. -t: it gives no tickets.
+ * -u: it has the service tunnel, too, with the upstream "up" at that port of 127.0.0.1.
  * Strangers are not asked for work. SIGTERM or SIGINT end it; then it prints how many sessions
  * were opened, how many of those were resumed and how many messages came.
  */
@@ -154,6 +155,16 @@ static void print_address(void)
 	(void)fflush(stdout);
 }
 
+static void open_tunnel(unsigned port)
+{
+	char address[32];
+	const struct service_setting lines[] = {{"up", address}};
+	const struct service_config config = {lines, ARRAY_LEN(lines)};
+
+	snprintf(address, sizeof(address), "127.0.0.1:%u", port);
+	open_service(&service_tunnel, &config);
+}
+
 static void open_house(unsigned conns, bool tickets)
 {
 	static const struct service_setting lines[] = {
@@ -179,14 +190,14 @@ static void open_house(unsigned conns, bool tickets)
 int main(int argc, char **argv)
 {
 	struct reactors_config config = {.count = 1, .start = start, .stop = stop};
-	unsigned conns = CONNS_DEFAULT;
+	unsigned conns = CONNS_DEFAULT, upstream = 0;
 	struct reactors *reactors;
 	struct signals signals;
 	bool tickets = true;
 	int option, r;
 	sigset_t set;
 
-	while ((option = getopt(argc, argv, "p:c:t")) != -1) {
+	while ((option = getopt(argc, argv, "p:c:tu:")) != -1) {
 		if (option == 'p')
 			house.address.sin_port = htons(
 				(uint16_t)number_parse("-p", optarg, UINT16_MAX));
@@ -194,11 +205,15 @@ int main(int argc, char **argv)
 			conns = number_parse("-c", optarg, 1U << 20);
 		else if (option == 't')
 			tickets = false;
+		else if (option == 'u')
+			upstream = number_parse("-u", optarg, UINT16_MAX);
 		else
 			return 2;
 	}
 	house.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	open_house(conns, tickets);
+	if (upstream)
+		open_tunnel(upstream);
 	config.each = (struct reactor_config){
 		.conns_max = conns, .buffers_max = 256 << 20, .mailbox_len = 4096};
 	r = reactors_new(&config, &reactors);
@@ -215,6 +230,8 @@ int main(int argc, char **argv)
 	signals_close(&signals);
 	reactors_free(reactors);
 	service_relay.close(house.common.services[PH_S_RELAY].shared);
+	if (upstream)
+		service_tunnel.close(house.common.services[PH_S_TUNNEL].shared);
 	service_echo.close(house.common.services[PH_S_ECHO].shared);
 	ticket_keys_deinit(&house.tickets);
 	identity_put(house.identity);

@@ -19,7 +19,7 @@ void bench_shield(void);  /* keys at rest */
 void bench_plain(void);	  /* the reactor alone: echo without cryptography, idle connections */
 void bench_shake(void);	  /* new sessions, beside nginx */
 void bench_echo(void);	  /* messages through the secured server */
-void bench_idle(
-	void); /* ten thousand sessions: their memory, latency beside them, a message to all */
+void bench_tunnel(void);  /* TCP behind it, beside stunnel and haproxy */
+void bench_idle(void);	  /* ten thousand sessions: memory, latency, a message to all */
 
 #endif

@@ -6,12 +6,14 @@
 #include <inttypes.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 void want_descriptors(rlim_t need)
@@ -71,10 +73,10 @@ void rig_stop(struct rig *rig, char line[RIG_LINE])
 	fclose(rig->said);
 }
 
-struct rig rig_secured(int tickets)
+static struct rig secured(char *option, char *value)
 {
-	char path[RIG_PATH], line[RIG_LINE], *hex, none[] = "-t";
-	char *argv[] = {path, tickets ? NULL : none, NULL};
+	char path[RIG_PATH], line[RIG_LINE], *hex;
+	char *argv[] = {path, option, value, NULL};
 	struct rig rig;
 
 	snprintf(path, sizeof(path), "%s/tests/tools/secured-echo", bench_dir);
@@ -89,6 +91,21 @@ struct rig rig_secured(int tickets)
 		rig.key[i] = (uint8_t)strtoul(byte, NULL, 16);
 	}
 	return rig;
+}
+
+struct rig rig_secured(int tickets)
+{
+	char none[] = "-t";
+
+	return secured(tickets ? NULL : none, NULL);
+}
+
+struct rig rig_tunnel(uint16_t upstream)
+{
+	char option[] = "-u", value[16];
+
+	snprintf(value, sizeof(value), "%u", upstream);
+	return secured(option, value);
 }
 
 double rig_resident(const struct rig *rig)
@@ -110,17 +127,25 @@ double rig_resident(const struct rig *rig)
 	return kib * 1024;
 }
 
+/* Of all its threads, also of those that have ended. */
 double rig_cpu_s(const struct rig *rig)
 {
-	char path[64], line[128];
-	FILE *file;
+	struct timespec ts;
+	clockid_t clock;
 
-	snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)rig->pid);
-	file = fopen(path, "r");
-	if (!file || !fgets(line, sizeof(line), file))
-		die("'%s': %s", path, strerror(errno));
-	fclose(file);
-	return strtod(line, NULL) / 1e9;
+	if (clock_getcpuclockid(rig->pid, &clock) || clock_gettime(clock, &ts))
+		die("no clock of process %d", (int)rig->pid);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+void rig_move(const struct rig *rig, int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(rig->pid, sizeof(set), &set))
+		die("sched_setaffinity: %s", strerror(errno));
 }
 
 struct lap lap_begin(const struct rig *rig)

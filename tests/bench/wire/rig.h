@@ -28,6 +28,9 @@ struct rig rig_spawn(char *const argv[], char line[RIG_LINE]);
 void rig_stop(struct rig *rig, char line[RIG_LINE]);
 /* tests/tools/secured-echo; `tickets`: it gives some. */
 struct rig rig_secured(int tickets);
+/* The same with a tunnel to "up", a port of 127.0.0.1. */
+struct rig rig_tunnel(uint16_t upstream);
+void rig_move(const struct rig *rig, int cpu);
 
 /* Resident bytes of its memory. */
 double rig_resident(const struct rig *rig);

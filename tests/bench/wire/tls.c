@@ -15,11 +15,14 @@
 #include <tests/bench/wire/bench.h>
 
 #define NGINX_PORT 18612
+#define STUNNEL_PORT 18613
+#define HAPROXY_PORT 18614
 #define SHAKING 32 /* at a time */
 #define EVENTS_MAX 64
 
 static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-static const char *const files[] = {"cert.pem", "key.pem", "both.pem", "nginx.conf"};
+static const char *const files[] = {"cert.pem",	  "key.pem",	  "both.pem",
+				    "nginx.conf", "stunnel.conf", "haproxy.conf"};
 
 /* ---- its folder ---- */
 
@@ -111,7 +114,60 @@ struct rig rig_nginx(const struct tls_folder *folder)
 	return rig;
 }
 
-SSL_CTX *tls_clients(void)
+static struct rig spawn_carrier(const struct tls_folder *folder, char *const before[3],
+				const char *name, uint16_t port)
+{
+	char conf[RIG_PATH];
+	char *argv[] = {before[0], before[1], before[2], NULL, NULL};
+	struct rig rig;
+
+	snprintf(conf, sizeof(conf), "%s/%s", folder->path, name);
+	for (int i = 0; i < 4; i++)
+		if (!argv[i]) {
+			argv[i] = conf;
+			break;
+		}
+	rig = rig_spawn(argv, NULL);
+	rig.port = port;
+	close(dial(port));
+	return rig;
+}
+
+struct rig rig_stunnel(const struct tls_folder *folder, uint16_t upstream)
+{
+	char program[] = "stunnel4";
+	FILE *file = in_folder(folder, "stunnel.conf");
+
+	fprintf(file,
+		"foreground = yes\npid =\ndebug = emerg\nsyslog = no\n[up]\n"
+		"accept = 127.0.0.1:%d\nconnect = 127.0.0.1:%u\ncert = %s/both.pem\n"
+		"sslVersionMin = TLSv1.3\nciphersuites = TLS_AES_256_GCM_SHA384\n"
+		"socket = l:TCP_NODELAY=1\nsocket = r:TCP_NODELAY=1\n",
+		STUNNEL_PORT, upstream, folder->path);
+	fclose(file);
+	return spawn_carrier(folder, (char *const[]){program, NULL, NULL}, "stunnel.conf",
+			     STUNNEL_PORT);
+}
+
+struct rig rig_haproxy(const struct tls_folder *folder, uint16_t upstream)
+{
+	char program[] = "haproxy", foreground[] = "-db", option[] = "-f";
+	FILE *file = in_folder(folder, "haproxy.conf");
+
+	fprintf(file,
+		"global\n nbthread 1\n"
+		"defaults\n mode tcp\n timeout connect 5s\n timeout client 60s\n timeout server "
+		"60s\n"
+		"frontend in\n bind 127.0.0.1:%d ssl crt %s/both.pem ssl-min-ver TLSv1.3 "
+		"ciphersuites TLS_AES_256_GCM_SHA384\n default_backend up\n"
+		"backend up\n server up 127.0.0.1:%u\n",
+		HAPROXY_PORT, folder->path, upstream);
+	fclose(file);
+	return spawn_carrier(folder, (char *const[]){program, foreground, option}, "haproxy.conf",
+			     HAPROXY_PORT);
+}
+
+static SSL_CTX *tls_clients(void)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
 
@@ -261,6 +317,99 @@ double tls_requests(const struct rig *rig, int count, double seconds, double *re
 	for (int i = 0; i < count; i++)
 		close_line(lines[i]);
 	free(lines);
+	close(epoll);
+	SSL_CTX_free(context);
+	return rate;
+}
+
+/* ---- streams ---- */
+
+struct stream {
+	SSL *ssl;
+	size_t under_way;
+};
+
+static void fill(struct stream *s, const struct tls_stream *stream)
+{
+	static const char bytes[1 << 14];
+
+	for (; s->under_way + stream->len <= stream->window; s->under_way += stream->len)
+		if (SSL_write(s->ssl, bytes, (int)stream->len) != (int)stream->len)
+			die("SSL_write() failed");
+}
+
+static size_t drain(struct stream *s)
+{
+	char bytes[1 << 14];
+	size_t came = 0;
+
+	do {
+		int n = SSL_read(s->ssl, bytes, sizeof(bytes));
+
+		if (n <= 0)
+			die("SSL_read() failed");
+		came += (size_t)n;
+	} while (SSL_pending(s->ssl));
+	if (came > s->under_way)
+		die("more came back than was sent");
+	s->under_way -= came;
+	return came;
+}
+
+static struct stream *open_streams(SSL_CTX *context, int epoll, const struct rig *rig, int count)
+{
+	struct stream *streams = calloc((size_t)count, sizeof(*streams));
+
+	if (!streams)
+		die("no memory");
+	for (int i = 0; i < count; i++) {
+		struct epoll_event event = {.events = EPOLLIN, .data.ptr = &streams[i]};
+		SSL *ssl = open_line(context, epoll, rig);
+
+		while (!shake(ssl))
+			usleep(100);
+		/* From here on it blocks: the window is less than what sockets hold. */
+		if (fcntl(SSL_get_fd(ssl), F_SETFL, 0) ||
+		    epoll_ctl(epoll, EPOLL_CTL_MOD, SSL_get_fd(ssl), &event))
+			die("fcntl: %s", strerror(errno));
+		streams[i].ssl = ssl;
+	}
+	return streams;
+}
+
+double tls_echo(const struct rig *rig, const struct tls_stream *stream, double seconds,
+		double *ret_wall, double *ret_load)
+{
+	SSL_CTX *context = tls_clients();
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct stream *streams = open_streams(context, epoll, rig, stream->lines);
+	size_t under_way = (size_t)stream->lines, done = 0;
+	struct lap lap = lap_begin(rig);
+	double rate;
+
+	for (int i = 0; i < stream->lines; i++)
+		fill(&streams[i], stream);
+	while (under_way) {
+		struct epoll_event events[EVENTS_MAX];
+		int n = epoll_wait(epoll, events, EVENTS_MAX, 10000);
+		bool more = now_s() - lap.wall < seconds;
+
+		if (n <= 0)
+			die("the stream stopped");
+		for (int i = 0; i < n; i++) {
+			struct stream *s = events[i].data.ptr;
+
+			done += drain(s);
+			if (more)
+				fill(s, stream);
+			else if (!s->under_way)
+				under_way--;
+		}
+	}
+	rate = lap_end(&lap, (double)done, ret_wall, ret_load);
+	for (int i = 0; i < stream->lines; i++)
+		close_line(streams[i].ssl);
+	free(streams);
 	close(epoll);
 	SSL_CTX_free(context);
 	return rate;

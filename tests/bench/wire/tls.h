@@ -17,12 +17,22 @@ void tls_folder_free(const struct tls_folder *folder);
 /* nginx: one process, no tickets, no log; answers any request with 64 bytes. */
 struct rig rig_nginx(const struct tls_folder *folder);
 
-SSL_CTX *tls_clients(void);
+/* Carry TCP to a port of 127.0.0.1 and speak TLS 1.3 in front. */
+struct rig rig_stunnel(const struct tls_folder *folder, uint16_t upstream);
+struct rig rig_haproxy(const struct tls_folder *folder, uint16_t upstream);
 
 /* Sessions a second, made anew by many clients at a time; of the server's CPU, and by the clock. */
 double tls_handshakes(const struct rig *rig, double seconds, double *ret_wall, double *ret_load);
 /* Requests a second over connections that stay. */
 double tls_requests(const struct rig *rig, int count, double seconds, double *ret_wall,
 		    double *ret_load);
+
+/* Bytes a second through connections to what sends back: `len` at a time, `window` under way. */
+struct tls_stream {
+	int lines;
+	size_t len, window;
+};
+double tls_echo(const struct rig *rig, const struct tls_stream *stream, double seconds,
+		double *ret_wall, double *ret_load);
 
 #endif
