@@ -332,6 +332,8 @@ static void write_out(struct stream *s)
 		reset_by_upstream(s);
 }
 
+static void step(struct stream *s, bool read);
+
 void stream_data(struct stream *s, const uint8_t *bytes, size_t len)
 {
 	size_t n = 0;
@@ -350,7 +352,9 @@ void stream_data(struct stream *s, const uint8_t *bytes, size_t len)
 	}
 	if (s->state == STREAM_OPEN && n < len && ring_add(&s->out, bytes + n, len - n))
 		out_of_memory(s);
-	stream_step(s);
+	/* All went: there is nothing to be read before a write, and a read that finds nothing is a
+	 * tenth of what a short piece costs. */
+	step(s, s->out.len > 0);
 }
 
 void stream_end(struct stream *s)
@@ -449,12 +453,13 @@ static uint32_t wanted(const struct stream *s)
 	return (may_read(s) ? (uint32_t)EPOLLIN : 0) | (s->out.len ? (uint32_t)EPOLLOUT : 0);
 }
 
-void stream_step(struct stream *s)
+static void step(struct stream *s, bool read)
 {
 	/* Reading first: what came before a reset is still there, and writing would find the reset.
 	 */
 	tell(s);
-	read_in(s);
+	if (read)
+		read_in(s);
 	if (s->state == STREAM_OPEN)
 		write_out(s);
 	tell(s);
@@ -471,6 +476,11 @@ void stream_step(struct stream *s)
 		return;
 	if (!s->owe_close || (s->close_sent && s->client_closed))
 		stream_free(s);
+}
+
+void stream_step(struct stream *s)
+{
+	step(s, true);
 }
 
 static void stream_ready(struct watch *watch, uint32_t events)
