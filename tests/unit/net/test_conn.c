@@ -392,6 +392,47 @@ static void test_reset(void **state)
 	part(&side, -1);
 }
 
+/* ---- calls at the end of a round ---- */
+
+struct later {
+	struct deferred deferred;
+	struct later *other;
+	int times;
+};
+
+static void run_later(struct deferred *deferred)
+{
+	struct later *later = (struct later *)(void *)deferred;
+
+	later->times++;
+	if (later->other)
+		reactor_defer(reactor, &later->other->deferred);
+	later->other = NULL;
+}
+
+/* Once a round however often it was asked for; what is asked for inside comes in the next round,
+ * which does not wait. */
+static void test_defer(void **state)
+{
+	struct later second = {.deferred = {.run = run_later}};
+	struct later first = {.deferred = {.run = run_later}, .other = &second};
+
+	(void)state;
+	reactor_defer(reactor, &first.deferred);
+	reactor_defer(reactor, &first.deferred);
+	assert_int_equal(first.times, 0);
+	assert_int_equal(reactor_turn(reactor, -1), 0);
+	assert_int_equal(first.times, 1);
+	assert_int_equal(second.times, 0);
+	assert_int_equal(reactor_turn(reactor, 0), 0);
+	assert_int_equal(second.times, 1);
+	first.other = &first;
+	reactor_defer(reactor, &first.deferred);
+	turn(3);
+	assert_int_equal(first.times, 3);
+	assert_int_equal(second.times, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +452,7 @@ int main(void)
 		with_reactor(test_connect_refused),
 		with_reactor(test_slots),
 		with_reactor(test_reset),
+		with_reactor(test_defer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
