@@ -70,7 +70,8 @@ void rig_stop(struct rig *rig, char line[RIG_LINE])
 		die("a server without a last word");
 	if (waitpid(rig->pid, NULL, 0) != rig->pid)
 		die("waitpid: %s", strerror(errno));
-	fclose(rig->said);
+	if (rig->said)
+		fclose(rig->said);
 }
 
 static struct rig secured(char *option, char *value)

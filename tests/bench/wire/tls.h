@@ -17,6 +17,8 @@ void tls_folder_free(const struct tls_folder *folder);
 /* nginx: one process, no tickets, no log; answers any request with 64 bytes. */
 struct rig rig_nginx(const struct tls_folder *folder);
 
+/* A process of ours that echoes. */
+struct rig rig_openssl(const struct tls_folder *folder);
 /* Carry TCP to a port of 127.0.0.1 and speak TLS 1.3 in front. */
 struct rig rig_stunnel(const struct tls_folder *folder, uint16_t upstream);
 struct rig rig_haproxy(const struct tls_folder *folder, uint16_t upstream);
