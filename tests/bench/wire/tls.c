@@ -170,10 +170,11 @@ struct rig rig_haproxy(const struct tls_folder *folder, uint16_t upstream)
 static SSL_CTX *tls_clients(void)
 {
 	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	char group[] = "X25519"; /* the macro casts const away */
 
 	if (!context || SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) != 1 ||
 	    SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384") != 1 ||
-	    SSL_CTX_set1_groups_list(context, "X25519") != 1)
+	    SSL_CTX_set1_groups_list(context, group) != 1)
 		die("no TLS 1.3");
 	SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
 	return context;
