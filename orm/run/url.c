@@ -123,11 +123,11 @@ static int take_options(struct orm_url *url, const char *query, struct arena *ar
 				       len - name_len - 1, err);
 			if (r)
 				return r;
-		} else if (o || url->dialect == ORM_SQLITE) {
+		} else if (o || (len && url->dialect == ORM_SQLITE)) {
 			return orm_fail(err, ORM_E_VALUE, "the URL has %s '%.*s'",
 					o ? "no value for option" : "the unknown option",
 					(int)MIN(name_len, 60), query);
-		} else {
+		} else if (len) { /* "?&" is no parameter without a name */
 			kept[used] = used ? '&' : '?';
 			memcpy(kept + used + 1, query, len);
 			used += len + 1;

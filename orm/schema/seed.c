@@ -161,12 +161,12 @@ int orm_seed_rows(struct orm_session *s, const struct orm_table *table, const vo
 
 static int seed_list(struct orm_session *s, const struct orm_table *table, const json_t *list)
 {
-	own_free char *text = json_dumps(list, JSON_COMPACT);
+	own_free char *text = NULL;
 	struct orm_json *json = NULL;
-	int r;
+	int r = orm_json_dump(list, JSON_COMPACT, &text);
 
-	if (!text)
-		return session_fail(s, -ENOMEM, "no memory for JSON");
+	if (r)
+		return session_fail(s, r, "no memory for JSON");
 	r = orm_json_read(table, text, strlen(text), ORM_MASK_ALL, 0, &json, &s->error);
 	for (size_t i = 0; !r && i < orm_json_count(json); i++) {
 		const char *row = (const char *)orm_json_structs(json) + i * table->size;

@@ -19,6 +19,7 @@ static void reads(void **state)
 		" (select a from t) union select b from t",
 		"/* DELETE */ SELECT 1 -- INTO\n",
 		"-- UPDATE\nVALUES (1)",
+		"SELECT 1 -- UPDATE\r\nFROM t /* / * */",
 		"WITH x AS (SELECT 'go, delete it, into ''t''') SELECT \"update\" FROM x",
 		"SELECT replace(a, 'x', 'y'), updated, into_ FROM t WHERE id = $1",
 		"EXPLAIN ANALYZE SELECT 1",
@@ -55,6 +56,16 @@ static void writes(void **state)
 		"WITH x AS (SELECT E'\\'') DELETE FROM t WHERE a = ''",
 		"WITH x AS (SELECT 1 AS [it's]) DELETE FROM t WHERE a = ''",
 		"WITH x AS (SELECT 1 AS `\"`) DELETE FROM t WHERE a = \"b\"",
+		/* comments that are none, or end elsewhere: passed over, they hid what was behind
+		 */
+		"WITH x AS (SELECT $$--$$), y AS (DELETE FROM t RETURNING a) SELECT a FROM y",
+		"WITH x AS (/* /* */ ' */ DELETE FROM t RETURNING a /* ' */) SELECT a FROM x",
+		"WITH x AS (/* /* */ -- */ DELETE FROM t RETURNING a) SELECT a FROM x",
+		"/* /* */ SELECT */ DROP TABLE t",
+		"/* /*/ SELECT 1 */ */ DROP TABLE t",
+		"SELECT 1 -- \r INTO u",
+		"-- SELECT 1\rDROP TABLE t",
+		"WITH x AS (SELECT 1) -- \r '\nDELETE FROM t -- '",
 	};
 
 	(void)state;
