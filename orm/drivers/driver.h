@@ -29,6 +29,7 @@ enum orm_stmt_flag {
 	ORM_STMT_ROWS = 2,   /* gives rows (SELECT, RETURNING); raw text: not known, then set */
 	ORM_STMT_RAW = 4,    /* a programmer's text: parameter and column types are not known */
 	ORM_STMT_ONCE = 8,   /* not worth preparing: DDL, multi-row INSERT of odd size */
+	ORM_STMT_STAYS = 32, /* of raw text: may leave a setting or the like on its connection */
 	ORM_STMT_ONE = 16,   /* gives one row at most, if the table's keys are as declared */
 };
 

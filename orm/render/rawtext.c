@@ -111,3 +111,36 @@ bool raw_writes(const char *sql, size_t len)
 	}
 	return t.odd;
 }
+
+bool raw_stays(const char *sql, size_t len)
+{
+	static const char *const gone[] = {
+		"SELECT", "INSERT",  "UPDATE",	 "DELETE",     "MERGE",	    "WITH",    "VALUES",
+		"TABLE",  "EXPLAIN", "SHOW",	 "CREATE",     "ALTER",	    "DROP",    "COMMENT",
+		"GRANT",  "REVOKE",  "TRUNCATE", "COPY",       "VACUUM",    "ANALYZE", "REINDEX",
+		"LOCK",	  "CLUSTER", "REFRESH",	 "CHECKPOINT", "NOTIFY",    "BEGIN",   "START",
+		"COMMIT", "END",     "ROLLBACK", "ABORT",      "SAVEPOINT", "RELEASE", "REPLACE"};
+	static const char *const set[] = {"LOCAL", "TRANSACTION", "CONSTRAINTS"};
+	static const char *const stay[] = {"TEMP",
+					   "TEMPORARY",
+					   "set_config",
+					   "pg_advisory_lock",
+					   "pg_advisory_lock_shared",
+					   "pg_try_advisory_lock",
+					   "pg_try_advisory_lock_shared"};
+	struct text t = {sql, sql + len, true, false};
+	const char *word = next_word(&t, &len);
+
+	if (word && is_one_of(word, len, (const char *const[]){"SET"}, 1)) {
+		word = next_word(&t, &len);
+		return !word || t.odd || !is_one_of(word, len, set, ARRAY_LEN(set));
+	}
+	if (word && !is_one_of(word, len, gone, ARRAY_LEN(gone)))
+		return true;
+	t.plain = false; /* in a comment, too: these are rare */
+	while ((word = next_word(&t, &len)) != NULL) {
+		if (is_one_of(word, len, stay, ARRAY_LEN(stay)))
+			return true;
+	}
+	return t.odd;
+}
