@@ -72,6 +72,21 @@ struct orm_rows {
 	const struct orm_stmt *one;
 };
 
+/* The next() of a source whose rows are in memory; its data. */
+struct orm_array {
+	const struct orm_rows *rows;
+	size_t next;
+};
+static inline int orm_array_next(void *data, const void **ret_row)
+{
+	struct orm_array *a = data;
+
+	if (a->next == a->rows->count)
+		return ORM_E_END;
+	*ret_row = (const char *)a->rows->rows + a->next++ * a->rows->table->size;
+	return 0;
+}
+
 /* One write for a writer that groups the writes of many callers into one commit. */
 struct orm_write {
 	const struct orm_stmt *stmt;
