@@ -79,7 +79,11 @@ static unsigned touch(const struct orm_value *v)
 
 static bool same_double(double a, double b)
 {
-	return memcmp(&a, &b, sizeof(a)) == 0 || (isnan(a) && isnan(b));
+	uint64_t x, y;
+
+	memcpy(&x, &a, sizeof(x));
+	memcpy(&y, &b, sizeof(y));
+	return x == y || (isnan(a) && isnan(b));
 }
 
 static bool same(const struct orm_value *a, const struct orm_value *b)
