@@ -117,9 +117,11 @@ WIRE_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/wire/*.c)
 BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm $(O)/tests/bench/bench-wire
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
-ORM_FUZZ := deflist guard
+ORM_FUZZ := deflist guard ormjson ormsql ormtext ormurl pgvalue
 fuzz_lib = $(if $(filter $(1),$(ORM_FUZZ)),libstrazh-orm.a,libuser.a)
 fuzz_libs = $(if $(filter $(1),$(ORM_FUZZ)),$(ORM_LIBS),$(LIBS))
+# What a target tries that is in no library.
+FUZZ_KIT_ormsql := obj/orm/tools/kit/script.o
 FUZZ_BINS := $(FUZZ_SRCS:%.c=$(O)/%)
 REPLAY_BINS := $(FUZZ_SRCS:tests/fuzz/fuzz_%.c=$(O)/tests/fuzz/replay_%)
 OBJS := $(LIB_OBJS) $(MAINS:%.c=$(O)/obj/%.o)
@@ -177,7 +179,7 @@ $(ORM_EXAMPLES): $(O)/example/%: $(O)/obj/orm/example/%.o $(ORM_ALONE)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 
 # What the shared library exports is what the public headers declare.
-$(ORM_OBJS): ALL_CFLAGS += -fPIC -fvisibility=hidden
+$(ORM_OBJS): private ALL_CFLAGS += -fPIC -fvisibility=hidden
 $(O)/obj/%.o: %.c $(O)/flags
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -294,12 +296,13 @@ FUZZ_O := $(O)/fuzzlib
 .PHONY: fuzz-lib
 fuzz-lib: # all of user/ and orm/, instrumented
 	@$(MAKE) --no-print-directory O=$(FUZZ_O) CC=clang SAN=fuzzer-no-link,address,undefined \
-		$(FUZZ_O)/libuser.a $(FUZZ_O)/libstrazh-orm.a
+		$(FUZZ_O)/libuser.a $(FUZZ_O)/libstrazh-orm.a $(FUZZ_O)/$(FUZZ_KIT_ormsql)
 $(FUZZ_BINS): $(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/flags fuzz-lib
 	$(call say,FUZZ)
 	$(Q)mkdir -p $(@D) && clang -std=gnu11 $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG)) -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $@ $< $(FUZZ_O)/$(call fuzz_lib,$*) $(call fuzz_libs,$*)
+		-o $@ $< $(addprefix $(FUZZ_O)/,$(FUZZ_KIT_$*) $(call fuzz_lib,$*)) $(call fuzz_libs,$*)
+$(O)/tests/fuzz/replay_ormsql: $(O)/$(FUZZ_KIT_ormsql)
 $(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a $(ORM_LIB)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(O)/$(call fuzz_lib,$*) $(call fuzz_libs,$*)
