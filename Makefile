@@ -57,7 +57,8 @@ LIB_SRCS := $(sort $(filter-out $(MAINS),$(wildcard user/*/*.c)))
 LIB_OBJS := $(LIB_SRCS:%.c=$(O)/obj/%.o) $(O)/obj/user/gate/object.o
 BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
-PROGRAMS := $(O)/strazhd $(O)/strazhctl
+PROGRAMS := $(O)/strazhd $(O)/strazhctl $(O)/strazh
+CLI_SRCS := $(sort $(wildcard user/client/cli/*.c))
 # libstrazh-orm; orm/tools/X.c is the program X, orm/tools/kit what they share.
 ORM_VERSION := 0.1.0
 ORM_TOP := base table query render run pool cache watch guard schema copy
@@ -135,6 +136,7 @@ all: $(PROGRAMS) $(BPF_OBJS) orm ## Build strazhd, strazhctl, gate.bpf.o and lib
 
 $(O)/strazhd: $(O)/obj/user/daemon/main.o $(O)/libuser.a
 $(O)/strazhctl: $(O)/obj/user/ctl/main.o $(O)/libuser.a
+$(O)/strazh: $(CLI_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(PROGRAMS):
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)

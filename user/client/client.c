@@ -278,9 +278,12 @@ int strazh_post(struct strazh *s, const struct strazh_message *message)
 	pthread_mutex_lock(&s->lock);
 	if (s->posted.bytes + message->len <= s->options.queue_bytes)
 		r = kept_add(&s->posted, message);
+	/* It can be full only of wake-ups, and then it is readable. */
+	if (!r && !s->woken) {
+		(void)!write(s->post, &one, sizeof(one));
+		s->woken = true;
+	}
 	pthread_mutex_unlock(&s->lock);
-	if (!r && write(s->post, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		return -errno;
 	return r;
 }
 
@@ -290,5 +293,5 @@ int strazh_queue(struct strazh *s, const struct strazh_message *message)
 
 	if (r)
 		return note_fault(s, r, "%s", strazh_class_text(r));
-	return s->phase == PHASE_UP ? machine_write(s) : 0;
+	return machine_want_turn(s);
 }

@@ -21,6 +21,7 @@
 
 #define RETRY_MIN_MS 100U
 #define RETRY_MAX_MS 30000U
+#define READ_BURST 8
 #define WORK_TRIES (1U << 16) /* of a puzzle, in one turn: some 10 ms */
 
 static void tell(struct strazh *s, enum strazh_state state)
@@ -62,6 +63,7 @@ void machine_down(struct strazh *s, const struct strazh_error *why)
 {
 	struct strazh_error kept = *why;
 	bool was_up = s->phase == PHASE_UP;
+	bool another = s->phase == PHASE_CONNECTING && s->addresses.next < s->addresses.count;
 
 	if (s->phase == PHASE_SHAKING && s->resuming)
 		s->has_ticket = false; /* it may be the ticket; the next one is a full one */
@@ -80,6 +82,11 @@ void machine_down(struct strazh *s, const struct strazh_error *why)
 	s->input_ended = false;
 	s->why = kept;
 	s->lost++;
+	if (another) { /* the same attempt goes on with the name's next address */
+		s->phase = PHASE_DOWN;
+		s->retry_ms = client_now_ms();
+		return;
+	}
 	if (was_up)
 		s->failures = 0;
 	s->failures++;
@@ -185,25 +192,31 @@ static int push(struct strazh *s)
 	return 0;
 }
 
-static void pull(struct strazh *s)
+/* False: there is no more now. What comes after a short piece is told by epoll. */
+static bool pull(struct strazh *s)
 {
 	while (s->in_len < IN_ROOM && !s->input_ended) {
-		ssize_t n = recv(s->socket, s->in + s->in_len, IN_ROOM - s->in_len, 0);
+		size_t room = IN_ROOM - s->in_len;
+		ssize_t n = recv(s->socket, s->in + s->in_len, room, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
-			return;
+			return false;
 		if (n <= 0)
 			s->input_ended = true;
 		else
 			s->in_len += (size_t)n;
+		if (n > 0 && (size_t)n < room)
+			return false;
 	}
+	return !s->input_ended;
 }
 
 static void consume(struct strazh *s, size_t used)
 {
-	memmove(s->in, s->in + used, s->in_len - used);
+	if (used < s->in_len)
+		memmove(s->in, s->in + used, s->in_len - used);
 	s->in_len -= used;
 }
 
@@ -343,17 +356,14 @@ static void up_read(struct strazh *s)
 static void up_step(struct strazh *s)
 {
 	uint64_t now = client_now_ms();
+	bool more = true;
 	int r;
 
-	pull(s);
-	up_read(s);
-	while (s->phase == PHASE_UP && s->in_len < IN_ROOM / 2 && !s->input_ended) {
-		size_t before = s->in_len;
-
-		pull(s);
-		if (s->in_len == before)
-			break;
+	/* A fast server must not keep us from writing. */
+	for (unsigned burst = READ_BURST; burst && more && s->phase == PHASE_UP; burst--) {
+		more = pull(s);
 		up_read(s);
+		more = more && s->in_len < IN_ROOM / 2;
 	}
 	if (s->phase == PHASE_UP && s->input_ended) {
 		r = channel_input_ended(&s->channel);
@@ -399,37 +409,29 @@ int machine_queue(struct strazh *s, const struct strazh_message *message)
 	return r == CHANNEL_FULL ? STRAZH_E_FULL : r > 0 ? STRAZH_E_CLOSED : r;
 }
 
-static void take_posted(struct strazh *s)
+/* True: some went into the queue. What finds no room stays where it is. */
+static bool take_posted(struct strazh *s)
 {
+	struct kept *kept;
+	bool some = false;
 	uint64_t count;
-	int r = 0;
-
-	(void)!read(s->post, &count, sizeof(count));
-	while (!r) {
-		struct kept *kept = NULL;
-
-		pthread_mutex_lock(&s->lock);
-		if (s->posted.first && strazh_queued(s) < s->options.queue_bytes / 2)
-			kept = kept_take(&s->posted);
-		pthread_mutex_unlock(&s->lock);
-		if (!kept)
-			return;
-		r = machine_queue(s, &kept->message);
-		free(kept);
-	}
-}
-
-/* ---- a turn ---- */
-
-static bool has_posted(struct strazh *s)
-{
-	bool some;
 
 	pthread_mutex_lock(&s->lock);
-	some = s->posted.first;
+	if (s->woken) {
+		(void)!read(s->post, &count, sizeof(count));
+		s->woken = false;
+	}
+	while ((kept = s->posted.first) != NULL && strazh_queued(s) < s->options.queue_bytes / 2 &&
+	       !machine_queue(s, &kept->message)) {
+		free(kept_take(&s->posted));
+		some = true;
+	}
+	s->post_waits = kept != NULL;
 	pthread_mutex_unlock(&s->lock);
 	return some;
 }
+
+/* ---- a turn ---- */
 
 static int set_timer(struct strazh *s)
 {
@@ -441,9 +443,18 @@ static int set_timer(struct strazh *s)
 
 	if (s->phase == PHASE_SHAKING && handshake_next(&s->hs) == HS_NEXT_WRITE)
 		at = 1; /* a puzzle: at once again */
+	if (at == s->timer_ms)
+		return 0;
+	s->timer_ms = at;
 	when.it_value.tv_sec = (time_t)(at / 1000);
 	when.it_value.tv_nsec = (long)(at % 1000 * 1000000);
 	return timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL) ? -errno : 0;
+}
+
+/* What was queued between turns goes out in one piece, with the next turn. */
+int machine_want_turn(struct strazh *s)
+{
+	return s->turning || s->phase != PHASE_UP ? 0 : watch(s, s->watched | EPOLLOUT);
 }
 
 static int set_watch(struct strazh *s)
@@ -470,12 +481,15 @@ static bool is_writable(const struct strazh *s)
 	       !getpeername(s->socket, (struct sockaddr *)&peer, &peer_len);
 }
 
-int machine_turn(struct strazh *s)
+static int take_turn(struct strazh *s)
 {
 	uint64_t now = client_now_ms(), ignored;
 	int r = 0;
 
-	(void)!read(s->timer, &ignored, sizeof(ignored));
+	if (s->timer_ms && now >= s->timer_ms) {
+		(void)!read(s->timer, &ignored, sizeof(ignored));
+		s->timer_ms = 0;
+	}
 	if (s->phase == PHASE_DOWN && now >= s->retry_ms)
 		r = connect_next(s);
 	if (!r && s->phase == PHASE_CONNECTING && is_writable(s))
@@ -489,16 +503,26 @@ int machine_turn(struct strazh *s)
 			tell(s, STRAZH_UP);
 	}
 	if (s->phase == PHASE_UP) {
-		take_posted(s);
+		(void)take_posted(s);
 		up_step(s);
-		if (s->phase == PHASE_UP && has_posted(s))
-			take_posted(s);
+		while (s->phase == PHASE_UP && s->post_waits && take_posted(s))
+			(void)!machine_write(s);
 	}
 	if ((s->phase == PHASE_CONNECTING || s->phase == PHASE_SHAKING) && now >= s->deadline_ms)
 		lose(s, STRAZH_E_TIMEOUT, "no session in time");
 	if (!r)
 		r = set_watch(s);
 	return r ? r : set_timer(s);
+}
+
+int machine_turn(struct strazh *s)
+{
+	int r;
+
+	s->turning = true;
+	r = take_turn(s);
+	s->turning = false;
+	return r;
 }
 
 int machine_end(const struct strazh *s)
