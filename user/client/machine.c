@@ -129,19 +129,36 @@ static int shake_begin(struct strazh *s)
 	return 0;
 }
 
+static void lose_address(struct strazh *s, int error)
+{
+	char text[sizeof(s->why.text)];
+
+	snprintf(text, sizeof(text), "%.150s port %.20s: %.60s", s->host, s->port, strerror(error));
+	lose(s, STRAZH_E_CONNECT, text);
+}
+
 static int connected(struct strazh *s)
 {
-	int error = 0, one = 1;
-	socklen_t len = sizeof(error);
+	int one = 1;
+
+	(void)setsockopt(s->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return shake_begin(s);
+}
+
+/* Has it come to something? */
+static int connecting(struct strazh *s)
+{
+	struct sockaddr_storage peer;
+	socklen_t peer_len = sizeof(peer), len = sizeof(int);
+	int error = 0;
 
 	if (getsockopt(s->socket, SOL_SOCKET, SO_ERROR, &error, &len))
 		error = errno;
-	if (error) {
-		lose(s, STRAZH_E_CONNECT, strerror(error));
-		return 0;
-	}
-	(void)setsockopt(s->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return shake_begin(s);
+	if (error)
+		lose_address(s, error);
+	else if (!getpeername(s->socket, (struct sockaddr *)&peer, &peer_len))
+		return connected(s);
+	return 0;
 }
 
 static int connect_next(struct strazh *s)
@@ -167,7 +184,7 @@ static int connect_next(struct strazh *s)
 	if (!connect(s->socket, (const struct sockaddr *)&s->addresses.at[n], s->addresses.len[n]))
 		return connected(s);
 	if (errno != EINPROGRESS) {
-		lose(s, STRAZH_E_CONNECT, strerror(errno));
+		lose_address(s, errno);
 		return 0;
 	}
 	return watch(s, EPOLLOUT);
@@ -245,7 +262,9 @@ static int shake_write(struct strazh *s)
 		r = handshake_write(&s->hs, s->crypto, wanted ? secret.bytes : NULL,
 				    s->out + s->out_len, &s->out_len);
 	shield_close(&secret);
-	return r ? r : push(s);
+	if (!r)
+		(void)!push(s); /* as in take_turn() */
+	return r;
 }
 
 static int shake_done(struct strazh *s)
@@ -470,17 +489,6 @@ static int set_watch(struct strazh *s)
 	return watch(s, events);
 }
 
-static bool is_writable(const struct strazh *s)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-	struct sockaddr_storage peer;
-	socklen_t peer_len = sizeof(peer);
-
-	return (!getsockopt(s->socket, SOL_SOCKET, SO_ERROR, &error, &len) && error) ||
-	       !getpeername(s->socket, (struct sockaddr *)&peer, &peer_len);
-}
-
 static int take_turn(struct strazh *s)
 {
 	uint64_t now = client_now_ms(), ignored;
@@ -492,12 +500,14 @@ static int take_turn(struct strazh *s)
 	}
 	if (s->phase == PHASE_DOWN && now >= s->retry_ms)
 		r = connect_next(s);
-	if (!r && s->phase == PHASE_CONNECTING && is_writable(s))
-		r = connected(s);
+	if (!r && s->phase == PHASE_CONNECTING)
+		r = connecting(s);
 	if (!r && s->phase == PHASE_SHAKING) {
-		r = push(s);
-		pull(s);
-		while (!r && s->phase == PHASE_SHAKING && shake_step(s))
+		/* What cannot be sent is seen as the end of what comes, after what came before it.
+		 */
+		(void)!push(s);
+		(void)pull(s);
+		while (s->phase == PHASE_SHAKING && shake_step(s))
 			;
 		if (s->phase == PHASE_UP)
 			tell(s, STRAZH_UP);

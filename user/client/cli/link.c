@@ -74,6 +74,13 @@ void link_close(struct link *link)
 	link->strazh = NULL;
 }
 
+int link_turn(struct link *link)
+{
+	if (strazh_on_ready(link->strazh))
+		return cli_fail(CLI_FAILED, "%s", strazh_error(link->strazh)->text);
+	return link->code;
+}
+
 int link_wait(struct link *link, struct pollfd *more, uint64_t until_ms)
 {
 	struct pollfd fds[2] = {{.fd = strazh_fd(link->strazh), .events = POLLIN}, {.fd = -1}};
@@ -83,26 +90,22 @@ int link_wait(struct link *link, struct pollfd *more, uint64_t until_ms)
 	int r;
 
 	/* It connects with its first turn. */
-	r = strazh_on_ready(link->strazh);
-	if (!r && !link->code) {
-		if (more)
-			fds[1] = *more;
-		if (until_ms > now) {
-			wait.tv_sec = (time_t)((until_ms - now) / 1000);
-			wait.tv_nsec = (long)((until_ms - now) % 1000 * 1000000);
-		}
-		sigemptyset(&none);
-		fds[1].revents = 0;
-		if (ppoll(fds, 2, until_ms ? &wait : NULL, &none) < 0 && errno != EINTR)
-			return cli_fail(CLI_FAILED, "poll: %s", strerror(errno));
-		if (more)
-			more->revents = fds[1].revents;
-		if (fds[0].revents)
-			r = strazh_on_ready(link->strazh);
-	}
+	r = link_turn(link);
 	if (r)
-		return cli_fail(CLI_FAILED, "%s", strazh_error(link->strazh)->text);
-	return link->code;
+		return r;
+	if (more)
+		fds[1] = *more;
+	if (until_ms > now) {
+		wait.tv_sec = (time_t)((until_ms - now) / 1000);
+		wait.tv_nsec = (long)((until_ms - now) % 1000 * 1000000);
+	}
+	sigemptyset(&none);
+	fds[1].revents = 0;
+	if (ppoll(fds, 2, until_ms ? &wait : NULL, &none) < 0 && errno != EINTR)
+		return cli_fail(CLI_FAILED, "poll: %s", strerror(errno));
+	if (more)
+		more->revents = fds[1].revents;
+	return fds[0].revents ? link_turn(link) : 0;
 }
 
 int link_queue(struct link *link, const struct strazh_message *message)
@@ -111,6 +114,8 @@ int link_queue(struct link *link, const struct strazh_message *message)
 
 	if (!r || r == STRAZH_E_FULL)
 		return r;
+	if (r == STRAZH_E_CLOSED) /* lost like what is under way: on_down() comes next */
+		return 0;
 	link->code = cli_fail_error(strazh_error(link->strazh));
 	return r;
 }

@@ -31,6 +31,8 @@ struct link {
 int link_open(struct link *link, struct cli *cli, const struct link_ops *ops,
 	      void *data) must_check;
 void link_close(struct link *link);
+/* What can be done now. 0, or the code with which it is over. */
+int link_turn(struct link *link) must_check;
 /* Until something happened, a signal came or the clock shows until_ms (0: for ever). `more` is one
  * descriptor to be waited for besides, or NULL. 0, or the code with which it is over. */
 int link_wait(struct link *link, struct pollfd *more, uint64_t until_ms) must_check;

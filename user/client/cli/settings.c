@@ -252,7 +252,7 @@ struct reading {
 	int code;
 };
 
-static int take_line(void *user, const char *section, const char *name, const char *value, int line)
+static int take_line(void *user, const char *section, const char *name, const char *value)
 {
 	struct reading *in = user;
 	int option = find_option(name, strlen(name));
