@@ -14,6 +14,7 @@
 #include <user/client/cli/chat.h>
 #include <user/client/cli/keys.h>
 #include <user/crypto/base64.h>
+#include <user/wire/message.h>
 #include <user/wire/text.h>
 
 size_t chat_signed_text(const struct chat *c, uint8_t content, const void *body, size_t len,

@@ -42,7 +42,7 @@ int cli_keygen(struct cli *cli)
 	own_keyfile struct keyfile file = {0};
 	int r;
 
-	if (!keyfile_name_fits(name))
+	if (*name && !keyfile_name_fits(name))
 		return cli_fail(CLI_USAGE, "--name is up to %d printable ASCII characters",
 				KEYFILE_NAME_MAX);
 	r = keyfile_generate(cli->crypto, cli->values[OPT_SIGNING] ? KEYFILE_ROOT : KEYFILE_CLIENT,
