@@ -128,6 +128,9 @@ int strazh_queue(struct strazh *client, const struct strazh_message *message) ST
 int strazh_post(struct strazh *client, const struct strazh_message *message) STRAZH_MUST_CHECK;
 size_t strazh_queued(const struct strazh *client); /* bytes */
 
+/* Ends the session in order and begins another, by ticket if there is one. Not from a callback. */
+int strazh_renew(struct strazh *client) STRAZH_MUST_CHECK;
+
 /* ---- what a session is ---- */
 
 struct strazh_about {
@@ -135,6 +138,7 @@ struct strazh_about {
 	const char *suite;	/* "NK1", "XX+ML-KEM-768", ...; "" when DOWN */
 	uint8_t server_key[32]; /* as proven */
 	bool resumed;
+	bool resumable;		 /* there is a ticket: the next one will be */
 	uint64_t sessions;	 /* that were established */
 	uint64_t sent, received; /* messages */
 	uint64_t handshake_ns;	 /* of the last one */

@@ -266,6 +266,17 @@ size_t strazh_queued(const struct strazh *s)
 void strazh_about(const struct strazh *s, struct strazh_about *ret_about)
 {
 	*ret_about = s->about;
+	ret_about->resumable = s->has_ticket;
+}
+
+int strazh_renew(struct strazh *s)
+{
+	if (s->turning)
+		return note_fault(s, -EBUSY, "not from a callback");
+	if (s->phase == PHASE_ENDED)
+		return s->error = s->why, machine_end(s);
+	say_goodbye(s);
+	return s->phase == PHASE_ENDED ? machine_end(s) : machine_renew(s);
 }
 
 int strazh_post(struct strazh *s, const struct strazh_message *message)

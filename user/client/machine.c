@@ -59,14 +59,26 @@ static uint64_t pause_ms(unsigned failures)
 	return ms * 3 / 4 + ms / 2 * dice / UINT16_MAX;
 }
 
-void machine_down(struct strazh *s, const struct strazh_error *why)
+static int set_timer(struct strazh *s)
 {
-	struct strazh_error kept = *why;
-	bool was_up = s->phase == PHASE_UP;
-	bool another = s->phase == PHASE_CONNECTING && s->addresses.next < s->addresses.count;
+	uint64_t at = s->phase == PHASE_DOWN	? s->retry_ms
+		      : s->phase == PHASE_UP	? s->tick_ms
+		      : s->phase == PHASE_ENDED ? 0
+						: s->deadline_ms;
+	struct itimerspec when = {0};
 
-	if (s->phase == PHASE_SHAKING && s->resuming)
-		s->has_ticket = false; /* it may be the ticket; the next one is a full one */
+	if (s->phase == PHASE_SHAKING && handshake_next(&s->hs) == HS_NEXT_WRITE)
+		at = 1; /* a puzzle: at once again */
+	if (at == s->timer_ms)
+		return 0;
+	s->timer_ms = at;
+	when.it_value.tv_sec = (time_t)(at / 1000);
+	when.it_value.tv_nsec = (long)(at % 1000 * 1000000);
+	return timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL) ? -errno : 0;
+}
+
+static void disconnect(struct strazh *s)
+{
 	handshake_deinit(&s->hs);
 	session_end(s);
 	if (s->socket >= 0)
@@ -80,17 +92,25 @@ void machine_down(struct strazh *s, const struct strazh_error *why)
 	s->in = s->out = NULL;
 	s->in_len = s->out_at = s->out_len = 0;
 	s->input_ended = false;
-	s->why = kept;
 	s->lost++;
+	s->phase = PHASE_DOWN;
+}
+
+void machine_down(struct strazh *s, const struct strazh_error *why)
+{
+	struct strazh_error kept = *why;
+	bool was_up = s->phase == PHASE_UP;
+	bool another = s->phase == PHASE_CONNECTING && s->addresses.next < s->addresses.count;
+
+	if (s->phase == PHASE_SHAKING && s->resuming)
+		s->has_ticket = false; /* it may be the ticket; the next one is a full one */
+	disconnect(s);
+	s->why = kept;
 	if (another) { /* the same attempt goes on with the name's next address */
-		s->phase = PHASE_DOWN;
 		s->retry_ms = client_now_ms();
 		return;
 	}
-	if (was_up)
-		s->failures = 0;
-	s->failures++;
-	s->phase = PHASE_DOWN;
+	s->failures = was_up ? 1 : s->failures + 1;
 	s->retry_ms = client_now_ms() + pause_ms(s->failures);
 	if (s->options.reconnects < 0 ||
 	    (s->options.reconnects > 0 && s->failures > (unsigned)s->options.reconnects)) {
@@ -99,6 +119,18 @@ void machine_down(struct strazh *s, const struct strazh_error *why)
 	} else {
 		tell(s, STRAZH_DOWN);
 	}
+}
+
+int machine_renew(struct strazh *s)
+{
+	disconnect(s);
+	if (s->addresses.next)
+		s->addresses.next--; /* it worked */
+	s->failures = 0;
+	s->retry_ms = client_now_ms();
+	s->why = (struct strazh_error){.text = "renewed here"};
+	tell(s, STRAZH_DOWN);
+	return set_timer(s);
 }
 
 static void lose(struct strazh *s, int class, const char *text)
@@ -451,24 +483,6 @@ static bool take_posted(struct strazh *s)
 }
 
 /* ---- a turn ---- */
-
-static int set_timer(struct strazh *s)
-{
-	uint64_t at = s->phase == PHASE_DOWN	? s->retry_ms
-		      : s->phase == PHASE_UP	? s->tick_ms
-		      : s->phase == PHASE_ENDED ? 0
-						: s->deadline_ms;
-	struct itimerspec when = {0};
-
-	if (s->phase == PHASE_SHAKING && handshake_next(&s->hs) == HS_NEXT_WRITE)
-		at = 1; /* a puzzle: at once again */
-	if (at == s->timer_ms)
-		return 0;
-	s->timer_ms = at;
-	when.it_value.tv_sec = (time_t)(at / 1000);
-	when.it_value.tv_nsec = (long)(at % 1000 * 1000000);
-	return timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL) ? -errno : 0;
-}
 
 /* What was queued between turns goes out in one piece, with the next turn. */
 int machine_want_turn(struct strazh *s)

@@ -110,6 +110,7 @@ int machine_turn(struct strazh *s) must_check;
 /* Is it no use to wait any more? 0, or the class. */
 int machine_end(const struct strazh *s) must_check;
 void machine_down(struct strazh *s, const struct strazh_error *why);
+int machine_renew(struct strazh *s) must_check;
 int machine_queue(struct strazh *s, const struct strazh_message *message) must_check;
 int machine_write(struct strazh *s) must_check;
 /* Between turns: the descriptor becomes readable. */
