@@ -154,15 +154,30 @@ void house_open(struct house *h, const struct house_plan *plan)
 	snprintf(h->address, sizeof(h->address), "127.0.0.1:%u", h->port);
 }
 
+void house_down(struct house *h)
+{
+	reactors_stop(h->reactors, 1000);
+	assert_int_equal(reactors_join(h->reactors), 0);
+	reactors_free(h->reactors);
+	sources_free(h->sources);
+	h->reactors = NULL;
+	h->sources = NULL;
+}
+
+void house_up(struct house *h, const struct house_plan *plan)
+{
+	static const struct house_plan usual;
+
+	open_reactors(h, plan ? plan : &usual);
+}
+
 void house_close(struct house *h)
 {
 	static const char *const files[] = {"key", "cert", "clients"};
 
-	reactors_stop(h->reactors, 1000);
-	assert_int_equal(reactors_join(h->reactors), 0);
-	reactors_free(h->reactors);
+	if (h->reactors)
+		house_down(h);
 	service_echo.close(h->common.services[PH_S_ECHO].shared);
-	sources_free(h->sources);
 	ticket_keys_deinit(&h->tickets);
 	identity_put(h->identity);
 	crypto_free(h->crypto);

@@ -49,6 +49,10 @@ struct house_plan {
 
 void house_open(struct house *house, const struct house_plan *plan);
 void house_close(struct house *house);
+/* The server ends, all sessions with it; and another begins, with the same keys on the same port.
+ */
+void house_down(struct house *house);
+void house_up(struct house *house, const struct house_plan *plan);
 /* Sum of one counter over all reactors. */
 uint64_t house_count(const struct house *house, size_t offset);
 #define HOUSE_COUNT(house, name) house_count(house, offsetof(struct server_counters, name))
