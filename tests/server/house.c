@@ -192,7 +192,82 @@ void house_wait(const struct house *h, size_t offset, uint64_t value)
 	assert_int_equal(house_count(h, offset), value);
 }
 
+uint64_t house_failed(const struct house *h)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 1; i < HS_CONDITION_COUNT; i++)
+		sum += house_count(h, offsetof(struct server_counters, handshake) +
+					      i * sizeof(_Atomic(uint64_t)));
+	return sum;
+}
+
+uint64_t house_broken(const struct house *h)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 1; i < CHANNEL_CONDITION_COUNT; i++)
+		sum += house_count(h, offsetof(struct server_counters, channel) +
+					      i * sizeof(_Atomic(uint64_t)));
+	return sum;
+}
+
+uint64_t house_ended(const struct house *h, enum conn_end why)
+{
+	return house_count(h, offsetof(struct server_counters, ends) +
+				      why * sizeof(_Atomic(uint64_t)));
+}
+
+bool house_until(bool (*check)(const void *context), const void *context)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+
+	for (unsigned i = 0; i < WAIT_S * 500; i++) {
+		if (check(context))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return check(context);
+}
+
+static bool nobody(const void *context)
+{
+	const struct house *h = context;
+
+	return !sources_count(h->sources).total;
+}
+
+void house_quiet(const struct house *h)
+{
+	assert_true(house_until(nobody, h));
+}
+
 /* ---- clients ---- */
+
+int house_echo(struct strazh *client, uint32_t request, size_t len, int64_t timeout_ms)
+{
+	uint8_t *payload = malloc(len + 1);
+	struct strazh_message message = {.service = PH_S_ECHO,
+					 .opcode = PH_OP_REQUEST,
+					 .priority = PH_NORMAL,
+					 .request = request,
+					 .payload = payload,
+					 .len = len},
+			      reply;
+	int r;
+
+	assert_non_null(payload);
+	for (size_t i = 0; i < len; i++)
+		payload[i] = (uint8_t)(i * 7 + request);
+	r = strazh_request(client, &message, timeout_ms, &reply);
+	if (!r) {
+		assert_int_equal(reply.opcode, PH_OP_REPLY);
+		assert_int_equal(reply.len, len);
+		assert_memory_equal(reply.payload, payload, len);
+	}
+	free(payload);
+	return r;
+}
 
 struct strazh_options house_options(const struct house *h)
 {

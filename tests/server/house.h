@@ -57,9 +57,21 @@ void house_wait(const struct house *house, size_t offset, uint64_t value);
 #define HOUSE_WAIT(house, name, value)                                                             \
 	house_wait(house, offsetof(struct server_counters, name), value)
 
+/* Handshakes that failed and channels that ended but for a Close, whatever the condition. */
+uint64_t house_failed(const struct house *house);
+uint64_t house_broken(const struct house *house);
+/* Connections that ended so, those that had not said anything included. */
+uint64_t house_ended(const struct house *house, enum conn_end why);
+/* Until check() holds, or some seconds are over: then false. */
+bool house_until(bool (*check)(const void *context), const void *context);
+/* Every session and every stranger is gone. */
+void house_quiet(const struct house *house);
+
 /* NK1, to this house. */
 struct strazh_options house_options(const struct house *house);
 struct strazh *house_client(const struct house *house, const struct strazh_options *options);
+/* One echo, and that it is what was sent. 0 or the class. */
+int house_echo(struct strazh *client, uint32_t request, size_t len, int64_t timeout_ms);
 /* A connected socket that knows nothing of the protocol. */
 int house_socket(const struct house *house);
 
