@@ -105,6 +105,17 @@ static void stop(struct reactor *reactor, void *context)
 	h->servers[reactor->number] = NULL;
 }
 
+static void on_sign(void *owner, enum server_sign sign, const struct endpoint *from, uint16_t port,
+		    int condition)
+{
+	struct house *h = owner;
+
+	(void)from;
+	(void)port;
+	(void)condition;
+	atomic_fetch_add(&h->signs[sign], 1);
+}
+
 static void open_reactors(struct house *h, const struct house_plan *plan)
 {
 	static const struct sources_limits wide = {100000, 100000, 100000, 100000};
@@ -119,6 +130,7 @@ static void open_reactors(struct house *h, const struct house_plan *plan)
 	config.each.sources = h->sources;
 	h->common.reactors = config.count;
 	h->common.servers = h->servers;
+	h->common.watcher = (struct server_watcher){.owner = h, .on_sign = on_sign};
 	h->common.limits = server_limits_usual();
 	if (plan->limits)
 		plan->limits(&h->common.limits);

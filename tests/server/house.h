@@ -35,6 +35,7 @@ struct house {
 	struct reactors *reactors;
 	uint16_t port;
 	char address[32];
+	_Atomic(uint64_t) signs[SERVER_BAD_RECORD + 1]; /* that the watcher was given */
 	uint8_t key[32], root[32];
 };
 
