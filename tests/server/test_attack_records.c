@@ -155,7 +155,10 @@ static unsigned two_echoes(const struct house *h, const char *address, int *ret_
 	return answers;
 }
 
-#define TRICK(w, u, p, c, k) {.way = w, .unit = u, .play = p, .condition = c, .class = k}
+#define TRICK(w, u, p, c, k)                                                                       \
+	{                                                                                          \
+		.way = w, .unit = u, .play = p, .condition = c, .class = k                         \
+	}
 static struct trick tricks[] = {
 	TRICK(TO_SERVER, 2, drop, CHANNEL_BAD_ORDER, 0),
 	TRICK(TO_SERVER, 2, twice, CHANNEL_BAD_ORDER, 0),
