@@ -73,6 +73,9 @@ struct strazh_options house_options(const struct house *house);
 struct strazh *house_client(const struct house *house, const struct strazh_options *options);
 /* One echo, and that it is what was sent. 0 or the class. */
 int house_echo(struct strazh *client, uint32_t request, size_t len, int64_t timeout_ms);
+/* Bytes of this process that are in memory. */
+long memory_resident(void);
+uint64_t house_now_ms(void);
 /* A connected socket that knows nothing of the protocol. */
 int house_socket(const struct house *house);
 
