@@ -308,7 +308,8 @@ int house_socket(const struct house *h)
 
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	if (connect(fd, (struct sockaddr *)&at, sizeof(at)))
+		fail_msg("connect: %s", strerror(errno));
 	return fd;
 }
 
