@@ -11,7 +11,8 @@
 #include <user/session/cert.h>
 
 #define BACKLOG 512
-#define WAIT_S 10
+#define WAIT_S 20
+#define DRAIN_MS 10000
 
 static const char *in_folder(const struct house *h, const char *name)
 {
@@ -37,6 +38,21 @@ static void make_keys(struct house *h)
 				   now + 3600, cert, &len),
 			 0);
 	assert_int_equal(certfile_write(in_folder(h, "cert"), cert, len, KEYFILE_NEW), 0);
+}
+
+struct identity *house_identity(const struct house *h)
+{
+	struct identity_config config = {.name = PH_NAME_DEFAULT};
+	char why[IDENTITY_WHY_LEN], key[128], cert[128];
+	struct identity *identity;
+
+	snprintf(key, sizeof(key), "%s", in_folder(h, "key"));
+	snprintf(cert, sizeof(cert), "%s", in_folder(h, "cert"));
+	config.key_path = key;
+	config.cert_path = cert;
+	if (identity_load(&config, &identity, why))
+		fail_msg("%s", why);
+	return identity;
 }
 
 static void load_identity(struct house *h, const struct house_plan *plan)
@@ -166,12 +182,22 @@ void house_open(struct house *h, const struct house_plan *plan)
 	snprintf(h->address, sizeof(h->address), "127.0.0.1:%u", h->port);
 }
 
+void house_drain(struct house *h)
+{
+	reactors_stop(h->reactors, DRAIN_MS);
+	assert_int_equal(reactors_join(h->reactors), 0);
+}
+
 void house_close(struct house *h)
+{
+	house_drain(h);
+	house_free(h);
+}
+
+void house_free(struct house *h)
 {
 	static const char *const files[] = {"key", "cert", "clients"};
 
-	reactors_stop(h->reactors, 1000);
-	assert_int_equal(reactors_join(h->reactors), 0);
 	reactors_free(h->reactors);
 	service_echo.close(h->common.services[PH_S_ECHO].shared);
 	sources_free(h->sources);
@@ -202,6 +228,15 @@ void house_wait(const struct house *h, size_t offset, uint64_t value)
 	for (unsigned i = 0; i < WAIT_S * 500 && house_count(h, offset) < value; i++)
 		nanosleep(&pause, NULL);
 	assert_int_equal(house_count(h, offset), value);
+}
+
+void house_at_least(const struct house *h, size_t offset, uint64_t value)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+
+	for (unsigned i = 0; i < WAIT_S * 500 && house_count(h, offset) < value; i++)
+		nanosleep(&pause, NULL);
+	assert_true(house_count(h, offset) >= value);
 }
 
 uint64_t house_failed(const struct house *h)

@@ -50,6 +50,11 @@ struct house_plan {
 
 void house_open(struct house *house, const struct house_plan *plan);
 void house_close(struct house *house);
+/* Its two halves: the reactors end in order, and are over; the rest. Counters stay between them. */
+void house_drain(struct house *house);
+void house_free(struct house *house);
+/* Loaded once more from its folder. The caller's reference. */
+struct identity *house_identity(const struct house *house);
 /* Sum of one counter over all reactors. */
 uint64_t house_count(const struct house *house, size_t offset);
 #define HOUSE_COUNT(house, name) house_count(house, offsetof(struct server_counters, name))
@@ -58,6 +63,10 @@ void house_wait(const struct house *house, size_t offset, uint64_t value);
 #define HOUSE_WAIT(house, name, value)                                                             \
 	house_wait(house, offsetof(struct server_counters, name), value)
 
+/* Until it has at least that value. */
+void house_at_least(const struct house *house, size_t offset, uint64_t value);
+#define HOUSE_AT_LEAST(house, name, value)                                                         \
+	house_at_least(house, offsetof(struct server_counters, name), value)
 /* Handshakes that failed and channels that ended but for a Close, whatever the condition. */
 uint64_t house_failed(const struct house *house);
 uint64_t house_broken(const struct house *house);
