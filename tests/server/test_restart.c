@@ -46,6 +46,9 @@ static void *send_all(void *arg)
 			r = STRAZH_E_PROTOCOL;
 		s->answered += !r;
 	}
+	/* What came before the end is there after it. */
+	while (!strazh_receive(client, 0, &got))
+		s->answered++;
 	s->class = r;
 	s->error = *strazh_error(client);
 	strazh_close(client);
