@@ -28,7 +28,7 @@ static void slow_soon(struct server_limits *limits)
 	limits->conn.slow_ms = 600;
 }
 
-enum { FLOOD_MAX = 64 << 20, READERS = 8, MEMORY_MAX = 24 << 20 };
+enum { FLOOD_MAX = 48 << 20, READERS = 8, MEMORY_MAX = 24 << 20 };
 
 /* As much as it takes, at once. False: closed. */
 static bool push_some(struct raw *raw, size_t *sent)
@@ -62,11 +62,13 @@ static void flood_and_read(size_t bytes)
 
 	house_open(&house, &(struct house_plan){.limits = slow_soon});
 	for (unsigned i = 0; i < READERS; i++) {
-		const int small = 4096;
+		const int small = 4096, some = 65536; /* so that what it takes is the server's */
 
 		raw_open(&raws[i], &house, PH_NK1);
 		assert_int_equal(
 			setsockopt(raws[i].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+		assert_int_equal(
+			setsockopt(raws[i].fd, SOL_SOCKET, SO_SNDBUF, &some, sizeof(some)), 0);
 		assert_true(raw_shake(&raws[i]));
 	}
 	before = memory_resident();
