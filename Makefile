@@ -238,11 +238,13 @@ $(O)/flags: FORCE
 FORCE:
 
 ##@ Prove
-.PHONY: tests check check-unit check-server check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
+.PHONY: tests check check-unit check-server soak check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
 tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(SERVER_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
 
 .PHONY: orm-tests
 orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
+.PHONY: server-tests
+server-tests: $(SERVER_BINS)
 
 # It makes allocations fail.
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
@@ -285,8 +287,11 @@ check: vm-build ## Run every test (root: all of them; else what needs no root)
 	@O='$(O)' VM_KERNELS='$(K)' tests/run unit server orm gate fuzz diff e2e vm
 check-unit: tests ## Run the unit tests and replay the fuzz corpora (no root)
 	@O='$(O)' tests/run unit fuzz
-check-server: tests ## Run whole servers and clients over loopback, and the client library's installation (no root)
+check-server: tests ## Run whole servers against clients and attackers over loopback, and the library's installation (no root)
 	@O='$(O)' tests/run server
+S ?= 600
+soak: $(O)/tests/server/test_soak ## Mixed load on a secured server for S seconds (default 600; no root)
+	@STRAZH_SOAK_S='$(S)' $(O)/tests/server/test_soak
 check-orm: tests ## Run the ORM's tests on SQLite and on a private PostgreSQL that they start (no root)
 	@O='$(O)' tests/run orm
 check-gate: tests ## Run the packet tests (BPF_PROG_TEST_RUN; root)
@@ -300,12 +305,12 @@ vm-build: tests $(BENCH_BPF)
 check-vm: vm-build ## Run the gate tests on Debian's kernels in QEMU; K=6.1,6.12 (default 6.1; no root)
 	@O='$(O)' VM_KERNELS='$(K)' tests/run vm
 # A program takes several times as long under a sanitizer.
-check-san: ## Unit, database and packet tests under ASan and UBSan
+check-san: ## Unit, server, database and packet tests under ASan and UBSan
 	@$(MAKE) --no-print-directory O=$(O)/san CC=clang SAN=address,undefined tests
-	@O='$(O)/san' TEST_SECONDS=900 tests/run unit orm-programs gate fuzz
-check-tsan: ## The ORM's tests under the thread sanitizer (no root)
-	@$(MAKE) --no-print-directory O=$(O)/tsan CC=clang SAN=thread orm-tests
-	@O='$(O)/tsan' TEST_SECONDS=900 tests/run orm-unit orm-programs
+	@O='$(O)/san' TEST_SECONDS=900 tests/run unit server orm-programs gate fuzz
+check-tsan: ## The server's and the ORM's tests under the thread sanitizer (no root)
+	@$(MAKE) --no-print-directory O=$(O)/tsan CC=clang SAN=thread orm-tests server-tests
+	@O='$(O)/tsan' TEST_SECONDS=900 tests/run server orm-unit orm-programs
 
 # The bench loads its own BPF programs and drives the shipped one.
 B ?= all

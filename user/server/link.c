@@ -250,6 +250,8 @@ static void on_end(struct conn *conn, enum conn_end why)
 			if (ops && ops->on_close)
 				ops->on_close(server->instances[i], link_peer(link));
 		}
+	} else if (why == CONN_LATE_FINISH) {
+		server_sign(server, SERVER_BAD_HANDSHAKE, &conn->peer, link->port, HS_NONE);
 	}
 	wheel_stop(&server->reactor->wheel, &link->tick);
 	channel_deinit(&link->channel);
