@@ -92,19 +92,19 @@ static void pump(struct link *link)
 	}
 }
 
-static void flush(void *receiver, void *item)
+static void flush(struct deferred *deferred)
 {
-	struct server *server = item;
+	struct server *server = (struct server *)(void *)((char *)deferred -
+							  offsetof(struct server, flushes));
 	struct link *link = server->dirty;
 
-	server->flushing = false;
 	server->dirty = NULL;
 	server->dirty_end = &server->dirty;
 	while (link) {
 		struct link *next = link->dirty_next;
 
 		link->dirty = false;
-		if (receiver && link->conn)
+		if (link->conn)
 			pump(link);
 		link = next;
 	}
@@ -120,13 +120,7 @@ void link_mark(struct link *link)
 	link->dirty_next = NULL;
 	*server->dirty_end = link;
 	server->dirty_end = &link->dirty_next;
-	if (server->flushing)
-		return;
-	/* Full: those who are ahead in the mailbox will be followed by the tick of this link. */
-	if (reactor_post(server->reactor, flush, server))
-		wheel_start(&server->reactor->wheel, &link->tick, 1);
-	else
-		server->flushing = true;
+	reactor_defer(server->reactor, &server->flushes);
 }
 
 static void on_tick(struct wheel_timer *timer)
@@ -143,8 +137,6 @@ static void on_tick(struct wheel_timer *timer)
 		return;
 	}
 	wheel_start(&link->server->reactor->wheel, timer, next > now ? next - now : 1);
-	if (!link->server->flushing && link->server->dirty)
-		flush(link->server->reactor, link->server);
 	pump(link);
 }
 
@@ -445,6 +437,7 @@ int links_init(struct server *server)
 {
 	server->links = server_array(server->common->limits.links, sizeof(struct link));
 	server->dirty_end = &server->dirty;
+	server->flushes.run = flush;
 	return server->links ? 0 : -ENOMEM;
 }
 

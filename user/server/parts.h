@@ -56,12 +56,12 @@ struct server {
 
 	struct shaking *shakings, *free_shaking;
 	struct shaking *waiting, **waiting_end; /* hellos to be answered */
-	bool answering;				/* a call of answer_all() is on its way */
+	struct deferred answers;		/* answer_all() */
 
 	struct link *links, *free_link, *live;
 	uint32_t links_touched, links_len, shakings_touched;
 	struct link *dirty, **dirty_end;
-	bool flushing;
+	struct deferred flushes; /* flush() */
 
 	struct server_counters counters;
 };

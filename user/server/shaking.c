@@ -127,14 +127,12 @@ static void answer(struct shaking *s, struct secret32 *secret, struct guise **gu
 	conn_resume(conn);
 }
 
-static void answer_all(void *receiver, void *item)
+static void answer_all(struct deferred *deferred)
 {
-	struct server *server = item;
+	struct server *server = (struct server *)(void *)((char *)deferred -
+							  offsetof(struct server, answers));
 	struct shaking *s;
 
-	server->answering = false;
-	if (!receiver)
-		return;
 	while (server->waiting) {
 		own_wiped struct secret32 secret = {0};
 		struct guise *guise = NULL;
@@ -159,11 +157,7 @@ static void wait_for_answer(struct shaking *s)
 	*server->waiting_end = s;
 	server->waiting_end = &s->next;
 	conn_pause(s->conn);
-	if (server->answering)
-		return;
-	server->answering = true;
-	if (reactor_post(server->reactor, answer_all, server))
-		answer_all(server->reactor, server);
+	reactor_defer(server->reactor, &server->answers);
 }
 
 /* ---- hellos ---- */
@@ -283,6 +277,7 @@ int shakings_init(struct server *server)
 {
 	server->shakings = server_array(server->common->limits.half_open, sizeof(struct shaking));
 	server->waiting_end = &server->waiting;
+	server->answers.run = answer_all;
 	return server->shakings ? 0 : -ENOMEM;
 }
 
