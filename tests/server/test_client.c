@@ -366,19 +366,10 @@ static void times_that_are_up(void **state)
 
 static void wrong_addresses(void **state)
 {
-	static const char *const wrong[] = {"",
-					    ":",
-					    "host:",
-					    ":8000",
-					    "[::1",
-					    "[]:1",
-					    "[::1]x:1",
-					    "[::1]:",
-					    "h:0",
-					    "h:65536",
-					    "h:80x",
-					    "h:-1",
-					    "h:999999999999999999"};
+	static const char *const wrong[] = {"",	     ":",	"host:",    ":8000",
+					    "[::1",  "[]:1",	"[::1]x:1", "[::1]:",
+					    "h:0",   "h:65536", "h:80x",    "192.0.2.1:80:",
+					    "a:b:c", "::1::",	"h:-1",	    "h:999999999999999999"};
 	struct strazh_options options = {.server_key = a_key, .reconnects = -1};
 	struct strazh_error error;
 	struct strazh *client = NULL;

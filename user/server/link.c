@@ -96,8 +96,11 @@ static void pump(struct link *link)
 static void flush(void *receiver, void *item)
 {
 	struct server *server = item;
-	struct link *link = server->dirty;
+	struct link *link;
 
+	if (!receiver)
+		return; /* the reactor ends; the server did before it */
+	link = server->dirty;
 	server->flushing = false;
 	server->dirty = NULL;
 	server->dirty_end = &server->dirty;
@@ -105,7 +108,7 @@ static void flush(void *receiver, void *item)
 		struct link *next = link->dirty_next;
 
 		link->dirty = false;
-		if (receiver && link->conn)
+		if (link->conn)
 			pump(link);
 		link = next;
 	}
