@@ -119,13 +119,13 @@ if command -v mandoc >/dev/null; then
 else
 	skip 'no mandoc: sudo ./scripts/setup test' 'the man pages'
 fi
-for name in $(cat declared); do
+while read -r name; do
 	grep -qE "Fn $name " "$AT/share/man/man3/libstrazh.3" || echo "$name"
-done >missing
+done <declared >missing
 is "$(cat missing)" '' 'libstrazh.3 has every function'
 "$AT/bin/strazh" --help | sed -n 's/^  [^ ].*\(--[a-z]*\).*/\1/p; s/^      \(--[a-z]*\).*/\1/p' |
 	while read -r name; do
-		grep -qE "[ -]$(sed 's/^--//' <<<"$name")( |$)" "$AT/share/man/man1/strazh.1" || echo "$name"
+		grep -qE "[ -]${name#--}( |$)" "$AT/share/man/man1/strazh.1" || echo "$name"
 	done >missing
 is "$(cat missing)" '' 'strazh.1 has every common option'
 done_testing
