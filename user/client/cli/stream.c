@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -25,6 +26,7 @@
 #include <user/client/cli/tunnel.h>
 #include <user/wire/message.h>
 
+#define TELL_MS 200  /* refusals are told so often at most */
 #define READ_BURST 4 /* chunks of one stream before others get their turn */
 
 struct stream {
@@ -255,10 +257,18 @@ static void on_close(struct tunnel *t, struct stream *s, const struct strazh_mes
 static void on_refused(struct tunnel *t, struct stream *s, const struct strazh_message *message)
 {
 	struct ph_error error;
+	char more[32] = "";
 
-	if (!error_parse(message->payload, message->len, &error))
-		(void)cli_fail(CLI_ANSWER, "%s to '%s': %s: %.*s", s->door->text, s->door->name,
-			       code_text(error.code), (int)error.len, error.text);
+	if (cli_now_ms() < t->told_ms + TELL_MS) {
+		t->untold++;
+	} else if (!error_parse(message->payload, message->len, &error)) {
+		if (t->untold)
+			snprintf(more, sizeof(more), " (and %u before it)", t->untold);
+		(void)cli_fail(CLI_ANSWER, "%s to '%s': %s: %.*s%s", s->door->text, s->door->name,
+			       code_text(error.code), (int)error.len, error.text, more);
+		t->told_ms = cli_now_ms();
+		t->untold = 0;
+	}
 	stream_free(t, s);
 }
 

@@ -33,9 +33,11 @@ struct tunnel {
 	struct stream *streams[STREAMS_MAX]; /* by the low bits of the id */
 	unsigned count;
 	uint32_t generation;
-	bool busy;   /* some could go on at once */
-	bool waits;  /* some wait for room in the queue */
-	bool filled; /* all places are taken, so that the doors are shut */
+	bool busy;	  /* some could go on at once */
+	bool waits;	  /* some wait for room in the queue */
+	uint64_t told_ms; /* when a refusal was told last, */
+	unsigned untold;  /* and how many since */
+	bool filled;	  /* all places are taken, so that the doors are shut */
 	uint8_t chunk[32 * 1024];
 };
 
