@@ -15,7 +15,7 @@ export HOME=$E2E_TMP XDG_CONFIG_HOME=
 key() { sed -n 's/^public: //p' "$1"; }
 hex() { sed -n "s/^$2: //p" "$1" | base64 -d | od -An -tx1 | tr -d ' \n'; }
 # st COMMAND ARGS...: strazh on the client, at the server, with its key
-st() { cl timeout 60 "$O/strazh" "$@" -s "$AT" -k @server.pub; }
+st() { cl timeout 150 "$O/strazh" "$@" -s "$AT" -k @server.pub; }
 # ends CODE PATTERN ARGS...: strazh ARGS, on the client, ends with CODE and says PATTERN
 ends() {
 	local code=$1 pattern=$2 said
@@ -190,6 +190,37 @@ cl timeout 60 /usr/bin/python3 - <<-'PY'
 	raise SystemExit(got != data[::-1])
 PY
 ok $? "half-close: the answer comes after the end of the question"
+# 20 that do not read must not hold up another, and then get all of theirs; a reset goes through.
+cat >stall.py <<-'PY'
+	import socket, struct
+	def ask():
+	    sock = socket.create_connection(("127.0.0.1", 7080))
+	    sock.sendall(b"GET /big HTTP/1.0\r\nRange: none\r\n\r\n")
+	    return sock
+	def drain(sock):
+	    got = 0
+	    while piece := sock.recv(1 << 20):
+	        got += len(piece)
+	    return got
+	stalled = [ask() for _ in range(20)]
+	size = drain(ask())
+	assert size > 50000000, size
+	for sock in stalled[:4]:
+	    assert drain(sock) == size
+	hard = struct.pack("ii", 1, 0)
+	for sock in stalled[4:]:
+	    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, hard)
+	    sock.close()
+	assert drain(ask()) == size
+PY
+cl timeout 60 /usr/bin/python3 stall.py
+ok $? "readers that stall do not hold up others"
+most() { [ "$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status")" -lt "$2" ]; }
+most "$(pgrep -f 'strazh tunnel -s' | tail -n 1)" 40000
+ok $? "and the tunnel holds less than 40 MB"
+resets() { ss -tn state established '( dport = :8080 )' | grep -c 8080; }
+wait_for 10 sh -c "$(declare -f resets); [ \"\$(resets)\" = 0 ]"
+ok $? "what was reset here is closed there"
 cl timeout 20 curl -s http://127.0.0.1:7082/ >/dev/null
 is $? 56 "an upstream where nobody is: a reset"
 cl timeout 20 curl -s http://127.0.0.1:7083/ >/dev/null
