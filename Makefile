@@ -246,6 +246,9 @@ orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
 .PHONY: server-tests
 server-tests: $(SERVER_BINS)
 
+# Of a program, not of libuser.a.
+$(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
+	$(eval $(t): $(t:$(O)/tests/unit/client/cli/test_%=$(O)/obj/user/client/cli/%.o)))
 # It makes allocations fail.
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a

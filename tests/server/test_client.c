@@ -328,17 +328,23 @@ static int listener(char address[32])
 
 static const uint8_t a_key[32] = {9};
 
-static struct strazh *client_of(const char *address)
+/* To what is no house. */
+static struct strazh *client_of(const char *address, int64_t connect_timeout_ms)
 {
-	const struct strazh_options options = {
-		.address = address, .server_key = a_key, .reconnects = -1};
+	const struct strazh_options options = {.address = address,
+					       .server_key = a_key,
+					       .reconnects = -1,
+					       .connect_timeout_ms = connect_timeout_ms};
+	struct strazh_error error;
+	struct strazh *client;
 
-	return house_client(NULL, &options);
+	if (strazh_open(&options, &client, &error))
+		fail_msg("%s", error.text);
+	return client;
 }
 
 static void times_that_are_up(void **state)
 {
-	struct strazh_options options = {.server_key = a_key, .reconnects = -1};
 	struct strazh_message got;
 	struct strazh *client;
 	struct house house;
@@ -346,12 +352,10 @@ static void times_that_are_up(void **state)
 	int fd = listener(address);
 
 	(void)state;
-	client = client_of(address);
+	client = client_of(address, 0);
 	assert_int_equal(strazh_connect(client, 50), STRAZH_E_TIMEOUT);
 	strazh_close(client);
-	options.address = address;
-	options.connect_timeout_ms = 50;
-	client = house_client(NULL, &options);
+	client = client_of(address, 50);
 	assert_int_equal(strazh_connect(client, -1), STRAZH_E_TIMEOUT);
 	assert_string_equal(strazh_error(client)->text, "no session in time");
 	strazh_close(client);
@@ -366,19 +370,10 @@ static void times_that_are_up(void **state)
 
 static void wrong_addresses(void **state)
 {
-	static const char *const wrong[] = {"",
-					    ":",
-					    "host:",
-					    ":8000",
-					    "[::1",
-					    "[]:1",
-					    "[::1]x:1",
-					    "[::1]:",
-					    "h:0",
-					    "h:65536",
-					    "h:80x",
-					    "h:-1",
-					    "h:999999999999999999"};
+	static const char *const wrong[] = {"",	     ":",	"host:",    ":8000",
+					    "[::1",  "[]:1",	"[::1]x:1", "[::1]:",
+					    "h:0",   "h:65536", "h:80x",    "192.0.2.1:80:",
+					    "a:b:c", "::1::",	"h:-1",	    "h:999999999999999999"};
 	struct strazh_options options = {.server_key = a_key, .reconnects = -1};
 	struct strazh_error error;
 	struct strazh *client = NULL;
@@ -401,7 +396,7 @@ static void wrong_addresses(void **state)
 	assert_int_equal(strazh_open(&options, &client, NULL), STRAZH_E_OPTION);
 	assert_null(client);
 	close(listener(address)); /* a port where nobody is */
-	client = client_of(address);
+	client = client_of(address, 0);
 	assert_int_equal(strazh_ping(client, 5000, &ns), STRAZH_E_CONNECT);
 	assert_non_null(strstr(strazh_error(client)->text, "refused"));
 	strazh_close(client);
@@ -485,7 +480,7 @@ static void garbage(void **state)
 
 		b.fd = listener(address);
 		assert_int_equal(pthread_create(&thread, NULL, babble, &b), 0);
-		client = client_of(address);
+		client = client_of(address, 0);
 		r = strazh_connect(client, 10000);
 		if (r != cases[i].class)
 			fail_msg("case %zu: '%s' instead of '%s': %s", i, strazh_class_text(r),

@@ -118,7 +118,7 @@ static bool is_over(const struct ping *p, uint64_t *ret_until_ms)
 {
 	bool all_sent = p->count && p->sent >= p->count;
 
-	*ret_until_ms = !p->link.up ? 0 : all_sent ? p->last_ms + p->timeout_ms : p->next_ms;
+	*ret_until_ms = all_sent ? p->last_ms + p->timeout_ms : p->link.up ? p->next_ms : 0;
 	return cli_stopped() || (all_sent && (p->received + p->refused >= p->sent ||
 					      cli_now_ms() >= p->last_ms + p->timeout_ms));
 }

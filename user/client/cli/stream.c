@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -25,6 +26,7 @@
 #include <user/client/cli/tunnel.h>
 #include <user/wire/message.h>
 
+#define TELL_MS 200  /* the same refusal is told so often at most */
 #define READ_BURST 4 /* chunks of one stream before others get their turn */
 
 struct stream {
@@ -252,13 +254,32 @@ static void on_close(struct tunnel *t, struct stream *s, const struct strazh_mes
 	s->state = STREAM_OVER;
 }
 
+static void tell_refusal(struct tunnel *t, const struct door *door, const struct ph_error *error)
+{
+	char more[32] = "";
+
+	if (t->told.door == door && t->told.code == error->code) {
+		if (cli_now_ms() < t->told.ms + TELL_MS) {
+			t->told.more++;
+			return;
+		}
+		if (t->told.more)
+			snprintf(more, sizeof(more), " (and %u before it)", t->told.more);
+	}
+	(void)cli_fail(CLI_ANSWER, "%s to '%s': %s: %.*s%s", door->text, door->name,
+		       code_text(error->code), (int)error->len, error->text, more);
+	t->told.ms = cli_now_ms();
+	t->told.door = door;
+	t->told.code = error->code;
+	t->told.more = 0;
+}
+
 static void on_refused(struct tunnel *t, struct stream *s, const struct strazh_message *message)
 {
 	struct ph_error error;
 
 	if (!error_parse(message->payload, message->len, &error))
-		(void)cli_fail(CLI_ANSWER, "%s to '%s': %s: %.*s", s->door->text, s->door->name,
-			       code_text(error.code), (int)error.len, error.text);
+		tell_refusal(t, s->door, &error);
 	stream_free(t, s);
 }
 

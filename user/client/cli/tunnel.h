@@ -33,8 +33,14 @@ struct tunnel {
 	struct stream *streams[STREAMS_MAX]; /* by the low bits of the id */
 	unsigned count;
 	uint32_t generation;
-	bool busy;   /* some could go on at once */
-	bool waits;  /* some wait for room in the queue */
+	bool busy;  /* some could go on at once */
+	bool waits; /* some wait for room in the queue */
+	struct {
+		uint64_t ms; /* a refusal was told last, of this kind, and how many since */
+		const struct door *door;
+		uint16_t code;
+		unsigned more;
+	} told;
 	bool filled; /* all places are taken, so that the doors are shut */
 	uint8_t chunk[32 * 1024];
 };
