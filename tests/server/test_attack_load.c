@@ -67,8 +67,8 @@ static void flood_and_read(size_t bytes)
 		raw_open(&raws[i], &house, PH_NK1);
 		assert_int_equal(
 			setsockopt(raws[i].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
-		assert_int_equal(
-			setsockopt(raws[i].fd, SOL_SOCKET, SO_SNDBUF, &some, sizeof(some)), 0);
+		assert_int_equal(setsockopt(raws[i].fd, SOL_SOCKET, SO_SNDBUF, &some, sizeof(some)),
+				 0);
 		assert_true(raw_shake(&raws[i]));
 	}
 	before = memory_resident();

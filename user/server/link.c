@@ -20,6 +20,8 @@
 #define ROOM_SMALL 2048U
 #define ROOM_MEDIUM 16384U
 
+_Static_assert(sizeof(struct link) + sizeof(struct conn) <= 1200, "what an idle session costs");
+
 static struct link *of_tick(struct wheel_timer *timer)
 {
 	return (struct link *)(void *)((char *)timer - offsetof(struct link, tick));
@@ -415,7 +417,7 @@ static void introduce(struct link *link, const struct session_keys *keys)
 	if (keys->identified)
 		memcpy(about->key, keys->peer_key, PH_KEY_LEN);
 	about->suite = keys->suite;
-	endpoint_to(&link->conn->peer, &about->address);
+	about->address = link->conn->peer;
 }
 
 bool link_open(struct server *server, struct conn *conn, uint16_t port,
