@@ -361,7 +361,7 @@ static void on_channel_close(struct channel *ch, void *context, uint16_t code)
 
 	(void)code;
 	channel_close(ch, 0);
-	conn_wait(link->conn, CONN_IDLE, CLOSE_MS);
+	conn_wait(link->conn, CONN_CLOSING, CLOSE_MS);
 	link_mark(link);
 }
 
