@@ -16,7 +16,7 @@
 struct door {
 	uint32_t rate; /* a second; 0: no limit */
 	unsigned most; /* bits */
-	bool always; /* everyone who is not known has to work */
+	bool always;   /* everyone who is not known has to work */
 	uint64_t filled_ms;
 	uint64_t tokens; /* thousandths, at most one second of them */
 	uint64_t stepped_ms;
