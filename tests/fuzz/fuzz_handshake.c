@@ -176,9 +176,9 @@ static void set_up(void)
 		.key_count = 1,
 		.tickets = &tickets,
 	};
-	for (uint8_t suite = PH_NK1; suite <= PH_RESUME; suite++) {
+	for (int suite = PH_NK1; suite <= PH_RESUME; suite++) {
 		clients[suite] = (struct hs_client){
-			.suite = suite,
+			.suite = (uint8_t)suite,
 			.name = "strazh",
 			.server_key = server_key.public,
 			.root = root,
@@ -187,7 +187,7 @@ static void set_up(void)
 			.offer = PH_OFFER_STRICT,
 			.say_key = true,
 		};
-		walk_suite(suite);
+		walk_suite((uint8_t)suite);
 	}
 	walk_retry();
 	handshake_accept(&places[SERVER_HELLO], &server);

@@ -124,8 +124,8 @@ static double seconds(void)
 }
 
 /*
- * 54,000 entries that end together: hosts and prefixes. No step may do more than its share. How long
- * the longest takes is printed, not judged: a busy machine is no fault of the sweep.
+ * 54,000 entries that end together: hosts and prefixes. No step may do more than its share. How
+ * long the longest takes is printed, not judged: a busy machine is no fault of the sweep.
  */
 static void one_expiry_for_many(void **state)
 {

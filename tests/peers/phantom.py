@@ -18,6 +18,7 @@ import os
 import socket
 import struct
 import sys
+import time
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -238,20 +239,25 @@ def solve(challenge, bits, public):
         solution += 1
 
 
-def connect(sock, name, server_key, secret):
+def extension(kind, value):
+    return bytes([kind]) + struct.pack(">H", len(value)) + value
+
+
+def connect(sock, name, server_key, secret, say_key):
     suite, link = XK1 if secret else NK1, Link(sock)
-    extensions, retry, ephemeral = b"", bytes(32), os.urandom(32)
+    # Which of the server's keys is pinned: it may have an old one besides.
+    about = extension(2, hashlib.sha256(server_key).digest()[:8]) if say_key else b""
+    extensions, retry, ephemeral = about, bytes(32), os.urandom(32)
     while True:
         noise = Noise(suite, True, prologue(suite, name, extensions, retry), secret, server_key,
                       ephemeral)
         link.frame(CLIENT_HELLO, suite, noise.write(os.urandom(16)) + extensions)
         kind, got_suite, body = link.take_frame()
-        if kind != RETRY or extensions:
+        if kind != RETRY or extensions != about:
             break
         retry = hashlib.sha256(struct.pack(">BBH", kind, got_suite, len(body)) + body).digest()
         ephemeral = os.urandom(32)
-        extensions = bytes([3]) + struct.pack(">H", 8) + solve(body[1:], body[0],
-                                                               public_of(ephemeral))
+        extensions = about + extension(3, solve(body[1:], body[0], public_of(ephemeral)))
     if (kind, got_suite) != (SERVER_HELLO, suite):
         raise Broken(f"frame {kind:#x} of suite {got_suite:#x}")
     if len(noise.read(body)) != 16:
@@ -289,9 +295,11 @@ def message(service, opcode, request, payload, content=0):
 def run_client(args):
     secret = bytes.fromhex(args.secret) if args.secret else None
     with socket.create_connection((args.host, args.port), timeout=20) as sock:
-        link = connect(sock, args.name, bytes.fromhex(args.server_key), secret)
-        for i in range(args.count):
+        link = connect(sock, args.name, bytes.fromhex(args.server_key), secret, args.say_key)
+        for i in range(args.count + bool(args.hold)):
             payload = os.urandom(args.size if args.size >= 0 else i * 7 % 4000)
+            if i == args.count:
+                time.sleep(args.hold)
             link.put(DATA, message(ECHO, REQUEST, i + 1, payload), 2)
             kind, plain = link.get()
             if (kind, plain) != (DATA, message(ECHO, REPLY, i + 1, payload)):
@@ -330,7 +338,9 @@ def main():
     client.add_argument("port", type=int)
     client.add_argument("server_key")
     client.add_argument("--secret")
+    client.add_argument("--say-key", action="store_true")
     client.add_argument("--size", type=int, default=-1)
+    client.add_argument("--hold", type=float, default=0, help="stay so many seconds, then once more")
     server = sub.add_parser("server")
     server.add_argument("port", type=int)
     server.add_argument("secret")

@@ -192,8 +192,26 @@ void house_open(struct house *h, const struct house_plan *plan)
 	snprintf(h->address, sizeof(h->address), "127.0.0.1:%u", h->port);
 }
 
+void house_down(struct house *h)
+{
+	house_drain(h);
+	reactors_free(h->reactors);
+	sources_free(h->sources);
+	h->reactors = NULL;
+	h->sources = NULL;
+}
+
+void house_up(struct house *h, const struct house_plan *plan)
+{
+	static const struct house_plan usual;
+
+	open_reactors(h, plan ? plan : &usual);
+}
+
 void house_drain(struct house *h)
 {
+	if (!h->reactors)
+		return;
 	reactors_stop(h->reactors, DRAIN_MS);
 	assert_int_equal(reactors_join(h->reactors), 0);
 }
@@ -208,9 +226,11 @@ void house_free(struct house *h)
 {
 	static const char *const files[] = {"key", "cert", "clients"};
 
-	reactors_free(h->reactors);
+	if (h->reactors) {
+		reactors_free(h->reactors);
+		sources_free(h->sources);
+	}
 	close_services(h);
-	sources_free(h->sources);
 	ticket_keys_deinit(&h->tickets);
 	identity_put(h->identity);
 	crypto_free(h->crypto);

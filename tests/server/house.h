@@ -51,6 +51,10 @@ struct house_plan {
 
 void house_open(struct house *house, const struct house_plan *plan);
 void house_close(struct house *house);
+/* The server ends, all sessions with it; and another begins, with the same keys on the same port.
+ */
+void house_down(struct house *house);
+void house_up(struct house *house, const struct house_plan *plan);
 /* Its two halves: the reactors end in order, and are over; the rest. Counters stay between them. */
 void house_drain(struct house *house);
 void house_free(struct house *house);

@@ -292,7 +292,7 @@ static void garbage(void **state)
 	for (unsigned i = 0; i < GARBAGE / BATCH; i++)
 		garbage_batch(&house);
 	after = memory_resident();
-	fprintf(stderr, "# %u garbage connections: %.1f s, memory %ld KiB before, %ld after\n",
+	fprintf(stderr, "# %d garbage connections: %.1f s, memory %ld KiB before, %ld after\n",
 		GARBAGE, (double)(house_now_ms() - begun) / 1000, before / 1024, after / 1024);
 	house_quiet(&house);
 	assert_int_equal(HOUSE_COUNT(&house, opened), 0);

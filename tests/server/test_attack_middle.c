@@ -307,7 +307,7 @@ static void tls(uint8_t *bytes, size_t *len)
 
 static const struct edit edits[] = {
 	{"XK1", STRAZH_E_PROTOCOL, to_xk1},
-	{"NX", STRAZH_E_PROTOCOL, to_nx},
+	{"NX", STRAZH_E_REFUSED, to_nx},
 	{"resumption", STRAZH_E_REFUSED, to_resume},
 	{"hybrid", STRAZH_E_REFUSED, to_hybrid},
 	{"no suite", STRAZH_E_REFUSED, to_nothing},
@@ -367,7 +367,8 @@ static void another_server(void **state)
 	house_open(&other, NULL);
 	scene_open(&s);
 	s.middle.target = other.port;
-	expect(play(&s, NULL, NULL), STRAZH_E_SERVER);
+	/* The hello says which key it is for. */
+	expect(play(&s, NULL, NULL), STRAZH_E_REFUSED);
 	s.options.server_key = NULL;
 	s.options.root_key = s.house.root;
 	expect(play(&s, NULL, NULL), STRAZH_E_SERVER);

@@ -8,6 +8,20 @@
 
 #include <user/client/parts.h>
 
+static bool is_port(const char *text)
+{
+	unsigned port = 0;
+
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return false;
+		port = port * 10 + (unsigned)(*text - '0');
+		if (port > UINT16_MAX)
+			return false;
+	}
+	return port;
+}
+
 int address_split(const char *address, char **ret_host, char **ret_port)
 {
 	const char *colon = strrchr(address, ':'), *end = colon;
@@ -24,7 +38,7 @@ int address_split(const char *address, char **ret_host, char **ret_port)
 	} else if (colon && !colon[1]) {
 		return -EINVAL;
 	}
-	if (end == address || !*address)
+	if (end == address || !*address || (colon && !is_port(colon + 1)))
 		return -EINVAL;
 	host = end ? strndup(address, (size_t)(end - address)) : strdup(address);
 	port = strdup(colon ? colon + 1 : standard);

@@ -207,12 +207,29 @@ static int show_services(struct request *request)
 	return r;
 }
 
+static int show_server(struct request *request)
+{
+	const struct host *host = request->host;
+	const struct host_server *server = host->server ? host->server(host->context) : NULL;
+
+	if (!server)
+		return 0;
+	return request_row(request,
+			   json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I}", "kind", "server",
+				     "running", (int)server->running, "text", server->text,
+				     "connections", (json_int_t)server->connections, "opened",
+				     (json_int_t)server->opened, "refused",
+				     (json_int_t)server->refused, "bad", (json_int_t)server->bad));
+}
+
 static int run_status(struct request *request)
 {
 	int r = show_gate(request);
 
 	if (!r)
 		r = show_interfaces(request);
+	if (!r)
+		r = show_server(request);
 	if (!r)
 		r = show_services(request);
 	if (!r)
@@ -229,7 +246,8 @@ const struct command cmd_status = {
 	.flags = CMD_READ,
 	.args = no_args,
 	.summary = "show where the gate is and how it does",
-	.help = "Which way strazhctl took, mode, interfaces, services and whether they answer with "
+	.help = "Which way strazhctl took, mode, interfaces, the secured server, services and "
+		"whether they answer with "
 		"SYN cookies now, how full the tables are, packets.",
 	.run = run_status,
 	.view = &view_status,

@@ -22,6 +22,12 @@
 struct history;
 
 /* Who carries it out. All pointers may be NULL. */
+struct host_server {
+	bool running;
+	const char *text;			    /* where, with what: for a person */
+	uint64_t connections, opened, refused, bad; /* now; and since its start */
+};
+
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -37,6 +43,8 @@ struct host {
 	void (*on_lease)(void *context, uint32_t until_s);
 	/* Was it wanted, though it is not there now? */
 	bool (*is_wanted)(void *context, const char *ifname);
+	/* The secured server, when strazhd has one. */
+	const struct host_server *(*server)(void *context);
 	void *context;
 };
 

@@ -74,6 +74,24 @@ static void show_interface(const struct render *render, const json_t *row)
 	fputc('\n', render->out);
 }
 
+static void show_server(const struct render *render, const json_t *row)
+{
+	label(render, "server");
+	if (!json_is_true(json_object_get(row, "running"))) {
+		fprintf(render->out, "%snot running: %s%s\n", render_paint(render, PAINT_RED),
+			word(row, "text"), render_paint(render, PAINT_OFF));
+		return;
+	}
+	fprintf(render->out, "%s%s%s\n", render_paint(render, PAINT_BOLD), word(row, "text"),
+		render_paint(render, PAINT_OFF));
+	label(render, "");
+	fprintf(render->out,
+		"%llu connections, %llu sessions opened, %llu handshakes refused, %llu bad "
+		"records\n",
+		number(row, "connections"), number(row, "opened"), number(row, "refused"),
+		number(row, "bad"));
+}
+
 static void show_service(const struct render *render, const json_t *row)
 {
 	const bool answering = json_is_true(json_object_get(row, "answering"));
@@ -163,6 +181,7 @@ static void status_end(struct render *render)
 		label(render, "interface");
 		fputs("none: `strazhctl attach IFACE`\n", render->out);
 	}
+	show_kind(render, "server", show_server);
 	show_kind(render, "service", show_service);
 	label(render, "entries");
 	fputc('\n', render->out);

@@ -63,6 +63,7 @@ static void init_host(struct keeper *keeper)
 		.on_attached = on_attached,
 		.on_detached = on_detached,
 		.is_wanted = is_wanted,
+		.server = secured_show,
 		.context = keeper,
 	};
 }

@@ -36,6 +36,8 @@ struct secured {
 	struct watch watch;    /* our end of the split */
 	struct split_message figures;
 	uint32_t second, said; /* messages in this second */
+	struct host_server shown;
+	char trouble[WORKER_WHY_LEN]; /* why it does not run; "": nothing wrong */
 };
 
 struct keeper {
@@ -92,6 +94,8 @@ void server_tick(struct keeper *keeper);
 void readers_reap(struct keeper *keeper);
 
 int secured_open(struct keeper *keeper) must_check;
+/* For `strazhctl status`; NULL: it is not enabled. */
+const struct host_server *secured_show(void *keeper);
 void secured_close(struct keeper *keeper);
 
 int ticks_open(struct keeper *keeper) must_check;

@@ -6,6 +6,7 @@
  */
 #include <user/daemon/server.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +81,25 @@ static int writer_row(void *context, json_t *row)
 	return 0;
 }
 
+/* Connections of the secured server: a copy of ours would keep one open that the worker closes. */
+static void close_connections(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)) != NULL) {
+		int fd = (int)strtol(entry->d_name, NULL, 10), domain;
+		socklen_t len = sizeof(domain);
+
+		if (fd > STDERR_FILENO && fd != dirfd(dir) &&
+		    !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) &&
+		    (domain == AF_INET || domain == AF_INET6))
+			close(fd);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 static int child_main(struct client_link *link, struct request *request)
 {
 	static struct writer writer; /* too large for comfort on a stack */
@@ -90,6 +111,7 @@ static int child_main(struct client_link *link, struct request *request)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setpriority(PRIO_PROCESS, 0, 5);
+	close_connections();
 	/* The lock is the keeper's: our copy of its descriptor must not outlive it. */
 	close(request->gate->lock_fd);
 	request->gate->lock_fd = -1;

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -51,6 +52,7 @@ static void worker_gone(struct keeper *keeper)
 	loop_remove(keeper->loop, &s->watch);
 	close(s->watch.fd);
 	s->watch.fd = -1;
+	snprintf(s->trouble, sizeof(s->trouble), "it is gone");
 	log_error("the secured server is gone");
 	(void)!proven_clear(keeper->gate);
 }
@@ -110,12 +112,30 @@ static int start_worker(struct keeper *keeper)
 		log_info("secured server: %s", worker_text(s->worker));
 		return 0;
 	}
-	log_error("the secured server cannot start: %s", *why ? why : strerror(-r));
+	snprintf(s->trouble, sizeof(s->trouble), "%s", *why ? why : strerror(-r));
+	log_error("the secured server cannot start: %s", s->trouble);
 	worker_stop(s->worker);
 	s->worker = NULL;
 	close(s->watch.fd);
 	s->watch.fd = -1;
 	return 0;
+}
+
+const struct host_server *secured_show(void *context)
+{
+	struct keeper *keeper = context;
+	struct secured *s = &keeper->secured;
+	bool running = s->worker && s->watch.fd >= 0;
+
+	if (!config_number(keeper->options->config, CFG_SERVER_ENABLE))
+		return NULL;
+	s->shown = (struct host_server){.running = running,
+					.text = running ? worker_text(s->worker) : s->trouble,
+					.connections = s->figures.sessions,
+					.opened = s->figures.opened,
+					.refused = s->figures.refused,
+					.bad = s->figures.bad};
+	return &s->shown;
 }
 
 int secured_open(struct keeper *keeper)

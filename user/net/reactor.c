@@ -84,18 +84,46 @@ static void run_pending(struct reactor *reactor)
 	}
 }
 
+void reactor_defer(struct reactor *reactor, struct deferred *deferred)
+{
+	if (deferred->queued)
+		return;
+	deferred->queued = true;
+	deferred->next = NULL;
+	*reactor->deferred_end = deferred;
+	reactor->deferred_end = &deferred->next;
+}
+
+static void run_deferred(struct reactor *reactor)
+{
+	struct deferred *list = reactor->deferred;
+
+	reactor->deferred = NULL;
+	reactor->deferred_end = &reactor->deferred;
+	while (list) {
+		struct deferred *deferred = list;
+
+		list = deferred->next;
+		deferred->queued = false;
+		deferred->run(deferred);
+	}
+}
+
 static int before_wait(void *context)
 {
 	struct reactor *reactor = context;
 
 	refresh(reactor);
 	wheel_advance(&reactor->wheel, reactor->now_ms);
+	run_deferred(reactor);
 	run_pending(reactor);
 	if (reactor->draining && !reactor->live) {
 		loop_stop(reactor->loop);
 		return 0;
 	}
-	return reactor->pending ? 0 : wheel_wait_ms(&reactor->wheel, reactor->now_ms);
+	if (reactor->pending || reactor->deferred)
+		return 0;
+	return wheel_wait_ms(&reactor->wheel, reactor->now_ms);
 }
 
 static void after_wait(void *context)
@@ -202,7 +230,10 @@ void reactor_end(struct reactor *reactor)
 
 size_t reactor_run_posted(struct reactor *reactor)
 {
-	return mailbox_run(reactor->mailbox, reactor);
+	size_t some = mailbox_run(reactor->mailbox, reactor);
+
+	run_deferred(reactor);
+	return some;
 }
 
 void reactor_free(struct reactor *reactor)
@@ -260,6 +291,7 @@ int reactor_new(const struct reactor_config *config, struct reactor **ret_reacto
 	reactor->sources = config->sources;
 	reactor->clock_ms = config->clock_ms ? config->clock_ms : boot_ms;
 	reactor->pending_end = &reactor->pending;
+	reactor->deferred_end = &reactor->deferred;
 	reactor->drain_deadline.on_time = on_drain_deadline;
 	reactor->slots_len = config->conns_max;
 	reactor->slots = calloc(config->conns_max, sizeof(struct conn));

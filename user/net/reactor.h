@@ -39,6 +39,13 @@ struct reactor_config {
 	void *context;
 };
 
+/* A call at the end of the round. Embedded in what it is about; zeros, but for run(). */
+struct deferred {
+	struct deferred *next;
+	void (*run)(struct deferred *deferred);
+	bool queued;
+};
+
 struct reactor {
 	struct loop *loop;
 	struct wheel wheel;
@@ -57,6 +64,7 @@ struct reactor {
 	struct conn *slots, *free_slot;
 	uint32_t slots_len, slots_touched, live;
 	struct conn *pending, **pending_end;
+	struct deferred *deferred, **deferred_end;
 	struct listener *listeners;
 	_Atomic(uint64_t) stop_in_ms; /* 1 + the time to drain; 0: nobody asked */
 	struct wheel_timer drain_deadline;
@@ -68,7 +76,8 @@ struct reactor {
 int reactor_new(const struct reactor_config *config, struct reactor **ret_reactor) must_check;
 /* What does not run (any more): ends what is left of its connections and listeners, calls back. */
 void reactor_end(struct reactor *reactor);
-/* Runs what was posted to one that does not run (any more). How much. */
+/* Runs what was posted to one that does not run (any more), and what was deferred. How much was
+ * posted. */
 size_t reactor_run_posted(struct reactor *reactor);
 /* reactor_end(), and what is in the mailbox is released: run(NULL, item). */
 void reactor_free(struct reactor *reactor);
@@ -79,6 +88,12 @@ int reactor_turn(struct reactor *reactor, int wait_ms) must_check;
 
 /* Any thread: run(reactor, item) in the reactor's thread. 0 or MAILBOX_FULL (counted). */
 int reactor_post(struct reactor *reactor, mail_run *run, void *item) must_check;
+/*
+ * The reactor's thread: run() once, when all that this round brought was handled and before
+ * connections send. Nothing if it is queued already; never, once the reactor is freed. For what
+ * many events of a round have in common: it costs no system call, as posting does.
+ */
+void reactor_defer(struct reactor *reactor, struct deferred *deferred);
 /*
  * Any thread, any signal handler: accept no more, close what is open in order, end what is not
  * closed `drain_ms` from then on, and stop. 0 ends all at once. A second call may only shorten.

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include <user/server/parts.h>
@@ -95,19 +94,19 @@ static void pump(struct link *link)
 	}
 }
 
-static void flush(void *receiver, void *item)
+static void flush(struct deferred *deferred)
 {
-	struct server *server = item;
+	struct server *server = (struct server *)(void *)((char *)deferred -
+							  offsetof(struct server, flushes));
 	struct link *link = server->dirty;
 
-	server->flushing = false;
 	server->dirty = NULL;
 	server->dirty_end = &server->dirty;
 	while (link) {
 		struct link *next = link->dirty_next;
 
 		link->dirty = false;
-		if (receiver && link->conn)
+		if (link->conn)
 			pump(link);
 		link = next;
 	}
@@ -123,13 +122,7 @@ void link_mark(struct link *link)
 	link->dirty_next = NULL;
 	*server->dirty_end = link;
 	server->dirty_end = &link->dirty_next;
-	if (server->flushing)
-		return;
-	/* Full: those who are ahead in the mailbox will be followed by the tick of this link. */
-	if (reactor_post(server->reactor, flush, server))
-		wheel_start(&server->reactor->wheel, &link->tick, 1);
-	else
-		server->flushing = true;
+	reactor_defer(server->reactor, &server->flushes);
 }
 
 static void on_tick(struct wheel_timer *timer)
@@ -146,8 +139,6 @@ static void on_tick(struct wheel_timer *timer)
 		return;
 	}
 	wheel_start(&link->server->reactor->wheel, timer, next > now ? next - now : 1);
-	if (!link->server->flushing && link->server->dirty)
-		flush(link->server->reactor, link->server);
 	pump(link);
 }
 
@@ -446,21 +437,13 @@ bool link_open(struct server *server, struct conn *conn, uint16_t port,
 
 int links_init(struct server *server)
 {
-	size_t size = server->common->limits.links * sizeof(struct link);
-
-	server->links = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (server->links == MAP_FAILED) {
-		server->links = NULL;
-		return -ENOMEM;
-	}
-	(void)madvise(server->links, size, MADV_DONTDUMP); /* seeds are in it */
+	server->links = server_array(server->common->limits.links, sizeof(struct link));
 	server->dirty_end = &server->dirty;
-	return 0;
+	server->flushes.run = flush;
+	return server->links ? 0 : -ENOMEM;
 }
 
 void links_deinit(struct server *server)
 {
-	if (server->links)
-		munmap(server->links, server->common->limits.links * sizeof(struct link));
+	server_array_free(server->links, server->common->limits.links, sizeof(struct link));
 }

@@ -56,12 +56,12 @@ struct server {
 
 	struct shaking *shakings, *free_shaking;
 	struct shaking *waiting, **waiting_end; /* hellos to be answered */
-	bool answering;				/* a call of answer_all() is on its way */
+	struct deferred answers;		/* answer_all() */
 
 	struct link *links, *free_link, *live;
 	uint32_t links_touched, links_len, shakings_touched;
 	struct link *dirty, **dirty_end;
-	bool flushing;
+	struct deferred flushes; /* flush() */
 
 	struct server_counters counters;
 };
@@ -72,6 +72,10 @@ static inline void server_count(_Atomic(uint64_t) *counter)
 
 	atomic_store_explicit(counter, was + 1, memory_order_relaxed);
 }
+/* So many zeros of memory that is there once it is touched, not in a core dump and not in a child:
+ * seeds and ephemeral keys lie in it. NULL: no memory. */
+void *server_array(size_t n, size_t size);
+void server_array_free(void *array, size_t n, size_t size);
 void server_sign(struct server *server, enum server_sign sign, const struct endpoint *from,
 		 uint16_t port, int condition);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <user/server/parts.h>
 
@@ -34,6 +35,24 @@ void server_sign(struct server *server, enum server_sign sign, const struct endp
 
 	if (watcher->on_sign)
 		watcher->on_sign(watcher->owner, sign, from, port, condition);
+}
+
+void *server_array(size_t n, size_t size)
+{
+	void *array = mmap(NULL, n * size, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (array == MAP_FAILED)
+		return NULL;
+	(void)madvise(array, n * size, MADV_DONTDUMP);
+	(void)madvise(array, n * size, MADV_WIPEONFORK);
+	return array;
+}
+
+void server_array_free(void *array, size_t n, size_t size)
+{
+	if (array)
+		munmap(array, n * size);
 }
 
 /* ---- what services see ---- */

@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
 #include <user/server/parts.h>
@@ -128,14 +127,12 @@ static void answer(struct shaking *s, struct secret32 *secret, struct guise **gu
 	conn_resume(conn);
 }
 
-static void answer_all(void *receiver, void *item)
+static void answer_all(struct deferred *deferred)
 {
-	struct server *server = item;
+	struct server *server = (struct server *)(void *)((char *)deferred -
+							  offsetof(struct server, answers));
 	struct shaking *s;
 
-	server->answering = false;
-	if (!receiver)
-		return;
 	while (server->waiting) {
 		own_wiped struct secret32 secret = {0};
 		struct guise *guise = NULL;
@@ -147,6 +144,7 @@ static void answer_all(void *receiver, void *item)
 			else
 				release(s);
 		}
+		shield_close(&secret); /* and what computing with it left behind */
 	}
 }
 
@@ -159,11 +157,7 @@ static void wait_for_answer(struct shaking *s)
 	*server->waiting_end = s;
 	server->waiting_end = &s->next;
 	conn_pause(s->conn);
-	if (server->answering)
-		return;
-	server->answering = true;
-	if (reactor_post(server->reactor, answer_all, server))
-		answer_all(server->reactor, server);
+	reactor_defer(server->reactor, &server->answers);
 }
 
 /* ---- hellos ---- */
@@ -281,18 +275,10 @@ bool shaking_take(struct server *server, struct conn *conn, uint16_t port)
 
 int shakings_init(struct server *server)
 {
-	size_t size = server->common->limits.half_open * sizeof(struct shaking);
-
-	server->shakings = mmap(NULL, size, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (server->shakings == MAP_FAILED) {
-		server->shakings = NULL;
-		return -ENOMEM;
-	}
-	/* A core dump has no ephemeral key. */
-	(void)madvise(server->shakings, size, MADV_DONTDUMP);
+	server->shakings = server_array(server->common->limits.half_open, sizeof(struct shaking));
 	server->waiting_end = &server->waiting;
-	return 0;
+	server->answers.run = answer_all;
+	return server->shakings ? 0 : -ENOMEM;
 }
 
 void shakings_deinit(struct server *server)
@@ -302,6 +288,6 @@ void shakings_deinit(struct server *server)
 	while ((s = take_waiting(server)) != NULL)
 		if (!s->conn)
 			release(s);
-	if (server->shakings)
-		munmap(server->shakings, server->common->limits.half_open * sizeof(struct shaking));
+	server_array_free(server->shakings, server->common->limits.half_open,
+			  sizeof(struct shaking));
 }

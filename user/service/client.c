@@ -309,10 +309,10 @@ void client_settle(struct relay *relay, struct client *client)
 		client_free(relay, client);
 }
 
-void member_leave(struct relay *relay, struct member *member)
+void member_leave(struct relay *relay, struct client *client, struct member *member)
 {
-	TAILQ_REMOVE(&member->client->members, member, of_client);
-	member->client->memberships--;
+	TAILQ_REMOVE(&client->members, member, of_client);
+	client->memberships--;
 	if (!member->place) {
 		member->client = NULL;
 		return;
@@ -328,7 +328,7 @@ void client_close(struct relay *relay, struct client *client)
 	/* What others do because of it finds nobody here. */
 	client->gone = true;
 	while (!TAILQ_EMPTY(&client->members))
-		member_leave(relay, TAILQ_FIRST(&client->members));
+		member_leave(relay, client, TAILQ_FIRST(&client->members));
 	client_free(relay, client);
 }
 
@@ -350,7 +350,7 @@ static void take_out(struct relay *relay, struct client *client, struct member *
 	};
 
 	relay->count.idle++;
-	member_leave(relay, member);
+	member_leave(relay, client, member);
 	client_say(relay, client, &message);
 }
 
@@ -394,7 +394,7 @@ static void say_joined(struct relay *relay, struct client *client, const struct 
 	};
 
 	message.len = relay_joined_emit(&joined, payload) + strlen(welcome);
-	memcpy(payload + RELAY_JOINED_HEAD, welcome, strlen(welcome));
+	put_bytes(payload + RELAY_JOINED_HEAD, welcome, strlen(welcome));
 	client_say(relay, client, &message);
 }
 

@@ -21,6 +21,8 @@ struct item {
 	size_t charged; /* to queue_bytes */
 };
 
+STAILQ_HEAD(item_list, item);
+
 #define CLIENT_REACTOR_SHIFT 56
 struct client {
 	struct htable_node node; /* by id */
@@ -30,7 +32,7 @@ struct client {
 	uint64_t heard_ms;
 	struct member_list members;
 	unsigned memberships;
-	STAILQ_HEAD(, item) items;
+	struct item_list items;
 	unsigned waiting; /* of them */
 	uint32_t missed;  /* direct messages */
 	bool full;	  /* its queue was, and on_room() did not come since */
@@ -75,7 +77,7 @@ void client_pump(struct relay *relay, struct client *client);
 
 void member_joined(struct relay *relay, struct member *member);
 /* Out of its client and its room; one that is joining leaves when its answer comes. */
-void member_leave(struct relay *relay, struct member *member);
+void member_leave(struct relay *relay, struct client *client, struct member *member);
 void client_answered(struct relay *relay, struct query *query);
 
 /* Takes it, in any case. */

@@ -291,7 +291,7 @@ static void on_leave(struct relay *relay, struct peer *peer, const struct messag
 		absent(relay, peer, message);
 		return;
 	}
-	member_leave(relay, m);
+	member_leave(relay, client, m);
 	client_say(relay, client, &reply);
 }
 

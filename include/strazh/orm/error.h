@@ -32,7 +32,7 @@
 	X(TIMEOUT, "it took longer than allowed")                                                  \
 	X(CANCELLED, "it was cancelled")                                                           \
 	X(CONNECTION, "the connection is broken or could not be made")                             \
-	X(UNKNOWN_OUTCOME, "the answer to a write was lost; the write may have been done")          \
+	X(UNKNOWN_OUTCOME, "the answer to a write was lost; the write may have been done")         \
 	X(BUSY, "every connection is in use")                                                      \
 	X(OPEN_CIRCUIT, "the database failed repeatedly; not asked until it recovers")             \
 	X(AUTH, "the database does not let us in")                                                 \
@@ -56,7 +56,7 @@ struct orm_error {
 	int class;	  /* what the function returned: enum orm_class, or -errno */
 	bool retryable;	  /* the same call, or the whole transaction, may succeed later */
 	char sqlstate[6]; /* five characters of PostgreSQL's; the nearest one for SQLite; or "" */
-	char table[64];	  /* as far as the database says */
+	char table[64];	  /* as far as the database says; SQLite names none for a foreign key */
 	char column[64];  /* "" when not known; so is each name below */
 	char constraint[64];
 	uint64_t row;	/* of a batch, from 0; or ORM_NO_ROW */

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clang-format off */
 /*
  * The guard: a signal, not a defence. Bound parameters are the defence; a program that uses them is
  * safe whatever the guard says. What it tells is that somebody tries: values that were written to
  * leave their place in a statement, raw fragments that are more than they should be, and clients
  * that query like a machine. It also warns a program that still pastes text.
  *
- *	values     orm_guard_value(): judged by a lexer and a grammar of its own, of what PostgreSQL,
- *	           SQLite, MySQL, SQL Server and Oracle accept: attackers do not know which
- *	           database there is. No allocation; linear in the length; 150 to 250 ns for a
- *	           harmless value of 40 bytes.
- *	fragments  orm_guard_fragment(): PostgreSQL's own parser (libpg_query). A fragment is refused
- *	           unless it is one expression or one sort list made of what is known to be harmless.
+ *	values     orm_guard_value(): judged by a lexer and a grammar of its own, of what
+ *	           PostgreSQL, SQLite, MySQL, SQL Server and Oracle accept: attackers do not know
+ *	           which database there is. No allocation; linear in the length; 150 to 250 ns
+ *	           for a harmless value of 40 bytes.
+ *	fragments  orm_guard_fragment(): PostgreSQL's own parser (libpg_query). A fragment is
+ *	           refused unless it is one expression or one sort list of harmless parts.
  *	rates      orm_guard_count(): queries, distinct shapes, errors and rows a second and client.
  *
  * A value is judged as if a careless program pasted it: bare (where a number or a name stands),
@@ -22,7 +21,6 @@
  * decoded (base64, compression), and SQL in the second half of a value whose first half makes no
  * sense (a database refuses that as well).
  */
-/* clang-format on */
 #ifndef STRAZH_ORM_GUARD_H
 #define STRAZH_ORM_GUARD_H
 

@@ -17,5 +17,9 @@ void bench_record(void);  /* the engines */
 void bench_channel(void); /* messages through channels in memory, beside TLS 1.3 */
 void bench_shield(void);  /* keys at rest */
 void bench_plain(void);	  /* the reactor alone: echo without cryptography, idle connections */
+void bench_shake(void);	  /* new sessions, beside nginx */
+void bench_echo(void);	  /* messages through the secured server */
+void bench_idle(
+	void); /* ten thousand sessions: their memory, latency beside them, a message to all */
 
 #endif

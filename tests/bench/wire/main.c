@@ -34,10 +34,9 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"record", bench_record},
-	{"channel", bench_channel},
-	{"shield", bench_shield},
-	{"plain", bench_plain},
+	{"record", bench_record}, {"channel", bench_channel}, {"shield", bench_shield},
+	{"plain", bench_plain},	  {"shake", bench_shake},     {"echo", bench_echo},
+	{"idle", bench_idle},
 };
 
 static int wanted(const char *name, int count, char **names)

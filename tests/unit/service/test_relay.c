@@ -193,8 +193,8 @@ static void test_history(void **state)
 	uint32_t room = enter(a, "hall", 0);
 
 	(void)state;
-	for (char c = 'a'; c < 'f'; c++)
-		say_post(a, RELAY_BROADCAST, 1, room, NULL, &c, 1);
+	for (size_t i = 0; i < 5; i++)
+		say_post(a, RELAY_BROADCAST, 1, room, NULL, &"abcdefghijkl"[i], 1);
 	world_turn();
 	peer_gone(a);
 	world_turn();
@@ -237,8 +237,8 @@ static void test_slow_drops(void **state)
 	enter(b, "hall", 0);
 	enter(c, "hall", 0);
 	b->room = 2;
-	for (char i = 'a'; i < 'm'; i++)
-		say_post(a, RELAY_BROADCAST, 1, room, NULL, &i, 1);
+	for (size_t i = 0; i < 12; i++)
+		say_post(a, RELAY_BROADCAST, 1, room, NULL, &"abcdefghijkl"[i], 1);
 	world_turn();
 	assert_int_equal(c->count, 12);
 	assert_int_equal(b->count, 2);

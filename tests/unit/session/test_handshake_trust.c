@@ -176,8 +176,8 @@ static void test_unknown_client(void **state)
 	rig_ticket(&rig, PH_XX);
 	rig.server.owner = &rig;
 	rig.server.known = knows_none;
-	for (uint8_t suite = PH_XK1; suite <= PH_XX; suite += PH_XX - PH_XK1) {
-		assert_int_equal(answer_of(&rig, suite), 0);
+	for (int suite = PH_XK1; suite <= PH_XX; suite += PH_XX - PH_XK1) {
+		assert_int_equal(answer_of(&rig, (uint8_t)suite), 0);
 		assert_int_equal(rig_write(&rig, &rig.cl, &frame), 0);
 		assert_int_equal(rig_read(&rig, &rig.s, &frame), HS_CLIENT);
 		assert_wiped(&rig.s);

@@ -142,13 +142,12 @@ static void test_turning(void **state)
 static void test_psk(void **state)
 {
 	struct session_keys session = {0};
-	uint8_t psk[PH_KEY_LEN], want[32], text[8 + 32 + 1];
+	uint8_t psk[PH_KEY_LEN], want[32], text[8 + 32 + 1] = "PHS1 res";
 	struct hmac_key key;
 
 	(void)state;
 	memset(session.h, 0x11, sizeof(session.h));
 	memset(session.t[2], 0x22, PH_KEY_LEN);
-	memcpy(text, "PHS1 res", 8);
 	memset(text + 8, 0x11, 32);
 	text[40] = 1;
 	hmac_key_set(&key, session.t[2], PH_KEY_LEN);
