@@ -12,7 +12,7 @@
 
 #define BACKLOG 512
 #define WAIT_S 20
-#define DRAIN_MS 10000
+#define DRAIN_MS 1000
 
 static const char *in_folder(const struct house *h, const char *name)
 {
