@@ -354,11 +354,11 @@ struct strazh_options house_options(const struct house *h)
 
 struct strazh *house_client(const struct house *h, const struct strazh_options *options)
 {
-	struct strazh_options usual = house_options(h);
+	struct strazh_options usual = options ? *options : house_options(h);
 	struct strazh_error error;
 	struct strazh *client;
 
-	if (strazh_open(options ? options : &usual, &client, &error))
+	if (strazh_open(&usual, &client, &error))
 		fail_msg("%s", error.text);
 	return client;
 }
