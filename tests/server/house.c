@@ -12,7 +12,7 @@
 
 #define BACKLOG 512
 #define WAIT_S 20
-#define DRAIN_MS 10000
+#define DRAIN_MS 1000
 
 static const char *in_folder(const struct house *h, const char *name)
 {
@@ -154,14 +154,22 @@ static void open_reactors(struct house *h, const struct house_plan *plan)
 	assert_int_equal(reactors_start(h->reactors), 0);
 }
 
-static void open_services(struct house *h)
+static void open_service(struct house *h, const struct service_ops *ops)
 {
 	const struct service_config none = {0};
+	struct server_service *service = &h->common.services[ops->id];
 	char why[SERVICE_WHY_LEN];
 
-	h->common.services[PH_S_ECHO].ops = &service_echo;
-	if (service_echo.open(&none, &h->common.services[PH_S_ECHO].shared, why))
+	service->ops = ops;
+	if (ops->open(&none, &service->shared, why))
 		fail_msg("%s", why);
+}
+
+static void close_services(struct house *h)
+{
+	for (unsigned i = 0; i < PH_SERVICES; i++)
+		if (h->common.services[i].ops)
+			h->common.services[i].ops->close(h->common.services[i].shared);
 }
 
 void house_open(struct house *h, const struct house_plan *plan)
@@ -177,7 +185,9 @@ void house_open(struct house *h, const struct house_plan *plan)
 	if (!plan->no_tickets)
 		assert_int_equal(ticket_keys_init(&h->tickets, 3600, 86400, (uint64_t)time(NULL)),
 				 0);
-	open_services(h);
+	open_service(h, &service_echo);
+	if (plan->relay)
+		open_service(h, &service_relay);
 	open_reactors(h, plan);
 	snprintf(h->address, sizeof(h->address), "127.0.0.1:%u", h->port);
 }
@@ -220,7 +230,7 @@ void house_free(struct house *h)
 		reactors_free(h->reactors);
 		sources_free(h->sources);
 	}
-	service_echo.close(h->common.services[PH_S_ECHO].shared);
+	close_services(h);
 	ticket_keys_deinit(&h->tickets);
 	identity_put(h->identity);
 	crypto_free(h->crypto);
@@ -344,11 +354,11 @@ struct strazh_options house_options(const struct house *h)
 
 struct strazh *house_client(const struct house *h, const struct strazh_options *options)
 {
-	struct strazh_options usual = house_options(h);
+	struct strazh_options usual = options ? *options : house_options(h);
 	struct strazh_error error;
 	struct strazh *client;
 
-	if (strazh_open(options ? options : &usual, &client, &error))
+	if (strazh_open(&usual, &client, &error))
 		fail_msg("%s", error.text);
 	return client;
 }

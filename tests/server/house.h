@@ -43,6 +43,7 @@ struct house {
 struct house_plan {
 	unsigned reactors; /* 0: 1 */
 	bool no_tickets;
+	bool relay;	     /* and not the echo alone */
 	const char *clients; /* lines of public keys */
 	void (*limits)(struct server_limits *limits);
 	struct sources_limits sources; /* zeros: wide */

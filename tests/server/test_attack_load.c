@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <user/client/parts.h>
+#include <user/server/parts.h>
 
 static void rest(unsigned ms)
 {
@@ -67,8 +68,8 @@ static void flood_and_read(size_t bytes)
 		raw_open(&raws[i], &house, PH_NK1);
 		assert_int_equal(
 			setsockopt(raws[i].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
-		assert_int_equal(
-			setsockopt(raws[i].fd, SOL_SOCKET, SO_SNDBUF, &some, sizeof(some)), 0);
+		assert_int_equal(setsockopt(raws[i].fd, SOL_SOCKET, SO_SNDBUF, &some, sizeof(some)),
+				 0);
 		assert_true(raw_shake(&raws[i]));
 	}
 	before = memory_resident();
@@ -106,6 +107,52 @@ static void who_reads_a_byte(void **state)
 {
 	(void)state;
 	flood_and_read(1);
+}
+
+/* ---- who does not go ---- */
+
+static void linger_little(struct server_limits *limits)
+{
+	limits->conn.linger_ms = 500;
+}
+
+static void send_away(void *receiver, void *item)
+{
+	struct house *h = item;
+
+	if (receiver && h->servers[0]->live)
+		peer_close(link_peer(h->servers[0]->live), "test");
+}
+
+/* Told to go, it talks on; once that kept its session for ever. */
+static void who_does_not_go(void **state)
+{
+	struct raw *raw = calloc(1, sizeof(*raw));
+	uint64_t begun;
+	struct house house;
+
+	(void)state;
+	assert_non_null(raw);
+	house_open(&house, &(struct house_plan){.limits = linger_little});
+	raw_open(raw, &house, PH_NK1);
+	assert_true(raw_shake(raw));
+	raw_seal_echo(raw, 1, "abc", 3);
+	raw_flush(raw);
+	assert_true(raw_wait(raw, 1));
+	assert_int_equal(reactor_post(reactors_get(house.reactors, 0), send_away, &house), 0);
+	begun = house_now_ms();
+	while (sources_count(house.sources).total && house_now_ms() - begun < 20000) {
+		raw_seal_echo(raw, 2, "abc", 3);
+		raw_flush(raw);
+		rest(50);
+	}
+	assert_int_equal(sources_count(house.sources).total, 0);
+	house_drain(&house);
+	assert_int_equal(house_ended(&house, CONN_LINGERED), 1);
+	assert_int_equal(HOUSE_COUNT(&house, messages_in), 1);
+	raw_close(raw);
+	house_free(&house);
+	free(raw);
 }
 
 /* ---- more hellos than the server wants ---- */
@@ -299,9 +346,8 @@ static void work_for_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(who_never_reads),
-		cmocka_unit_test(who_reads_a_byte),
-		cmocka_unit_test(work_for_all),
+		cmocka_unit_test(who_never_reads),   cmocka_unit_test(who_reads_a_byte),
+		cmocka_unit_test(who_does_not_go),   cmocka_unit_test(work_for_all),
 		cmocka_unit_test(hellos_under_load),
 	};
 

@@ -254,18 +254,19 @@ static void other_offer(uint8_t *bytes, size_t *len)
 }
 static void unknown_extension(uint8_t *bytes, size_t *len)
 {
-	memcpy(bytes + *len, "\x63\x00\x01\x00", 4);
-	*len += 4;
+	static const uint8_t unknown[] = {0x63, 0, 1, 0};
+
+	memcpy(bytes + *len, unknown, sizeof(unknown));
+	*len += sizeof(unknown);
 	set_len(bytes, len);
 }
 static void a_solution(uint8_t *bytes, size_t *len)
 {
+	static const uint8_t solution[3 + 8] = {PH_EXT_SOLUTION, 0, 8, 1, 2, 3};
+
 	*len = PH_FRAME_HEAD + 48;
-	memcpy(bytes + *len,
-	       "\x03\x00\x08"
-	       "abcdefgh",
-	       11);
-	*len += 11;
+	memcpy(bytes + *len, solution, sizeof(solution));
+	*len += sizeof(solution);
 	set_len(bytes, len);
 }
 static void other_key(uint8_t *bytes, size_t *len)

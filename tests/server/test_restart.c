@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The server ends, or becomes another one, while clients are at it. */
 #include <tests/server/house.h>
+#include <tests/server/raw.h>
 
 #include <pthread.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include <user/crypto/keyfile.h>
@@ -70,7 +72,8 @@ static void end_under_load(void **state)
 	}
 	HOUSE_AT_LEAST(&house, opened, CLIENTS);
 	HOUSE_AT_LEAST(&house, messages_in, CLIENTS * 20);
-	house_drain(&house);
+	reactors_stop(house.reactors, 20000); /* the time is not what is looked at */
+	assert_int_equal(reactors_join(house.reactors), 0);
 	in = HOUSE_COUNT(&house, messages_in);
 	out = HOUSE_COUNT(&house, messages_out);
 	for (unsigned i = 0; i < CLIENTS; i++) {
@@ -89,6 +92,79 @@ static void end_under_load(void **state)
 	assert_int_equal(HOUSE_COUNT(&house, closed), CLIENTS);
 	assert_int_equal(house_broken(&house), 0);
 	house_free(&house);
+}
+
+/* ---- whoever is there ---- */
+
+enum { STRANGERS = 120, KINDS = 6 };
+
+/* What it is at when the server ends. */
+static void be_somewhere(struct raw *raw, const struct house *h, unsigned kind)
+{
+	static const uint8_t payload[4000];
+
+	raw_open(raw, h, kind % 2 ? PH_XK1 : PH_NK1);
+	switch (kind) {
+	case 0: /* has said nothing */
+		return;
+	case 1: /* half a hello */
+		raw_send(raw, raw->hello, raw->hello_len / 2);
+		return;
+	case 2:
+	case 3: /* no finish; half of one */
+		assert_true(raw_shake(raw));
+		raw_send(raw, raw->out, raw->out_len / 2);
+		return;
+	case 4: /* half a record behind a whole one */
+		assert_true(raw_shake(raw));
+		raw_seal_echo(raw, 1, payload, sizeof(payload));
+		raw_send(raw, raw->out, raw->out_len);
+		raw_send(raw, raw->out + 80, 100);
+		return;
+	default: /* reads nothing and has much to come */
+		assert_true(raw_shake(raw));
+		for (unsigned i = 0; i < 1500; i++) {
+			raw_seal_echo(raw, i, payload, sizeof(payload));
+			if (send(raw->fd, raw->out, raw->out_len, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+			    (ssize_t)raw->out_len)
+				return;
+			raw->out_len = 0;
+		}
+	}
+}
+
+/* Whatever there is, the end comes: at once, or when the time for it is over. */
+static void end_with(uint64_t drain_ms)
+{
+	struct raw *raws = calloc(STRANGERS, sizeof(*raws));
+	struct house house;
+
+	assert_non_null(raws);
+	house_open(&house, &(struct house_plan){.reactors = 2});
+	for (unsigned i = 0; i < STRANGERS; i++)
+		be_somewhere(&raws[i], &house, i % KINDS);
+	HOUSE_AT_LEAST(&house, opened, STRANGERS / 3);
+	reactors_stop(house.reactors, drain_ms);
+	assert_int_equal(reactors_join(house.reactors), 0);
+	assert_int_equal(sources_count(house.sources).total, 0);
+	for (unsigned i = 0; i < STRANGERS; i++) {
+		(void)raw_rest(&raws[i]);
+		raw_close(&raws[i]);
+	}
+	house_free(&house);
+	free(raws);
+}
+
+static void end_at_once(void **state)
+{
+	(void)state;
+	end_with(0);
+}
+
+static void end_with_all_sorts(void **state)
+{
+	(void)state;
+	end_with(500);
 }
 
 /* ---- another identity ---- */
@@ -198,6 +274,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(end_under_load),
+		cmocka_unit_test(end_at_once),
+		cmocka_unit_test(end_with_all_sorts),
 		cmocka_unit_test(identity_under_load),
 	};
 

@@ -19,6 +19,8 @@
 #define ROOM_SMALL 2048U
 #define ROOM_MEDIUM 16384U
 
+_Static_assert(sizeof(struct link) + sizeof(struct conn) <= 1200, "what an idle session costs");
+
 static struct link *of_tick(struct wheel_timer *timer)
 {
 	return (struct link *)(void *)((char *)timer - offsetof(struct link, tick));
@@ -350,7 +352,7 @@ static void on_channel_close(struct channel *ch, void *context, uint16_t code)
 
 	(void)code;
 	channel_close(ch, 0);
-	conn_wait(link->conn, CONN_IDLE, CLOSE_MS);
+	conn_wait(link->conn, CONN_CLOSING, CLOSE_MS);
 	link_mark(link);
 }
 
@@ -406,7 +408,7 @@ static void introduce(struct link *link, const struct session_keys *keys)
 	if (keys->identified)
 		memcpy(about->key, keys->peer_key, PH_KEY_LEN);
 	about->suite = keys->suite;
-	endpoint_to(&link->conn->peer, &about->address);
+	about->address = link->conn->peer;
 }
 
 bool link_open(struct server *server, struct conn *conn, uint16_t port,

@@ -18,10 +18,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include <strazh/base/compiler.h>
 #include <strazh/wire/phantom.h>
+#include <user/net/endpoint.h>
 
 struct loop;
 struct peer;
@@ -77,7 +77,7 @@ struct peer_about {
 	bool identified;
 	uint8_t key[PH_KEY_LEN]; /* identified: the client's static key */
 	uint8_t suite;
-	struct sockaddr_storage address; /* of the client, behind a trusted proxy as that says */
+	struct endpoint address; /* of the client, behind a trusted proxy as that says */
 };
 const struct peer_about *peer_about(const struct peer *peer);
 /* One pointer a peer for each service. */
