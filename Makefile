@@ -46,7 +46,9 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--build-id=sha1 $(SAN_FLAGS) $(LDFLAG
 LIBS = $(shell $(PKG_CONFIG) --libs $(LIBS_PKG)) -lIPSec_MB -lm -lpthread
 ORM_CFLAGS = $(shell $(PKG_CONFIG) --cflags $(ORM_PKG) 2>/dev/null)
 ORM_LIBS = $(shell $(PKG_CONFIG) --libs $(ORM_PKG)) -lpg_query -lm -lpthread
+CLIENT_LIBS = $(shell $(PKG_CONFIG) --libs $(CLIENT_PKG)) -lIPSec_MB -lpthread
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+LIB_FLAGS := -fPIC -fvisibility=hidden # of what is installed
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wundef -Werror \
 	-Wno-unused-parameter -ffile-prefix-map=$(CURDIR)=. -Iinclude -I. \
 	$(if $(MULTIARCH),-isystem /usr/include/$(MULTIARCH))
@@ -57,7 +59,8 @@ LIB_SRCS := $(sort $(filter-out $(MAINS),$(wildcard user/*/*.c)))
 LIB_OBJS := $(LIB_SRCS:%.c=$(O)/obj/%.o) $(O)/obj/user/gate/object.o
 BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
-PROGRAMS := $(O)/strazhd $(O)/strazhctl
+PROGRAMS := $(O)/strazhd $(O)/strazhctl $(O)/strazh
+CLI_SRCS := $(sort $(wildcard user/client/cli/*.c))
 # libstrazh-orm; orm/tools/X.c is the program X, orm/tools/kit what they share.
 ORM_VERSION := 0.1.0
 ORM_TOP := base table query render run pool cache watch guard schema copy
@@ -74,6 +77,14 @@ ORM_LIB := $(O)/libstrazh-orm.a
 # What is installed of it: one object, in which only the public names are global.
 ORM_ALONE := $(O)/alone/libstrazh-orm.a
 ORM_SO := $(O)/libstrazh-orm.so.$(ORM_VERSION)
+# libstrazh, the client library: the same objects as in libuser.a. Installed as libstrazh-orm is.
+CLIENT_VERSION := 0.1.0
+CLIENT_PKG := libcrypto
+CLIENT_SRCS := $(sort $(wildcard user/client/*.c user/session/*.c user/wire/*.c user/crypto/*.c))
+CLIENT_OBJS := $(CLIENT_SRCS:%.c=$(O)/obj/%.o)
+CLIENT_ALONE := $(O)/alone/libstrazh.a
+CLIENT_SO := $(O)/libstrazh.so.$(CLIENT_VERSION)
+CLIENT_EXAMPLE := $(O)/example/echo
 # A file tests/unit/**/test_X.c or tests/gate/test_X.c is one cmocka program; the other files of
 # tests/gate are helpers linked into each of them. tests/tools/X.c is one plain program,
 # tests/tools/kit what they share.
@@ -117,9 +128,11 @@ WIRE_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/wire/*.c)
 BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm $(O)/tests/bench/bench-wire
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
-ORM_FUZZ := deflist guard
+ORM_FUZZ := deflist guard ormjson ormsql ormtext ormurl pgvalue
 fuzz_lib = $(if $(filter $(1),$(ORM_FUZZ)),libstrazh-orm.a,libuser.a)
 fuzz_libs = $(if $(filter $(1),$(ORM_FUZZ)),$(ORM_LIBS),$(LIBS))
+# What a target tries that is in no library.
+FUZZ_KIT_ormsql := obj/orm/tools/kit/script.o
 FUZZ_BINS := $(FUZZ_SRCS:%.c=$(O)/%)
 REPLAY_BINS := $(FUZZ_SRCS:tests/fuzz/fuzz_%.c=$(O)/tests/fuzz/replay_%)
 OBJS := $(LIB_OBJS) $(MAINS:%.c=$(O)/obj/%.o)
@@ -131,10 +144,11 @@ help: ## Say what make can do here
 	@printf '\nVariables: O=DIR (build there)  V=1 (show commands)  DEV=1 (warnings are errors)\n'
 	@printf '  SAN=address,undefined | thread   CC=gcc|clang   CLANG_BPF=clang|clang-19   CFLAGS   DESTDIR PREFIX\n'
 
-all: $(PROGRAMS) $(BPF_OBJS) orm ## Build strazhd, strazhctl, gate.bpf.o and libstrazh-orm
+all: $(PROGRAMS) $(BPF_OBJS) client orm ## Build strazhd, strazhctl, strazh, gate.bpf.o, libstrazh and libstrazh-orm
 
 $(O)/strazhd: $(O)/obj/user/daemon/main.o $(O)/libuser.a
 $(O)/strazhctl: $(O)/obj/user/ctl/main.o $(O)/libuser.a
+$(O)/strazh: $(CLI_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(PROGRAMS):
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
@@ -142,6 +156,26 @@ $(PROGRAMS):
 $(O)/libuser.a: $(LIB_OBJS)
 	$(call say,AR)
 	$(Q)rm -f $@ && ar rcD $@ $^
+
+.PHONY: client
+client: $(O)/strazh $(CLIENT_ALONE) $(CLIENT_SO) $(CLIENT_EXAMPLE) ## Build strazh and libstrazh, static and shared
+
+$(CLIENT_ALONE): $(CLIENT_OBJS)
+	$(call say,AR)
+	$(Q)mkdir -p $(@D) && $(CC) -r -nostdlib -o $(@D)/strazh.o $^ && \
+		$(OBJCOPY) --localize-hidden $(@D)/strazh.o && \
+		rm -f $@ && ar rcD $@ $(@D)/strazh.o
+
+$(CLIENT_SO): $(CLIENT_OBJS)
+	$(call say,LD)
+	$(Q)$(CC) -shared -Wl,-soname,libstrazh.so.0 -Wl,-z,relro,-z,now,--build-id=sha1 \
+		$(if $(SAN),,-Wl,-z,defs) $(SAN_FLAGS) $(LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
+	$(Q)ln -sf $(@F) $(O)/libstrazh.so.0 && ln -sf $(@F) $(O)/libstrazh.so
+
+# As a user builds it, with the public names alone.
+$(CLIENT_EXAMPLE): $(O)/obj/user/client/example/echo.o $(CLIENT_ALONE)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(CLIENT_LIBS)
 
 .PHONY: orm
 orm: $(ORM_LIB) $(ORM_ALONE) $(ORM_SO) $(ORM_TOOLS) $(ORM_EXAMPLES) $(ORM_PAGES) ## Build libstrazh-orm, static and shared, and its tools
@@ -177,7 +211,7 @@ $(ORM_EXAMPLES): $(O)/example/%: $(O)/obj/orm/example/%.o $(ORM_ALONE)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 
 # What the shared library exports is what the public headers declare.
-$(ORM_OBJS): ALL_CFLAGS += -fPIC -fvisibility=hidden
+$(ORM_OBJS) $(CLIENT_OBJS): private ALL_CFLAGS += $(LIB_FLAGS)
 $(O)/obj/%.o: %.c $(O)/flags
 	$(call say,CC)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -199,17 +233,22 @@ $(O)/tests/%.bpf.o: tests/%.bpf.c $(O)/flags
 
 # Objects are rebuilt when compiler or flags change.
 $(O)/flags: FORCE
-	@mkdir -p $(O) && echo '$(CC) $(ALL_CFLAGS) $(CLANG_BPF)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(CLANG_BPF)' > $@
+	@mkdir -p $(O) && echo '$(CC) $(ALL_CFLAGS) $(LIB_FLAGS) $(CLANG_BPF)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(LIB_FLAGS) $(CLANG_BPF)' > $@
 .PHONY: FORCE
 FORCE:
 
 ##@ Prove
-.PHONY: tests check check-unit check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
+.PHONY: tests check check-unit check-server soak check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
 tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(SERVER_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
 
 .PHONY: orm-tests
 orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
+.PHONY: server-tests
+server-tests: $(SERVER_BINS)
 
+# Of a program, not of libuser.a.
+$(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
+	$(eval $(t): $(t:$(O)/tests/unit/client/cli/test_%=$(O)/obj/user/client/cli/%.o)))
 # It makes allocations fail.
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
@@ -248,9 +287,14 @@ $(DIFF_BINS): $(DIFF_SRCS:%.c=$(O)/obj/%.o)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 check: vm-build ## Run every test (root: all of them; else what needs no root)
-	@O='$(O)' VM_KERNELS='$(K)' tests/run unit orm gate fuzz diff e2e vm
+	@O='$(O)' VM_KERNELS='$(K)' tests/run unit server orm gate fuzz diff e2e vm
 check-unit: tests ## Run the unit tests and replay the fuzz corpora (no root)
 	@O='$(O)' tests/run unit fuzz
+check-server: tests ## Run whole servers against clients and attackers over loopback, and the library's installation (no root)
+	@O='$(O)' tests/run server
+S ?= 600
+soak: $(O)/tests/server/test_soak ## Mixed load on a secured server for S seconds (default 600; no root)
+	@STRAZH_SOAK_S='$(S)' $(O)/tests/server/test_soak
 check-orm: tests ## Run the ORM's tests on SQLite and on a private PostgreSQL that they start (no root)
 	@O='$(O)' tests/run orm
 check-gate: tests ## Run the packet tests (BPF_PROG_TEST_RUN; root)
@@ -264,12 +308,12 @@ vm-build: tests $(BENCH_BPF)
 check-vm: vm-build ## Run the gate tests on Debian's kernels in QEMU; K=6.1,6.12 (default 6.1; no root)
 	@O='$(O)' VM_KERNELS='$(K)' tests/run vm
 # A program takes several times as long under a sanitizer.
-check-san: ## Unit, database and packet tests under ASan and UBSan
+check-san: ## Unit, server, database and packet tests under ASan and UBSan
 	@$(MAKE) --no-print-directory O=$(O)/san CC=clang SAN=address,undefined tests
-	@O='$(O)/san' TEST_SECONDS=900 tests/run unit orm-programs gate fuzz
-check-tsan: ## The ORM's tests under the thread sanitizer (no root)
-	@$(MAKE) --no-print-directory O=$(O)/tsan CC=clang SAN=thread orm-tests
-	@O='$(O)/tsan' TEST_SECONDS=900 tests/run orm-unit orm-programs
+	@O='$(O)/san' TEST_SECONDS=900 tests/run unit server orm-programs gate fuzz
+check-tsan: ## The server's and the ORM's tests under the thread sanitizer (no root)
+	@$(MAKE) --no-print-directory O=$(O)/tsan CC=clang SAN=thread orm-tests server-tests
+	@O='$(O)/tsan' TEST_SECONDS=900 tests/run server orm-unit orm-programs
 
 # The bench loads its own BPF programs and drives the shipped one.
 B ?= all
@@ -294,12 +338,13 @@ FUZZ_O := $(O)/fuzzlib
 .PHONY: fuzz-lib
 fuzz-lib: # all of user/ and orm/, instrumented
 	@$(MAKE) --no-print-directory O=$(FUZZ_O) CC=clang SAN=fuzzer-no-link,address,undefined \
-		$(FUZZ_O)/libuser.a $(FUZZ_O)/libstrazh-orm.a
+		$(FUZZ_O)/libuser.a $(FUZZ_O)/libstrazh-orm.a $(FUZZ_O)/$(FUZZ_KIT_ormsql)
 $(FUZZ_BINS): $(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/flags fuzz-lib
 	$(call say,FUZZ)
 	$(Q)mkdir -p $(@D) && clang -std=gnu11 $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG)) -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $@ $< $(FUZZ_O)/$(call fuzz_lib,$*) $(call fuzz_libs,$*)
+		-o $@ $< $(addprefix $(FUZZ_O)/,$(FUZZ_KIT_$*) $(call fuzz_lib,$*)) $(call fuzz_libs,$*)
+$(O)/tests/fuzz/replay_ormsql: $(O)/$(FUZZ_KIT_ormsql)
 $(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a $(ORM_LIB)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(O)/$(call fuzz_lib,$*) $(call fuzz_libs,$*)
@@ -307,7 +352,7 @@ fuzz: $(FUZZ_BINS) ## Fuzz each parser for FUZZ_S seconds (default 60)
 	@O='$(O)' FUZZ_S='$(FUZZ_S)' tests/fuzz/run
 
 ##@ Use
-.PHONY: up install install-orm compdb clean
+.PHONY: up install install-client install-orm compdb clean
 IFACE ?=
 SECONDS_UP ?=
 .PHONY: up-build
@@ -315,7 +360,7 @@ up-build: all $(TOOL_BINS) $(TOOL_BPF)
 up: up-build ## Show it working: a demo in namespaces, or IFACE=eth0 for the real thing (root)
 	@O='$(O)' scripts/demo $(if $(SECONDS_UP),--seconds $(SECONDS_UP)) $(UP_ARGS) $(IFACE)
 
-install: all install-orm ## Install under DESTDIR and PREFIX
+install: all install-client install-orm ## Install under DESTDIR and PREFIX
 	install -D -m 755 $(O)/strazhd $(DESTDIR)$(PREFIX)/sbin/strazhd
 	install -D -m 755 $(O)/strazhctl $(DESTDIR)$(PREFIX)/sbin/strazhctl
 	install -D -m 644 $(O)/gate.bpf.o $(DESTDIR)$(PREFIX)/lib/strazh/gate.bpf.o
@@ -324,6 +369,20 @@ install: all install-orm ## Install under DESTDIR and PREFIX
 	install -D -m 644 user/man/strazhctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhctl.8
 	install -D -m 644 user/man/strazhd.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhd.8
 	install -D -m 644 user/man/strazh.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/strazh.conf.5
+install-client: client ## Install strazh and libstrazh alone
+	install -D -m 755 $(O)/strazh $(DESTDIR)$(PREFIX)/bin/strazh
+	install -D -m 644 scripts/strazh.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/strazh
+	install -D -m 644 user/man/strazh.1 $(DESTDIR)$(PREFIX)/share/man/man1/strazh.1
+	install -D -m 644 user/man/libstrazh.3 $(DESTDIR)$(PREFIX)/share/man/man3/libstrazh.3
+	install -D -m 644 $(CLIENT_ALONE) $(DESTDIR)$(LIBDIR)/libstrazh.a
+	install -D -m 644 $(CLIENT_SO) $(DESTDIR)$(LIBDIR)/$(notdir $(CLIENT_SO))
+	ln -sf $(notdir $(CLIENT_SO)) $(DESTDIR)$(LIBDIR)/libstrazh.so.0
+	ln -sf libstrazh.so.0 $(DESTDIR)$(LIBDIR)/libstrazh.so
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/strazh include/strazh/client.h
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/include/strazh/wire include/strazh/wire/phantom.h
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(CLIENT_VERSION)|; s|@REQUIRES@|$(CLIENT_PKG)|' \
+		user/client/strazh.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/strazh.pc
 install-orm: orm ## Install libstrazh-orm alone: it needs nothing of the rest
 	install -D -m 644 $(ORM_ALONE) $(DESTDIR)$(LIBDIR)/libstrazh-orm.a
 	install -D -m 644 $(ORM_SO) $(DESTDIR)$(LIBDIR)/$(notdir $(ORM_SO))

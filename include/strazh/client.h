@@ -13,9 +13,11 @@
  *
  * One thread at a time uses a client; strazh_post() may be called by any.
  *
- * A connection that breaks is made again, with pauses that grow; on_state() tells. What was queued
- * and not sealed is sent then. What had been sent may or may not have arrived: a request that was
- * not answered ends with STRAZH_E_LOST, and never is sent twice.
+ * A connection that breaks is made again, with pauses that grow; on_state() tells. What had been
+ * queued in it or sent may or may not have arrived: a request that was not answered ends with
+ * STRAZH_E_LOST, and nothing is ever sent twice. What is queued or posted while there is no session
+ * waits for the next. A host's name is looked up with getaddrinfo(3), which waits: who must never
+ * wait gives an address. Where a name has several addresses, all are tried.
  *
  * Functions return 0; -errno; or an enum strazh_class above 0, with its words in struct
  * strazh_error. Secrets given in options are copied, and wiped by strazh_close().
@@ -71,7 +73,7 @@ enum strazh_state { STRAZH_DOWN, STRAZH_CONNECTING, STRAZH_UP, STRAZH_ENDED };
 
 struct strazh;
 struct strazh_options {
-	const char *address;	    /* host, host:port, [v6]:port; the port is 8000 */
+	const char *address;	    /* host, host:port, v6, [v6]:port; the port is 8000 */
 	const char *server_name;    /* NULL: "strazh" */
 	const uint8_t *server_key;  /* 32, X25519: pinned (NK1, XK1); or */
 	const uint8_t *root_key;    /* 32, Ed25519: signs the server's certificate (NX, XX) */
@@ -119,11 +121,15 @@ int strazh_ping(struct strazh *client, int64_t timeout_ms, uint64_t *ret_ns) STR
 int strazh_fd(const struct strazh *client);
 /* Never waits. Calls the callbacks, which may do anything but strazh_close(). */
 int strazh_on_ready(struct strazh *client) STRAZH_MUST_CHECK;
-/* Queue it. FULL. */
+/* Queue it. It goes with the next strazh_on_ready(), in one piece with what else was queued; until
+ * then the descriptor is readable. FULL: on_room() tells when there is room again. */
 int strazh_queue(struct strazh *client, const struct strazh_message *message) STRAZH_MUST_CHECK;
 /* The same from any thread, waking the client's. */
 int strazh_post(struct strazh *client, const struct strazh_message *message) STRAZH_MUST_CHECK;
 size_t strazh_queued(const struct strazh *client); /* bytes */
+
+/* Ends the session in order and begins another, by ticket if there is one. Not from a callback. */
+int strazh_renew(struct strazh *client) STRAZH_MUST_CHECK;
 
 /* ---- what a session is ---- */
 
@@ -132,6 +138,7 @@ struct strazh_about {
 	const char *suite;	/* "NK1", "XX+ML-KEM-768", ...; "" when DOWN */
 	uint8_t server_key[32]; /* as proven */
 	bool resumed;
+	bool resumable;		 /* there is a ticket: the next one will be */
 	uint64_t sessions;	 /* that were established */
 	uint64_t sent, received; /* messages */
 	uint64_t handshake_ns;	 /* of the last one */

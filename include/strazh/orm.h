@@ -19,6 +19,7 @@
 #include <strazh/orm/schema.h>
 #include <strazh/orm/seed.h>
 #include <strazh/orm/session.h>
+#include <strazh/orm/shortcut.h>
 #include <strazh/orm/stats.h>
 #include <strazh/orm/table.h>
 #include <strazh/orm/tx.h>

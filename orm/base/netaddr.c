@@ -8,13 +8,6 @@
 
 #include <orm/base/netaddr.h>
 
-struct netaddr {
-	int family;
-	uint8_t addr[16];
-	unsigned bits; /* the length after '/' */
-	unsigned most; /* of the family */
-};
-
 /* 1 to 3 digits without leading zeros, at most `most`. */
 static int parse_bits(const char *text, size_t len, unsigned most, unsigned *ret_bits)
 {
@@ -33,81 +26,80 @@ static int parse_bits(const char *text, size_t len, unsigned most, unsigned *ret
 	return 0;
 }
 
-static int parse(const char *text, size_t len, struct netaddr *ret_net, const char **ret_why)
+static bool has_host_bits(const struct orm_netaddr *net)
 {
-	const char *slash = memchr(text, '/', len);
+	unsigned at = net->bits / 8;
+
+	if (at == net->size)
+		return false;
+	if (net->addr[at] & (0xff >> net->bits % 8))
+		return true;
+	while (++at < net->size)
+		if (net->addr[at])
+			return true;
+	return false;
+}
+
+int orm_netaddr_parse(const char *text, size_t len, bool cidr, struct orm_netaddr *ret_net,
+		      const char **ret_why)
+{
+	const char *slash = len ? memchr(text, '/', len) : NULL;
 	size_t addr_len = slash ? (size_t)(slash - text) : len;
-	struct netaddr net = {.family = AF_INET, .most = 32};
+	struct orm_netaddr net = {.size = 4};
 	char addr[INET6_ADDRSTRLEN];
+	unsigned bits;
 
 	*ret_why = "no address";
 	if (!addr_len || addr_len >= sizeof(addr) || memchr(text, '\0', addr_len))
 		return ORM_E_VALUE;
 	memcpy(addr, text, addr_len);
 	addr[addr_len] = '\0';
-	if (strchr(addr, ':')) {
-		net.family = AF_INET6;
-		net.most = 128;
-	}
-	if (inet_pton(net.family, addr, net.addr) != 1)
+	if (strchr(addr, ':'))
+		net.size = 16;
+	if (inet_pton(net.size == 4 ? AF_INET : AF_INET6, addr, net.addr) != 1)
 		return ORM_E_VALUE;
-	net.bits = net.most;
-	if (slash && parse_bits(slash + 1, len - addr_len - 1, net.most, &net.bits)) {
-		*ret_why = "no length of a network after '/'";
+	bits = net.size * 8U;
+	*ret_why = "no length of a network after '/'";
+	if (slash && parse_bits(slash + 1, len - addr_len - 1, bits, &bits))
 		return ORM_E_VALUE;
-	}
+	net.bits = (uint8_t)bits;
+	*ret_why = "a network with bits set to the right of its length";
+	if (cidr && has_host_bits(&net))
+		return ORM_E_VALUE;
 	*ret_net = net;
 	return 0;
 }
 
-static size_t emit(const struct netaddr *net, bool with_bits, char to[ORM_NETADDR_TEXT])
+size_t orm_netaddr_emit(const struct orm_netaddr *net, bool cidr, char to[ORM_NETADDR_TEXT])
 {
 	size_t len;
 
-	inet_ntop(net->family, net->addr, to, ORM_NETADDR_TEXT);
+	inet_ntop(net->size == 4 ? AF_INET : AF_INET6, net->addr, to, ORM_NETADDR_TEXT);
 	len = strlen(to);
-	if (with_bits)
+	if (cidr || net->bits < net->size * 8)
 		len += (size_t)snprintf(to + len, ORM_NETADDR_TEXT - len, "/%u", net->bits);
 	return len;
+}
+
+static int normal(const char *text, size_t len, bool cidr, char to[ORM_NETADDR_TEXT],
+		  size_t *ret_len, const char **ret_why)
+{
+	struct orm_netaddr net;
+	int r = orm_netaddr_parse(text, len, cidr, &net, ret_why);
+
+	if (!r)
+		*ret_len = orm_netaddr_emit(&net, cidr, to);
+	return r;
 }
 
 int orm_inet_normal(const char *text, size_t len, char to[ORM_NETADDR_TEXT], size_t *ret_len,
 		    const char **ret_why)
 {
-	struct netaddr net;
-	int r = parse(text, len, &net, ret_why);
-
-	if (!r)
-		*ret_len = emit(&net, net.bits < net.most, to);
-	return r;
-}
-
-static bool has_host_bits(const struct netaddr *net)
-{
-	unsigned at = net->bits / 8;
-
-	if (net->bits == net->most)
-		return false;
-	if (net->addr[at] & (0xff >> net->bits % 8))
-		return true;
-	while (++at < net->most / 8)
-		if (net->addr[at])
-			return true;
-	return false;
+	return normal(text, len, false, to, ret_len, ret_why);
 }
 
 int orm_cidr_normal(const char *text, size_t len, char to[ORM_NETADDR_TEXT], size_t *ret_len,
 		    const char **ret_why)
 {
-	struct netaddr net;
-	int r = parse(text, len, &net, ret_why);
-
-	if (r)
-		return r;
-	if (has_host_bits(&net)) {
-		*ret_why = "a network with bits set to the right of its length";
-		return ORM_E_VALUE;
-	}
-	*ret_len = emit(&net, true, to);
-	return 0;
+	return normal(text, len, true, to, ret_len, ret_why);
 }

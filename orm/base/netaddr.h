@@ -10,11 +10,26 @@
 #ifndef STRAZH_ORM_NETADDR_H
 #define STRAZH_ORM_NETADDR_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <strazh/base/compiler.h>
 
 #define ORM_NETADDR_TEXT 50 /* "0000:...:255.255.255.255/128" and a NUL */
+
+struct orm_netaddr {
+	uint8_t addr[16]; /* in network order; of IPv4 the first four */
+	uint8_t size;	  /* 4 or 16 */
+	uint8_t bits;	  /* the length after '/' */
+};
+/* 0, or ORM_E_VALUE with *ret_why, a constant. */
+int orm_netaddr_parse(const char *text, size_t len, bool cidr, struct orm_netaddr *ret_net,
+		      const char **ret_why) must_check;
+/* The length without the NUL. */
+size_t orm_netaddr_emit(const struct orm_netaddr *net, bool cidr, char to[ORM_NETADDR_TEXT]);
+
+/* ---- both in one ---- */
 
 /* 0 with the length without NUL, or ORM_E_VALUE with *ret_why, a constant. */
 int orm_inet_normal(const char *text, size_t len, char to[ORM_NETADDR_TEXT], size_t *ret_len,

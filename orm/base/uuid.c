@@ -34,6 +34,13 @@ bool orm_uuid_parse(const char *text, size_t len, uint8_t ret_uuid[16])
 	return true;
 }
 
+bool orm_uuid_parse_plain(const char *text, size_t len, uint8_t ret_uuid[16])
+{
+	/* With these four there is no room for other hyphens or for braces. */
+	return len == ORM_UUID_LEN && text[8] == '-' && text[13] == '-' && text[18] == '-' &&
+	       text[23] == '-' && orm_uuid_parse(text, len, ret_uuid);
+}
+
 void orm_uuid_emit(const uint8_t uuid[16], char to[ORM_UUID_LEN + 1])
 {
 	static const char digits[] = "0123456789abcdef";

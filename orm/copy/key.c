@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <orm/base/uuid.h>
 #include <orm/copy/copy.h>
-#include <orm/table/codec.h>
 #include <orm/table/row.h>
 
 #define SORTED_TEXT 160U
@@ -151,7 +151,7 @@ bool copy_key_load(const struct copy_table *t, const struct copy_buffer *bytes, 
 
 static size_t print_value(const struct orm_value *v, char *to, size_t size)
 {
-	char uuid[UUID_TEXT_LEN + 1];
+	char uuid[ORM_UUID_LEN + 1];
 	const uint8_t *bytes = v->p;
 	size_t used = 0;
 
@@ -163,7 +163,7 @@ static size_t print_value(const struct orm_value *v, char *to, size_t size)
 	case ORM_K_F64:
 		return (size_t)snprintf(to, size, "%.17g", v->f);
 	case ORM_K_UUID:
-		uuid_encode(bytes, uuid);
+		orm_uuid_emit(bytes, uuid);
 		return (size_t)snprintf(to, size, "%s", uuid);
 	case ORM_K_TEXT:
 		return (size_t)snprintf(to, size, "'%.*s'", (int)MIN(v->len, 60), bytes);

@@ -29,6 +29,7 @@ enum orm_stmt_flag {
 	ORM_STMT_ROWS = 2,   /* gives rows (SELECT, RETURNING); raw text: not known, then set */
 	ORM_STMT_RAW = 4,    /* a programmer's text: parameter and column types are not known */
 	ORM_STMT_ONCE = 8,   /* not worth preparing: DDL, multi-row INSERT of odd size */
+	ORM_STMT_STAYS = 32, /* of raw text: may leave a setting or the like on its connection */
 	ORM_STMT_ONE = 16,   /* gives one row at most, if the table's keys are as declared */
 };
 
@@ -70,6 +71,21 @@ struct orm_rows {
 	/* INSERT of one row of these columns, its ON CONFLICT included. */
 	const struct orm_stmt *one;
 };
+
+/* The next() of a source whose rows are in memory; its data. */
+struct orm_array {
+	const struct orm_rows *rows;
+	size_t next;
+};
+static inline int orm_array_next(void *data, const void **ret_row)
+{
+	struct orm_array *a = data;
+
+	if (a->next == a->rows->count)
+		return ORM_E_END;
+	*ret_row = (const char *)a->rows->rows + a->next++ * a->rows->table->size;
+	return 0;
+}
 
 /* One write for a writer that groups the writes of many callers into one commit. */
 struct orm_write {

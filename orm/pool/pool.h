@@ -38,6 +38,7 @@ struct orm_pooled {
 	struct orm_conn *conn;
 	bool transaction; /* open, as far as the functions below know */
 	bool unclean;	  /* set it when text of a programmer ran that may have opened one */
+	uint64_t owner;	  /* whose text has left something on it; 0: nobody's. Set by its user */
 	bool proved;	  /* was released in good health at least once */
 	uint8_t state;
 	uint64_t since_ns; /* in this state; of idle and used ones */
@@ -77,6 +78,12 @@ int orm_pool_acquire(struct orm_pool *pool, int64_t timeout_ms, struct orm_poole
  * (driver->rollback(), which does nothing when there is none). finish() was called.
  */
 void orm_pool_release(struct orm_pool *pool, struct orm_pooled *pooled);
+
+/* It is to be closed when it is given back, as if it were too old. */
+static inline void orm_pooled_expire(struct orm_pooled *p)
+{
+	p->expires_ns = 0;
+}
 
 /* driver->begin(), commit(), rollback(), noted for release(). */
 int orm_pooled_begin(struct orm_pooled *p, const struct orm_tx_options *options, bool durable,

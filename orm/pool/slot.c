@@ -199,6 +199,7 @@ int orm_pool_connect(struct orm_pool *pool, struct orm_pooled *slot, struct orm_
 	orm_breaker_leave(&pool->breaker, ticket, true, now);
 	slot->state = USED;
 	slot->transaction = slot->unclean = slot->proved = false;
+	slot->owner = 0;
 	slot->since_ns = now;
 	slot->expires_ns = now + life_of_one(pool);
 	pool->opening--;

@@ -157,6 +157,25 @@ void orm_do_where(struct orm_query *q, struct orm_expr condition)
 	query_close(q);
 }
 
+void query_conflict(struct orm_query *q, const struct orm_table *table, uint64_t target,
+		    uint64_t update)
+{
+	struct orm_expr columns[ORM_COLUMNS_MAX];
+	size_t n = 0;
+
+	for (unsigned i = 0; i < table->count; i++)
+		if (target >> i & 1)
+			columns[n++] = query_column(table, i);
+	orm_on_conflict_n(q, columns, n, update);
+	for (unsigned i = 0; i < table->count; i++) {
+		struct orm_expr new = query_column(table, i);
+
+		new.op = ORM_OP_EXCLUDED;
+		if (update >> i & 1)
+			orm_do_set(q, query_column(table, i), new);
+	}
+}
+
 void orm_every_row(struct orm_query *q)
 {
 	query_open(q, CL_EVERY_ROW, 0);

@@ -151,6 +151,14 @@ void query_name(struct orm_query *q, const char *name, const char *what);
 void query_expr(struct orm_query *q, const struct orm_expr *e);
 void query_exprs(struct orm_query *q, const struct orm_expr *list, size_t n);
 void query_sub(struct orm_query *q, const struct orm_query *sub);
+/* A column by its number. */
+static inline struct orm_expr query_column(const struct orm_table *table, unsigned column)
+{
+	return (struct orm_expr){.op = ORM_OP_COLUMN, .column = (uint16_t)column, .of = table};
+}
+/* ON CONFLICT (columns of `target`) DO UPDATE of those of `update` to the new row's; 0: NOTHING. */
+void query_conflict(struct orm_query *q, const struct orm_table *table, uint64_t target,
+		    uint64_t update);
 /* The value's index; UINT32_MAX on failure. */
 uint32_t query_value(struct orm_query *q, const struct orm_value *value);
 

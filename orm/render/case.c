@@ -2,6 +2,7 @@
 /* Branches of one type, and CASE and CAST. */
 #include <orm/render/call.h>
 #include <orm/render/typing.h>
+#include <orm/table/sqltype.h>
 
 static const struct typed faulty = {.type = ORM_T_NONE};
 
@@ -88,7 +89,7 @@ struct typed render_cast(struct render *r, struct scope *s, struct words *w)
 		return faulty;
 	}
 	put(r, is_pg(r) ? ")::" : " AS ");
-	put(r, type_sql(to, r->dialect));
+	put(r, orm_type_sql(to, r->dialect));
 	if (!is_pg(r))
 		put(r, ")");
 	text = a.type == ORM_T_TEXT || type_is_integer(a.type) || a.type == ORM_T_UUID ||

@@ -8,6 +8,7 @@
 
 #include <orm/render/call.h>
 #include <orm/render/typing.h>
+#include <orm/table/sqltype.h>
 
 static const struct typed faulty = {.type = ORM_T_NONE};
 
@@ -247,7 +248,7 @@ static struct typed render_in(struct render *r, struct scope *s, struct words *w
 		set_param_type(r, list.index, a.type == ORM_T_TEXT ? ORM_T_TEXTS : a.type);
 	if (is_pg(r) && list.type == ORM_T_TEXTS && a.type != ORM_T_TEXT) {
 		put(r, "::");
-		put(r, type_sql(a.type, r->dialect));
+		put(r, orm_type_sql(a.type, r->dialect));
 		put(r, "[]");
 	}
 	put(r, is_pg(r) ? "))" : ")))");

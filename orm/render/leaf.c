@@ -4,6 +4,7 @@
 
 #include <orm/render/render.h>
 #include <orm/render/typing.h>
+#include <orm/table/sqltype.h>
 
 static const struct typed faulty = {.type = ORM_T_NONE};
 
@@ -190,7 +191,7 @@ static struct typed render_literal(struct render *r, struct words *w)
 	put(r, "(");
 	put_len(r, text, len);
 	put(r, is_pg(r) ? ")::" : ")");
-	put(r, is_pg(r) ? type_sql(type, r->dialect) : "");
+	put(r, is_pg(r) ? orm_type_sql(type, r->dialect) : "");
 	return (struct typed){.type = type, .nullable = true};
 }
 

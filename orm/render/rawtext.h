@@ -12,4 +12,11 @@
 
 bool raw_writes(const char *sql, size_t len);
 
+/*
+ * May it leave something on its connection that the end of a transaction does not take away: a
+ * setting, a temporary table, an advisory lock, LISTEN? By its first word and a few others; errs to
+ * yes.
+ */
+bool raw_stays(const char *sql, size_t len);
+
 #endif

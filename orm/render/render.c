@@ -307,7 +307,8 @@ static unsigned render_raw(struct render *r, struct words stream)
 		return 0;
 	text = words_text(&contents, &len);
 	put_len(r, text, len);
-	return ORM_STMT_RAW | ORM_STMT_ROWS | (raw_writes(text, len) ? ORM_STMT_WRITES : 0);
+	return ORM_STMT_RAW | ORM_STMT_ROWS | (raw_writes(text, len) ? ORM_STMT_WRITES : 0) |
+	       (raw_stays(text, len) ? ORM_STMT_STAYS : 0);
 }
 
 /* PARAM clauses only may follow a raw text; their kinds are the parameters' types. */

@@ -1,36 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <orm/render/typing.h>
 
-static const struct {
-	const char *pg;
-	const char *sqlite;
-} sql[ORM_T_COUNT] = {
-	[ORM_T_BOOLEAN] = {"boolean", "INTEGER"},
-	[ORM_T_SMALLINT] = {"smallint", "INTEGER"},
-	[ORM_T_INTEGER] = {"integer", "INTEGER"},
-	[ORM_T_BIGINT] = {"bigint", "INTEGER"},
-	[ORM_T_REAL] = {"real", "REAL"},
-	[ORM_T_DOUBLE] = {"double precision", "REAL"},
-	[ORM_T_NUMERIC] = {"numeric", "TEXT"},
-	[ORM_T_TEXT] = {"text", "TEXT"},
-	[ORM_T_BYTES] = {"bytea", "BLOB"},
-	[ORM_T_TIMESTAMP_MS] = {"timestamptz", "INTEGER"},
-	[ORM_T_UUID] = {"uuid", "TEXT"},
-	[ORM_T_INET] = {"inet", "TEXT"},
-	[ORM_T_CIDR] = {"cidr", "TEXT"},
-	[ORM_T_JSON] = {"json", "TEXT"},
-	[ORM_T_JSONB] = {"jsonb", "TEXT"},
-	[ORM_T_BIGINTS] = {"bigint[]", "TEXT"},
-	[ORM_T_DOUBLES] = {"double precision[]", "TEXT"},
-	[ORM_T_TEXTS] = {"text[]", "TEXT"},
-	[ORM_T_VECTOR] = {"vector", "TEXT"},
-};
-
-const char *type_sql(enum orm_type type, enum orm_dialect dialect)
-{
-	return dialect == ORM_POSTGRESQL ? sql[type].pg : sql[type].sqlite;
-}
-
 bool type_is_integer(enum orm_type type)
 {
 	return type == ORM_T_SMALLINT || type == ORM_T_INTEGER || type == ORM_T_BIGINT;

@@ -34,8 +34,6 @@ bool type_has_min(enum orm_type type, enum orm_dialect dialect);
 /* The type of a op b, of CASE and COALESCE branches, of UNION columns; ORM_T_NONE: no such. */
 enum orm_type types_common(enum orm_type a, enum orm_type b);
 enum orm_type types_arithmetic(enum orm_type a, enum orm_type b);
-/* As in CREATE TABLE and casts. */
-const char *type_sql(enum orm_type type, enum orm_dialect dialect);
 /* May what has this type be read into a field of this kind? */
 bool type_reads_as(enum orm_type type, enum orm_kind kind);
 

@@ -131,29 +131,6 @@ static void put_row(struct orm_query *q, const void *row, uint64_t mask)
 	query_close(q);
 }
 
-static struct orm_expr column_of(const struct orm_batch *b, unsigned column, enum orm_op op)
-{
-	return (struct orm_expr){.op = op, .column = (uint16_t)column, .of = b->table};
-}
-
-static void put_conflict(struct orm_query *q, const struct orm_batch *b)
-{
-	uint64_t target = orm_names_mask(b->table, b->conflict);
-	struct orm_expr columns[ORM_COLUMNS_MAX];
-	unsigned n = 0;
-
-	for (unsigned c = 0; c < b->table->count; c++) {
-		if (target >> c & 1)
-			columns[n++] = column_of(b, c, ORM_OP_COLUMN);
-	}
-	orm_on_conflict_n(q, columns, n, b->update);
-	for (unsigned c = 0; c < b->table->count; c++) {
-		if (b->update >> c & 1)
-			orm_do_set(q, column_of(b, c, ORM_OP_COLUMN),
-				   column_of(b, c, ORM_OP_EXCLUDED));
-	}
-}
-
 /* The INSERT of one row: by the builder, so that it is rendered and prepared once for all batches.
  */
 static int one_row(struct orm_session *s, const struct orm_batch *b, struct orm_rows *rows)
@@ -164,7 +141,7 @@ static int one_row(struct orm_session *s, const struct orm_batch *b, struct orm_
 
 	put_row(q, b->rows, rows->mask);
 	if (b->conflict)
-		put_conflict(q, b);
+		query_conflict(q, b->table, orm_names_mask(b->table, b->conflict), b->update);
 	r = exec_shape(s, q, &shape);
 	orm_query_free(q);
 	if (!r)
@@ -236,21 +213,6 @@ static int watched_next(void *data, const void **ret_row)
 
 /* ---- what runs on the connection ---- */
 
-struct array {
-	const struct orm_rows *rows;
-	size_t next;
-};
-
-static int array_next(void *data, const void **ret_row)
-{
-	struct array *a = data;
-
-	if (a->next == a->rows->count)
-		return ORM_E_END;
-	*ret_row = (const char *)a->rows->rows + a->next++ * a->rows->table->size;
-	return 0;
-}
-
 struct work {
 	const struct orm_rows *rows; /* NULL: load `source` */
 	const struct orm_source *source;
@@ -262,14 +224,14 @@ struct work {
 static int run(struct orm_session *s, struct orm_conn *conn, struct work *w)
 {
 	const struct orm_driver *driver = s->db->driver;
-	struct array array = {.rows = w->rows};
+	struct orm_array array = {.rows = w->rows};
 	struct orm_source source;
 
 	if (w->source)
 		return driver->load(conn, w->source, &w->done, &s->error);
 	if (w->way != ORM_BATCH_COPY)
 		return driver->insert(conn, w->rows, w->way, w->conflict, &w->done, &s->error);
-	source = (struct orm_source){w->rows->table, w->rows->mask, array_next, &array};
+	source = (struct orm_source){w->rows->table, w->rows->mask, orm_array_next, &array};
 	return driver->load(conn, &source, &w->done, &s->error);
 }
 

@@ -38,6 +38,7 @@ static int start(struct orm_cursor *c, const struct orm_query *q)
 	exec_show(s, q->values, q->n_values);
 	orm_tally_add(&s->tally, ORM_M_statements, 1);
 	c->rows = (struct rows){.session = s, .shape = c->shape, .conn = c->lane.conn};
+	lane_note(s, &c->lane, c->shape);
 	r = s->db->driver->start(c->lane.conn, &c->shape->stmt, q->values, &s->error);
 	c->class = r;
 	if (!r && c->row)

@@ -192,11 +192,9 @@ int exec_failed(struct orm_session *s, int class)
 }
 
 /* What an attempt outside a transaction tells the pool and the router. */
-static int leave_lane(struct orm_session *s, struct lane *lane, const struct orm_shape *shape,
-		      struct outcome *out, uint64_t begin, int r)
+static int leave_lane(struct orm_session *s, struct lane *lane, struct outcome *out, uint64_t begin,
+		      int r)
 {
-	if (lane->pooled && shape->stmt.flags & ORM_STMT_RAW)
-		lane->pooled->unclean = true;
 	if (!r && begin && !out->writes)
 		orm_route_took(s->db->route, &lane->routed, orm_now_ns(&orm_clock_machine) - begin);
 	out->moved = lane_give(s, lane, r);
@@ -221,8 +219,9 @@ static int run_once(struct orm_session *s, const struct orm_query *q, struct orm
 		return r;
 	if (s->db->replicated)
 		begin = orm_now_ns(&orm_clock_machine);
+	lane_note(s, lane, shape);
 	r = attempt(s, lane, q, shape, sink, out);
-	return s->in_tx ? exec_failed(s, r) : leave_lane(s, lane, shape, out, begin, r);
+	return s->in_tx ? exec_failed(s, r) : leave_lane(s, lane, out, begin, r);
 }
 
 /* CONNECTION: nothing was done. Inside a transaction all of it would have to run again. */

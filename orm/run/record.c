@@ -11,6 +11,7 @@
 #include <orm/base/fault.h>
 #include <orm/render/render.h>
 #include <orm/run/record.h>
+#include <orm/table/json.h>
 
 #define MEMORY_MAX (16U << 20)
 #define FILE_MAX (64 << 20) /* shapes that the cache forgets are new ones when they come again */
@@ -110,9 +111,8 @@ void record_query(struct record *record, const struct orm_query *q)
 
 	if (line && word_op(q->words[0]) == CL_RAW)
 		goto out; /* the programmer wrote it for one database, and tried it there */
-	if (line && !add_dialect(line, q, ORM_SQLITE) && !add_dialect(line, q, ORM_POSTGRESQL))
-		text = json_dumps(line, JSON_COMPACT);
-	if (text) {
+	if (line && !add_dialect(line, q, ORM_SQLITE) && !add_dialect(line, q, ORM_POSTGRESQL) &&
+	    !orm_json_dump(line, JSON_COMPACT, &text)) {
 		len = strlen(text);
 		text[len] = '\n'; /* instead of the NUL: one write, one line */
 	}

@@ -19,6 +19,7 @@ int orm_session_open(struct orm *db, struct orm_session **ret_session)
 	if (!s)
 		return -ENOMEM;
 	s->db = db;
+	s->number = __atomic_add_fetch(&db->sessions_ever, 1, __ATOMIC_RELAXED);
 	orm_error_clear(&s->error);
 	arena_init(&s->first, FIRST_MAX);
 	orm_rowset_init(&s->returned, (size_t)db->options.result_bytes_max);
@@ -195,7 +196,7 @@ static int take_routed(struct orm_session *s, bool writes, uint64_t least_ns, st
 	return r;
 }
 
-int lane_take(struct orm_session *s, bool writes, uint64_t least_ns, struct lane *ret_lane)
+static int take_one(struct orm_session *s, bool writes, uint64_t least_ns, struct lane *ret_lane)
 {
 	struct orm *db = s->db;
 	struct orm_pooled *pooled;
@@ -216,6 +217,28 @@ int lane_take(struct orm_session *s, bool writes, uint64_t least_ns, struct lane
 	if (!r)
 		*ret_lane = (struct lane){.conn = conn};
 	return r;
+}
+
+int lane_take(struct orm_session *s, bool writes, uint64_t least_ns, struct lane *ret_lane)
+{
+	int r = take_one(s, writes, least_ns, ret_lane);
+
+	while (!r && ret_lane->pooled && ret_lane->pooled->owner &&
+	       ret_lane->pooled->owner != s->number) {
+		orm_pooled_expire(ret_lane->pooled);
+		lane_give(s, ret_lane, 0);
+		r = take_one(s, writes, least_ns, ret_lane);
+	}
+	return r;
+}
+
+void lane_note(const struct orm_session *s, struct lane *lane, const struct orm_shape *shape)
+{
+	if (!lane->pooled || !(shape->stmt.flags & ORM_STMT_RAW))
+		return;
+	lane->pooled->unclean = true;
+	if (shape->stmt.flags & ORM_STMT_STAYS)
+		lane->pooled->owner = s->number;
 }
 
 bool lane_give(struct orm_session *s, struct lane *lane, int class)

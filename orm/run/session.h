@@ -41,7 +41,8 @@ struct orm {
 	struct orm_keeper keeper;
 	bool kept; /* the keeper runs */
 	char server[64];
-	unsigned sessions; /* open ones; relaxed */
+	unsigned sessions;	/* open ones; relaxed */
+	uint64_t sessions_ever; /* relaxed */
 };
 
 #define SESSION_SHAPES 16U
@@ -56,6 +57,7 @@ struct lane {
 
 struct orm_session {
 	struct orm *db;
+	uint64_t number; /* of this database's sessions, from 1 */
 	struct orm_error error;
 	struct orm_query *free; /* singly linked by next */
 	struct orm_query *lent; /* doubly linked */
@@ -66,8 +68,8 @@ struct orm_session {
 	bool tx_failed;		    /* PostgreSQL refuses all until rollback */
 	struct orm_cursor *cursor;  /* the one that is open */
 	struct orm_result *results; /* doubly linked by next */
-	/* Tables that the transaction wrote: names of descriptors, which outlive it. */
-	const char *wrote[SESSION_WROTE];
+	/* Tables that the transaction wrote, by their names: a schema may go before it ends. */
+	char wrote[SESSION_WROTE][ORM_NAME_MAX + 1];
 	unsigned n_wrote;
 	bool wrote_any;	      /* or more, or not known which */
 	struct orm_seen seen; /* what reads from replicas must show */
@@ -95,9 +97,14 @@ void session_disown(struct orm_result *result);
 /* Take its statement away from an open cursor, as the end of a transaction does. */
 void cursor_end(struct orm_cursor *c);
 
-/* Outside of a transaction. least_ns: what was committed before must be seen; 0: nothing. */
+/*
+ * Outside of a transaction. A connection on which another session's text has left something is
+ * closed instead. least_ns: what was committed before must be seen; 0: nothing.
+ */
 int lane_take(struct orm_session *s, bool writes, uint64_t least_ns,
 	      struct lane *ret_lane) must_check;
+/* This ran on it, or was tried: what it may leave behind. */
+void lane_note(const struct orm_session *s, struct lane *lane, const struct orm_shape *shape);
 /* `class` of the last call on it. True: another server is the primary now. */
 bool lane_give(struct orm_session *s, struct lane *lane, int class);
 

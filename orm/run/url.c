@@ -53,6 +53,69 @@ static const struct option *find_option(const char *name, size_t len)
 	return NULL;
 }
 
+/* What a number below 0 means where it means something: db.h says it. */
+enum below { REFUSED, MINUS_ONE, SWITCH, ANY };
+
+static enum below below_zero(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum below below;
+	} known[] = {
+		{"foreign_keys", SWITCH},
+		{"read_only", SWITCH},
+		{"durable", SWITCH},
+		{"cache_size", ANY},
+		{"reader_cache_size", ANY},
+		{"idle_timeout_ms", MINUS_ONE},
+		{"life_timeout_ms", MINUS_ONE},
+		{"check_after_ms", MINUS_ONE},
+		{"query_timeout_ms", MINUS_ONE},
+		{"retries", MINUS_ONE},
+		{"mmap_size", MINUS_ONE},
+		{"busy_timeout_ms", MINUS_ONE},
+		{"wal_autocheckpoint", MINUS_ONE},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (!strcmp(known[i].name, name))
+			return known[i].below;
+	return REFUSED;
+}
+
+static int check_number(const char *name, int64_t n, struct orm_error *err)
+{
+	const char *right = NULL;
+
+	switch (below_zero(name)) {
+	case REFUSED:
+		right = n < 0 ? "it may not be below 0" : NULL;
+		break;
+	case MINUS_ONE:
+		right = n < -1 ? "below 0 there is only -1" : NULL;
+		break;
+	case SWITCH:
+		right = n != 1 && n != -1 ? "1 is on, -1 is off" : NULL;
+		break;
+	case ANY:
+		break;
+	}
+	return right ? orm_fail(err, ORM_E_VALUE, "option '%s' is %lld; %s", name, (long long)n,
+				right)
+		     : 0;
+}
+
+/* The defaults are filled in. */
+static int check_numbers(struct orm_options *options, struct orm_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(table) && !r; i++)
+		if (!table[i].text)
+			r = check_number(table[i].name, *(int64_t *)slot(options, &table[i]), err);
+	return r;
+}
+
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -123,11 +186,11 @@ static int take_options(struct orm_url *url, const char *query, struct arena *ar
 				       len - name_len - 1, err);
 			if (r)
 				return r;
-		} else if (o || url->dialect == ORM_SQLITE) {
+		} else if (o || (len && url->dialect == ORM_SQLITE)) {
 			return orm_fail(err, ORM_E_VALUE, "the URL has %s '%.*s'",
 					o ? "no value for option" : "the unknown option",
 					(int)MIN(name_len, 60), query);
-		} else {
+		} else if (len) { /* "?&" is no parameter without a name */
 			kept[used] = used ? '&' : '?';
 			memcpy(kept + used + 1, query, len);
 			used += len + 1;
@@ -189,6 +252,9 @@ int orm_url_parse(const char *url, const struct orm_options *options, struct are
 	if (r)
 		return r;
 	fill_defaults(&out.options);
+	r = check_numbers(&out.options, err);
+	if (r)
+		return r;
 	*ret_url = out;
 	return 0;
 }

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include <orm/base/fault.h>
 #include <orm/run/wrote.h>
 
 /* Of what runs outside a transaction, or of all that one wrote. n 0: not known. */
@@ -19,7 +22,7 @@ static void collect(struct orm_session *s, const char *name)
 	if (s->n_wrote == SESSION_WROTE)
 		s->wrote_any = true;
 	else
-		s->wrote[s->n_wrote++] = name;
+		orm_fault_name(s->wrote[s->n_wrote++], name);
 }
 
 void wrote_table(struct orm_session *s, const struct orm_table *table)
@@ -57,8 +60,12 @@ void wrote_elsewhere(struct orm *db, const struct orm_shape *shape)
 
 void wrote_end(struct orm_session *s, bool committed)
 {
+	const char *names[SESSION_WROTE];
+
+	for (unsigned i = 0; i < s->n_wrote; i++)
+		names[i] = s->wrote[i];
 	if (committed && (s->n_wrote || s->wrote_any))
-		publish(s, s->wrote, s->wrote_any ? 0 : s->n_wrote);
+		publish(s, names, s->wrote_any ? 0 : s->n_wrote);
 	s->n_wrote = 0;
 	s->wrote_any = false;
 }

@@ -8,8 +8,6 @@
 #include <orm/table/item.h>
 #include <orm/table/sqltext.h>
 
-/* "bigint", "INTEGER" */
-const char *ddl_type(enum orm_type type, enum orm_dialect dialect);
 /* "c" bigint NOT NULL DEFAULT 0 */
 void ddl_column(struct sqltext *t, const struct orm_table *table, unsigned column,
 		enum orm_dialect dialect);

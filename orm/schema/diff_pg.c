@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include <orm/schema/diff.h>
+#include <orm/table/sqltype.h>
 
 static void alter(struct diff *d, const struct pair *p)
 {
@@ -33,7 +34,7 @@ static bool is_number(enum orm_type type)
 /* The value of the column as the other type. */
 static void add_using(struct sqltext *t, const struct orm_column *a, const struct orm_column *b)
 {
-	const char *to = ddl_type(b->type, ORM_POSTGRESQL);
+	const char *to = orm_type_sql(b->type, ORM_POSTGRESQL);
 
 	sqltext_add(t, " USING ");
 	if (a->type == ORM_T_TIMESTAMP_MS && is_number(b->type))
@@ -65,7 +66,7 @@ static void change_type(struct diff *d, const struct pair *p, const struct orm_c
 		diff_destroys(d, "'%s.%s' from %s to %s: what does not fit fails or is rounded",
 			      p->b->name, b->name, orm_type_name(a->type), orm_type_name(b->type));
 	alter_column(d, p, b->name);
-	sqltext_addf(&d->text, " TYPE %s", ddl_type(b->type, ORM_POSTGRESQL));
+	sqltext_addf(&d->text, " TYPE %s", orm_type_sql(b->type, ORM_POSTGRESQL));
 	add_using(&d->text, a, b);
 	sqltext_add(&d->text, ";\n");
 }

@@ -5,6 +5,7 @@
 
 #include <orm/schema/ddl.h>
 #include <orm/schema/introspect.h>
+#include <orm/table/sqltype.h>
 
 /* clang-format off */
 #define OF_THIS_SCHEMA                                                                             \
@@ -73,7 +74,7 @@ static enum orm_type type_of(const char *name)
 	if (dot && !strcmp(dot + 1, "vector"))
 		return ORM_T_VECTOR;
 	for (unsigned i = ORM_T_NONE + 1; i < ORM_T_COUNT; i++)
-		if (!strcmp(ddl_type(i, ORM_POSTGRESQL), name))
+		if (!strcmp(orm_type_sql(i, ORM_POSTGRESQL), name))
 			return i;
 	return ORM_T_NONE;
 }

@@ -40,7 +40,7 @@ static const char *next(const char *at, struct lite *t)
 {
 	const char *end;
 
-	at += strspn(at, " \t\r\n\f");
+	at += strspn(at, " \t\r\n\f\v");
 	end = at + 1;
 	if (!*at) {
 		*t = (struct lite){LITE_END, {at, 0}};

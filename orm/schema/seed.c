@@ -14,11 +14,6 @@
 #include <orm/table/item.h>
 #include <orm/table/json.h>
 
-static struct orm_expr column_of(const struct orm_table *table, unsigned i, enum orm_op op)
-{
-	return (struct orm_expr){.op = (uint8_t)op, .column = (uint16_t)i, .of = table};
-}
-
 /* The columns by which a row of these columns is known; 0: there is no such key. */
 static uint64_t key_of(const struct orm_table *table, uint64_t mask)
 {
@@ -52,23 +47,6 @@ static uint64_t without_auto_zero(const struct orm_table *table, const void *row
 	return mask;
 }
 
-static void add_conflict(struct orm_query *q, const struct orm_table *table, uint64_t key,
-			 uint64_t mask)
-{
-	struct orm_expr target[ORM_COLUMNS_MAX];
-	uint64_t rest = mask & ~key & table_all(table);
-	size_t n = 0;
-
-	for (unsigned i = 0; i < table->count; i++)
-		if (key >> i & 1)
-			target[n++] = column_of(table, i, ORM_OP_COLUMN);
-	orm_on_conflict_n(q, target, n, rest);
-	for (unsigned i = 0; i < table->count; i++)
-		if (rest >> i & 1)
-			orm_do_set(q, column_of(table, i, ORM_OP_COLUMN),
-				   column_of(table, i, ORM_OP_EXCLUDED));
-}
-
 static int seed_row(struct orm_session *s, const struct orm_table *table, const void *row,
 		    uint64_t mask)
 {
@@ -84,7 +62,7 @@ static int seed_row(struct orm_session *s, const struct orm_table *table, const 
 				    table->name);
 	q = orm_insert(s, table);
 	orm_row_masked(q, row, mask);
-	add_conflict(q, table, key, mask);
+	query_conflict(q, table, key, mask & ~key & table_all(table));
 	r = orm_exec(s, q, NULL);
 	orm_query_free(q);
 	return r;
@@ -161,12 +139,12 @@ int orm_seed_rows(struct orm_session *s, const struct orm_table *table, const vo
 
 static int seed_list(struct orm_session *s, const struct orm_table *table, const json_t *list)
 {
-	own_free char *text = json_dumps(list, JSON_COMPACT);
+	own_free char *text = NULL;
 	struct orm_json *json = NULL;
-	int r;
+	int r = orm_json_dump(list, JSON_COMPACT, &text);
 
-	if (!text)
-		return session_fail(s, -ENOMEM, "no memory for JSON");
+	if (r)
+		return session_fail(s, r, "no memory for JSON");
 	r = orm_json_read(table, text, strlen(text), ORM_MASK_ALL, 0, &json, &s->error);
 	for (size_t i = 0; !r && i < orm_json_count(json); i++) {
 		const char *row = (const char *)orm_json_structs(json) + i * table->size;

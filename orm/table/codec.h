@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Texts of bytes and UUIDs. Base64 is RFC 4648, section 4: padded, one text for each value. */
+/* Bytes as base64 (RFC 4648, section 4): padded, one text for each value. */
 #ifndef STRAZH_ORM_CODEC_H
 #define STRAZH_ORM_CODEC_H
 
@@ -17,11 +17,5 @@ static inline size_t base64_len(size_t len)
 void base64_encode(const void *data, size_t len, char *to);
 /* `to` has room for len / 4 * 3 bytes. False: not the text of any bytes. */
 bool base64_decode(const char *text, size_t len, void *to, size_t *ret_len) must_check;
-
-#define UUID_TEXT_LEN 36
-/* Lower case, and a NUL behind it. */
-void uuid_encode(const uint8_t uuid[16], char to[UUID_TEXT_LEN + 1]);
-/* Either case, with its hyphens. */
-bool uuid_decode(const char *text, size_t len, struct orm_uuid *ret_uuid) must_check;
 
 #endif

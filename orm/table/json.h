@@ -22,6 +22,12 @@ int orm_json_parse(const char *text, size_t len, json_t **ret_json,
 int orm_json_load(const char *text, size_t len, size_t flags, json_t **ret_json,
 		  json_error_t *ret_why) must_check;
 
+/*
+ * The document as text, free()d by the caller: 0 or -ENOMEM. json_dumps() of jansson 2.14 does not
+ * look whether it could write an object's key, and gives a text without it.
+ */
+int orm_json_dump(const json_t *json, size_t flags, char **ret_text) must_check;
+
 static inline void json_release_(json_t **json)
 {
 	json_decref(*json);

@@ -55,6 +55,8 @@ static int judge(const char *text, size_t len, struct orm_error *err)
 		return orm_fail(err, ORM_E_TOO_BIG, "JSON of %zu bytes; at most %u are read", len,
 				ORM_JSON_TEXT_MAX);
 	for (size_t i = 0; i < len; i++) {
+		if (!text[i]) /* which jansson takes for the end, whatever follows */
+			return orm_fail(err, ORM_E_VALUE, "JSON with a NUL at byte %zu", i);
 		if (!g.inside)
 			weigh(&g, text[i]);
 		else if (text[i] == '\\')

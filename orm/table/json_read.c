@@ -11,6 +11,7 @@
 
 #include <orm/base/arena.h>
 #include <orm/base/fault.h>
+#include <orm/base/uuid.h>
 #include <orm/table/codec.h>
 #include <orm/table/json.h>
 #include <orm/table/keys.h>
@@ -140,7 +141,7 @@ static int read_uuid(const struct member *m, struct orm_value *v)
 		return no_room(m, sizeof(*uuid));
 	if (!json_is_string(m->json))
 		return wrong_type(m, "a UUID");
-	if (!uuid_decode(json_string_value(m->json), json_string_length(m->json), uuid))
+	if (!orm_uuid_parse_plain(json_string_value(m->json), json_string_length(m->json), uuid->b))
 		return refuse(m, ORM_E_VALUE, "not a UUID of 36 characters");
 	*v = orm_value_uuid(uuid);
 	return 0;

@@ -8,6 +8,7 @@
 
 #include <orm/base/fault.h>
 #include <orm/base/utf8.h>
+#include <orm/base/uuid.h>
 #include <orm/table/codec.h>
 #include <orm/table/json.h>
 
@@ -24,10 +25,10 @@ static json_t *bytes_json(const struct orm_value *v)
 
 static json_t *uuid_json(const struct orm_value *v)
 {
-	char text[UUID_TEXT_LEN + 1];
+	char text[ORM_UUID_LEN + 1];
 
-	uuid_encode(v->p, text);
-	return json_stringn_nocheck(text, UUID_TEXT_LEN);
+	orm_uuid_emit(v->p, text);
+	return json_stringn_nocheck(text, ORM_UUID_LEN);
 }
 
 static json_t *element_json(const struct orm_value *v, size_t i)
@@ -197,18 +198,25 @@ static int write_part(const char *part, size_t size, void *data)
 	return 0;
 }
 
-static int dump(const json_t *json, char **ret_text, struct orm_error *err)
+int orm_json_dump(const json_t *json, size_t flags, char **ret_text)
 {
 	struct written w = {0};
-	int r = json_dump_callback(json, write_part, &w, JSON_COMPACT);
+	int r = json_dump_callback(json, write_part, &w, flags);
 
 	if (r || w.no_memory) {
 		free(w.text);
-		return orm_fail(err, -ENOMEM, "no memory for JSON");
+		return -ENOMEM;
 	}
 	w.text[w.len] = '\0';
 	*ret_text = w.text;
 	return 0;
+}
+
+static int dump(const json_t *json, char **ret_text, struct orm_error *err)
+{
+	int r = orm_json_dump(json, JSON_COMPACT, ret_text);
+
+	return r ? orm_fail(err, r, "no memory for JSON") : 0;
 }
 
 int orm_json_row(const struct orm_table *table, const void *row, uint64_t mask, char **ret_text,

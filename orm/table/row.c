@@ -67,6 +67,13 @@ static int put_field(const struct orm_column *c, void *field, const struct orm_v
 	return ORM_E_VALUE;
 }
 
+/* A NULL pointer says it by itself; a bit besides would outlive the value given to it later. */
+static bool needs_bit(const struct orm_column *c)
+{
+	return c->kind == ORM_K_BOOL || c->kind == ORM_K_I64 || c->kind == ORM_K_F64 ||
+	       c->kind == ORM_K_UUID;
+}
+
 int orm_row_put(const struct orm_table *table, unsigned column, void *row,
 		const struct orm_value *value)
 {
@@ -74,14 +81,13 @@ int orm_row_put(const struct orm_table *table, unsigned column, void *row,
 	void *field = (char *)row + c->offset;
 	uint64_t null;
 
-	memcpy(&null, row, sizeof(null));
-	if (value->kind == ORM_K_NULL) {
-		null |= 1ULL << column;
-		memset(field, 0, c->size);
-	} else if (value->kind == c->kind) {
-		null &= ~(1ULL << column);
-	} else {
+	if (value->kind != ORM_K_NULL && value->kind != c->kind)
 		return ORM_E_VALUE;
+	memcpy(&null, row, sizeof(null));
+	null &= ~(1ULL << column);
+	if (value->kind == ORM_K_NULL) {
+		null |= needs_bit(c) ? 1ULL << column : 0;
+		memset(field, 0, c->size);
 	}
 	memcpy(row, &null, sizeof(null));
 	return value->kind == ORM_K_NULL ? 0 : put_field(c, field, value);

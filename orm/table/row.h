@@ -8,7 +8,8 @@
 
 /*
  * By reference: texts, bytes and arrays stay the giver's, and TEXT must end in NUL. NULL sets the
- * column's bit. ORM_E_VALUE: another kind, or a number that the field cannot hold exactly.
+ * column's bit, or the pointer to NULL. ORM_E_VALUE: another kind, or a number that the field
+ * cannot hold exactly.
  */
 int orm_row_put(const struct orm_table *table, unsigned column, void *row,
 		const struct orm_value *value) must_check;

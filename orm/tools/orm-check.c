@@ -43,22 +43,16 @@ static const char usage[] =
 
 static void tell(struct check *c, const char *sql, const char *sqlstate, const char *why)
 {
-	json_t *json;
-
 	if (c->quiet)
 		return;
-	if (!c->json) {
-		printf("%s:%zu: %s%s%s\n    ", c->file, c->line, sqlstate, *sqlstate ? ": " : "",
-		       why);
-		print_escaped(stdout, sql, strlen(sql), 400);
-		putchar('\n');
+	if (c->json &&
+	    !print_json_line(stdout, json_pack("{s:s, s:I, s:s, s:s, s:s}", "file", c->file, "line",
+					       (json_int_t)c->line, "sqlstate", sqlstate, "error",
+					       why, "sql", sql)))
 		return;
-	}
-	json = json_pack("{s:s, s:I, s:s, s:s, s:s}", "file", c->file, "line", (json_int_t)c->line,
-			 "sqlstate", sqlstate, "error", why, "sql", sql);
-	if (json && !json_dumpf(json, stdout, JSON_COMPACT))
-		putchar('\n');
-	json_decref(json);
+	printf("%s:%zu: %s%s%s\n    ", c->file, c->line, sqlstate, *sqlstate ? ": " : "", why);
+	print_escaped(stdout, sql, strlen(sql), 400);
+	putchar('\n');
 }
 
 /* ---- one statement ---- */

@@ -16,6 +16,8 @@
 #include <strazh/orm.h>
 #include <strazh/orm/copy.h>
 
+#include <orm/tools/kit/print.h>
+
 #define TABLES_MAX 256U
 #define PROGRESS_NS 200000000LL
 
@@ -129,9 +131,10 @@ static void show_line(const struct orm_copy_line *l)
 static void show_line_json(const struct orm_copy_line *l)
 {
 	json_t *keys = json_array(), *json;
+	int failed = !keys;
 
-	for (unsigned i = 0; keys && i < ORM_COPY_KEYS && *l->key[i]; i++)
-		json_array_append_new(keys, json_string(l->key[i]));
+	for (unsigned i = 0; !failed && i < ORM_COPY_KEYS && *l->key[i]; i++)
+		failed = json_array_append_new(keys, json_string(l->key[i]));
 	json = json_pack("{s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:I, s:I, s:I, s:I, "
 			 "s:o}",
 			 "table", l->table, "state", l->state, "created", l->created, "passes",
@@ -141,9 +144,12 @@ static void show_line_json(const struct orm_copy_line *l)
 			 l->target_sum, "missing", (json_int_t)l->missing, "changed",
 			 (json_int_t)l->changed, "not_in_source", (json_int_t)l->gone, "left",
 			 (json_int_t)l->left, "keys", keys);
-	if (json && !json_dumpf(json, stdout, JSON_COMPACT))
-		putchar('\n');
-	json_decref(json);
+	if (failed) {
+		json_decref(json);
+		json = NULL;
+	}
+	if (print_json_line(stdout, json))
+		show_line(l);
 }
 
 static void show(const struct tool *t, const struct orm_copy_report *report)

@@ -74,18 +74,12 @@ static void tell_error(struct exec *e, size_t line)
 	const struct orm_error *error = orm_error(e->session);
 
 	e->failed++;
-	if (e->json) {
-		json_t *json = json_pack("{s:s, s:I, s:s, s:s, s:s}", "file", e->file, "line",
-					 (json_int_t)line, "class", orm_class_name(error->class),
-					 "sqlstate", error->sqlstate, "error", error->text);
-
-		if (json) {
-			json_dumpf(json, stdout, JSON_COMPACT);
-			putchar('\n');
-		}
-		json_decref(json);
+	if (e->json &&
+	    !print_json_line(stdout,
+			     json_pack("{s:s, s:I, s:s, s:s, s:s}", "file", e->file, "line",
+				       (json_int_t)line, "class", orm_class_name(error->class),
+				       "sqlstate", error->sqlstate, "error", error->text)))
 		return;
-	}
 	fflush(stdout);
 	fprintf(stderr, "%s:%zu: %s%s%s: %s\n", e->file, line, orm_class_name(error->class),
 		error->sqlstate[0] ? " " : "", error->sqlstate, error->text);

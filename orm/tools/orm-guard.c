@@ -16,6 +16,8 @@
 #include <strazh/base/own.h>
 #include <strazh/orm/guard.h>
 
+#include <orm/table/json.h>
+
 #define LINE_MAX_BYTES (ORM_GUARD_VALUE_MAX * 4)
 #define SHOWN_MAX 160
 
@@ -136,14 +138,14 @@ static void print_text(const struct line *line, const struct orm_guard_finding *
 
 static int print_json(json_t *object)
 {
-	own_free char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(4))
-				     : NULL;
+	own_free char *text = NULL;
+	int r = object ? orm_json_dump(object, JSON_COMPACT | JSON_REAL_PRECISION(4), &text)
+		       : -ENOMEM;
 
 	json_decref(object);
-	if (!text)
-		return -ENOMEM;
-	puts(text);
-	return 0;
+	if (!r)
+		puts(text);
+	return r;
 }
 
 static int print_finding(const struct line *line, const struct orm_guard_finding *f)
@@ -152,9 +154,13 @@ static int print_finding(const struct line *line, const struct orm_guard_finding
 	json_t *contexts = json_array();
 
 	escape(line, shown);
-	for (unsigned i = 0; contexts && i < ORM_GUARD_CONTEXTS; i++)
-		if (f->contexts >> i & 1)
-			json_array_append_new(contexts, json_string(orm_guard_context_name(i)));
+	for (unsigned i = 0; contexts && i < ORM_GUARD_CONTEXTS; i++) {
+		if (f->contexts >> i & 1 &&
+		    json_array_append_new(contexts, json_string(orm_guard_context_name(i)))) {
+			json_decref(contexts);
+			contexts = NULL;
+		}
+	}
 	return print_json(json_pack("{s:s, s:f, s:o, s:s, s:I, s:b, s:s, s:s, s:b}", "verdict",
 				    f->injection ? "injection" : "harmless", "score",
 				    (double)f->score, "contexts", contexts, "class",
@@ -171,13 +177,19 @@ static double percent(uint64_t part, uint64_t all)
 static int print_sum_json(const struct sum *sum)
 {
 	json_t *classes = json_object(), *contexts = json_object();
+	bool failed = !classes || !contexts;
 
-	for (unsigned i = 1; classes && i < ORM_GUARD_CLASS_COUNT; i++)
-		json_object_set_new(classes, orm_guard_class_name(i),
-				    json_integer((json_int_t)sum->classes[i]));
-	for (unsigned i = 0; contexts && i < ORM_GUARD_CONTEXTS; i++)
-		json_object_set_new(contexts, orm_guard_context_name(i),
-				    json_integer((json_int_t)sum->contexts[i]));
+	for (unsigned i = 1; !failed && i < ORM_GUARD_CLASS_COUNT; i++)
+		failed = json_object_set_new(classes, orm_guard_class_name(i),
+					     json_integer((json_int_t)sum->classes[i]));
+	for (unsigned i = 0; !failed && i < ORM_GUARD_CONTEXTS; i++)
+		failed = json_object_set_new(contexts, orm_guard_context_name(i),
+					     json_integer((json_int_t)sum->contexts[i]));
+	if (failed) {
+		json_decref(classes);
+		json_decref(contexts);
+		return -ENOMEM;
+	}
 	return print_json(json_pack(
 		"{s:{s:I, s:I, s:f, s:I, s:o, s:o}}", "sum", "lines", (json_int_t)sum->lines,
 		"flagged", (json_int_t)sum->flagged, "percent", percent(sum->flagged, sum->lines),

@@ -71,6 +71,53 @@ static void options_that_are_none(void **state)
 	}
 }
 
+/* Below 0 they meant nothing, something else on each database, or a limit of 2^64. */
+static void numbers_below_zero(void **state)
+{
+	static const char *const refused[] = {
+		"pool_min=-1",
+		"acquire_timeout_ms=-1",
+		"connect_timeout_ms=-5",
+		"breaker_failures=-1",
+		"breaker_open_ms=-1",
+		"statements=-1",
+		"shapes=-1",
+		"cache_bytes=-1",
+		"cache_ttl_ms=-1",
+		"result_bytes_max=-1",
+		"slow_ms=-1",
+		"group_max=-1",
+		"query_timeout_ms=-2",
+		"retries=-2",
+		"idle_timeout_ms=-60000",
+		"life_timeout_ms=-2",
+		"check_after_ms=-2",
+		"mmap_size=-2",
+		"busy_timeout_ms=-2",
+		"wal_autocheckpoint=-2",
+		"durable=2",
+		"read_only=-2",
+		"foreign_keys=7",
+	};
+	static const char taken[] =
+		"query_timeout_ms=-1&retries=-1&idle_timeout_ms=-1&life_timeout_ms=-1"
+		"&check_after_ms=-1&mmap_size=-1&busy_timeout_ms=-1&wal_autocheckpoint=-1"
+		"&durable=-1&foreign_keys=-1&cache_size=-100&reader_cache_size=-100";
+	const struct orm_options options = {.result_bytes_max = -1};
+	const struct database *db = *state;
+	struct orm *orm;
+
+	for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "'%.*s'", (int)strcspn(refused[i], "="), refused[i]);
+		REFUSES(database_url(db, refused[i]), NULL, ORM_E_VALUE, name);
+	}
+	REFUSES(db->url, &options, ORM_E_VALUE, "'result_bytes_max'");
+	assert_int_equal(orm_open(database_url(db, taken), NULL, &orm, NULL), 0);
+	orm_close(orm);
+}
+
 static void options_by_url_and_by_struct(void **state)
 {
 	const struct orm_options options = {.pool_max = 1, .acquire_timeout_ms = 50};
@@ -340,6 +387,7 @@ int main(void)
 	static const struct database_test tests[] = {
 		DATABASE_TEST_SQLITE(urls_that_are_none),
 		DATABASE_TEST(options_that_are_none),
+		DATABASE_TEST(numbers_below_zero),
 		DATABASE_TEST(options_by_url_and_by_struct),
 		DATABASE_TEST_SQLITE(files_that_cannot_be),
 		DATABASE_TEST_SQLITE(an_empty_file_is_an_empty_database),

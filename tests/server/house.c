@@ -11,7 +11,8 @@
 #include <user/session/cert.h>
 
 #define BACKLOG 512
-#define WAIT_S 10
+#define WAIT_S 20
+#define DRAIN_MS 1000
 
 static const char *in_folder(const struct house *h, const char *name)
 {
@@ -37,6 +38,21 @@ static void make_keys(struct house *h)
 				   now + 3600, cert, &len),
 			 0);
 	assert_int_equal(certfile_write(in_folder(h, "cert"), cert, len, KEYFILE_NEW), 0);
+}
+
+struct identity *house_identity(const struct house *h)
+{
+	struct identity_config config = {.name = PH_NAME_DEFAULT};
+	char why[IDENTITY_WHY_LEN], key[128], cert[128];
+	struct identity *identity;
+
+	snprintf(key, sizeof(key), "%s", in_folder(h, "key"));
+	snprintf(cert, sizeof(cert), "%s", in_folder(h, "cert"));
+	config.key_path = key;
+	config.cert_path = cert;
+	if (identity_load(&config, &identity, why))
+		fail_msg("%s", why);
+	return identity;
 }
 
 static void load_identity(struct house *h, const struct house_plan *plan)
@@ -105,6 +121,17 @@ static void stop(struct reactor *reactor, void *context)
 	h->servers[reactor->number] = NULL;
 }
 
+static void on_sign(void *owner, enum server_sign sign, const struct endpoint *from, uint16_t port,
+		    int condition)
+{
+	struct house *h = owner;
+
+	(void)from;
+	(void)port;
+	(void)condition;
+	atomic_fetch_add(&h->signs[sign], 1);
+}
+
 static void open_reactors(struct house *h, const struct house_plan *plan)
 {
 	static const struct sources_limits wide = {100000, 100000, 100000, 100000};
@@ -119,6 +146,7 @@ static void open_reactors(struct house *h, const struct house_plan *plan)
 	config.each.sources = h->sources;
 	h->common.reactors = config.count;
 	h->common.servers = h->servers;
+	h->common.watcher = (struct server_watcher){.owner = h, .on_sign = on_sign};
 	h->common.limits = server_limits_usual();
 	if (plan->limits)
 		plan->limits(&h->common.limits);
@@ -126,14 +154,22 @@ static void open_reactors(struct house *h, const struct house_plan *plan)
 	assert_int_equal(reactors_start(h->reactors), 0);
 }
 
-static void open_services(struct house *h)
+static void open_service(struct house *h, const struct service_ops *ops)
 {
 	const struct service_config none = {0};
+	struct server_service *service = &h->common.services[ops->id];
 	char why[SERVICE_WHY_LEN];
 
-	h->common.services[PH_S_ECHO].ops = &service_echo;
-	if (service_echo.open(&none, &h->common.services[PH_S_ECHO].shared, why))
+	service->ops = ops;
+	if (ops->open(&none, &service->shared, why))
 		fail_msg("%s", why);
+}
+
+static void close_services(struct house *h)
+{
+	for (unsigned i = 0; i < PH_SERVICES; i++)
+		if (h->common.services[i].ops)
+			h->common.services[i].ops->close(h->common.services[i].shared);
 }
 
 void house_open(struct house *h, const struct house_plan *plan)
@@ -149,20 +185,52 @@ void house_open(struct house *h, const struct house_plan *plan)
 	if (!plan->no_tickets)
 		assert_int_equal(ticket_keys_init(&h->tickets, 3600, 86400, (uint64_t)time(NULL)),
 				 0);
-	open_services(h);
+	open_service(h, &service_echo);
+	if (plan->relay)
+		open_service(h, &service_relay);
 	open_reactors(h, plan);
 	snprintf(h->address, sizeof(h->address), "127.0.0.1:%u", h->port);
 }
 
+void house_down(struct house *h)
+{
+	house_drain(h);
+	reactors_free(h->reactors);
+	sources_free(h->sources);
+	h->reactors = NULL;
+	h->sources = NULL;
+}
+
+void house_up(struct house *h, const struct house_plan *plan)
+{
+	static const struct house_plan usual;
+
+	open_reactors(h, plan ? plan : &usual);
+}
+
+void house_drain(struct house *h)
+{
+	if (!h->reactors)
+		return;
+	reactors_stop(h->reactors, DRAIN_MS);
+	assert_int_equal(reactors_join(h->reactors), 0);
+}
+
 void house_close(struct house *h)
+{
+	house_drain(h);
+	house_free(h);
+}
+
+void house_free(struct house *h)
 {
 	static const char *const files[] = {"key", "cert", "clients"};
 
-	reactors_stop(h->reactors, 1000);
-	assert_int_equal(reactors_join(h->reactors), 0);
-	reactors_free(h->reactors);
-	service_echo.close(h->common.services[PH_S_ECHO].shared);
-	sources_free(h->sources);
+	if (h->reactors) {
+		reactors_free(h->reactors);
+		sources_free(h->sources);
+	}
+	close_services(h);
 	ticket_keys_deinit(&h->tickets);
 	identity_put(h->identity);
 	crypto_free(h->crypto);
@@ -192,7 +260,91 @@ void house_wait(const struct house *h, size_t offset, uint64_t value)
 	assert_int_equal(house_count(h, offset), value);
 }
 
+void house_at_least(const struct house *h, size_t offset, uint64_t value)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+
+	for (unsigned i = 0; i < WAIT_S * 500 && house_count(h, offset) < value; i++)
+		nanosleep(&pause, NULL);
+	assert_true(house_count(h, offset) >= value);
+}
+
+uint64_t house_failed(const struct house *h)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 1; i < HS_CONDITION_COUNT; i++)
+		sum += house_count(h, offsetof(struct server_counters, handshake) +
+					      i * sizeof(_Atomic(uint64_t)));
+	return sum;
+}
+
+uint64_t house_broken(const struct house *h)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 1; i < CHANNEL_CONDITION_COUNT; i++)
+		sum += house_count(h, offsetof(struct server_counters, channel) +
+					      i * sizeof(_Atomic(uint64_t)));
+	return sum;
+}
+
+uint64_t house_ended(const struct house *h, enum conn_end why)
+{
+	return house_count(h, offsetof(struct server_counters, ends) +
+				      why * sizeof(_Atomic(uint64_t)));
+}
+
+bool house_until(bool (*check)(const void *context), const void *context)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+
+	for (unsigned i = 0; i < WAIT_S * 500; i++) {
+		if (check(context))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return check(context);
+}
+
+static bool nobody(const void *context)
+{
+	const struct house *h = context;
+
+	return !sources_count(h->sources).total;
+}
+
+void house_quiet(const struct house *h)
+{
+	assert_true(house_until(nobody, h));
+}
+
 /* ---- clients ---- */
+
+int house_echo(struct strazh *client, uint32_t request, size_t len, int64_t timeout_ms)
+{
+	uint8_t *payload = malloc(len + 1);
+	struct strazh_message message = {.service = PH_S_ECHO,
+					 .opcode = PH_OP_REQUEST,
+					 .priority = PH_NORMAL,
+					 .request = request,
+					 .payload = payload,
+					 .len = len},
+			      reply;
+	int r;
+
+	assert_non_null(payload);
+	for (size_t i = 0; i < len; i++)
+		payload[i] = (uint8_t)(i * 7 + request);
+	r = strazh_request(client, &message, timeout_ms, &reply);
+	if (!r) {
+		assert_int_equal(reply.opcode, PH_OP_REPLY);
+		assert_int_equal(reply.len, len);
+		assert_memory_equal(reply.payload, payload, len);
+	}
+	free(payload);
+	return r;
+}
 
 struct strazh_options house_options(const struct house *h)
 {
@@ -202,16 +354,16 @@ struct strazh_options house_options(const struct house *h)
 
 struct strazh *house_client(const struct house *h, const struct strazh_options *options)
 {
-	struct strazh_options usual = house_options(h);
+	struct strazh_options usual = options ? *options : house_options(h);
 	struct strazh_error error;
 	struct strazh *client;
 
-	if (strazh_open(options ? options : &usual, &client, &error))
+	if (strazh_open(&usual, &client, &error))
 		fail_msg("%s", error.text);
 	return client;
 }
 
-int house_socket(const struct house *h)
+static int try_socket(const struct house *h)
 {
 	struct sockaddr_in at = {.sin_family = AF_INET,
 				 .sin_port = htons(h->port),
@@ -221,6 +373,40 @@ int house_socket(const struct house *h)
 
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)), 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	if (!connect(fd, (struct sockaddr *)&at, sizeof(at)))
+		return fd;
+	close(fd);
+	/* On a machine with much to do a deadline may be over before connect(2) is. */
+	if (errno != ECONNRESET)
+		fail_msg("connect: %s", strerror(errno));
+	return -1;
+}
+
+int house_socket(const struct house *h)
+{
+	int fd = -1;
+
+	for (unsigned i = 0; i < 5 && fd < 0; i++)
+		fd = try_socket(h);
+	assert_true(fd >= 0);
 	return fd;
+}
+
+long memory_resident(void)
+{
+	FILE *file = fopen("/proc/self/statm", "re");
+	long size, resident;
+
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%ld %ld", &size, &resident), 2);
+	fclose(file);
+	return resident * sysconf(_SC_PAGESIZE);
+}
+
+uint64_t house_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

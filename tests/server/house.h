@@ -35,6 +35,7 @@ struct house {
 	struct reactors *reactors;
 	uint16_t port;
 	char address[32];
+	_Atomic(uint64_t) signs[SERVER_BAD_RECORD + 1]; /* that the watcher was given */
 	uint8_t key[32], root[32];
 };
 
@@ -42,6 +43,7 @@ struct house {
 struct house_plan {
 	unsigned reactors; /* 0: 1 */
 	bool no_tickets;
+	bool relay;	     /* and not the echo alone */
 	const char *clients; /* lines of public keys */
 	void (*limits)(struct server_limits *limits);
 	struct sources_limits sources; /* zeros: wide */
@@ -49,6 +51,15 @@ struct house_plan {
 
 void house_open(struct house *house, const struct house_plan *plan);
 void house_close(struct house *house);
+/* The server ends, all sessions with it; and another begins, with the same keys on the same port.
+ */
+void house_down(struct house *house);
+void house_up(struct house *house, const struct house_plan *plan);
+/* Its two halves: the reactors end in order, and are over; the rest. Counters stay between them. */
+void house_drain(struct house *house);
+void house_free(struct house *house);
+/* Loaded once more from its folder. The caller's reference. */
+struct identity *house_identity(const struct house *house);
 /* Sum of one counter over all reactors. */
 uint64_t house_count(const struct house *house, size_t offset);
 #define HOUSE_COUNT(house, name) house_count(house, offsetof(struct server_counters, name))
@@ -57,9 +68,28 @@ void house_wait(const struct house *house, size_t offset, uint64_t value);
 #define HOUSE_WAIT(house, name, value)                                                             \
 	house_wait(house, offsetof(struct server_counters, name), value)
 
+/* Until it has at least that value. */
+void house_at_least(const struct house *house, size_t offset, uint64_t value);
+#define HOUSE_AT_LEAST(house, name, value)                                                         \
+	house_at_least(house, offsetof(struct server_counters, name), value)
+/* Handshakes that failed and channels that ended but for a Close, whatever the condition. */
+uint64_t house_failed(const struct house *house);
+uint64_t house_broken(const struct house *house);
+/* Connections that ended so, those that had not said anything included. */
+uint64_t house_ended(const struct house *house, enum conn_end why);
+/* Until check() holds, or some seconds are over: then false. */
+bool house_until(bool (*check)(const void *context), const void *context);
+/* Every session and every stranger is gone. */
+void house_quiet(const struct house *house);
+
 /* NK1, to this house. */
 struct strazh_options house_options(const struct house *house);
 struct strazh *house_client(const struct house *house, const struct strazh_options *options);
+/* One echo, and that it is what was sent. 0 or the class. */
+int house_echo(struct strazh *client, uint32_t request, size_t len, int64_t timeout_ms);
+/* Bytes of this process that are in memory. */
+long memory_resident(void);
+uint64_t house_now_ms(void);
 /* A connected socket that knows nothing of the protocol. */
 int house_socket(const struct house *house);
 

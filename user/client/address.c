@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "host", "host:port", "[v6]:port", "v6". */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -7,6 +8,34 @@
 #include <string.h>
 
 #include <user/client/parts.h>
+
+/* Also with a zone: fe80::1%eth0. */
+static bool is_v6(const char *text)
+{
+	char plain[INET6_ADDRSTRLEN];
+	struct in6_addr ignored;
+	size_t len = strcspn(text, "%");
+
+	if (len >= sizeof(plain))
+		return false;
+	memcpy(plain, text, len);
+	plain[len] = 0;
+	return inet_pton(AF_INET6, plain, &ignored) == 1;
+}
+
+static bool is_port(const char *text)
+{
+	unsigned port = 0;
+
+	for (; *text; text++) {
+		if (*text < '0' || *text > '9')
+			return false;
+		port = port * 10 + (unsigned)(*text - '0');
+		if (port > UINT16_MAX)
+			return false;
+	}
+	return port;
+}
 
 int address_split(const char *address, char **ret_host, char **ret_port)
 {
@@ -20,11 +49,13 @@ int address_split(const char *address, char **ret_host, char **ret_port)
 			return -EINVAL;
 		colon = end[1] ? end + 1 : NULL;
 	} else if (colon && strchr(address, ':') != colon) {
-		colon = end = NULL; /* an IPv6 address alone */
+		if (!is_v6(address))
+			return -EINVAL;
+		colon = end = NULL;
 	} else if (colon && !colon[1]) {
 		return -EINVAL;
 	}
-	if (end == address || !*address)
+	if (end == address || !*address || (colon && !is_port(colon + 1)))
 		return -EINVAL;
 	host = end ? strndup(address, (size_t)(end - address)) : strdup(address);
 	port = strdup(colon ? colon + 1 : standard);

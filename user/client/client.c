@@ -267,6 +267,17 @@ size_t strazh_queued(const struct strazh *s)
 void strazh_about(const struct strazh *s, struct strazh_about *ret_about)
 {
 	*ret_about = s->about;
+	ret_about->resumable = s->has_ticket;
+}
+
+int strazh_renew(struct strazh *s)
+{
+	if (s->turning)
+		return note_fault(s, -EBUSY, "not from a callback");
+	if (s->phase == PHASE_ENDED)
+		return s->error = s->why, machine_end(s);
+	say_goodbye(s);
+	return s->phase == PHASE_ENDED ? machine_end(s) : machine_renew(s);
 }
 
 int strazh_post(struct strazh *s, const struct strazh_message *message)
@@ -279,9 +290,12 @@ int strazh_post(struct strazh *s, const struct strazh_message *message)
 	pthread_mutex_lock(&s->lock);
 	if (s->posted.bytes + message->len <= s->options.queue_bytes)
 		r = kept_add(&s->posted, message);
+	/* It can be full only of wake-ups, and then it is readable. */
+	if (!r && !s->woken) {
+		(void)!write(s->post, &one, sizeof(one));
+		s->woken = true;
+	}
 	pthread_mutex_unlock(&s->lock);
-	if (!r && write(s->post, &one, sizeof(one)) < 0 && errno != EAGAIN)
-		return -errno;
 	return r;
 }
 
@@ -291,5 +305,5 @@ int strazh_queue(struct strazh *s, const struct strazh_message *message)
 
 	if (r)
 		return note_fault(s, r, "%s", strazh_class_text(r));
-	return s->phase == PHASE_UP ? machine_write(s) : 0;
+	return machine_want_turn(s);
 }

@@ -21,6 +21,7 @@
 
 #define RETRY_MIN_MS 100U
 #define RETRY_MAX_MS 30000U
+#define READ_BURST 8
 #define WORK_TRIES (1U << 16) /* of a puzzle, in one turn: some 10 ms */
 
 static void tell(struct strazh *s, enum strazh_state state)
@@ -58,13 +59,26 @@ static uint64_t pause_ms(unsigned failures)
 	return ms * 3 / 4 + ms / 2 * dice / UINT16_MAX;
 }
 
-void machine_down(struct strazh *s, const struct strazh_error *why)
+static int set_timer(struct strazh *s)
 {
-	struct strazh_error kept = *why;
-	bool was_up = s->phase == PHASE_UP;
+	uint64_t at = s->phase == PHASE_DOWN	? s->retry_ms
+		      : s->phase == PHASE_UP	? s->tick_ms
+		      : s->phase == PHASE_ENDED ? 0
+						: s->deadline_ms;
+	struct itimerspec when = {0};
 
-	if (s->phase == PHASE_SHAKING && s->resuming)
-		s->has_ticket = false; /* it may be the ticket; the next one is a full one */
+	if (s->phase == PHASE_SHAKING && handshake_next(&s->hs) == HS_NEXT_WRITE)
+		at = 1; /* a puzzle: at once again */
+	if (at == s->timer_ms)
+		return 0;
+	s->timer_ms = at;
+	when.it_value.tv_sec = (time_t)(at / 1000);
+	when.it_value.tv_nsec = (long)(at % 1000 * 1000000);
+	return timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL) ? -errno : 0;
+}
+
+static void disconnect(struct strazh *s)
+{
 	handshake_deinit(&s->hs);
 	session_end(s);
 	if (s->socket >= 0)
@@ -78,12 +92,25 @@ void machine_down(struct strazh *s, const struct strazh_error *why)
 	s->in = s->out = NULL;
 	s->in_len = s->out_at = s->out_len = 0;
 	s->input_ended = false;
-	s->why = kept;
 	s->lost++;
-	if (was_up)
-		s->failures = 0;
-	s->failures++;
 	s->phase = PHASE_DOWN;
+}
+
+void machine_down(struct strazh *s, const struct strazh_error *why)
+{
+	struct strazh_error kept = *why;
+	bool was_up = s->phase == PHASE_UP;
+	bool another = s->phase == PHASE_CONNECTING && s->addresses.next < s->addresses.count;
+
+	if (s->phase == PHASE_SHAKING && s->resuming)
+		s->has_ticket = false; /* it may be the ticket; the next one is a full one */
+	disconnect(s);
+	s->why = kept;
+	if (another) { /* the same attempt goes on with the name's next address */
+		s->retry_ms = client_now_ms();
+		return;
+	}
+	s->failures = was_up ? 1 : s->failures + 1;
 	s->retry_ms = client_now_ms() + pause_ms(s->failures);
 	if (s->options.reconnects < 0 ||
 	    (s->options.reconnects > 0 && s->failures > (unsigned)s->options.reconnects)) {
@@ -92,6 +119,18 @@ void machine_down(struct strazh *s, const struct strazh_error *why)
 	} else {
 		tell(s, STRAZH_DOWN);
 	}
+}
+
+int machine_renew(struct strazh *s)
+{
+	disconnect(s);
+	if (s->addresses.next)
+		s->addresses.next--; /* it worked */
+	s->failures = 0;
+	s->retry_ms = client_now_ms();
+	s->why = (struct strazh_error){.text = "renewed here"};
+	tell(s, STRAZH_DOWN);
+	return set_timer(s);
 }
 
 static void lose(struct strazh *s, int class, const char *text)
@@ -122,19 +161,36 @@ static int shake_begin(struct strazh *s)
 	return 0;
 }
 
+static void lose_address(struct strazh *s, int error)
+{
+	char text[sizeof(s->why.text)];
+
+	snprintf(text, sizeof(text), "%.150s port %.20s: %.60s", s->host, s->port, strerror(error));
+	lose(s, STRAZH_E_CONNECT, text);
+}
+
 static int connected(struct strazh *s)
 {
-	int error = 0, one = 1;
-	socklen_t len = sizeof(error);
+	int one = 1;
+
+	(void)setsockopt(s->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return shake_begin(s);
+}
+
+/* Has it come to something? */
+static int connecting(struct strazh *s)
+{
+	struct sockaddr_storage peer;
+	socklen_t peer_len = sizeof(peer), len = sizeof(int);
+	int error = 0;
 
 	if (getsockopt(s->socket, SOL_SOCKET, SO_ERROR, &error, &len))
 		error = errno;
-	if (error) {
-		lose(s, STRAZH_E_CONNECT, strerror(error));
-		return 0;
-	}
-	(void)setsockopt(s->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	return shake_begin(s);
+	if (error)
+		lose_address(s, error);
+	else if (!getpeername(s->socket, (struct sockaddr *)&peer, &peer_len))
+		return connected(s);
+	return 0;
 }
 
 static int connect_next(struct strazh *s)
@@ -160,7 +216,7 @@ static int connect_next(struct strazh *s)
 	if (!connect(s->socket, (const struct sockaddr *)&s->addresses.at[n], s->addresses.len[n]))
 		return connected(s);
 	if (errno != EINPROGRESS) {
-		lose(s, STRAZH_E_CONNECT, strerror(errno));
+		lose_address(s, errno);
 		return 0;
 	}
 	return watch(s, EPOLLOUT);
@@ -185,25 +241,31 @@ static int push(struct strazh *s)
 	return 0;
 }
 
-static void pull(struct strazh *s)
+/* False: there is no more now. What comes after a short piece is told by epoll. */
+static bool pull(struct strazh *s)
 {
 	while (s->in_len < IN_ROOM && !s->input_ended) {
-		ssize_t n = recv(s->socket, s->in + s->in_len, IN_ROOM - s->in_len, 0);
+		size_t room = IN_ROOM - s->in_len;
+		ssize_t n = recv(s->socket, s->in + s->in_len, room, 0);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
-			return;
+			return false;
 		if (n <= 0)
 			s->input_ended = true;
 		else
 			s->in_len += (size_t)n;
+		if (n > 0 && (size_t)n < room)
+			return false;
 	}
+	return !s->input_ended;
 }
 
 static void consume(struct strazh *s, size_t used)
 {
-	memmove(s->in, s->in + used, s->in_len - used);
+	if (used < s->in_len)
+		memmove(s->in, s->in + used, s->in_len - used);
 	s->in_len -= used;
 }
 
@@ -232,7 +294,9 @@ static int shake_write(struct strazh *s)
 		r = handshake_write(&s->hs, s->crypto, wanted ? secret.bytes : NULL,
 				    s->out + s->out_len, &s->out_len);
 	shield_close(&secret);
-	return r ? r : push(s);
+	if (!r)
+		(void)!push(s); /* as in take_turn() */
+	return r;
 }
 
 static int shake_done(struct strazh *s)
@@ -343,17 +407,14 @@ static void up_read(struct strazh *s)
 static void up_step(struct strazh *s)
 {
 	uint64_t now = client_now_ms();
+	bool more = true;
 	int r;
 
-	pull(s);
-	up_read(s);
-	while (s->phase == PHASE_UP && s->in_len < IN_ROOM / 2 && !s->input_ended) {
-		size_t before = s->in_len;
-
-		pull(s);
-		if (s->in_len == before)
-			break;
+	/* A fast server must not keep us from writing. */
+	for (unsigned burst = READ_BURST; burst && more && s->phase == PHASE_UP; burst--) {
+		more = pull(s);
 		up_read(s);
+		more = more && s->in_len < IN_ROOM / 2;
 	}
 	if (s->phase == PHASE_UP && s->input_ended) {
 		r = channel_input_ended(&s->channel);
@@ -399,51 +460,34 @@ int machine_queue(struct strazh *s, const struct strazh_message *message)
 	return r == CHANNEL_FULL ? STRAZH_E_FULL : r > 0 ? STRAZH_E_CLOSED : r;
 }
 
-static void take_posted(struct strazh *s)
+/* True: some went into the queue. What finds no room stays where it is. */
+static bool take_posted(struct strazh *s)
 {
+	struct kept *kept;
+	bool some = false;
 	uint64_t count;
-	int r = 0;
-
-	(void)!read(s->post, &count, sizeof(count));
-	while (!r) {
-		struct kept *kept = NULL;
-
-		pthread_mutex_lock(&s->lock);
-		if (s->posted.first && strazh_queued(s) < s->options.queue_bytes / 2)
-			kept = kept_take(&s->posted);
-		pthread_mutex_unlock(&s->lock);
-		if (!kept)
-			return;
-		r = machine_queue(s, &kept->message);
-		free(kept);
-	}
-}
-
-/* ---- a turn ---- */
-
-static bool has_posted(struct strazh *s)
-{
-	bool some;
 
 	pthread_mutex_lock(&s->lock);
-	some = s->posted.first;
+	if (s->woken) {
+		(void)!read(s->post, &count, sizeof(count));
+		s->woken = false;
+	}
+	while ((kept = s->posted.first) != NULL && strazh_queued(s) < s->options.queue_bytes / 2 &&
+	       !machine_queue(s, &kept->message)) {
+		free(kept_take(&s->posted));
+		some = true;
+	}
+	s->post_waits = kept != NULL;
 	pthread_mutex_unlock(&s->lock);
 	return some;
 }
 
-static int set_timer(struct strazh *s)
-{
-	uint64_t at = s->phase == PHASE_DOWN	? s->retry_ms
-		      : s->phase == PHASE_UP	? s->tick_ms
-		      : s->phase == PHASE_ENDED ? 0
-						: s->deadline_ms;
-	struct itimerspec when = {0};
+/* ---- a turn ---- */
 
-	if (s->phase == PHASE_SHAKING && handshake_next(&s->hs) == HS_NEXT_WRITE)
-		at = 1; /* a puzzle: at once again */
-	when.it_value.tv_sec = (time_t)(at / 1000);
-	when.it_value.tv_nsec = (long)(at % 1000 * 1000000);
-	return timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL) ? -errno : 0;
+/* What was queued between turns goes out in one piece, with the next turn. */
+int machine_want_turn(struct strazh *s)
+{
+	return s->turning || s->phase != PHASE_UP ? 0 : watch(s, s->watched | EPOLLOUT);
 }
 
 static int set_watch(struct strazh *s)
@@ -459,46 +503,50 @@ static int set_watch(struct strazh *s)
 	return watch(s, events);
 }
 
-static bool is_writable(const struct strazh *s)
-{
-	int error = 0;
-	socklen_t len = sizeof(error);
-	struct sockaddr_storage peer;
-	socklen_t peer_len = sizeof(peer);
-
-	return (!getsockopt(s->socket, SOL_SOCKET, SO_ERROR, &error, &len) && error) ||
-	       !getpeername(s->socket, (struct sockaddr *)&peer, &peer_len);
-}
-
-int machine_turn(struct strazh *s)
+static int take_turn(struct strazh *s)
 {
 	uint64_t now = client_now_ms(), ignored;
 	int r = 0;
 
-	(void)!read(s->timer, &ignored, sizeof(ignored));
+	if (s->timer_ms && now >= s->timer_ms) {
+		(void)!read(s->timer, &ignored, sizeof(ignored));
+		s->timer_ms = 0;
+	}
 	if (s->phase == PHASE_DOWN && now >= s->retry_ms)
 		r = connect_next(s);
-	if (!r && s->phase == PHASE_CONNECTING && is_writable(s))
-		r = connected(s);
+	if (!r && s->phase == PHASE_CONNECTING)
+		r = connecting(s);
 	if (!r && s->phase == PHASE_SHAKING) {
-		r = push(s);
-		pull(s);
-		while (!r && s->phase == PHASE_SHAKING && shake_step(s))
+		/* What cannot be sent is seen as the end of what comes, after what came before it.
+		 */
+		(void)!push(s);
+		(void)pull(s);
+		while (s->phase == PHASE_SHAKING && shake_step(s))
 			;
 		if (s->phase == PHASE_UP)
 			tell(s, STRAZH_UP);
 	}
 	if (s->phase == PHASE_UP) {
-		take_posted(s);
+		(void)take_posted(s);
 		up_step(s);
-		if (s->phase == PHASE_UP && has_posted(s))
-			take_posted(s);
+		while (s->phase == PHASE_UP && s->post_waits && take_posted(s))
+			(void)!machine_write(s);
 	}
 	if ((s->phase == PHASE_CONNECTING || s->phase == PHASE_SHAKING) && now >= s->deadline_ms)
 		lose(s, STRAZH_E_TIMEOUT, "no session in time");
 	if (!r)
 		r = set_watch(s);
 	return r ? r : set_timer(s);
+}
+
+int machine_turn(struct strazh *s)
+{
+	int r;
+
+	s->turning = true;
+	r = take_turn(s);
+	s->turning = false;
+	return r;
 }
 
 int machine_end(const struct strazh *s)

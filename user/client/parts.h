@@ -61,6 +61,8 @@ struct strazh {
 	unsigned failures;	 /* in a row */
 	uint64_t deadline_ms;	 /* of this attempt */
 	uint64_t retry_ms, tick_ms, begun_ns;
+	uint64_t timer_ms; /* what the timer is set to; 0: not */
+	bool turning;	   /* in machine_turn() */
 	struct strazh_about about;
 
 	struct crypto *crypto;
@@ -84,8 +86,10 @@ struct strazh {
 	struct kept *lent;	/* what the last strazh_receive() gave */
 	bool full;
 
-	pthread_mutex_t lock; /* of posted */
+	pthread_mutex_t lock; /* of these */
 	struct kept_list posted;
+	bool woken;	 /* the eventfd says so */
+	bool post_waits; /* the client's thread alone: some of them found no room */
 
 	/* strazh_request() */
 	uint32_t request, next_request;
@@ -106,8 +110,11 @@ int machine_turn(struct strazh *s) must_check;
 /* Is it no use to wait any more? 0, or the class. */
 int machine_end(const struct strazh *s) must_check;
 void machine_down(struct strazh *s, const struct strazh_error *why);
+int machine_renew(struct strazh *s) must_check;
 int machine_queue(struct strazh *s, const struct strazh_message *message) must_check;
 int machine_write(struct strazh *s) must_check;
+/* Between turns: the descriptor becomes readable. */
+int machine_want_turn(struct strazh *s) must_check;
 
 /* ---- session.c ---- */
 int session_begin(struct strazh *s, const struct session_keys *keys) must_check;

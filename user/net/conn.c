@@ -115,6 +115,8 @@ static enum conn_end late(enum conn_wait what)
 		return CONN_LATE_HELLO;
 	case CONN_FINISH:
 		return CONN_LATE_FINISH;
+	case CONN_CLOSING:
+		return CONN_LINGERED;
 	case CONN_IDLE:
 	case CONN_NOTHING:
 		break;

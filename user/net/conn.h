@@ -59,8 +59,9 @@ enum conn_end {
 const char *conn_end_name(enum conn_end why);
 const char *conn_end_text(enum conn_end why);
 
-/* What a deadline waits for; CONN_IDLE counts from the last bytes that came. */
-enum conn_wait { CONN_NOTHING, CONN_HELLO, CONN_FINISH, CONN_IDLE };
+/* What a deadline waits for; CONN_IDLE counts from the last bytes that came. CONN_CLOSING: for a
+ * peer to answer a goodbye of the owner's protocol, whatever else it sends. */
+enum conn_wait { CONN_NOTHING, CONN_HELLO, CONN_FINISH, CONN_IDLE, CONN_CLOSING };
 
 struct conn_limits {
 	uint32_t in_max;    /* bytes kept that on_bytes() did not consume; at most CONN_IN_MAX */

@@ -23,6 +23,9 @@
 #define ACCEPT_BATCH 32
 #define TURN_AWAY_BATCH 16
 #define REST_MS 100
+/* What the kernel may hold of a connection beyond what its peer has room for. Else it grows to
+ * megabytes for each that does not read, and what is urgent waits behind them. */
+#define UNSENT_MAX (128 << 10)
 
 struct listener {
 	struct watch watch;
@@ -305,7 +308,7 @@ static void on_ready(struct watch *watch, uint32_t events)
 static int open_socket(const struct listener_config *config, int *ret_fd)
 {
 	const struct sockaddr *address = (const struct sockaddr *)&config->address;
-	const int on = 1, v6_only = config->v6_only;
+	const int on = 1, v6_only = config->v6_only, unsent = UNSENT_MAX;
 	own_fd int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -313,7 +316,8 @@ static int open_socket(const struct listener_config *config, int *ret_fd)
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) ||
 	    /* What is accepted inherits it. */
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)))
+	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)))
 		return -errno;
 	if (address->sa_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)))

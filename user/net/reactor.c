@@ -219,17 +219,29 @@ int reactor_turn(struct reactor *reactor, int wait_ms)
 	return loop_turn(reactor->loop, wait_ms);
 }
 
+void reactor_end(struct reactor *reactor)
+{
+	reactor->draining = true;
+	close_all(reactor);
+	end_all(reactor);
+	while (reactor->pending)
+		run_pending(reactor);
+}
+
+size_t reactor_run_posted(struct reactor *reactor)
+{
+	size_t some = mailbox_run(reactor->mailbox, reactor);
+
+	run_deferred(reactor);
+	return some;
+}
+
 void reactor_free(struct reactor *reactor)
 {
 	if (!reactor)
 		return;
-	if (reactor->loop) {
-		reactor->draining = true;
-		close_all(reactor);
-		end_all(reactor);
-		while (reactor->pending)
-			run_pending(reactor);
-	}
+	if (reactor->loop)
+		reactor_end(reactor);
 	mailbox_free(reactor->mailbox);
 	loop_free(reactor->loop);
 	pool_deinit(&reactor->pool);

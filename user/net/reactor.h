@@ -74,7 +74,12 @@ struct reactor {
 };
 
 int reactor_new(const struct reactor_config *config, struct reactor **ret_reactor) must_check;
-/* Ends what is left of its connections and listeners, and releases what is in the mailbox. */
+/* What does not run (any more): ends what is left of its connections and listeners, calls back. */
+void reactor_end(struct reactor *reactor);
+/* Runs what was posted to one that does not run (any more), and what was deferred. How much was
+ * posted. */
+size_t reactor_run_posted(struct reactor *reactor);
+/* reactor_end(), and what is in the mailbox is released: run(NULL, item). */
 void reactor_free(struct reactor *reactor);
 /* In the calling thread until it has stopped. 0 or -errno. */
 int reactor_run(struct reactor *reactor) must_check;

@@ -77,6 +77,21 @@ void reactors_stop(struct reactors *reactors, uint64_t drain_ms)
 			reactor_stop(reactors->runners[i].reactor, drain_ms);
 }
 
+/* What is posted by one to another is run by it although neither runs: nothing is lost, and stop()
+ * finds nobody at work. */
+static void settle(struct reactors *reactors)
+{
+	size_t some;
+
+	for (unsigned i = 0; i < reactors->started; i++)
+		reactor_end(reactors->runners[i].reactor);
+	do {
+		some = 0;
+		for (unsigned i = 0; i < reactors->started; i++)
+			some += reactor_run_posted(reactors->runners[i].reactor);
+	} while (some);
+}
+
 void reactors_free(struct reactors *reactors)
 {
 	if (!reactors)
@@ -84,6 +99,7 @@ void reactors_free(struct reactors *reactors)
 	reactors_stop(reactors, 0);
 	/* Its errors were for whoever joined it before. */
 	(void)!reactors_join(reactors);
+	settle(reactors);
 	for (unsigned i = 0; i < reactors->started; i++)
 		if (reactors->config.stop)
 			reactors->config.stop(reactors->runners[i].reactor,

@@ -20,8 +20,8 @@ struct reactors_config {
 	struct reactor_config each; /* `number` is set here */
 	/* For each, in the caller's thread, before any runs. Non-zero ends it all. */
 	int (*start)(struct reactor *reactor, void *context);
-	/* For each that start() was called for with success, when none runs any more. May be NULL.
-	 */
+	/* For each that start() was called for with success, when none runs any more: all of their
+	 * connections have ended, all that was posted has run. May be NULL. */
 	void (*stop)(struct reactor *reactor, void *context);
 	void *context;
 };

@@ -6,6 +6,12 @@
 
 #define TOKEN 1000U
 
+/* At least two, or the parts that are kept for others would leave less than one to strangers. */
+static uint64_t depth(const struct door *door)
+{
+	return MAX(door->rate, 2U) * (uint64_t)TOKEN;
+}
+
 void door_init(struct door *door, uint32_t rate, unsigned most, bool always, uint64_t now_ms)
 {
 	*door = (struct door){.rate = rate,
@@ -13,17 +19,17 @@ void door_init(struct door *door, uint32_t rate, unsigned most, bool always, uin
 			      .always = always,
 			      .bits = always ? PH_PUZZLE_BITS_MIN : 0,
 			      .filled_ms = now_ms,
-			      .tokens = (uint64_t)rate * TOKEN,
 			      .stepped_ms = now_ms};
+	door->tokens = depth(door);
 }
 
 static void fill(struct door *door, uint64_t now_ms)
 {
-	uint64_t most = (uint64_t)door->rate * TOKEN;
-	uint64_t passed = MIN(now_ms - door->filled_ms, 1000);
+	/* Two seconds fill two tokens at the lowest rate. */
+	uint64_t passed = MIN(now_ms - door->filled_ms, 2000);
 
 	door->filled_ms = now_ms;
-	door->tokens = MIN(door->tokens + passed * door->rate, most);
+	door->tokens = MIN(door->tokens + passed * door->rate, depth(door));
 }
 
 /* Steps that nobody saw were quiet ones. */
@@ -53,7 +59,7 @@ enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t n
 		return DOOR_OPEN;
 	fill(door, now_ms);
 	step(door, now_ms);
-	keep = known ? 0 : (uint64_t)door->rate * TOKEN / (worked ? 4 : 2);
+	keep = known ? 0 : depth(door) / (worked ? 4 : 2);
 	if (door->tokens >= keep + TOKEN && (worked || known || !door->bits)) {
 		door->tokens -= TOKEN;
 		return DOOR_OPEN;

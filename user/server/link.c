@@ -19,6 +19,8 @@
 #define ROOM_SMALL 2048U
 #define ROOM_MEDIUM 16384U
 
+_Static_assert(sizeof(struct link) + sizeof(struct conn) <= 1200, "what an idle session costs");
+
 static struct link *of_tick(struct wheel_timer *timer)
 {
 	return (struct link *)(void *)((char *)timer - offsetof(struct link, tick));
@@ -268,6 +270,8 @@ static void on_end(struct conn *conn, enum conn_end why)
 			if (ops && ops->on_close)
 				ops->on_close(server->instances[i], link_peer(link));
 		}
+	} else if (why == CONN_LATE_FINISH) {
+		server_sign(server, SERVER_BAD_HANDSHAKE, &conn->peer, link->port, HS_NONE);
 	}
 	wheel_stop(&server->reactor->wheel, &link->tick);
 	channel_deinit(&link->channel);
@@ -375,7 +379,7 @@ static void on_channel_close(struct channel *ch, void *context, uint16_t code)
 
 	(void)code;
 	channel_close(ch, 0);
-	conn_wait(link->conn, CONN_IDLE, CLOSE_MS);
+	conn_wait(link->conn, CONN_CLOSING, CLOSE_MS);
 	link_mark(link);
 }
 

@@ -31,7 +31,8 @@ int orm_insert_batch(struct orm_session *s, const struct orm_batch *batch,
 /*
  * Load from a source that gives rows one after the other: bulk import in constant memory. next()
  * returns 0 with a row (borrowed until its next call), ORM_E_END, or an error that ends the load.
- * It may not use the session.
+ * It may not use the session. It is asked once for each row: what failed is not run again, whatever
+ * the class of the error; after ORM_E_CONNECTION nothing was loaded.
  * drop_indexes: those that are declared and not unique are dropped first and built again after, in
  * the same transaction; for a table that nobody else writes meanwhile.
  */

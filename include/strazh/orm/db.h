@@ -24,20 +24,24 @@ enum orm_dialect { ORM_SQLITE, ORM_POSTGRESQL };
 
 /*
  * X(type, name, default, unit or text). `num` is an int64_t, `text` a const char *. For switches
- * 1 is on and -1 is off (0 is the default, as everywhere here).
+ * 1 is on and -1 is off (0 is the default, as everywhere here). A number below 0 is refused where
+ * the text does not say what it means.
  */
 #define ORM_OPTIONS(X)                                                                             \
 	/* the pool */                                                                             \
 	X(num, pool_min, 0, "connections kept open")                                               \
 	X(num, pool_max, 8, "connections at most (SQLite: readers)")                               \
 	X(num, acquire_timeout_ms, 5000, "wait for a free connection")                             \
-	X(num, idle_timeout_ms, 60000, "close a connection above pool_min that was idle so long")  \
-	X(num, life_timeout_ms, 3600000, "replace a connection of this age, when it is idle")      \
-	X(num, check_after_ms, 5000, "ask a connection that was idle so long whether it lives")    \
+	X(num, idle_timeout_ms, 60000,                                                             \
+	  "close a connection above pool_min that was idle so long; -1: never")                    \
+	X(num, life_timeout_ms, 3600000,                                                           \
+	  "replace a connection of this age, when it is idle; -1: never")                          \
+	X(num, check_after_ms, 5000,                                                               \
+	  "ask a connection that was idle so long whether it lives; -1: never")                    \
 	X(num, connect_timeout_ms, 5000, "for one attempt to connect")                             \
-	X(num, query_timeout_ms, 30000, "for one statement")                                       \
+	X(num, query_timeout_ms, 30000, "for one statement; -1: no limit")                         \
 	X(num, retries, 3,                                                                         \
-	  "of what may be run again: reads, and transactions given as a function")                 \
+	  "of what may be run again: reads, and transactions given as a function; -1: none")       \
 	X(num, breaker_failures, 5, "failed connects in a row until the circuit opens")            \
 	X(num, breaker_open_ms, 1000, "first pause of an open circuit; doubles up to a minute")    \
 	X(text, replicas, "", "URLs for reads, separated by commas; same database")                \
@@ -57,12 +61,12 @@ enum orm_dialect { ORM_SQLITE, ORM_POSTGRESQL };
 	X(text, journal_mode, "WAL", "PRAGMA")                                                     \
 	X(text, synchronous, "NORMAL", "PRAGMA, of relaxed writes; durable ones have FULL")        \
 	X(num, cache_size, -64000, "PRAGMA of the writer: pages, or -KiB")                         \
-	X(num, reader_cache_size, -8000, "PRAGMA of each reader")                                  \
-	X(num, mmap_size, 268435456, "PRAGMA, bytes")                                              \
+	X(num, reader_cache_size, -8000, "PRAGMA of each reader: pages, or -KiB")                  \
+	X(num, mmap_size, 268435456, "PRAGMA, bytes; -1: none")                                    \
 	X(text, temp_store, "MEMORY", "PRAGMA")                                                    \
-	X(num, busy_timeout_ms, 30000, "PRAGMA: wait for the lock of another process")             \
+	X(num, busy_timeout_ms, 30000, "PRAGMA: wait for the lock of another process; -1: do not") \
 	X(num, foreign_keys, 1, "PRAGMA; -1 is off")                                               \
-	X(num, wal_autocheckpoint, 1000, "PRAGMA, pages")                                          \
+	X(num, wal_autocheckpoint, 1000, "PRAGMA, pages; -1: never")                               \
 	X(num, group_max, 512, "statements of one group commit at most")                           \
 	X(num, read_only, -1, "1: open for reading only; nothing is created")                      \
 	X(num, durable, 1, "promise of a write that names none; -1: relaxed")

@@ -56,7 +56,7 @@ struct orm_error {
 	int class;	  /* what the function returned: enum orm_class, or -errno */
 	bool retryable;	  /* the same call, or the whole transaction, may succeed later */
 	char sqlstate[6]; /* five characters of PostgreSQL's; the nearest one for SQLite; or "" */
-	char table[64];	  /* as far as the database says */
+	char table[64];	  /* as far as the database says; SQLite names none for a foreign key */
 	char column[64];  /* "" when not known; so is each name below */
 	char constraint[64];
 	uint64_t row;	/* of a batch, from 0; or ORM_NO_ROW */

@@ -50,8 +50,12 @@ struct orm_query *orm_delete(struct orm_session *s, const struct orm_table *from
  *
  * By its words the text is a read (SELECT, VALUES, WITH, EXPLAIN, SHOW, TABLE, and no INSERT,
  * UPDATE, DELETE, MERGE or INTO in it) or a write. A read may go to a replica; one that calls
- * functions which write belongs into a transaction. Transactions are begun and ended by tx.h. A
- * setting of the connection (SET, PRAGMA) stays with the connection, which others get after.
+ * functions which write belongs into a transaction. Transactions are begun and ended by tx.h.
+ *
+ * What a text leaves on its connection (SET, LISTEN, a temporary table, set_config() and advisory
+ * locks that it names) is seen by no other session: the connection is closed instead. Which
+ * connection this session has next is not promised outside a transaction; SET LOCAL inside one is
+ * what a program wants. SQLite: a PRAGMA of the connection that writes stays, for all.
  */
 struct orm_query *orm_raw(struct orm_session *s, const char *sql);
 void orm_query_free(struct orm_query *q);

@@ -42,8 +42,8 @@ int orm_schema_inspect(struct orm_session *s, const char *const *names, size_t n
 void orm_schema_free(struct orm_schema *schema);
 
 size_t orm_schema_count(const struct orm_schema *schema);
-/* Good until the schema is freed, which must not be while a query or transaction uses one of its
- * tables. They are sorted by name. */
+/* Good until the schema is freed, which must not be while a query, result or cursor uses one of its
+ * tables; a transaction that has written to them may go on. They are sorted by name. */
 const struct orm_table *orm_schema_table(const struct orm_schema *schema, size_t i);
 const struct orm_table *orm_schema_find(const struct orm_schema *schema, const char *name);
 /* What the database has and no list can say, a line each: "table 'a': column 'b': ..." */

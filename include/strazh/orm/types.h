@@ -13,6 +13,8 @@
  *	bytes    struct orm_bytes, any bytes                             data NULL
  *	i64s f64s strs   arrays: pointer and count                       v NULL
  *
+ * In a row that is fetched. In one that is written the bit makes any column NULL.
+ *
  * What an SQL type is in each database:
  *
  *	SQL type      C type        PostgreSQL         SQLite (STRICT tables)

@@ -17,6 +17,7 @@
 #include <strazh/orm/types.h>
 
 #include <orm/base/arena.h>
+#include <orm/base/netaddr.h>
 
 /* One value as it goes out. */
 struct pg_cell {
@@ -64,7 +65,7 @@ bool pg_time_ms(int64_t us, int64_t *ret_ms) must_check;
 
 /* inet.c: 4 + 4 or 4 + 16 bytes; text of at most PG_INET_TEXT_MAX with the NUL. */
 #define PG_INET_WIRE_MAX 20
-#define PG_INET_TEXT_MAX 50
+#define PG_INET_TEXT_MAX ORM_NETADDR_TEXT
 int pg_inet_parse(const char *text, size_t len, bool cidr, uint8_t ret_wire[PG_INET_WIRE_MAX],
 		  size_t *ret_len, const char **ret_why) must_check;
 int pg_inet_format(const uint8_t *wire, size_t len, bool cidr, char ret_text[PG_INET_TEXT_MAX],
@@ -77,8 +78,6 @@ int pg_numeric_format(struct arena *arena, const char *wire, size_t len, const c
 		      size_t *ret_len, const char **ret_why) must_check;
 
 /* textual.c */
-bool pg_uuid_parse(const char *text, size_t len, uint8_t ret_uuid[16]) must_check;
-void pg_uuid_format(const uint8_t uuid[16], char ret_text[37]);
 int pg_time_parse(const char *text, int64_t *ret_ms) must_check; /* ISO, with or without a zone */
 /* "[1,2.5]" of pgvector, also "{1,2.5}"; whole text. */
 int pg_numbers_parse(struct arena *arena, const char *text, size_t len, bool integers,

@@ -9,6 +9,7 @@
 
 #include <strazh/orm/error.h>
 
+#include <orm/base/uuid.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/number.h>
 
@@ -85,8 +86,8 @@ static int to_text(struct arena *arena, enum orm_type want, struct orm_value *v,
 	if (v->kind == ORM_K_TEXT)
 		return 0;
 	if (v->kind == ORM_K_UUID && want == ORM_T_TEXT) {
-		pg_uuid_format(v->p, text);
-		return keep_text(arena, text, 36, v);
+		orm_uuid_emit(v->p, text);
+		return keep_text(arena, text, ORM_UUID_LEN, v);
 	}
 	if (v->kind == ORM_K_I64 && v->type != ORM_T_TIMESTAMP_MS && want == ORM_T_NUMERIC)
 		return keep_text(arena, text,
@@ -105,7 +106,7 @@ static int to_uuid(struct arena *arena, struct orm_value *v, const char **ret_wh
 	uuid = arena_alloc(arena, sizeof(*uuid));
 	if (!uuid)
 		return pg_no_room(arena, sizeof(*uuid));
-	if (!pg_uuid_parse(v->p, v->len, uuid->b))
+	if (!orm_uuid_parse(v->p, v->len, uuid->b))
 		return mismatch(ret_why);
 	*v = orm_value_uuid(uuid);
 	return 0;

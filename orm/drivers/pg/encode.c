@@ -11,6 +11,7 @@
 
 #include <strazh/orm/error.h>
 
+#include <orm/base/uuid.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/number.h>
 #include <orm/drivers/pg/oid.h>
@@ -278,9 +279,7 @@ static int encode_uuid_text(struct arena *arena, const struct orm_value *v, stru
 
 	if (!at)
 		return pg_no_room(arena, 16);
-	return pg_uuid_parse(v->p, v->len, (uint8_t *)at)
-		       ? 0
-		       : refuse(ret_why, "it is no UUID of 36 characters");
+	return orm_uuid_parse(v->p, v->len, (uint8_t *)at) ? 0 : refuse(ret_why, "it is no UUID");
 }
 
 static int encode_text(struct arena *arena, const struct orm_value *v, enum orm_type type,

@@ -2,21 +2,18 @@
 /*
  * numeric: exact decimals. On the wire (numeric_send() of PostgreSQL): the number of digits, the
  * weight of the first, sign, scale (decimals shown), then the digits, each of base 10000. Text is
- * as numeric_out() writes it.
+ * as numeric_out() writes it, and is read by base/decimal.h.
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <strazh/orm/error.h>
 
+#include <orm/base/decimal.h>
 #include <orm/drivers/pg/codec.h>
 #include <orm/drivers/pg/wire.h>
 
 #define HEAD 8U
-#define WHOLE_MAX 131072 /* decimal digits before the point, as the manual says */
-#define SCALE_MAX 16383	 /* and after it */
-#define EXPONENT_MAX 1000000
 
 enum {
 	SIGN_PLUS = 0x0000,
@@ -32,15 +29,6 @@ static int refuse(const char **ret_why, const char *why)
 	return ORM_E_VALUE;
 }
 
-/* What was read: digits with an optional point among them, and where the point belongs. */
-struct decimal {
-	const char *digits;
-	size_t len; /* of digits, the point included */
-	long count; /* digits */
-	long point; /* value = 0.digits * 10^point */
-	bool minus;
-};
-
 static int put_special(struct arena *arena, uint16_t sign, const char **ret_wire, size_t *ret_len)
 {
 	char *at = arena_alloc(arena, HEAD);
@@ -54,75 +42,21 @@ static int put_special(struct arena *arena, uint16_t sign, const char **ret_wire
 	return 0;
 }
 
-static bool is_word(const char *text, size_t len, const char *word)
+/* Decimal digits in groups of four, aligned to the point: `place` zeros fill the first group. */
+static long put_digits(const char *digits, size_t n, long place, char *at)
 {
-	return len == strlen(word) && !strncasecmp(text, word, len);
-}
-
-/* "e-5", at `text`; to the end. */
-static bool scan_exponent(const char *text, size_t len, long *ret_exponent)
-{
-	size_t i = 1;
-	bool minus = false;
-	long exponent = 0;
-
-	if (i < len && (text[i] == '+' || text[i] == '-'))
-		minus = text[i++] == '-';
-	if (i == len)
-		return false;
-	for (; i < len; i++) {
-		if (text[i] < '0' || text[i] > '9' || exponent > EXPONENT_MAX)
-			return false;
-		exponent = exponent * 10 + (text[i] - '0');
-	}
-	*ret_exponent = minus ? -exponent : exponent;
-	return true;
-}
-
-static bool scan(const char *text, size_t len, struct decimal *ret_decimal)
-{
-	struct decimal d = {0};
-	size_t i = 0;
-	long whole = -1, exponent = 0;
-
-	if (len && (*text == '-' || *text == '+'))
-		d.minus = text[i++] == '-';
-	d.digits = text + i;
-	for (; i < len && (text[i] == '.' || (text[i] >= '0' && text[i] <= '9')); i++) {
-		if (text[i] != '.')
-			d.count++;
-		else if (whole >= 0)
-			return false;
-		else
-			whole = d.count;
-	}
-	d.len = (size_t)(text + i - d.digits);
-	if (!d.count || d.count > WHOLE_MAX + SCALE_MAX)
-		return false;
-	if (i < len && (text[i] != 'e' && text[i] != 'E'))
-		return false;
-	if (i < len && !scan_exponent(text + i, len - i, &exponent))
-		return false;
-	d.point = (whole < 0 ? d.count : whole) + exponent;
-	*ret_decimal = d;
-	return true;
-}
-
-/* The decimal digits in groups of four, aligned to the point. */
-static void put_groups(const struct decimal *d, long before, long groups, char *at)
-{
-	const char *from = d->digits, *end = from + d->len;
-	long place = before; /* zeros that fill the first group */
-
-	memset(at, 0, (size_t)groups * 2);
-	for (; from < end; from++) {
+	for (size_t i = 0; i < n; i++, place++) {
 		char *group = at + place / 4 * 2;
 
-		if (*from == '.')
-			continue;
-		wire_put16(group, (uint16_t)(wire_get16(group) * 10 + (*from - '0')));
-		place++;
+		wire_put16(group, (uint16_t)(wire_get16(group) * 10 + (digits[i] - '0')));
 	}
+	return place;
+}
+
+static void put_groups(const struct orm_decimal *d, long place, char *at)
+{
+	place = put_digits(d->whole, d->whole_len, place, at);
+	place = put_digits(d->part, d->part_len, place, at);
 	for (; place % 4; place++) {
 		char *group = at + place / 4 * 2;
 
@@ -136,28 +70,36 @@ static long div_4(long n)
 	return n >= 0 ? n / 4 : -((3 - n) / 4);
 }
 
+static uint16_t special_sign(const char *special)
+{
+	return *special == 'N' ? SIGN_NAN : *special == 'I' ? SIGN_INFINITY : SIGN_MINUS_INFINITY;
+}
+
 int pg_numeric_parse(struct arena *arena, const char *text, size_t len, const char **ret_wire,
 		     size_t *ret_len, const char **ret_why)
 {
-	struct decimal d;
-	long scale, weight, before, groups;
+	struct orm_decimal d;
+	long count, point, scale, weight, before, groups;
 	size_t size;
 	char *at;
+	int r = orm_decimal_parse(text, len, &d, ret_why);
 
-	if (is_word(text, len, "nan"))
-		return put_special(arena, SIGN_NAN, ret_wire, ret_len);
-	if (is_word(text, len, "infinity") || is_word(text, len, "inf"))
-		return put_special(arena, SIGN_INFINITY, ret_wire, ret_len);
-	if (is_word(text, len, "-infinity") || is_word(text, len, "-inf"))
-		return put_special(arena, SIGN_MINUS_INFINITY, ret_wire, ret_len);
-	if (!scan(text, len, &d))
-		return refuse(ret_why, "it is no decimal number");
-	scale = MAX(d.count - d.point, 0);
-	if (d.point > WHOLE_MAX || scale > SCALE_MAX)
-		return refuse(ret_why, "a decimal number has too many digits");
-	weight = div_4(d.point + 3) - 1;
-	before = (weight + 1) * 4 - d.point;
-	groups = (before + d.count + 3) / 4;
+	if (r)
+		return r;
+	if (d.special)
+		return put_special(arena, special_sign(d.special), ret_wire, ret_len);
+	scale = MAX((long)d.part_len - d.shift, 0);
+	point = (long)d.whole_len + d.shift;
+	while (!d.whole_len && d.part_len && *d.part == '0') {
+		d.part++;
+		d.part_len--;
+		point--;
+	}
+	count = (long)(d.whole_len + d.part_len);
+	point = count ? point : 0; /* of a zero any: 0e99 */
+	weight = div_4(point + 3) - 1;
+	before = (weight + 1) * 4 - point;
+	groups = (before + count + 3) / 4;
 	size = HEAD + (size_t)groups * 2;
 	at = arena_alloc(arena, size);
 	if (!at)
@@ -166,7 +108,8 @@ int pg_numeric_parse(struct arena *arena, const char *text, size_t len, const ch
 	wire_put16(at + 2, (uint16_t)weight);
 	wire_put16(at + 4, d.minus ? SIGN_MINUS : SIGN_PLUS);
 	wire_put16(at + 6, (uint16_t)scale);
-	put_groups(&d, before, groups, at + HEAD);
+	memset(at + HEAD, 0, (size_t)groups * 2);
+	put_groups(&d, before, at + HEAD);
 	*ret_wire = at;
 	*ret_len = size;
 	return 0;
@@ -226,7 +169,7 @@ int pg_numeric_format(struct arena *arena, const char *wire, size_t len, const c
 	scale = wire_get16(wire + 6);
 	if (sign == SIGN_NAN || sign == SIGN_INFINITY || sign == SIGN_MINUS_INFINITY)
 		return put_word(sign, ret_text, ret_len);
-	if ((sign != SIGN_PLUS && sign != SIGN_MINUS) || scale > SCALE_MAX ||
+	if ((sign != SIGN_PLUS && sign != SIGN_MINUS) || scale > ORM_DECIMAL_SCALE_MAX ||
 	    len != HEAD + (size_t)groups * 2)
 		return refuse(ret_why, "the number is malformed");
 	for (long i = 0; i < groups; i++)

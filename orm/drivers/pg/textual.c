@@ -26,43 +26,6 @@ static int hex(char c)
 	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-bool pg_uuid_parse(const char *text, size_t len, uint8_t ret_uuid[16])
-{
-	unsigned n = 0;
-
-	if (len != 36)
-		return false;
-	for (unsigned i = 0; i < 36; i++) {
-		int high, low;
-
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (text[i] != '-')
-				return false;
-			continue;
-		}
-		high = hex(text[i]);
-		low = hex(text[++i]);
-		if (high < 0 || low < 0)
-			return false;
-		ret_uuid[n++] = (uint8_t)(high << 4 | low);
-	}
-	return true;
-}
-
-void pg_uuid_format(const uint8_t uuid[16], char ret_text[37])
-{
-	static const char digits[] = "0123456789abcdef";
-	char *to = ret_text;
-
-	for (unsigned i = 0; i < 16; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*to++ = '-';
-		*to++ = digits[uuid[i] >> 4];
-		*to++ = digits[uuid[i] & 15];
-	}
-	*to = '\0';
-}
-
 /* ---- times ---- */
 
 /* At least `least` digits; at most 9. NULL: there are none. */

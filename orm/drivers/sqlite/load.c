@@ -123,26 +123,11 @@ int lite_load(struct orm_conn *conn, const struct orm_source *source, uint64_t *
 	return load_rows(conn, source, "", ret_rows, err);
 }
 
-struct array {
-	const struct orm_rows *rows;
-	size_t next;
-};
-
-static int array_next(void *data, const void **ret_row)
-{
-	struct array *a = data;
-
-	if (a->next == a->rows->count)
-		return ORM_E_END;
-	*ret_row = (const char *)a->rows->rows + a->next++ * a->rows->table->size;
-	return 0;
-}
-
 int lite_insert(struct orm_conn *conn, const struct orm_rows *rows, enum orm_batch_way way,
 		const char *conflict, uint64_t *ret_inserted, struct orm_error *err)
 {
-	struct array array = {.rows = rows};
-	struct orm_source source = {rows->table, rows->mask, array_next, &array};
+	struct orm_array array = {.rows = rows};
+	struct orm_source source = {rows->table, rows->mask, orm_array_next, &array};
 
 	(void)way; /* there is one here: a loop costs no round trips */
 	return load_rows(conn, &source, conflict, ret_inserted, err);

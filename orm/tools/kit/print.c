@@ -8,6 +8,8 @@
 
 #include <strazh/base/own.h>
 
+#include <orm/base/uuid.h>
+#include <orm/table/json.h>
 #include <orm/tools/kit/print.h>
 
 #define CELL_MAX 60U /* characters */
@@ -44,16 +46,6 @@ static char *hex_of(const struct orm_value *value)
 	for (size_t i = 0; i < value->len; i++)
 		snprintf(text + 2 + i * 2, 3, "%02x", bytes[i]);
 	return text;
-}
-
-static void uuid_text(const struct orm_value *value, char text[37])
-{
-	const uint8_t *b = value->p;
-	size_t used = 0;
-
-	for (unsigned i = 0; i < 16; i++)
-		used += (size_t)snprintf(text + used, 37 - used, "%s%02x",
-					 i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", b[i]);
 }
 
 static json_t *json_array_of(const struct orm_value *value)
@@ -94,7 +86,7 @@ static json_t *json_text(const struct orm_value *value)
 json_t *print_json_value(const struct orm_value *value)
 {
 	own_free char *hex = NULL;
-	char uuid[37];
+	char uuid[ORM_UUID_LEN + 1];
 
 	switch ((enum orm_kind)value->kind) {
 	case ORM_K_NULL:
@@ -111,7 +103,7 @@ json_t *print_json_value(const struct orm_value *value)
 		hex = hex_of(value);
 		return hex ? json_string(hex) : NULL;
 	case ORM_K_UUID:
-		uuid_text(value, uuid);
+		orm_uuid_emit(value->p, uuid);
 		return json_string(uuid);
 	case ORM_K_I64S:
 	case ORM_K_F64S:
@@ -134,8 +126,8 @@ static char *cell(const struct orm_value *value)
 	json = print_json_value(value);
 	if (json_is_string(json))
 		text = strdup(json_string_value(json));
-	else if (json)
-		text = json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT);
+	else if (json && orm_json_dump(json, JSON_ENCODE_ANY | JSON_COMPACT, &text))
+		text = NULL;
 	json_decref(json);
 	return text;
 }
@@ -215,6 +207,19 @@ void print_table(FILE *to, const struct orm_result *result)
 
 /* ---- JSON ---- */
 
+int print_json_line(FILE *to, json_t *json)
+{
+	own_free char *text = NULL;
+	int r = json ? orm_json_dump(json, JSON_COMPACT, &text) : -ENOMEM;
+
+	json_decref(json);
+	if (r)
+		return r;
+	fputs(text, to);
+	putc('\n', to);
+	return 0;
+}
+
 int print_json_rows(FILE *to, const struct orm_result *result)
 {
 	unsigned n = orm_result_columns(result);
@@ -229,10 +234,11 @@ int print_json_rows(FILE *to, const struct orm_result *result)
 
 			failed = json_object_set_new_nocheck(row, name, print_json_value(&value));
 		}
-		if (!failed)
-			failed = json_dumpf(row, to, JSON_COMPACT) || putc('\n', to) == EOF;
-		json_decref(row);
-		if (failed)
+		if (failed) {
+			json_decref(row);
+			return -ENOMEM;
+		}
+		if (print_json_line(to, row))
 			return -ENOMEM;
 	}
 	return 0;

@@ -88,12 +88,27 @@ static bool skip_blank(struct script *s)
 	if (isspace((unsigned char)*s->at)) {
 		advance(s, s->at + 1);
 	} else if (begins(s, "--")) {
-		p = memchr(s->at, '\n', (size_t)(s->end - s->at));
-		advance(s, p ? p : s->end);
+		for (p = s->at; p < s->end && *p != '\n'; p++)
+			if (*p == '\r' && s->dialect == ORM_POSTGRESQL)
+				break;
+		advance(s, p);
 	} else if (begins(s, "/*")) {
 		skip_block_comment(s);
 	}
 	return s->at != from;
+}
+
+/* E'...': the pieces of it on the lines below have backslashes as well. */
+static void skip_escaped(struct script *s)
+{
+	const char *p = s->at + 1;
+
+	do {
+		advance(s, p);
+		skip_quoted(s, '\'', true);
+		for (p = s->at; p < s->end && isspace((unsigned char)*p); p++)
+			;
+	} while (p < s->end && *p == '\'' && memchr(s->at, '\n', (size_t)(p - s->at)));
 }
 
 /* One piece of a statement: a string, a name, a word, or a character. */
@@ -104,8 +119,7 @@ static void skip_token(struct script *s)
 
 	if ((c == 'e' || c == 'E') && p + 1 < s->end && p[1] == '\'' &&
 	    s->dialect == ORM_POSTGRESQL) {
-		advance(s, p + 1);
-		skip_quoted(s, '\'', true);
+		skip_escaped(s);
 	} else if (c == '\'' || c == '"') {
 		skip_quoted(s, c, false);
 	} else if (c == '`' && s->dialect == ORM_SQLITE) {
@@ -114,7 +128,8 @@ static void skip_token(struct script *s)
 		p = memchr(p, ']', (size_t)(s->end - p));
 		advance(s, p ? p + 1 : s->end);
 	} else if (is_word(c)) {
-		while (p < s->end && (is_word(*p) || *p == '$'))
+		/* A name may have a $ in it, a number not. */
+		while (p < s->end && (is_word(*p) || (*p == '$' && !isdigit((unsigned char)c))))
 			p++;
 		advance(s, p);
 	} else if (c != '$' || !skip_dollar(s)) {
@@ -130,31 +145,63 @@ static bool token_is(const char *from, const char *to, const char *word)
 }
 
 /*
- * The words that decide whether a semicolon ends the statement: CREATE [TEMP] TRIGGER has a body
- * from BEGIN to END, and CASE ... END inside it.
+ * Does a semicolon end the statement? SQLite's CREATE TRIGGER ends in "; END ;", as
+ * sqlite3_complete() has it. PostgreSQL's routines may have a body from BEGIN ATOMIC to END, with
+ * CASE ... END inside, and its rules have lists between parentheses.
  */
 struct body {
-	unsigned words; /* seen so far, up to 4 */
+	unsigned words; /* seen so far, up to 5 */
 	bool create;
-	bool trigger;
+	bool trigger; /* SQLite */
+	bool routine; /* PostgreSQL */
+	bool begin;   /* the word before was BEGIN */
 	unsigned depth;
+	unsigned parens;
+	unsigned ending; /* of the trigger: 1 behind a semicolon, 2 behind its END */
 };
 
-static void see_word(struct body *b, const char *from, const char *to)
+static void see_routine(struct body *b, const char *from, const char *to)
 {
-	if (!is_word(*from))
+	bool begin = b->begin;
+
+	b->begin = token_is(from, to, "BEGIN");
+	if (!b->routine || b->parens)
 		return;
-	if (!b->words)
-		b->create = token_is(from, to, "CREATE");
-	else if (b->create && b->words < 4 && token_is(from, to, "TRIGGER"))
-		b->trigger = true;
-	b->words += b->words < 4;
-	if (!b->trigger)
-		return;
-	if (token_is(from, to, "BEGIN") || token_is(from, to, "CASE"))
+	if ((begin && token_is(from, to, "ATOMIC")) || (b->depth && token_is(from, to, "CASE")))
 		b->depth++;
 	else if (token_is(from, to, "END") && b->depth)
 		b->depth--;
+}
+
+static void see_token(struct body *b, const char *from, const char *to)
+{
+	bool early = b->words < 5;
+
+	b->ending = b->ending == 1 && token_is(from, to, "END") ? 2 : 0;
+	b->parens += *from == '(';
+	b->parens -= *from == ')' && b->parens;
+	if (!is_word(*from))
+		return;
+	if (b->words == 0 || (b->words == 1 && token_is(from, to, "CREATE")))
+		b->create |= token_is(from, to, "CREATE"); /* also of an EXPLAIN */
+	else if (b->create && early && token_is(from, to, "TRIGGER"))
+		b->trigger = true;
+	else if (b->create && early &&
+		 (token_is(from, to, "FUNCTION") || token_is(from, to, "PROCEDURE")))
+		b->routine = true;
+	b->words += early;
+	see_routine(b, from, to);
+}
+
+/* At a semicolon. */
+static bool ends(struct body *b, enum orm_dialect dialect)
+{
+	if (dialect == ORM_POSTGRESQL)
+		return !b->depth && !b->parens;
+	if (!b->trigger || b->ending == 2)
+		return true;
+	b->ending = 1;
+	return false;
 }
 
 bool script_next(struct script *s, struct script_stmt *ret_stmt)
@@ -169,14 +216,14 @@ bool script_next(struct script *s, struct script_stmt *ret_stmt)
 		return false;
 	*ret_stmt = (struct script_stmt){.text = s->at, .line = s->line};
 	last = s->at;
-	while (s->at < s->end && (*s->at != ';' || body.depth)) {
+	while (s->at < s->end && (*s->at != ';' || !ends(&body, s->dialect))) {
 		const char *from = s->at;
 
 		if (skip_blank(s))
 			continue;
 		skip_token(s);
-		if (s->dialect == ORM_SQLITE)
-			see_word(&body, from, s->at);
+		if (*from != ';')
+			see_token(&body, from, s->at);
 		last = s->at;
 	}
 	ret_stmt->len = (size_t)(last - ret_stmt->text);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A file of SQL, statement by statement. Strings, quoted names, comments and $tag$ bodies are
- * skipped as the database would, and so is the body of a CREATE TRIGGER (BEGIN ... END).
+ * skipped as the database would, and so is what a statement may have semicolons in: the body of a
+ * trigger (SQLite), BEGIN ATOMIC ... END of a routine, and parentheses (PostgreSQL).
  */
 #ifndef STRAZH_ORM_TOOLS_SCRIPT_H
 #define STRAZH_ORM_TOOLS_SCRIPT_H

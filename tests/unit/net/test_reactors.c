@@ -254,10 +254,11 @@ static void test_posts(void **state)
 	reactors_stop(world.reactors, 0);
 	assert_int_equal(reactors_join(world.reactors), 0);
 	assert_int_equal(reactors_counted(world.reactors, NET_POSTED), LETTERS);
-	/* What comes when they have stopped is released with them. */
+	/* What comes when they have stopped is run as well, before their owner is told. */
 	throw_balls(&world, 5, 1);
 	reactors_free(world.reactors);
-	assert_int_equal(world.released, 5);
+	assert_int_equal(world.letters, LETTERS + 5);
+	assert_int_equal(world.released, 0);
 	sources_free(world.sources);
 }
 
@@ -314,6 +315,44 @@ static void test_free_running(void **state)
 	close(fd);
 }
 
+struct letter {
+	struct world *world;
+	unsigned passes;
+};
+
+static void late_letter(void *receiver, void *item)
+{
+	struct letter *letter = item;
+	struct world *world = letter->world;
+	unsigned next;
+
+	assert_non_null(receiver);
+	assert_int_equal(world->stopped, 0);
+	world->letters++;
+	if (!letter->passes--)
+		return;
+	next = (((struct reactor *)receiver)->number + 1) % COUNT;
+	assert_int_equal(reactor_post(reactors_get(world->reactors, next), late_letter, letter), 0);
+}
+
+/* What was posted once ran after stop(), into what that had freed. */
+static void test_posts_before_stop(void **state)
+{
+	struct world world;
+	struct letter letter = {.world = &world, .passes = 10};
+
+	(void)state;
+	world_init(&world, COUNT, -1);
+	assert_int_equal(reactors_start(world.reactors), 0);
+	reactors_stop(world.reactors, 1000);
+	assert_int_equal(reactors_join(world.reactors), 0);
+	assert_int_equal(reactor_post(reactors_get(world.reactors, 1), late_letter, &letter), 0);
+	reactors_free(world.reactors);
+	assert_int_equal(world.letters, 11);
+	assert_int_equal(world.stopped, COUNT);
+	sources_free(world.sources);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +361,7 @@ int main(void)
 		cmocka_unit_test(test_one_runs_in_the_callers_thread),
 		cmocka_unit_test(test_start_fails),
 		cmocka_unit_test(test_free_running),
+		cmocka_unit_test(test_posts_before_stop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

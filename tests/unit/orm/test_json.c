@@ -331,6 +331,23 @@ static void depth_and_size_are_capped(void **state)
 	orm_json_free(json);
 }
 
+/* jansson took it for the end of the document, and what came behind it was not looked at. */
+static void a_nul_is_no_end(void **state)
+{
+	static const char text[] = "{\"id\":1,\"name\":\"a\"}\0{";
+	struct orm_json *json = NULL;
+	struct orm_error err = {0};
+
+	(void)state;
+	assert_int_equal(
+		orm_json_read(T(part), text, sizeof(text) - 1, ORM_MASK_ALL, 0, &json, &err),
+		ORM_E_VALUE);
+	assert_non_null(strstr(err.text, "NUL"));
+	assert_int_equal(orm_json_read(T(part), text, strlen(text), ORM_MASK_ALL, 0, &json, &err),
+			 0);
+	orm_json_free(json);
+}
+
 static void base64_vectors(void **state)
 {
 	/* RFC 4648, section 10 */
@@ -369,6 +386,7 @@ int main(void)
 		cmocka_unit_test(what_has_no_json_is_refused),
 		cmocka_unit_test(wrong_members_are_named),
 		cmocka_unit_test(depth_and_size_are_capped),
+		cmocka_unit_test(a_nul_is_no_end),
 		cmocka_unit_test(base64_vectors),
 	};
 

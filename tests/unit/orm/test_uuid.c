@@ -63,9 +63,26 @@ static void refused(void **state)
 	assert_memory_equal(uuid, before, sizeof(uuid));
 }
 
+static void plain_ones(void **state)
+{
+	static const char *const others[] = {
+		"{0011223344556677-8899-aabbccddeeff}", "0011-2233-4455-6677-8899aabbccddeeff",
+		"00112233445566778899aabbccddeeff", "00112233-4455-6677-8899-aabbccddeef-",
+		"{0112233-4455-6677-8899-aabbccddeef}"};
+	uint8_t uuid[16];
+
+	(void)state;
+	assert_true(orm_uuid_parse_plain(canon, 36, uuid));
+	assert_true(orm_uuid_parse_plain("00112233-4455-6677-8899-AABBCCDDEEFF", 36, uuid));
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (orm_uuid_parse_plain(others[i], strlen(others[i]), uuid))
+			fail_msg("read: %s", others[i]);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(forms), cmocka_unit_test(refused)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(plain_ones), cmocka_unit_test(forms),
+					   cmocka_unit_test(refused)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

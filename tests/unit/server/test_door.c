@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <strazh/wire/phantom.h>
+#include <user/server/door.h>
+
+/* A door of one a second once let nobody in: half of one, kept for others, left too little. */
+static void each_rate_lets_strangers_in(void **state)
+{
+	struct door door;
+
+	(void)state;
+	for (uint32_t rate = 1; rate < 20; rate++) {
+		door_init(&door, rate, 22, false, 1000);
+		assert_int_equal(door_ask(&door, false, false, 1000), DOOR_OPEN);
+		/* And those who work get in for ever. */
+		for (unsigned i = 1; i < 50; i++) {
+			uint64_t now = 1000 + i * 1000 / rate + 2 * i;
+
+			assert_int_equal(door_ask(&door, true, false, now), DOOR_OPEN);
+		}
+	}
+}
+
+static void a_rate_is_kept(void **state)
+{
+	struct door door;
+
+	(void)state;
+	for (uint32_t rate = 1; rate < 100; rate += 7) {
+		unsigned in = 0;
+
+		door_init(&door, rate, 22, false, 1000);
+		for (uint64_t now = 1000; now < 21000; now += 5)
+			in += door_ask(&door, true, false, now) == DOOR_OPEN;
+		assert_true(in <= rate * 20 + rate + 2);
+		assert_true(in >= rate * 20 - 1);
+	}
+}
+
+static void tickets_have_a_half_of_their_own(void **state)
+{
+	struct door door;
+	unsigned in = 0;
+
+	(void)state;
+	door_init(&door, 100, 22, false, 1000);
+	while (door_ask(&door, false, false, 1000) == DOOR_OPEN)
+		in++;
+	assert_int_equal(in, 50);
+	while (door_ask(&door, true, false, 1000) == DOOR_OPEN)
+		in++;
+	assert_int_equal(in, 75);
+	assert_int_equal(door_ask(&door, true, false, 1000), DOOR_BUSY);
+	while (door_ask(&door, false, true, 1000) == DOOR_OPEN)
+		in++;
+	assert_int_equal(in, 100);
+	assert_int_equal(door_ask(&door, false, true, 1000), DOOR_BUSY);
+}
+
+static void work_gets_harder_and_easier(void **state)
+{
+	uint64_t now = 1000;
+	struct door door;
+
+	(void)state;
+	door_init(&door, 4, 17, false, now);
+	assert_int_equal(door_ask(&door, false, false, now), DOOR_OPEN);
+	for (unsigned i = 0; i < 4000; i++, now += 2)
+		(void)door_ask(&door, i % 2, false, now); /* half of them solve it */
+	assert_int_equal(door.bits, 17);
+	for (unsigned i = 0; i < 40 && door.bits; i++, now += DOOR_STEP_MS)
+		(void)door_ask(&door, true, false, now + 1000);
+	assert_int_equal(door.bits, 0);
+	assert_int_equal(door_ask(&door, false, false, now + 2000), DOOR_OPEN);
+}
+
+static void always(void **state)
+{
+	struct door door;
+
+	(void)state;
+	door_init(&door, 100, 22, true, 1000);
+	for (uint64_t now = 1000; now < 60000; now += 1000) {
+		assert_int_equal(door_ask(&door, false, false, now), DOOR_WORK);
+		assert_int_equal(door.bits, PH_PUZZLE_BITS_MIN);
+		assert_int_equal(door_ask(&door, true, false, now), DOOR_OPEN);
+		assert_int_equal(door_ask(&door, false, true, now), DOOR_OPEN);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_rate_lets_strangers_in),
+		cmocka_unit_test(a_rate_is_kept),
+		cmocka_unit_test(tickets_have_a_half_of_their_own),
+		cmocka_unit_test(work_gets_harder_and_easier),
+		cmocka_unit_test(always),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
