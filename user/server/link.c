@@ -19,7 +19,7 @@
 #define ROOM_SMALL 2048U
 #define ROOM_MEDIUM 16384U
 
-_Static_assert(sizeof(struct link) + sizeof(struct conn) <= 1200, "what an idle session costs");
+_Static_assert(sizeof(struct link) + sizeof(struct conn) <= 1024, "what an idle session costs");
 
 static struct link *of_tick(struct wheel_timer *timer)
 {
