@@ -216,15 +216,20 @@ PY
 cl timeout 60 /usr/bin/python3 stall.py
 ok $? "readers that stall do not hold up others"
 most() { [ "$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status")" -lt "$2" ]; }
-most "$(pgrep -f 'strazh tunnel -s' | tail -n 1)" 40000
-ok $? "and the tunnel holds less than 40 MB"
+if grep -qs -- '-fsanitize' "$O/flags"; then
+	skip "what the tunnel holds" "a sanitizer holds more"
+else
+	most "$(pgrep -f 'strazh tunnel -s' | tail -n 1)" 40000
+	ok $? "and the tunnel holds less than 40 MB"
+fi
 resets() { ss -tn state established '( dport = :8080 )' | grep -c 8080; }
 wait_for 10 sh -c "$(declare -f resets); [ \"\$(resets)\" = 0 ]"
 ok $? "what was reset here is closed there"
+# The reset may come before curl has seen that it is connected: 7 instead of 56.
 cl timeout 20 curl -s http://127.0.0.1:7082/ >/dev/null
-is $? 56 "an upstream where nobody is: a reset"
+like $? "^(56|7)$" "an upstream where nobody is: a reset"
 cl timeout 20 curl -s http://127.0.0.1:7083/ >/dev/null
-is $? 56 "an upstream that there is not: the same"
+like $? "^(56|7)$" "an upstream that there is not: the same"
 like "$(cat tunnel.err)" "7083 to 'absent': .*no such upstream" "and is told"
 
 # ---- a server that ends and comes back ----
