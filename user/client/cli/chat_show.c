@@ -20,10 +20,11 @@
 size_t chat_signed_text(const struct chat *c, uint8_t content, const void *body, size_t len,
 			uint8_t *to)
 {
+	static const uint8_t label[9] = {'P', 'H', 'S', '1', ' ', 'p', 'o', 's', 't'};
 	uint8_t *at = to;
 
-	memcpy(at, "PHS1 post", 9);
-	at += 9;
+	memcpy(at, label, sizeof(label));
+	at += sizeof(label);
 	*at++ = (uint8_t)c->name_len;
 	memcpy(at, c->name, c->name_len);
 	at += c->name_len;

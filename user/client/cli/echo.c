@@ -103,8 +103,11 @@ int cli_echo(struct cli *cli)
 {
 	static const struct link_ops ops = {.on_down = on_down, .on_message = on_message};
 	struct echo *e = calloc(1, sizeof(*e));
-	int r = e ? keys_take(cli) : cli_fail(CLI_FAILED, "no memory");
+	int r;
 
+	if (!e)
+		return cli_fail(CLI_FAILED, "no memory");
+	r = keys_take(cli);
 	cli->options.reconnects = -1;
 	if (!r)
 		r = link_open(&e->link, cli, &ops, e);

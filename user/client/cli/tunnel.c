@@ -39,7 +39,7 @@ static int find_address(const char *listen, const char *end, struct addrinfo **r
 {
 	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
 				       .ai_flags = AI_NUMERICSERV | AI_PASSIVE};
-	char text[128], *host = text, *port = text;
+	char text[128], *host = text, *port;
 	size_t len = (size_t)(end - listen);
 
 	if (len >= sizeof(text))
@@ -91,7 +91,7 @@ static int open_door(struct tunnel *t, const char *listen_at)
 	if (!name || !door->name_len || door->name_len > TUNNEL_NAME_MAX)
 		return wrong(listen_at);
 	r = find_address(listen_at, name, &all);
-	if (r)
+	if (r || !all)
 		return r;
 	door->fd = socket(all->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (door->fd < 0 || setsockopt(door->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) ||
@@ -232,8 +232,11 @@ int cli_tunnel(struct cli *cli)
 	static const struct link_ops ops = {
 		.on_up = on_up, .on_down = on_down, .on_message = on_message};
 	own_free struct tunnel *t = calloc(1, sizeof(*t));
-	int r = t ? keys_take(cli) : cli_fail(CLI_FAILED, "no memory");
+	int r;
 
+	if (!t)
+		return cli_fail(CLI_FAILED, "no memory");
+	r = keys_take(cli);
 	if (r)
 		return r;
 	t->cli = cli;
