@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +29,7 @@
 
 #define MAILBOX_LEN 65536
 #define BACKLOG 4096
+#define DESCRIPTORS_BESIDE 1024 /* maps, pins, upstreams */
 
 struct worker {
 	struct worker_plan plan;
@@ -258,6 +260,21 @@ static int open_reactors(struct worker *w, char why[WORKER_WHY_LEN])
 
 /* ---- beginning and end ---- */
 
+/* A shell's usual 1,024 are few. */
+static void raise_descriptors(uint32_t connections)
+{
+	rlim_t wanted = (rlim_t)connections + DESCRIPTORS_BESIDE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = MIN(wanted, limit.rlim_max);
+	if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < wanted)
+		log_warning("the limit of open files, %llu, is less than server.max_connections "
+			    "needs (LimitNOFILE of the unit, ulimit -n)",
+			    (unsigned long long)limit.rlim_cur);
+}
+
 static int open_services(struct worker *w, const struct config *config, char why[WORKER_WHY_LEN])
 {
 	static const struct service_ops *const all[] = {&service_echo, &service_relay,
@@ -343,6 +360,8 @@ int worker_start(const struct config *config, int split, struct worker **ret_wor
 	w->split = split;
 	pthread_mutex_init(&w->lock, NULL);
 	r = worker_plan_make(config, &w->plan, why);
+	if (!r)
+		raise_descriptors(w->plan.sources.total);
 	w->common.limits = w->plan.limits;
 	w->common.engine = w->plan.engine;
 	w->common.watcher = (struct server_watcher){w, on_sign};
