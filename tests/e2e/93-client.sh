@@ -69,7 +69,7 @@ like "$(st ping -c 1 -I locked.id --passphrase pass)" "XK1" "an identity under a
 
 # ---- what is wrong ----
 ctl keys new other.key >/dev/null 2>&1
-ends 5 "not who it should be" ping -c 1 -s "$AT" -k "$(key other.key)"
+ends 4 "during the handshake: is it the right key" ping -c 1 -s "$AT" -k "$(key other.key)"
 ends 5 "not who it should be" ping -c 1 -s "$AT" -r "$(key other.key)"
 ends 5 "not who it should be" ping -c 1 -s "$AT" -k @server.pub --name another
 ends 4 "Connection refused" ping -s 10.66.0.1:1 -k @server.pub
@@ -312,7 +312,7 @@ kill -HUP "$STRAZHD_PID"
 new_key() { st ping -c 1 -t 1; }
 wait_for 10 new_key
 ok $? "after SIGHUP there is the new key"
-ends 5 "not who it should be" ping -c 1 -t 2 -s "$AT" -k @old.pub
+ends 4 "during the handshake: is it the right key" ping -c 1 -t 2 -s "$AT" -k @old.pub
 LAST=$(of long.out seq | tail -n 1)
 wait_for 10 grep -q "\"seq\":$((LAST + 10))," long.out
 ok $? "the old session lives"

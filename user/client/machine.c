@@ -348,8 +348,7 @@ static bool shake_step(struct strazh *s)
 		r = shake_read(s);
 		if (r == -EAGAIN && s->input_ended)
 			lose(s, STRAZH_E_REFUSED,
-			     "the server closed the connection during the "
-			     "handshake: is it the right key, name and suite?");
+			     "is it the right key and suite, and may we come?");
 		if (r == -EAGAIN)
 			return false;
 		break;
