@@ -191,7 +191,8 @@ static int socket_from(const struct house *h, uint32_t from)
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
 	at.sin_port = htons(h->port);
 	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	/* One that is refused at once may be reset before connect() returns. */
+	assert_true(!connect(fd, (struct sockaddr *)&at, sizeof(at)) || errno == ECONNRESET);
 	return fd;
 }
 
