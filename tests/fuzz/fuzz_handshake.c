@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <user/crypto/keyfile.h>
 #include <user/session/cert.h>
 #include <user/session/fixed.h>
 
@@ -167,7 +168,7 @@ static void set_up(void)
 	MUST(!cert_make(c, root_secret, server_key.public, "strazh", NOW - 1, NOW + 1, cert,
 			&server_key.cert_len));
 	server_key.cert = cert;
-	hs_key_id(server_key.public, server_key.id);
+	keyfile_id(server_key.public, server_key.id);
 	make_ticket();
 	server = (struct hs_server){
 		.name = "strazh",

@@ -120,8 +120,9 @@ static void send_away(void *receiver, void *item)
 {
 	struct house *h = item;
 
-	if (receiver && h->servers[0]->live)
-		peer_close(link_peer(h->servers[0]->live), "test");
+	/* The only one, and the first that there was. */
+	if (receiver && h->servers[0]->links[0].conn)
+		peer_close(link_peer(&h->servers[0]->links[0]), "test");
 }
 
 /* Told to go, it talks on; once that kept its session for ever. */

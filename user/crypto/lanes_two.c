@@ -13,7 +13,7 @@
 #define WITH_SHA __attribute__((target("sha,sse4.1")))
 #define INLINE inline __attribute__((always_inline))
 
-struct message {
+struct ph_message {
 	__m128i abef, cdgh;
 	__m128i w[4];
 };
@@ -26,7 +26,7 @@ bool lanes_two_here(void)
 	       __builtin_cpu_supports("sse4.1");
 }
 
-static WITH_SHA INLINE void load(struct message *m, const uint32_t *state, const uint32_t *block)
+static WITH_SHA INLINE void load(struct ph_message *m, const uint32_t *state, const uint32_t *block)
 {
 	__m128i dcba = _mm_loadu_si128((const __m128i *)state);
 	__m128i hgfe = _mm_loadu_si128((const __m128i *)(state + 4));
@@ -39,7 +39,7 @@ static WITH_SHA INLINE void load(struct message *m, const uint32_t *state, const
 		m->w[i] = _mm_loadu_si128((const __m128i *)(block + 4 * i));
 }
 
-static WITH_SHA INLINE void store(const struct message *m, uint32_t *state)
+static WITH_SHA INLINE void store(const struct ph_message *m, uint32_t *state)
 {
 	__m128i old[2] = {_mm_loadu_si128((const __m128i *)state),
 			  _mm_loadu_si128((const __m128i *)(state + 4))};
@@ -53,7 +53,7 @@ static WITH_SHA INLINE void store(const struct message *m, uint32_t *state)
 }
 
 /* Four rounds of one message, and the four words that come 16 rounds later. */
-static WITH_SHA INLINE void four(struct message *m, unsigned i)
+static WITH_SHA INLINE void four(struct ph_message *m, unsigned i)
 {
 	__m128i *w = m->w;
 	__m128i sum = _mm_add_epi32(w[i % 4], _mm_loadu_si128((const __m128i *)(sha256_k + 4 * i)));
@@ -68,7 +68,7 @@ static WITH_SHA INLINE void four(struct message *m, unsigned i)
 	}
 }
 
-static WITH_SHA INLINE void eight(struct message *a, struct message *b, unsigned i)
+static WITH_SHA INLINE void eight(struct ph_message *a, struct ph_message *b, unsigned i)
 {
 	four(a, i);
 	four(b, i);
@@ -78,7 +78,7 @@ static WITH_SHA INLINE void eight(struct message *a, struct message *b, unsigned
 
 WITH_SHA void lanes_two(uint32_t *a, const uint32_t *block_a, uint32_t *b, const uint32_t *block_b)
 {
-	struct message one, two;
+	struct ph_message one, two;
 
 	load(&one, a, block_a);
 	load(&two, b, block_b);

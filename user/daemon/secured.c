@@ -16,6 +16,9 @@
 #include <user/base/log.h>
 #include <user/gate/proven.h>
 
+/* The end of a session can be lost on the way to us: then its mark goes after a day. That of a
+ * session that is older goes, too, and it has the limits that everyone has. */
+#define MARK_S (24U * 3600)
 #define TURN_MAX 256U /* messages of one turn: others want theirs, too */
 
 static void mark(struct keeper *keeper, const struct split_message *m)
@@ -25,7 +28,7 @@ static void mark(struct keeper *keeper, const struct split_message *m)
 	int r = proven_flow(&source, m->sport, IPPROTO_TCP, m->dport, &flow);
 
 	if (!r && m->type == SPLIT_PROVEN)
-		r = proven_put(keeper->gate, &flow, 0);
+		r = proven_put(keeper->gate, &flow, clock_boot_s() + MARK_S);
 	else if (!r)
 		r = proven_drop(keeper->gate, &flow);
 	/* Full: a flow without a mark has the limits that everyone has. */

@@ -32,7 +32,7 @@ static int check(const struct split_message *m)
 {
 	static const uint8_t zeros[sizeof(m->zero2)];
 
-	if (m->type < SPLIT_READY || m->type > SPLIT_RELOAD || m->zero ||
+	if (m->type < SPLIT_PROVEN || m->type > SPLIT_FIGURES || m->zero ||
 	    memcmp(m->zero2, zeros, sizeof(zeros)) != 0)
 		return -EBADMSG;
 	if ((m->type == SPLIT_PROVEN || m->type == SPLIT_GONE) && m->family != 4 && m->family != 6)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Between keeper and worker: messages of one size over a socketpair (SOCK_SEQPACKET), so that the
- * two can be two processes. The worker talks to strangers and is not trusted: the keeper takes
- * nothing from it but that flows are proven or over, and at most SPLIT_RATE of these a second; it
- * gives it nothing but the wish to end or to read its configuration again.
+ * What the worker tells the keeper: messages of one size over a socketpair (SOCK_SEQPACKET), so
+ * that the two can become two processes. The worker talks to strangers and is not trusted: the
+ * keeper takes nothing from it but that flows are proven or over, and figures, and at most
+ * SPLIT_RATE of these a second. The other way there are calls still (worker.h).
  */
 #ifndef STRAZH_USER_DAEMON_SPLIT_H
 #define STRAZH_USER_DAEMON_SPLIT_H
@@ -15,14 +15,9 @@
 #define SPLIT_RATE 20000U
 
 enum split_type {
-	/* worker to keeper */
-	SPLIT_READY = 1, /* it serves */
-	SPLIT_PROVEN,	 /* a flow of a live session */
-	SPLIT_GONE,	 /* that session is over */
-	SPLIT_FIGURES,	 /* each second */
-	/* keeper to worker */
-	SPLIT_STOP,
-	SPLIT_RELOAD,
+	SPLIT_PROVEN = 1, /* a flow of a live session */
+	SPLIT_GONE,	  /* that session is over */
+	SPLIT_FIGURES,	  /* each second */
 };
 
 /* Fields that a type has no use for are zero. Addresses in network order, ports in host order. */

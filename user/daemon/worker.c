@@ -31,12 +31,19 @@
 #define BACKLOG 4096
 #define DESCRIPTORS_BESIDE 1024 /* maps, pins, upstreams */
 
+/* One address that is listened at. */
+struct entrance {
+	struct worker *worker;
+	uint16_t port;
+};
+
 struct worker {
 	struct worker_plan plan;
 	struct server_common common;
 	struct sources *sources;
 	struct reactors *reactors;
 	struct server *servers[REACTORS_MAX];
+	struct entrance entrances[WORKER_ADDRESSES_MAX];
 	int split;
 	_Atomic(uint64_t) unsaid; /* signs that the keeper had no room for */
 	char text[160];
@@ -108,7 +115,6 @@ static void tell_figures(struct worker *w)
 /* ---- identities ---- */
 
 struct passing {
-	struct worker *worker;
 	struct identity *identity;
 	struct ticket_keys tickets;
 	bool has_tickets;
@@ -135,7 +141,7 @@ static int pass_on(struct worker *w)
 
 		if (!p)
 			return -ENOMEM;
-		*p = (struct passing){w, identity_get(w->identity), w->tickets, w->has_tickets};
+		*p = (struct passing){identity_get(w->identity), w->tickets, w->has_tickets};
 		if (reactor_post(reactors_get(w->reactors, i), receive_identity, p)) {
 			receive_identity(NULL, p);
 			return -EAGAIN;
@@ -159,18 +165,32 @@ static void renew(struct worker *w)
 	pthread_mutex_unlock(&w->lock);
 }
 
+static void tell_unsaid(struct worker *w, uint64_t *told)
+{
+	uint64_t unsaid = atomic_load_explicit(&w->unsaid, memory_order_relaxed);
+
+	if (unsaid == *told)
+		return;
+	log_warning("sessions began or ended too fast: %llu flows are not marked as they should be",
+		    (unsigned long long)(unsaid - *told));
+	*told = unsaid;
+}
+
 static void *control(void *data)
 {
 	struct worker *w = data;
 	unsigned halves = 0;
+	uint64_t told = 0;
 
 	while (!atomic_load(&w->stopping)) {
 		const struct timespec pause = {.tv_nsec = SHIELD_RENEW_MS * 1000000L};
 
 		nanosleep(&pause, NULL);
 		renew(w);
-		if (++halves % 2 == 0)
-			tell_figures(w);
+		if (++halves % 2)
+			continue;
+		tell_figures(w);
+		tell_unsaid(w, &told);
 	}
 	return NULL;
 }
@@ -179,13 +199,10 @@ static void *control(void *data)
 
 static void on_conn(struct listener *listener, struct conn *conn)
 {
-	struct worker *w = listener_context(listener);
-	struct sockaddr_storage at;
-	uint16_t port = 0;
+	const struct entrance *e = listener_context(listener);
+	struct server *server = e->worker->servers[listener_reactor(listener)->number];
 
-	if (!listener_address(listener, &at))
-		port = endpoint_from(&at).port;
-	if (!server_take(w->servers[listener_reactor(listener)->number], conn, port))
+	if (!server_take(server, conn, e->port))
 		conn_drop(conn);
 }
 
@@ -205,7 +222,11 @@ static int open_listeners(struct worker *w, struct reactor *reactor)
 			.trusted = w->plan.proxies,
 			.trusted_len = w->plan.proxies_len,
 		};
-		int r = listener_new(reactor, &config, &ops, w, &ignored);
+		int r;
+
+		w->entrances[i] = (struct entrance){w,
+						    endpoint_from(&w->plan.addresses[i].at).port};
+		r = listener_new(reactor, &config, &ops, &w->entrances[i], &ignored);
 
 		if (r) {
 			w->plan.failed = i;
@@ -381,7 +402,6 @@ int worker_start(const struct config *config, int split, struct worker **ret_wor
 		worker_stop(w);
 		return r;
 	}
-	(void)!split_send(w->split, &(struct split_message){.type = SPLIT_READY});
 	*ret_worker = w;
 	return 0;
 }

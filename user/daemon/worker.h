@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The worker: the secured server. It knows the keeper by one end of a split socket and nothing
- * else, so that it can be a process of its own; here it is threads: one a reactor, and one that
- * renews shields and tickets and listens to the keeper.
+ * The worker: the secured server, as threads: one a reactor, and one that renews shields and
+ * tickets. What it tells the keeper goes through a split socket, as it will when it is a process of
+ * its own; starting, reloading and stopping it are calls.
  */
 #ifndef STRAZH_USER_DAEMON_WORKER_H
 #define STRAZH_USER_DAEMON_WORKER_H

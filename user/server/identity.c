@@ -94,7 +94,7 @@ static int add_key(struct identity *id, const struct identity_config *config, st
 			      "the key's time is over; rotate it: strazhctl keys rotate");
 	}
 	memcpy(id->keys[at].public, file.public, PH_KEY_LEN);
-	hs_key_id(file.public, id->keys[at].id);
+	keyfile_id(file.public, id->keys[at].id);
 	r = shield_new(&file.secret, &id->shields[at]);
 	if (r)
 		return refuse(why, r, path, 0, "no memory to shield the key");

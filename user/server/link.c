@@ -221,22 +221,11 @@ static void on_stop(struct conn *conn)
 	link_mark(link);
 }
 
-static bool on_late(struct conn *conn, enum conn_wait what)
-{
-	(void)conn;
-	(void)what;
-	return false;
-}
-
 static void forget(struct link *link)
 {
 	struct server *server = link->server;
 
-	*(link->prev ? &link->prev->next : &server->live) = link->next;
-	if (link->next)
-		link->next->prev = link->prev;
 	server->links_len--;
-	link->prev = NULL;
 	link->next = server->free_link;
 	server->free_link = link;
 }
@@ -285,7 +274,6 @@ static const struct conn_ops ops = {
 	.on_bytes = on_bytes,
 	.on_pressure = on_pressure,
 	.on_peer_end = on_peer_end,
-	.on_late = on_late,
 	.on_stop = on_stop,
 	.on_end = on_end,
 };
@@ -338,23 +326,16 @@ static void on_message(struct channel *ch, void *context, const struct ph_messag
 	const struct service_ops *service = message->service < PH_SERVICES
 						    ? server->common->services[message->service].ops
 						    : NULL;
-	const struct message passed = {.service = message->service,
-				       .opcode = message->opcode,
-				       .content = message->content,
-				       .priority = message->priority,
-				       .request = message->request,
-				       .payload = message->payload,
-				       .len = message->len};
 
 	(void)ch;
 	server_count(&server->counters.messages_in);
 	if (service) {
-		service->on_message(server->instances[message->service], link_peer(link), &passed);
+		service->on_message(server->instances[message->service], link_peer(link), message);
 		return;
 	}
 	server_count(&server->counters.unknown);
 	if (message->opcode != PH_OP_ERROR)
-		peer_refuse(link_peer(link), &passed, PH_C_UNKNOWN,
+		peer_refuse(link_peer(link), message, PH_C_UNKNOWN,
 			    "there is no such service here");
 }
 
@@ -404,10 +385,6 @@ static struct link *take_link(struct server *server)
 		return NULL;
 	memset(link, 0, sizeof(*link));
 	link->server = server;
-	link->next = server->live;
-	if (server->live)
-		server->live->prev = link;
-	server->live = link;
 	server->links_len++;
 	return link;
 }

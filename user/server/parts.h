@@ -36,7 +36,7 @@ struct owed {
 struct link {
 	struct server *server;
 	struct conn *conn; /* NULL: free, or its connection has ended */
-	struct link *next, *prev;
+	struct link *next; /* of the free ones */
 	struct link *dirty_next;
 	uint16_t port;
 	bool dirty, open, ended;
@@ -63,7 +63,7 @@ struct server {
 	struct shaking *waiting, **waiting_end; /* hellos to be answered */
 	struct deferred answers;		/* answer_all() */
 
-	struct link *links, *free_link, *live;
+	struct link *links, *free_link;
 	struct owed *owed, *free_owed;
 	uint32_t links_touched, links_len, shakings_touched, owed_touched;
 	struct link *dirty, **dirty_end;

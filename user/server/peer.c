@@ -21,25 +21,13 @@ static int answer_of(struct link *link, int r)
 	}
 }
 
-static struct ph_message with(const struct message *head, const uint8_t *payload, size_t len)
-{
-	return (struct ph_message){.service = head->service,
-				   .opcode = head->opcode,
-				   .content = head->content,
-				   .priority = head->priority,
-				   .request = head->request,
-				   .payload = payload,
-				   .len = len};
-}
-
-int peer_send(struct peer *peer, const struct message *message)
+int peer_send(struct peer *peer, const struct ph_message *message)
 {
 	struct link *link = peer_link(peer);
-	struct ph_message out = with(message, message->payload, message->len);
 
 	if (link->ended)
 		return PEER_CLOSED;
-	return answer_of(link, channel_send(&link->channel, &out));
+	return answer_of(link, channel_send(&link->channel, message));
 }
 
 static void release(void *owner)
@@ -47,14 +35,16 @@ static void release(void *owner)
 	shared_bytes_put(owner);
 }
 
-int peer_send_shared(struct peer *peer, const struct message *head, struct shared_bytes *payload)
+int peer_send_shared(struct peer *peer, const struct ph_message *head, struct shared_bytes *payload)
 {
 	struct link *link = peer_link(peer);
-	struct ph_message out = with(head, payload->bytes, payload->len);
+	struct ph_message out = *head;
 	int r;
 
 	if (link->ended)
 		return PEER_CLOSED;
+	out.payload = payload->bytes;
+	out.len = payload->len;
 	shared_bytes_get(payload);
 	r = channel_send_held(&link->channel, &out, release, payload);
 	if (r)
@@ -62,10 +52,11 @@ int peer_send_shared(struct peer *peer, const struct message *head, struct share
 	return answer_of(link, r);
 }
 
-void peer_refuse(struct peer *peer, const struct message *to, enum ph_code code, const char *text)
+void peer_refuse(struct peer *peer, const struct ph_message *to, enum ph_code code,
+		 const char *text)
 {
 	uint8_t payload[ERROR_LEN_MAX];
-	struct message out = *to;
+	struct ph_message out = *to;
 
 	out.opcode = PH_OP_ERROR;
 	out.content = 0;

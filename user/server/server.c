@@ -209,16 +209,6 @@ const char *server_engine(const struct server *server)
 	return engine_name(server->engine);
 }
 
-struct service_host *server_host(struct server *server)
-{
-	return &server->host;
-}
-
-void *server_instance(struct server *server, unsigned service)
-{
-	return service < PH_SERVICES ? server->instances[service] : NULL;
-}
-
 unsigned server_links(const struct server *server)
 {
 	return server->links_len;

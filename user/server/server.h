@@ -103,8 +103,6 @@ int server_set_identity(struct server *server, struct identity *identity,
 
 const struct server_counters *server_counters(const struct server *server);
 const char *server_engine(const struct server *server);
-struct service_host *server_host(struct server *server);
-void *server_instance(struct server *server, unsigned service);
 unsigned server_links(const struct server *server);
 /* Bits of the puzzle that strangers are given now; 0: none. */
 unsigned server_puzzle(const struct server *server);

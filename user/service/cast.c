@@ -44,9 +44,9 @@ size_t cast_cost(const struct cast *cast)
 	return sizeof(*cast) + sizeof(*cast->payload) + cast->payload->len;
 }
 
-struct message cast_head(const struct cast *cast)
+struct ph_message cast_head(const struct cast *cast)
 {
-	return (struct message){
+	return (struct ph_message){
 		.service = PH_S_RELAY,
 		.opcode = cast->opcode,
 		.content = cast->content,

@@ -13,7 +13,7 @@ void cast_put(struct cast *cast); /* NULL is fine */
 /* What keeping it costs. */
 size_t cast_cost(const struct cast *cast);
 /* What a member is sent; the payload is cast->payload. */
-struct message cast_head(const struct cast *cast);
+struct ph_message cast_head(const struct cast *cast);
 bool cast_is_for(const struct cast *cast, const struct member *member);
 
 void past_free(struct past *past, struct relay_shared *shared); /* NULL is fine */

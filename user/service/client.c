@@ -29,7 +29,7 @@ static void fail_client(struct relay *relay, struct client *client)
 	peer_close(client->peer, "relay_failed");
 }
 
-int client_send(struct relay *relay, struct client *client, const struct message *message,
+int client_send(struct relay *relay, struct client *client, const struct ph_message *message,
 		struct shared_bytes *payload)
 {
 	int r;
@@ -55,7 +55,7 @@ bool client_send_missed(struct relay *relay, struct client *client, uint32_t roo
 {
 	struct relay_count what = {.room = room, .count = count};
 	uint8_t payload[RELAY_COUNT_MAX];
-	struct message message = {
+	struct ph_message message = {
 		.service = PH_S_RELAY,
 		.opcode = RELAY_MISSED,
 		.priority = PH_NORMAL,
@@ -103,7 +103,7 @@ static bool send_past(struct relay *relay, struct client *client, struct item *i
 {
 	for (; item->at < item->past->count; item->at++) {
 		const struct cast *cast = item->past->casts[item->at];
-		struct message message = cast_head(cast);
+		struct ph_message message = cast_head(cast);
 
 		put_bytes(put_be64(relay->scratch, cast->time_s), cast->payload->bytes,
 			  cast->payload->len);
@@ -157,7 +157,7 @@ static void add_item(struct relay *relay, struct client *client, struct item *it
 	client->paused = true;
 }
 
-void client_say(struct relay *relay, struct client *client, const struct message *message)
+void client_say(struct relay *relay, struct client *client, const struct ph_message *message)
 {
 	struct item *item;
 
@@ -181,7 +181,7 @@ void client_say(struct relay *relay, struct client *client, const struct message
 	add_item(relay, client, item);
 }
 
-int client_add(struct relay *relay, struct client *client, const struct message *head,
+int client_add(struct relay *relay, struct client *client, const struct ph_message *head,
 	       struct shared_bytes *payload)
 {
 	const struct relay_settings *may = &relay->shared->settings;
@@ -206,7 +206,7 @@ int client_add(struct relay *relay, struct client *client, const struct message 
 void client_refuse(struct relay *relay, struct client *client, uint8_t opcode, uint32_t request,
 		   enum ph_code code, const char *why)
 {
-	struct message to = {
+	struct ph_message to = {
 		.service = PH_S_RELAY,
 		.opcode = opcode,
 		.priority = PH_NORMAL,
@@ -341,7 +341,7 @@ static void take_out(struct relay *relay, struct client *client, struct member *
 		.key = member->identified ? member->key : NULL,
 	};
 	uint8_t payload[RELAY_PRESENCE_MAX];
-	struct message message = {
+	struct ph_message message = {
 		.service = PH_S_RELAY,
 		.opcode = RELAY_PRESENCE,
 		.priority = PH_NORMAL,
@@ -384,7 +384,7 @@ static void say_joined(struct relay *relay, struct client *client, const struct 
 		.member = client->id,
 		.members = member->answer.members,
 	};
-	struct message message = {
+	struct ph_message message = {
 		.service = PH_S_RELAY,
 		.opcode = PH_OP_REPLY,
 		.content = PH_TEXT,
@@ -429,7 +429,7 @@ static void say_list(struct relay *relay, struct client *client, struct shared_b
 	item->payload = list;
 	item->is_list = true;
 	item->charged = list->len;
-	item->head = (struct message){
+	item->head = (struct ph_message){
 		.service = PH_S_RELAY,
 		.opcode = RELAY_PRESENCE,
 		.priority = PH_NORMAL,
@@ -480,7 +480,7 @@ void member_joined(struct relay *relay, struct member *member)
 void client_answered(struct relay *relay, struct query *query)
 {
 	struct client *client = client_find(relay, query->client);
-	struct message done = {
+	struct ph_message done = {
 		.service = PH_S_RELAY,
 		.opcode = PH_OP_REPLY,
 		.priority = PH_NORMAL,

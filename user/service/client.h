@@ -12,7 +12,7 @@
 /* Replies, direct messages, lists: what is not in a place's ring. */
 struct item {
 	STAILQ_ENTRY(item) next;
-	struct message head;
+	struct ph_message head;
 	struct shared_bytes *payload; /* NULL: nothing */
 	bool is_list;		      /* payload is one of struct query */
 	size_t at;		      /* in a list, or of past */
@@ -60,14 +60,14 @@ void client_close(struct relay *relay, struct client *client);
 void clients_expire(struct relay *relay, uint64_t now_ms);
 
 /* 0 (also when nobody is left to be told), or PEER_FULL. `payload` NULL: that of the message. */
-int client_send(struct relay *relay, struct client *client, const struct message *message,
+int client_send(struct relay *relay, struct client *client, const struct ph_message *message,
 		struct shared_bytes *payload) must_check;
 bool client_send_missed(struct relay *relay, struct client *client, uint32_t room,
 			uint32_t count) must_check;
 /* Now, or when there is room; not lost but for memory. The payload is copied. */
-void client_say(struct relay *relay, struct client *client, const struct message *message);
+void client_say(struct relay *relay, struct client *client, const struct ph_message *message);
 /* A message of others', which takes the payload if it may wait. PH_C_LIMIT or -ENOMEM. */
-int client_add(struct relay *relay, struct client *client, const struct message *head,
+int client_add(struct relay *relay, struct client *client, const struct ph_message *head,
 	       struct shared_bytes *payload) must_check;
 void client_refuse(struct relay *relay, struct client *client, uint8_t opcode, uint32_t request,
 		   enum ph_code code, const char *why);

@@ -38,7 +38,7 @@ static void came_back(struct note *note, struct relay *relay)
 
 /* It waits with the client, unless too much waits. */
 static void wait_for_room(struct relay *relay, struct client *client, struct direct *direct,
-			  const struct message *head)
+			  const struct ph_message *head)
 {
 	if (client_add(relay, client, head, direct->payload)) {
 		relay->count.missed++;
@@ -54,7 +54,7 @@ static void arrived(struct note *note, struct relay *relay)
 {
 	struct direct *direct = (struct direct *)note;
 	struct client *client = client_find(relay, direct->to);
-	struct message head = {
+	struct ph_message head = {
 		.service = PH_S_RELAY,
 		.opcode = RELAY_DIRECT,
 		.content = direct->content,

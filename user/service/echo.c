@@ -32,7 +32,7 @@ struct echo {
 };
 
 struct held {
-	struct message reply;
+	struct ph_message reply;
 	uint8_t payload[];
 };
 
@@ -75,7 +75,7 @@ static void fail_peer(struct echo *echo, struct peer *peer)
 	peer_close(peer, "echo_failed");
 }
 
-static void hold(struct echo *echo, struct peer *peer, const struct message *reply)
+static void hold(struct echo *echo, struct peer *peer, const struct ph_message *reply)
 {
 	struct held *held = malloc(sizeof(*held) + reply->len);
 
@@ -93,9 +93,9 @@ static void hold(struct echo *echo, struct peer *peer, const struct message *rep
 	echo->count.pauses++;
 }
 
-static void echo_message(void *instance, struct peer *peer, const struct message *message)
+static void echo_message(void *instance, struct peer *peer, const struct ph_message *message)
 {
-	struct message reply = *message;
+	struct ph_message reply = *message;
 	struct echo *echo = instance;
 	int r;
 

@@ -158,7 +158,7 @@ void place_leave(struct relay *relay, struct member *member)
 
 static bool send_one(struct relay *relay, struct member *member, const struct cast *cast)
 {
-	struct message head = cast_head(cast);
+	struct ph_message head = cast_head(cast);
 
 	if (client_send(relay, member->client, &head, cast->payload) == PEER_FULL)
 		return false;

@@ -163,26 +163,27 @@ static int relay_start(struct service_host *host, void *shared, void **ret_insta
 
 /* ---- requests ---- */
 
-static void limit(struct relay *relay, struct peer *peer, const struct message *message,
+static void limit(struct relay *relay, struct peer *peer, const struct ph_message *message,
 		  const char *why)
 {
 	relay->count.refused_limit++;
 	peer_refuse(peer, message, PH_C_LIMIT, why);
 }
 
-static void no_memory(struct relay *relay, struct peer *peer, const struct message *message)
+static void no_memory(struct relay *relay, struct peer *peer, const struct ph_message *message)
 {
 	relay->count.no_memory++;
 	peer_refuse(peer, message, PH_C_LIMIT, "no memory");
 }
 
-static void absent(struct relay *relay, struct peer *peer, const struct message *message)
+static void absent(struct relay *relay, struct peer *peer, const struct ph_message *message)
 {
 	relay->count.refused_absent++;
 	peer_refuse(peer, message, PH_C_ABSENT, "you are not in such a room");
 }
 
-static bool was_parsed(struct relay *relay, struct peer *peer, const struct message *message, int r)
+static bool was_parsed(struct relay *relay, struct peer *peer, const struct ph_message *message,
+		       int r)
 {
 	if (!r)
 		return true;
@@ -237,7 +238,7 @@ static struct member *member_new(struct relay *relay, struct client *client,
 	return m;
 }
 
-static void on_join(struct relay *relay, struct peer *peer, const struct message *message)
+static void on_join(struct relay *relay, struct peer *peer, const struct ph_message *message)
 {
 	struct client *client;
 	struct relay_join join;
@@ -271,10 +272,10 @@ static void on_join(struct relay *relay, struct peer *peer, const struct message
 		no_memory(relay, peer, message);
 }
 
-static void on_leave(struct relay *relay, struct peer *peer, const struct message *message)
+static void on_leave(struct relay *relay, struct peer *peer, const struct ph_message *message)
 {
 	struct client *client = peer_slot(peer, PH_S_RELAY);
-	struct message reply = {
+	struct ph_message reply = {
 		.service = PH_S_RELAY,
 		.opcode = PH_OP_REPLY,
 		.priority = message->priority,
@@ -318,7 +319,7 @@ static struct shared_bytes *event_of(const struct client *client, const struct r
 	return payload;
 }
 
-static void broadcast(struct relay *relay, struct client *client, const struct message *message,
+static void broadcast(struct relay *relay, struct client *client, const struct ph_message *message,
 		      struct shared_bytes *payload, const struct member *member)
 {
 	struct cast *cast = cast_new(relay, payload);
@@ -340,7 +341,7 @@ static void broadcast(struct relay *relay, struct client *client, const struct m
 		relay->count.broadcasts++;
 }
 
-static void direct(struct relay *relay, struct client *client, const struct message *message,
+static void direct(struct relay *relay, struct client *client, const struct ph_message *message,
 		   struct shared_bytes *payload, uint64_t to)
 {
 	struct direct *note = calloc(1, sizeof(*note));
@@ -360,7 +361,7 @@ static void direct(struct relay *relay, struct client *client, const struct mess
 	direct_send(relay, note);
 }
 
-static void on_post(struct relay *relay, struct peer *peer, const struct message *message)
+static void on_post(struct relay *relay, struct peer *peer, const struct ph_message *message)
 {
 	struct client *client = peer_slot(peer, PH_S_RELAY);
 	enum relay_opcode opcode = message->opcode;
@@ -392,7 +393,7 @@ static void on_post(struct relay *relay, struct peer *peer, const struct message
 		direct(relay, client, message, payload, post.to);
 }
 
-static void on_question(struct relay *relay, struct peer *peer, const struct message *message)
+static void on_question(struct relay *relay, struct peer *peer, const struct ph_message *message)
 {
 	struct client *client = peer_slot(peer, PH_S_RELAY);
 	struct relay_count what = {.count = 0};
@@ -432,7 +433,7 @@ static void on_question(struct relay *relay, struct peer *peer, const struct mes
 	room_ask(relay, query);
 }
 
-static void relay_message(void *instance, struct peer *peer, const struct message *message)
+static void relay_message(void *instance, struct peer *peer, const struct ph_message *message)
 {
 	struct client *client = peer_slot(peer, PH_S_RELAY);
 	struct relay *relay = instance;

@@ -21,21 +21,11 @@
 
 #include <strazh/base/compiler.h>
 #include <strazh/wire/phantom.h>
+#include <user/wire/message.h>
 
 struct loop;
 struct peer;
 struct service_host;
-
-/* Payload is borrowed for the time of the call it is passed in. */
-struct message {
-	uint8_t service;
-	uint8_t opcode;
-	uint8_t content;
-	uint8_t priority; /* enum ph_priority */
-	uint32_t request;
-	const uint8_t *payload;
-	size_t len;
-};
 
 /* Bytes that several peers get: counted, freed by the last. Thread-safe. */
 struct shared_bytes {
@@ -54,13 +44,14 @@ enum peer_condition {
 };
 
 /* Queued, and sent by priority. The payload is copied. */
-int peer_send(struct peer *peer, const struct message *message) must_check;
+int peer_send(struct peer *peer, const struct ph_message *message) must_check;
 /* The same with a payload that is shared, all of it: it is referenced until it is sealed, and what
  * `head` says of a payload is not looked at. */
-int peer_send_shared(struct peer *peer, const struct message *head,
+int peer_send_shared(struct peer *peer, const struct ph_message *head,
 		     struct shared_bytes *payload) must_check;
 /* An answer PH_OP_ERROR to what came. What cannot be queued is counted, not told. */
-void peer_refuse(struct peer *peer, const struct message *to, enum ph_code code, const char *text);
+void peer_refuse(struct peer *peer, const struct ph_message *to, enum ph_code code,
+		 const char *text);
 /* Once all that is queued was sent. `why` is one of the service's counted reasons. */
 void peer_close(struct peer *peer, const char *why);
 /*
@@ -132,7 +123,7 @@ struct service_ops {
 	int (*start)(struct service_host *host, void *shared, void **ret_instance) must_check;
 	void (*stop)(void *instance);
 	void (*on_open)(void *instance, struct peer *peer); /* may be NULL */
-	void (*on_message)(void *instance, struct peer *peer, const struct message *message);
+	void (*on_message)(void *instance, struct peer *peer, const struct ph_message *message);
 	void (*on_room)(void *instance, struct peer *peer);  /* may be NULL */
 	void (*on_close)(void *instance, struct peer *peer); /* may be NULL */
 	/* The first n of its counters; returns how many there are. */

@@ -58,7 +58,7 @@ static bool was_sent(struct stream *s, int r)
 
 static bool say(struct stream *s, uint8_t opcode, const void *payload, size_t len)
 {
-	struct message message = {
+	struct ph_message message = {
 		.service = PH_S_TUNNEL,
 		.opcode = opcode,
 		.priority = s->priority,
@@ -98,7 +98,7 @@ static bool say_close(struct stream *s)
 
 static bool say_held(struct stream *s)
 {
-	struct message head = {
+	struct ph_message head = {
 		.service = PH_S_TUNNEL,
 		.opcode = TUNNEL_DATA,
 		.priority = s->priority,

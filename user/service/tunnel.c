@@ -133,14 +133,14 @@ static struct tunnel_peer *peer_of(struct tunnel *tunnel, struct peer *peer)
 	return owner;
 }
 
-static void limit(struct tunnel *tunnel, struct peer *peer, const struct message *message,
+static void limit(struct tunnel *tunnel, struct peer *peer, const struct ph_message *message,
 		  const char *why)
 {
 	tunnel->count.refused_limit++;
 	peer_refuse(peer, message, PH_C_LIMIT, why);
 }
 
-static void on_open(struct tunnel *tunnel, struct peer *peer, const struct message *message,
+static void on_open(struct tunnel *tunnel, struct peer *peer, const struct ph_message *message,
 		    const struct tunnel_open *open)
 {
 	const struct tunnel_settings *may = &tunnel->shared->settings;
@@ -180,7 +180,7 @@ static void on_open(struct tunnel *tunnel, struct peer *peer, const struct messa
 		limit(tunnel, peer, message, "no memory");
 }
 
-static void malformed(struct tunnel *tunnel, struct peer *peer, const struct message *message,
+static void malformed(struct tunnel *tunnel, struct peer *peer, const struct ph_message *message,
 		      int condition)
 {
 	tunnel->count.malformed++;
@@ -188,7 +188,7 @@ static void malformed(struct tunnel *tunnel, struct peer *peer, const struct mes
 }
 
 /* What names a stream that there is. */
-static void on_stream(struct tunnel *tunnel, struct stream *s, const struct message *message)
+static void on_stream(struct tunnel *tunnel, struct stream *s, const struct ph_message *message)
 {
 	uint32_t credit;
 	uint8_t reason;
@@ -223,7 +223,7 @@ static void on_stream(struct tunnel *tunnel, struct stream *s, const struct mess
 	stream_violation(s);
 }
 
-static void tunnel_message(void *instance, struct peer *peer, const struct message *message)
+static void tunnel_message(void *instance, struct peer *peer, const struct ph_message *message)
 {
 	struct tunnel_peer *owner = peer_slot(peer, PH_S_TUNNEL);
 	struct stream *s = owner ? stream_find(owner, message->request) : NULL;

@@ -253,11 +253,3 @@ void handshake_fix(struct handshake *hs, const uint8_t ephemeral[PH_KEY_LEN],
 	memcpy(hs->fixed_nonce, nonce, PH_NONCE_LEN);
 	hs->fixed = true;
 }
-
-void hs_key_id(const uint8_t public[PH_KEY_LEN], uint8_t ret_id[HS_KEY_ID_LEN])
-{
-	uint8_t digest[SHA256_LEN];
-
-	sha256(public, PH_KEY_LEN, digest);
-	memcpy(ret_id, digest, HS_KEY_ID_LEN);
-}

@@ -44,7 +44,7 @@
 
 struct hs_server_key {
 	uint8_t public[PH_KEY_LEN];
-	uint8_t id[HS_KEY_ID_LEN]; /* hs_key_id() */
+	uint8_t id[HS_KEY_ID_LEN]; /* keyfile_id() */
 	const uint8_t *cert;	   /* NX, XX; NULL: it has none */
 	size_t cert_len;
 };
@@ -170,8 +170,5 @@ int handshake_work(struct handshake *hs, struct crypto *c, uint64_t tries,
 
 /* The end; the handshake is wiped. */
 int handshake_keys(struct handshake *hs, struct session_keys *ret_keys) must_check;
-
-/* How a hello names a key: the first bytes of its SHA-256. */
-void hs_key_id(const uint8_t public[PH_KEY_LEN], uint8_t ret_id[HS_KEY_ID_LEN]);
 
 #endif

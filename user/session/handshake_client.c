@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <user/crypto/keyfile.h>
 #include <user/crypto/wipe.h>
 #include <user/session/cert.h>
 #include <user/session/handshake_parts.h>
@@ -90,7 +91,7 @@ static int write_hello(struct handshake *hs, struct crypto *c, uint8_t *out, siz
 		x.solution = solution;
 	}
 	if (client->say_key && hs_pins(hs->suite)) {
-		hs_key_id(client->server_key, id);
+		keyfile_id(client->server_key, id);
 		x.server_key = id;
 	}
 	if (hs->suite == PH_RESUME) {

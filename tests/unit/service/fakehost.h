@@ -14,7 +14,7 @@
 #include <user/service/service.h>
 
 struct got {
-	struct message head;
+	struct ph_message head;
 	struct shared_bytes *payload;
 	enum ph_code code; /* of a refusal */
 };
@@ -33,7 +33,7 @@ struct peer {
 
 /* ---- peers ---- */
 
-static inline int record(struct peer *peer, const struct message *head,
+static inline int record(struct peer *peer, const struct ph_message *head,
 			 struct shared_bytes *payload, enum ph_code code)
 {
 	if (peer->closed)
@@ -68,23 +68,24 @@ static inline int record(struct peer *peer, const struct message *head,
 	return 0;
 }
 
-int peer_send(struct peer *peer, const struct message *message)
+int peer_send(struct peer *peer, const struct ph_message *message)
 {
 	return record(peer, message, NULL, 0);
 }
 
-int peer_send_shared(struct peer *peer, const struct message *head, struct shared_bytes *payload)
+int peer_send_shared(struct peer *peer, const struct ph_message *head, struct shared_bytes *payload)
 {
 	return record(peer, head, payload, 0);
 }
 
-void peer_refuse(struct peer *peer, const struct message *to, enum ph_code code, const char *text)
+void peer_refuse(struct peer *peer, const struct ph_message *to, enum ph_code code,
+		 const char *text)
 {
-	struct message error = {.service = to->service,
-				.opcode = PH_OP_ERROR,
-				.request = to->request,
-				.payload = (const uint8_t *)text,
-				.len = strlen(text)};
+	struct ph_message error = {.service = to->service,
+				   .opcode = PH_OP_ERROR,
+				   .request = to->request,
+				   .payload = (const uint8_t *)text,
+				   .len = strlen(text)};
 	int r = record(peer, &error, NULL, code);
 
 	(void)r;
@@ -179,12 +180,12 @@ static inline void peer_give_room(struct peer *peer, unsigned long room)
 static inline void peer_says(struct peer *peer, uint8_t opcode, uint32_t request,
 			     const void *payload, size_t len)
 {
-	struct message message = {.service = world.ops->id,
-				  .opcode = opcode,
-				  .priority = PH_NORMAL,
-				  .request = request,
-				  .payload = payload,
-				  .len = len};
+	struct ph_message message = {.service = world.ops->id,
+				     .opcode = opcode,
+				     .priority = PH_NORMAL,
+				     .request = request,
+				     .payload = payload,
+				     .len = len};
 
 	world.ops->on_message(instance_of(peer), peer, &message);
 }

@@ -93,7 +93,7 @@ static void forget_old(struct who *w, unsigned room)
 
 /* ---- what was heard, taken off the model ---- */
 
-static void hear_thing(struct who *w, const struct message *m)
+static void hear_thing(struct who *w, const struct ph_message *m)
 {
 	struct thing *t = &w->things[0];
 
@@ -137,7 +137,7 @@ static unsigned room_of(uint32_t number)
 	return room;
 }
 
-static void hear_missed(struct who *w, const struct message *m)
+static void hear_missed(struct who *w, const struct ph_message *m)
 {
 	uint32_t *missed = &w->missed;
 	struct relay_count count;
@@ -150,7 +150,7 @@ static void hear_missed(struct who *w, const struct message *m)
 	*missed = 0;
 }
 
-static void hear_post(struct who *w, const struct message *m)
+static void hear_post(struct who *w, const struct ph_message *m)
 {
 	struct relay_event event;
 	unsigned room;
@@ -174,7 +174,7 @@ static void compare(struct who *w)
 	bool owed = w->count || w->missed;
 
 	for (size_t i = 0; i < w->peer->count; i++) {
-		const struct message *m = &w->peer->got[i].head;
+		const struct ph_message *m = &w->peer->got[i].head;
 
 		assert_int_equal(w->peer->got[i].code, 0);
 		if (m->opcode == RELAY_MISSED)

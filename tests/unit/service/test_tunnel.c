@@ -114,7 +114,7 @@ static void check_heard(uint32_t id)
 	size_t at = 0;
 
 	for (size_t i = 0; i < f.peer->count; i++) {
-		const struct message *m = &f.peer->got[i].head;
+		const struct ph_message *m = &f.peer->got[i].head;
 
 		if (m->opcode != TUNNEL_DATA || m->request != id)
 			continue;

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include <user/crypto/keyfile.h>
 #include <user/session/cert.h>
 #include <user/session/handshake.h>
 
@@ -66,7 +67,7 @@ static inline void rig_open(struct rig *rig)
 		struct hs_server_key *key = &rig->keys[i];
 
 		assert_int_equal(dh_generate(rig->c, rig->secrets[i], key->public), 0);
-		hs_key_id(key->public, key->id);
+		keyfile_id(key->public, key->id);
 		key->cert = rig->certs[i];
 		rig_cert(rig, i, rig->root_secret, "strazh", NOW - 10, NOW + 10);
 	}
