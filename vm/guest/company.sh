@@ -59,6 +59,7 @@ holds "xdp-filter leaves for good" filter_down
 
 # xdpdump hangs on our program's entry and exit: it sees what we drop, and the verdict.
 watch() { # CAPTURE-POINTS
+	rm -f $DUMP # what the last one said is no sign of this one
 	xdpdump -i sv0 -p "$(below sv0)" --rx-capture "$1" >$DUMP 2>&1 &
 	WATCHER=$!
 	soon grep -q '^listening' $DUMP
