@@ -68,7 +68,8 @@ static void load_identity(void)
 	(void)rmdir(folder);
 	crypto_free(crypto);
 	if (r)
-		die(*identity_why(&faults) ? identity_why(&faults) : "the key", r < 0 ? -r : EINVAL);
+		die(*identity_why(&faults) ? identity_why(&faults) : "the key",
+		    r < 0 ? -r : EINVAL);
 }
 
 static void open_service(const struct service_ops *ops, const struct service_config *config)

@@ -37,8 +37,7 @@ int caps_drop_ports(void)
 		return -EPERM;
 	if (!capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE))
 		return 0;
-	if (capng_update(CAPNG_DROP, BOTH, CAP_NET_BIND_SERVICE) ||
-	    capng_apply(CAPNG_SELECT_CAPS))
+	if (capng_update(CAPNG_DROP, BOTH, CAP_NET_BIND_SERVICE) || capng_apply(CAPNG_SELECT_CAPS))
 		return -EPERM;
 	return 0;
 }

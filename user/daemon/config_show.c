@@ -19,8 +19,8 @@ const char *config_origin(const struct config *config, enum config_key key,
 	char variable[CONFIG_VARIABLE_LEN];
 
 	if (value->from == FROM_FILE)
-		snprintf(text, CONFIG_ORIGIN_LEN, "%.230s:%u",
-			 config->path ? config->path : "file", value->line);
+		snprintf(text, CONFIG_ORIGIN_LEN, "%.230s:%u", config->path ? config->path : "file",
+			 value->line);
 	else if (value->from == FROM_ENVIRONMENT)
 		snprintf(text, CONFIG_ORIGIN_LEN, "%s", config_variable(key, variable));
 	else

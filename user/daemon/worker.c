@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Who owns what: the worker owns everything here. Each server is its reactor's thread's; the others
- * reach it by reactor_push() only, but for its counters. The control thread owns the ticket keys and
- * passes copies on; the identity is counted, and a reload replaces both under `lock`.
+ * reach it by reactor_push() only, but for its counters. The control thread owns the ticket keys
+ * and passes copies on; the identity is counted, and a reload replaces both under `lock`.
  */
 #include <errno.h>
 #include <signal.h>
@@ -189,10 +189,9 @@ static int refuse_reactors(const struct worker *w, const struct config *config, 
 				    strerror(-r), (unsigned long long)limit.rlim_cur);
 	}
 	if (w->plan.failed != SIZE_MAX)
-		return worker_fault(faults, config, CFG_SERVER_LISTEN,
-				    "cannot listen at '%s': %s%s",
-				    w->plan.addresses[w->plan.failed].text, strerror(-r),
-				    advice(r));
+		return worker_fault(
+			faults, config, CFG_SERVER_LISTEN, "cannot listen at '%s': %s%s",
+			w->plan.addresses[w->plan.failed].text, strerror(-r), advice(r));
 	return worker_fault(faults, config, CFG_SERVER_ENABLE, "the server cannot start: %s",
 			    strerror(-r));
 }

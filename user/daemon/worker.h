@@ -5,13 +5,14 @@
  * its own; starting, reloading and stopping it are calls, all from one thread.
  *
  * Nothing is shared by pointer: a configuration is read during the call and what is needed of it
- * copied, faults are written during the call, and `split` is the worker's. What is left in common is
- * the process itself, and that is what the split will still have to bring over:
- *   - the descriptors of the ports, bound while there is CAP_NET_BIND_SERVICE, and of the files with
- *     keys, which only root reads: opened by the keeper and passed with SCM_RIGHTS, or read before
+ * copied, faults are written during the call, and `split` is the worker's. What is left in common
+ * is the process itself, and that is what the split will still have to bring over:
+ *   - the descriptors of the ports, bound while there is CAP_NET_BIND_SERVICE, and of the files
+ * with keys, which only root reads: opened by the keeper and passed with SCM_RIGHTS, or read before
  *     privileges are dropped; a reload needs the files once more;
  *   - the configuration as text (what config_read() takes), and the faults as its answer;
- *   - the limit of open files, the log's level, and log lines: its standard error may stay as it is;
+ *   - the limit of open files, the log's level, and log lines: its standard error may stay as it
+ * is;
  *   - how the worker ended: today that is the end of its split socket.
  */
 #ifndef STRAZH_USER_DAEMON_WORKER_H
@@ -22,11 +23,12 @@
 
 struct worker;
 
-/* All of them: 0; CONFIG_WRONG: what is wrong is added to `faults`, each with its place; or -ENOMEM.
+/* All of them: 0; CONFIG_WRONG: what is wrong is added to `faults`, each with its place; or
+ * -ENOMEM.
  */
 
-/* Reads all that the configuration of the secured server names, as worker_start() would, and changes
- * nothing. No socket is bound, so an address may still be another's. */
+/* Reads all that the configuration of the secured server names, as worker_start() would, and
+ * changes nothing. No socket is bound, so an address may still be another's. */
 int worker_check(const struct config *config, struct config_faults *faults) must_check;
 /* Reads keys, opens ports, gives up the capability to open more of them, starts serving. `split` is
  * taken, also on failure. */

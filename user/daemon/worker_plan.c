@@ -89,12 +89,14 @@ struct worker_live worker_plan_live(const struct config *config)
 	struct worker_live live = {
 		.drain_ms = ms(config, CFG_SERVER_DRAIN_TIMEOUT),
 		.limits = limits_of(config),
-		.sources = {
-			.total = number(config, CFG_SERVER_MAX_CONNECTIONS),
-			.half_open = number(config, CFG_SERVER_MAX_HALF_OPEN),
-			.source_total = number(config, CFG_SERVER_MAX_PER_SOURCE),
-			.source_half_open = number(config, CFG_SERVER_MAX_HALF_OPEN_PER_SOURCE),
-		},
+		.sources =
+			{
+				.total = number(config, CFG_SERVER_MAX_CONNECTIONS),
+				.half_open = number(config, CFG_SERVER_MAX_HALF_OPEN),
+				.source_total = number(config, CFG_SERVER_MAX_PER_SOURCE),
+				.source_half_open = number(config,
+							   CFG_SERVER_MAX_HALF_OPEN_PER_SOURCE),
+			},
 	};
 
 	if (config_number(config, CFG_SERVER_TICKETS)) {

@@ -35,8 +35,8 @@ void mailbox_free(struct mailbox *box);
 int mailbox_fd(const struct mailbox *box);
 /* Any thread. The item is the receiver's from here on, unless this fails. 0 or MAILBOX_FULL. */
 int mailbox_post(struct mailbox *box, mail_run *run, void *item) must_check;
-/* Any thread, and never fails: the letter is the receiver's from here on. In the order in which they
- * were pushed, and before what was posted. */
+/* Any thread, and never fails: the letter is the receiver's from here on. In the order in which
+ * they were pushed, and before what was posted. */
 void mailbox_push(struct mailbox *box, struct letter *letter);
 /* Any thread and any signal handler: wakes the reader, with or without mail. */
 void mailbox_wake(struct mailbox *box);

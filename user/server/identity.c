@@ -327,8 +327,8 @@ static int choose_suites(struct loading *l)
 			      "the one here has none; or server.hybrid = on");
 	server->suites = config->suites ? config->suites : can;
 	if (config->hybrid)
-		server->suites |= can & ((server->suites & ~HS_SUITE_BIT(PH_RESUME))
-					 << PH_SUITE_HYBRID);
+		server->suites |= can &
+				  ((server->suites & ~HS_SUITE_BIT(PH_RESUME)) << PH_SUITE_HYBRID);
 	server->demand = config->demand;
 	return 0;
 }

@@ -432,8 +432,7 @@ bool link_open(struct server *server, struct conn *conn, uint16_t port,
 	conn_set_ops(conn, &ops, link);
 	conn_set_limits(conn, &server->limits.conn);
 	channel_init(&link->channel, &server->channels, keys, false, link, server->reactor->now_ms);
-	wheel_start(&server->reactor->wheel, &link->tick,
-		    server->limits.channel.heartbeat_ms);
+	wheel_start(&server->reactor->wheel, &link->tick, server->limits.channel.heartbeat_ms);
 	if (channel_is_open(&link->channel))
 		opened(link);
 	else

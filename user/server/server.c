@@ -129,9 +129,8 @@ static void set_hosts(struct server *server)
 					     .loop = server->reactor->loop,
 					     .now_ms = host_now,
 					     .post = host_post};
-	server->channels = (struct channel_host){.crypto = server->crypto,
-						 .engine = server->engine,
-						 .ops = &link_channel_ops};
+	server->channels = (struct channel_host){
+		.crypto = server->crypto, .engine = server->engine, .ops = &link_channel_ops};
 	chunk_pool_init(&server->channels.pool, limits->links * 16ULL, POOL_SPARES);
 	set_limits(server, limits);
 	door_init(&server->door, limits->handshakes_s, limits->puzzle_bits, limits->puzzle_always,

@@ -100,8 +100,8 @@ bool server_take(struct server *server, struct conn *conn, uint16_t port) must_c
 /*
  * A server made anew while it runs. All that can fail is done beforehand, in any thread; taking it
  * cannot. The identity (referenced) and tickets (copied; NULL: none) are for handshakes that come,
- * and so are the times of handshakes and the puzzle; `conn` and `channel` hold for sessions that are
- * there as well. How many slots and links there are stays as it was.
+ * and so are the times of handshakes and the puzzle; `conn` and `channel` hold for sessions that
+ * are there as well. How many slots and links there are stays as it was.
  */
 struct server_change;
 int server_change_new(struct identity *identity, const struct ticket_keys *tickets,

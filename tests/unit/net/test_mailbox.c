@@ -251,10 +251,8 @@ static void test_pushed_by_threads(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bounded),
-		cmocka_unit_test(test_self),
-		cmocka_unit_test(test_threads),
-		cmocka_unit_test(test_pushed),
+		cmocka_unit_test(test_bounded),		  cmocka_unit_test(test_self),
+		cmocka_unit_test(test_threads),		  cmocka_unit_test(test_pushed),
 		cmocka_unit_test(test_pushed_by_threads),
 	};
 
