@@ -93,7 +93,7 @@ faults "a pipe" "server\.key: '$E2E_TMP/pipe': it is no regular file" --set "ser
 faults "a key that others may read" "server\.key: '$E2E_TMP/exposed': .*chmod 600" --set "server.key=$E2E_TMP/exposed"
 faults "a key of somebody else, as strazhd could read it" "server\.key: '$E2E_TMP/foreign': Permission denied; " \
 	--set "server.key=$E2E_TMP/foreign"
-faults "the key of a client" "server\.key: '$E2E_TMP/client': that is no server's key" --set "server.key=$E2E_TMP/client"
+faults "a key of a client" "server\.key: '$E2E_TMP/client': that is no server" --set "server.key=$E2E_TMP/client"
 STRAZH_SERVER_CERTIFICATE=$E2E_TMP/second.cert faults "a certificate of another key" \
 	"^STRAZH_SERVER_CERTIFICATE: server\.certificate: '$E2E_TMP/second\.cert': .* of none of the server's keys"
 faults "a certificate that is none" "server\.certificate: '$E2E_TMP/plain', line 1: " \
@@ -208,7 +208,7 @@ strazhd_kill TERM
 ) >>"$LOG" 2>&1 &
 STRAZHD_PID=$!
 wait_for 20 logged "cannot start"
-like "$(cat "$LOG")" "cannot start: .*: 64 open files are allowed, and it needs" "so few that it cannot start: told as well"
+like "$(cat "$LOG")" "cannot start: .*: 64 open files are allowed, and it needs" "so few that it cannot start"
 strazhd_kill TERM
 
 echo "# a port below 1024"

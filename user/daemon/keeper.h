@@ -75,8 +75,9 @@ struct keeper {
 	bool never_failing, drift_failing; /* said already */
 	bool cookies_refused;		   /* as well */
 	/*
-	 * A configuration that is right is about to hold. Whatever can fail is done here, and then
-	 * nothing else of it is taken: -errno, and `why`. NULL: nobody else takes part.
+	 * A configuration that is right is about to hold: what is live of it is new, the rest as at
+	 * the start. Whatever can fail is done here, and then nothing of it is taken: CONFIG_WRONG
+	 * and `faults`, or -errno. NULL: nobody else takes part.
 	 */
 	int (*on_config)(void *owner, const struct config *config, struct config_faults *faults);
 	void *on_config_owner;
