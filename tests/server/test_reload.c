@@ -7,22 +7,19 @@
  * Patience is no measure of time: what is not to happen is waited for a while, what is to happen
  * much longer than it takes.
  */
-#include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <tests/server/estate.h>
 #include <tests/server/raw.h>
+#include <tests/server/seen.h>
 #include <user/base/log.h>
 #include <user/daemon/config_diff.h>
 
-#define SHORT_MS 1500
+#define SHORT_MS SEEN_SHORT_MS
 #define LONG_MS 30000
 #define DEAD_S 120U /* what hangs ends the program */
-#define CHUNK 16000U
 
 struct trial {
 	enum config_key key;
@@ -33,207 +30,6 @@ struct trial {
 	/* Between the two, when files change, too. */
 	void (*between)(struct estate *estate);
 };
-
-/* ---- what is seen from outside ---- */
-
-/* Until the server ends this connection; what it sends is read. */
-static bool ends_within(int fd, int patience_ms)
-{
-	uint64_t until = house_now_ms() + (uint64_t)patience_ms;
-	uint8_t bytes[4096];
-
-	for (;;) {
-		uint64_t now = house_now_ms();
-		struct pollfd ready = {.fd = fd, .events = POLLIN};
-		ssize_t n;
-
-		if (now >= until || !poll(&ready, 1, (int)(until - now)))
-			return false;
-		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-		if (!n || (n < 0 && errno != EAGAIN))
-			return true;
-	}
-}
-
-static bool silence_ends(struct estate *e, int patience_ms)
-{
-	int fd = house_socket(&e->house);
-	bool ends = ends_within(fd, patience_ms);
-
-	close(fd);
-	return ends;
-}
-
-static bool unfinished_ends(struct estate *e, int patience_ms)
-{
-	static struct raw raw;
-	bool ends;
-
-	raw_open(&raw, &e->house, PH_XK1);
-	assert_true(raw_shake(&raw)); /* its finish is not sent */
-	ends = ends_within(raw.fd, patience_ms);
-	raw_close(&raw);
-	return ends;
-}
-
-/* One of two connections from one address. */
-static bool second_ends(struct estate *e, int patience_ms)
-{
-	int fds[2] = {house_socket(&e->house), house_socket(&e->house)};
-	bool ends = ends_within(fds[1], patience_ms / 2) || ends_within(fds[0], patience_ms / 2);
-
-	close(fds[0]);
-	close(fds[1]);
-	return ends;
-}
-
-static void open_session(struct estate *e, struct raw *raw)
-{
-	raw_open(raw, &e->house, PH_NK1);
-	assert_true(raw_shake(raw));
-	raw_seal_echo(raw, 1, "1", 1);
-	raw_flush(raw);
-	assert_true(raw_wait(raw, 1));
-}
-
-static bool heartbeat_comes(struct estate *e, int patience_ms)
-{
-	static struct raw raw;
-	struct pollfd ready;
-	uint8_t byte;
-	bool comes;
-
-	open_session(e, &raw);
-	ready = (struct pollfd){.fd = raw.fd, .events = POLLIN};
-	comes = poll(&ready, 1, patience_ms) == 1 && recv(raw.fd, &byte, 1, MSG_PEEK) == 1 &&
-		byte == PH_HEARTBEAT;
-	raw_close(&raw);
-	return comes;
-}
-
-static bool mute_ends(struct estate *e, int patience_ms)
-{
-	static struct raw raw;
-	bool ends;
-
-	open_session(e, &raw);
-	ends = ends_within(raw.fd, patience_ms);
-	raw_close(&raw);
-	return ends;
-}
-
-/* Echoes whose answers are not read, up to so many bytes; how many were taken. */
-static size_t push(struct raw *raw, size_t len, int patience_ms)
-{
-	static const uint8_t chunk[CHUNK];
-	size_t sum = 0;
-
-	while (sum < len) {
-		size_t at = 0;
-
-		raw_seal_echo(raw, 2, chunk, sizeof(chunk));
-		while (at < raw->out_len) {
-			struct pollfd ready = {.fd = raw->fd, .events = POLLOUT};
-			ssize_t n;
-
-			if (!poll(&ready, 1, patience_ms))
-				return sum;
-			n = send(raw->fd, raw->out + at, raw->out_len - at,
-				 MSG_DONTWAIT | MSG_NOSIGNAL);
-			if (n < 0 && errno != EAGAIN)
-				return sum;
-			at += n > 0 ? (size_t)n : 0;
-		}
-		raw->out_len = 0;
-		sum += sizeof(chunk);
-	}
-	return sum;
-}
-
-#define MUCH (32U << 20) /* more than all sockets on the way hold */
-
-static void open_pusher(struct estate *e, struct raw *raw)
-{
-	const int size = 64 << 10;
-
-	open_session(e, raw);
-	(void)setsockopt(raw->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-	(void)setsockopt(raw->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-}
-
-static bool much_is_queued(struct estate *e, int patience_ms)
-{
-	static struct raw raw;
-	size_t taken;
-
-	open_pusher(e, &raw);
-	taken = push(&raw, MUCH, patience_ms);
-	raw_close(&raw);
-	return taken >= MUCH;
-}
-
-static bool slow_ends(struct estate *e, int patience_ms)
-{
-	static struct raw raw;
-	struct pollfd ready;
-	bool ends;
-
-	open_pusher(e, &raw);
-	(void)push(&raw, MUCH, SHORT_MS);
-	ready = (struct pollfd){.fd = raw.fd};
-	ends = poll(&ready, 1, patience_ms) == 1 && ready.revents & (POLLHUP | POLLERR);
-	raw_close(&raw);
-	return ends;
-}
-
-/* The first bytes of the answer to a hello: type, and the byte behind the head. */
-static uint8_t answer_type(struct estate *e, uint8_t *ret_first)
-{
-	static struct raw raw;
-	uint8_t frame[PH_FRAME_HEAD + 1] = {0};
-
-	raw_open(&raw, &e->house, PH_NK1);
-	raw_send(&raw, raw.hello, raw.hello_len);
-	(void)!recv(raw.fd, frame, sizeof(frame), MSG_WAITALL);
-	raw_close(&raw);
-	*ret_first = frame[PH_FRAME_HEAD];
-	return frame[0];
-}
-
-/* Among as many as come at once. */
-static bool work_is_asked(struct estate *e, int patience_ms)
-{
-	uint8_t bits;
-
-	(void)patience_ms;
-	for (unsigned i = 0; i < 8; i++)
-		if (answer_type(e, &bits) == PH_RETRY)
-			return true;
-	return false;
-}
-
-static bool work_is_hard(struct estate *e, int patience_ms)
-{
-	uint64_t until = house_now_ms() + (uint64_t)patience_ms;
-	struct strazh_options options = house_options(&e->house);
-	struct strazh_about about;
-	uint8_t bits = 0;
-
-	options.connect_timeout_ms = 10000;
-	while (house_now_ms() < until) {
-		struct strazh *client = house_client(&e->house, &options);
-
-		/* It works, and takes the little that there is; whether it gets in is all the same.
-		 */
-		(void)!strazh_connect(client, 10000);
-		strazh_about(client, &about);
-		strazh_close(client);
-		for (unsigned i = 0; i < 8; i++)
-			if (answer_type(e, &bits) == PH_RETRY && bits > PH_PUZZLE_BITS_MIN)
-				return true;
-	}
-	return false;
-}
 
 static bool shakes(struct estate *e, uint8_t suite)
 {
@@ -343,7 +139,7 @@ static bool stranger_ends(struct estate *e)
 	raw_open(&raw, &e->house, PH_XK1);
 	ends = !raw_shake(&raw);
 	raw_flush(&raw);
-	ends = ends || ends_within(raw.fd, 300);
+	ends = ends || seen_end(raw.fd, 300);
 	raw_close(&raw);
 	return ends;
 }
@@ -412,7 +208,7 @@ static bool stop_is_short(struct estate *e, int patience_ms)
 
 	if (patience_ms == SHORT_MS)
 		return false;
-	open_session(e, &raw);
+	seen_session(e, &raw);
 	estate_stop(e);
 	raw_close(&raw);
 	return true;
@@ -461,19 +257,19 @@ static const struct trial trials[] = {
 	{CFG_SERVER_TICKET_CHAIN, "1d", "1m", NULL, a_minute_is_too_long, NULL},
 	{CFG_SERVER_STRICT, "off", "on", NULL, nk1_is_refused, NULL},
 	{CFG_SERVER_PADDING, "block", "classes", NULL, nk1_is_refused, NULL},
-	{CFG_SERVER_MAX_PER_SOURCE, "64", "1", NULL, second_ends, NULL},
-	{CFG_SERVER_MAX_HALF_OPEN_PER_SOURCE, "16", "1", NULL, second_ends, NULL},
-	{CFG_SERVER_HELLO_TIMEOUT, "1m", "1s", NULL, silence_ends, NULL},
-	{CFG_SERVER_FINISH_TIMEOUT, "1m", "1s", NULL, unfinished_ends, NULL},
-	{CFG_SERVER_HEARTBEAT, "1h", "1s", NULL, heartbeat_comes, NULL},
-	{CFG_SERVER_HEARTBEAT_MISSED, "100", "1", "heartbeat = 1s\n", mute_ends, NULL},
-	{CFG_SERVER_QUEUE_BYTES, "64K", "128M", "slow_timeout = 1h\n", much_is_queued, NULL},
-	{CFG_SERVER_SLOW_TIMEOUT, "1h", "1s", NULL, slow_ends, NULL},
+	{CFG_SERVER_MAX_PER_SOURCE, "64", "1", NULL, seen_second_end, NULL},
+	{CFG_SERVER_MAX_HALF_OPEN_PER_SOURCE, "16", "1", NULL, seen_second_end, NULL},
+	{CFG_SERVER_HELLO_TIMEOUT, "1m", "1s", NULL, seen_silence_end, NULL},
+	{CFG_SERVER_FINISH_TIMEOUT, "1m", "1s", NULL, seen_unfinished_end, NULL},
+	{CFG_SERVER_HEARTBEAT, "1h", "1s", NULL, seen_heartbeat, NULL},
+	{CFG_SERVER_HEARTBEAT_MISSED, "100", "1", "heartbeat = 1s\n", seen_mute_end, NULL},
+	{CFG_SERVER_QUEUE_BYTES, "64K", "128M", "slow_timeout = 1h\n", seen_much_queued, NULL},
+	{CFG_SERVER_SLOW_TIMEOUT, "1h", "1s", NULL, seen_slow_end, NULL},
 	{CFG_SERVER_DRAIN_TIMEOUT, "10m", "1s", "heartbeat = 1h\n", stop_is_short, NULL},
-	{CFG_SERVER_PUZZLE, "off", "always", NULL, work_is_asked, NULL},
-	{CFG_SERVER_PUZZLE_BITS, "14", "22", "puzzle = always\npuzzle_above = 1\n", work_is_hard,
+	{CFG_SERVER_PUZZLE, "off", "always", NULL, seen_work, NULL},
+	{CFG_SERVER_PUZZLE_BITS, "14", "22", "puzzle = always\npuzzle_above = 1\n", seen_hard_work,
 	 NULL},
-	{CFG_SERVER_PUZZLE_ABOVE, "1000000", "1", NULL, work_is_asked, NULL},
+	{CFG_SERVER_PUZZLE_ABOVE, "1000000", "1", NULL, seen_work, NULL},
 };
 
 static void each_live_key_has_a_trial(void **state)
@@ -579,7 +375,7 @@ static void a_fault_changes_nothing(void **state)
 	}
 	assert_string_equal(e.faults.list[0].key, "server.clients");
 	assert_int_equal(e.faults.total, 1);
-	assert_false(silence_ends(&e, 2 * SHORT_MS));
+	assert_false(seen_silence_end(&e, 2 * SHORT_MS));
 	assert_true(nk1_shakes(&e));
 	assert_false(key1_pings(&e));
 	assert_false(has_no_ticket(&e));
