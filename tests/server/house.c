@@ -43,22 +43,24 @@ static void make_keys(struct house *h)
 struct identity *house_identity(const struct house *h)
 {
 	struct identity_config config = {.name = PH_NAME_DEFAULT};
-	char why[IDENTITY_WHY_LEN], key[128], cert[128];
+	struct identity_faults faults;
+	char key[128], cert[128];
 	struct identity *identity;
 
 	snprintf(key, sizeof(key), "%s", in_folder(h, "key"));
 	snprintf(cert, sizeof(cert), "%s", in_folder(h, "cert"));
 	config.key_path = key;
 	config.cert_path = cert;
-	if (identity_load(&config, &identity, why))
-		fail_msg("%s", why);
+	if (identity_load(&config, &identity, &faults))
+		fail_msg("%s", identity_why(&faults));
 	return identity;
 }
 
 static void load_identity(struct house *h, const struct house_plan *plan)
 {
 	struct identity_config config = {.name = PH_NAME_DEFAULT};
-	char why[IDENTITY_WHY_LEN], key[128], cert[128], clients[128];
+	struct identity_faults faults;
+	char key[128], cert[128], clients[128];
 	FILE *file;
 
 	snprintf(key, sizeof(key), "%s", in_folder(h, "key"));
@@ -73,8 +75,8 @@ static void load_identity(struct house *h, const struct house_plan *plan)
 		fclose(file);
 		config.clients_path = clients;
 	}
-	if (identity_load(&config, &h->identity, why))
-		fail_msg("%s", why);
+	if (identity_load(&config, &h->identity, &faults))
+		fail_msg("%s", identity_why(&faults));
 }
 
 /* ---- reactors ---- */

@@ -170,11 +170,10 @@ static void end_with_all_sorts(void **state)
 /* ---- another identity ---- */
 
 struct becoming {
-	struct identity *identity;
-	struct ticket_keys tickets;
+	struct letter letter;
+	struct server_change *change;
 	struct house *house;
 	unsigned reactor;
-	_Atomic(int) result;
 	atomic_bool done;
 };
 
@@ -183,8 +182,9 @@ static void become(void *receiver, void *item)
 	struct becoming *b = item;
 
 	if (receiver)
-		atomic_store(&b->result, server_set_identity(b->house->servers[b->reactor],
-							     b->identity, &b->tickets));
+		server_change_take(b->house->servers[b->reactor], b->change);
+	else
+		server_change_free(b->change);
 	atomic_store(&b->done, true);
 }
 
@@ -196,19 +196,20 @@ static bool is_done(const void *context)
 /* The same key, loaded anew, with other ticket keys: clients of before and after get in. */
 static void replace_identity(struct house *h)
 {
-	struct becoming b = {.house = h};
+	struct becoming b = {.letter = {.run = become, .item = &b}, .house = h};
 	struct identity *identity = house_identity(h);
+	struct ticket_keys tickets;
 
-	assert_int_equal(ticket_keys_init(&b.tickets, 3600, 86400, (uint64_t)time(NULL)), 0);
-	b.identity = identity;
+	assert_int_equal(ticket_keys_init(&tickets, 3600, 86400, (uint64_t)time(NULL)), 0);
 	for (b.reactor = 0; b.reactor < h->common.reactors; b.reactor++) {
 		atomic_store(&b.done, false);
-		assert_int_equal(reactor_post(reactors_get(h->reactors, b.reactor), become, &b), 0);
+		assert_int_equal(
+			server_change_new(identity, &tickets, &h->common.limits, &b.change), 0);
+		reactor_push(reactors_get(h->reactors, b.reactor), &b.letter);
 		assert_true(house_until(is_done, &b));
-		assert_int_equal(atomic_load(&b.result), 0);
 	}
 	identity_put(identity);
-	ticket_keys_deinit(&b.tickets);
+	ticket_keys_deinit(&tickets);
 }
 
 static void *connect_on_and_on(void *arg)

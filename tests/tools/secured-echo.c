@@ -50,7 +50,7 @@ static void load_identity(void)
 	char folder[] = "/tmp/strazh-secured.XXXXXX", path[sizeof(folder) + 8];
 	struct identity_config config = {.name = PH_NAME_DEFAULT, .key_path = path};
 	own_keyfile struct keyfile key = {0};
-	char why[IDENTITY_WHY_LEN] = "";
+	struct identity_faults faults = {0};
 	struct crypto *crypto;
 	int r = crypto_new(&crypto);
 
@@ -63,12 +63,13 @@ static void load_identity(void)
 	if (!r)
 		r = keyfile_write(path, &key, KEYFILE_NEW);
 	if (!r)
-		r = identity_load(&config, &house.identity, why);
+		r = identity_load(&config, &house.identity, &faults);
 	(void)unlink(path);
 	(void)rmdir(folder);
 	crypto_free(crypto);
 	if (r)
-		die(*why ? why : "the key", r < 0 ? -r : EINVAL);
+		die(*identity_why(&faults) ? identity_why(&faults) : "the key",
+		    r < 0 ? -r : EINVAL);
 }
 
 static void open_service(const struct service_ops *ops, const struct service_config *config)

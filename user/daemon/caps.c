@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Capabilities are each thread's own, and a new thread has those of the one that starts it: so they
+ * are dropped while there is one thread alone.
+ */
 #include <user/daemon/caps.h>
 
 #include <errno.h>
@@ -6,19 +10,34 @@
 
 #include <cap-ng.h>
 
-int caps_drop(void)
+#define BOTH ((capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED))
+
+int caps_drop(bool ports)
 {
-	const capng_type_t both = (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
+	bool may_bind = ports && capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE);
 	int r;
 
 	capng_clear(CAPNG_SELECT_BOTH);
-	r = capng_updatev(CAPNG_ADD, both, CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN, -1);
+	r = capng_updatev(CAPNG_ADD, BOTH, CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN, -1);
+	if (!r && may_bind)
+		r = capng_update(CAPNG_ADD, BOTH, CAP_NET_BIND_SERVICE);
 	if (!r) /* the bounding set: what no exec may bring back */
 		r = capng_updatev(CAPNG_ADD, CAPNG_BOUNDING_SET, CAP_BPF, CAP_NET_ADMIN,
 				  CAP_PERFMON, CAP_SYS_ADMIN, -1);
 	if (!r)
 		r = capng_apply(CAPNG_SELECT_BOTH);
 	if (r || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -EPERM;
+	return 0;
+}
+
+int caps_drop_ports(void)
+{
+	if (capng_get_caps_process())
+		return -EPERM;
+	if (!capng_have_capability(CAPNG_PERMITTED, CAP_NET_BIND_SERVICE))
+		return 0;
+	if (capng_update(CAPNG_DROP, BOTH, CAP_NET_BIND_SERVICE) || capng_apply(CAPNG_SELECT_CAPS))
 		return -EPERM;
 	return 0;
 }

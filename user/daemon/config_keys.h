@@ -6,7 +6,9 @@
  *	kind	of enum config_kind: user/daemon/config.h says what a value of each looks like
  *	least, most	of the number; of the bytes of a text or path; of the items of a list
  *	words	of WORD and WORDS, with spaces between them
- *	when	LIVE: a reload is enough; RESTART: strazhd has to be started again
+ *	when	LIVE: a reload is enough, for connections that come or as the help says;
+ *		RESTART: strazhd has to be started again. tests/server/test_reload.c tries each
+ *		key that is LIVE.
  *
  * [service.tunnel] has, besides these, one line for each upstream: name = host:port.
  */
@@ -47,7 +49,8 @@
 	X(SERVER_KEY, "server", "key", PATH, "/etc/strazh/server.key", 1, 4000, "", LIVE,          \
 	  "File with the server's static key: see strazhctl keys new.")                            \
 	X(SERVER_PASSPHRASE, "server", "passphrase", PATH, "", 0, 4000, "", LIVE,                  \
-	  "File with the passphrase of the key; none: it has none.")                               \
+	  "File with the passphrase of the key in its first line, for its owner alone; none: the " \
+	  "key has none.")                                                                         \
 	X(SERVER_CERTIFICATE, "server", "certificate", PATH, "", 0, 4000, "", LIVE,                \
 	  "File with its certificate: see strazhctl keys sign. nx and xx need it.")                \
 	X(SERVER_CLIENTS, "server", "clients", PATH, "", 0, 4000, "", LIVE,                        \
@@ -64,11 +67,11 @@
 	X(SERVER_PADDING, "server", "padding", WORD, "block", 0, 0, "block classes", LIVE,         \
 	  "Records are padded to 16 bytes, or to one of eleven sizes.")                            \
 	X(SERVER_MAX_CONNECTIONS, "server", "max_connections", NUMBER, "10000", 1, 1000000, "",    \
-	  LIVE, "Connections in all.")                                                             \
+	  RESTART, "Connections in all.")                                                          \
 	X(SERVER_MAX_PER_SOURCE, "server", "max_per_source", NUMBER, "64", 1, 1000000, "", LIVE,   \
 	  "Connections of one address, or of one IPv6 /64.")                                       \
-	X(SERVER_MAX_HALF_OPEN, "server", "max_half_open", NUMBER, "1024", 1, 1000000, "", LIVE,   \
-	  "Connections in all whose handshake has not ended.")                                     \
+	X(SERVER_MAX_HALF_OPEN, "server", "max_half_open", NUMBER, "1024", 1, 1000000, "",         \
+	  RESTART, "Connections in all whose handshake has not ended.")                            \
 	X(SERVER_MAX_HALF_OPEN_PER_SOURCE, "server", "max_half_open_per_source", NUMBER, "16", 1,  \
 	  1000000, "", LIVE, "The same of one address, or of one IPv6 /64.")                       \
 	X(SERVER_HELLO_TIMEOUT, "server", "hello_timeout", TIME, "5s", 1, 60, "", LIVE,            \
@@ -76,13 +79,16 @@
 	X(SERVER_FINISH_TIMEOUT, "server", "finish_timeout", TIME, "5s", 1, 60, "", LIVE,          \
 	  "How long it may take from there to the end of the handshake.")                          \
 	X(SERVER_HEARTBEAT, "server", "heartbeat", TIME, "30s", 1, 3600, "", LIVE,                 \
-	  "After how long a silence the other side is asked whether it is there.")                 \
+	  "After how long a silence the other side is asked whether it is there. A change holds "  \
+	  "for running sessions from their next heartbeat on.")                                    \
 	X(SERVER_HEARTBEAT_MISSED, "server", "heartbeat_missed", NUMBER, "3", 1, 100, "", LIVE,    \
-	  "After how many such questions without an answer a session is closed.")                  \
+	  "After how many such questions without an answer a session is closed. A change holds "   \
+	  "for running ones, too.")                                                                \
 	X(SERVER_QUEUE_BYTES, "server", "queue_bytes", SIZE, "1M", 65536, 1073741824, "", LIVE,    \
-	  "What may wait to be sent in one session.")                                              \
+	  "What may wait to be sent in one session. A change holds for running ones, too.")        \
 	X(SERVER_SLOW_TIMEOUT, "server", "slow_timeout", TIME, "30s", 1, 3600, "", LIVE,           \
-	  "How long a client may read nothing of what waits for it.")                              \
+	  "How long a client may read nothing of what waits for it. A change holds for running "   \
+	  "sessions, too.")                                                                        \
 	X(SERVER_DRAIN_TIMEOUT, "server", "drain_timeout", TIME, "10s", 1, 600, "", LIVE,          \
 	  "How long sessions have to come to an end when strazhd does.")                           \
 	X(SERVER_PUZZLE, "server", "puzzle", WORD, "auto", 0, 0, "off auto always", LIVE,          \

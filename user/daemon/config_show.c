@@ -12,18 +12,35 @@
 
 static const char *const from_names[] = {"default", "file", "environment", "command line"};
 
-/* "/etc/strazh/strazh.conf:12", "STRAZH_SERVER_NAME", "command line", "default". */
-static void origin(const struct config *config, enum config_key key, char text[256])
+const char *config_origin(const struct config *config, enum config_key key,
+			  char text[CONFIG_ORIGIN_LEN])
 {
 	const struct config_value *value = &config->values[key];
 	char variable[CONFIG_VARIABLE_LEN];
 
 	if (value->from == FROM_FILE)
-		snprintf(text, 256, "%.230s:%u", config->path ? config->path : "file", value->line);
+		snprintf(text, CONFIG_ORIGIN_LEN, "%.230s:%u", config->path ? config->path : "file",
+			 value->line);
 	else if (value->from == FROM_ENVIRONMENT)
-		snprintf(text, 256, "%s", config_variable(key, variable));
+		snprintf(text, CONFIG_ORIGIN_LEN, "%s", config_variable(key, variable));
 	else
-		snprintf(text, 256, "%s", from_names[value->from]);
+		snprintf(text, CONFIG_ORIGIN_LEN, "%s", from_names[value->from]);
+	return text;
+}
+
+const char *config_upstream_origin(const struct config *config, const char *name,
+				   char text[CONFIG_ORIGIN_LEN])
+{
+	const char *path = config->path ? config->path : "configuration";
+
+	for (size_t i = 0; i < config->upstreams_len; i++) {
+		if (strcmp(config->upstreams[i].name, name) != 0)
+			continue;
+		snprintf(text, CONFIG_ORIGIN_LEN, "%.230s:%u", path, config->upstreams[i].line);
+		return text;
+	}
+	snprintf(text, CONFIG_ORIGIN_LEN, "%.230s", path);
+	return text;
 }
 
 void config_show_faults(const struct config_faults *faults, FILE *to)
@@ -42,14 +59,14 @@ void config_show_faults(const struct config_faults *faults, FILE *to)
 
 void config_show_values(const struct config *config, FILE *to)
 {
-	char text[256];
+	char text[CONFIG_ORIGIN_LEN];
 
 	for (size_t i = 0; i < CFG_KEYS; i++) {
 		const struct config_about *about = &config_about[i];
 		int n = fprintf(to, "%s.%s = %s", about->section, about->name,
 				config->values[i].text);
 
-		origin(config, (enum config_key)i, text);
+		config_origin(config, (enum config_key)i, text);
 		fprintf(to, "%*s  # %s\n", n < 52 ? 52 - n : 0, "", text);
 	}
 	for (size_t i = 0; i < config->upstreams_len; i++) {
@@ -76,17 +93,17 @@ static int put_values(json_t *array, const struct config *config)
 	for (size_t i = 0; !r && i < CFG_KEYS; i++) {
 		const struct config_about *about = &config_about[i];
 		const struct config_value *value = &config->values[i];
-		char key[80], text[256];
+		char key[80], text[CONFIG_ORIGIN_LEN];
 
 		snprintf(key, sizeof(key), "%s.%s", about->section, about->name);
-		origin(config, (enum config_key)i, text);
+		config_origin(config, (enum config_key)i, text);
 		r = append(array, json_pack("{s:s, s:s, s:s, s:s, s:b}", "key", key, "value",
 					    value->text, "from", from_names[value->from], "where",
 					    text, "restart", about->when == WHEN_RESTART));
 	}
 	for (size_t i = 0; !r && i < config->upstreams_len; i++) {
 		const struct config_upstream *upstream = &config->upstreams[i];
-		char key[80], text[256];
+		char key[80], text[CONFIG_ORIGIN_LEN];
 
 		snprintf(key, sizeof(key), "service.tunnel.%.64s", upstream->name);
 		snprintf(text, sizeof(text), "%.230s:%u", config->path ? config->path : "file",

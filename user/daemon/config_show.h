@@ -8,6 +8,14 @@
 #include <strazh/base/compiler.h>
 #include <user/daemon/config.h>
 
+#define CONFIG_ORIGIN_LEN 256
+/* Where a key has its value from: "/etc/strazh/strazh.conf:12", "STRAZH_SERVER_NAME",
+ * "command line", "default". */
+const char *config_origin(const struct config *config, enum config_key key,
+			  char ret_text[CONFIG_ORIGIN_LEN]);
+/* Of an upstream; the file's name for one that is not there. */
+const char *config_upstream_origin(const struct config *config, const char *name,
+				   char ret_text[CONFIG_ORIGIN_LEN]);
 /* "FILE:12: server.name: why" each, and how many more there are. */
 void config_show_faults(const struct config_faults *faults, FILE *to);
 /* "server.name = strazh    # FILE:12" each. */

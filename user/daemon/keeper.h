@@ -30,6 +30,7 @@ struct reader;
 #define READERS_MAX 8U
 #define READERS_GUESTS 4U
 
+#define SECURED_TROUBLE_LEN 480
 /* The secured server, when it is enabled. */
 struct secured {
 	struct worker *worker; /* NULL: there is none */
@@ -37,7 +38,7 @@ struct secured {
 	struct split_message figures;
 	uint32_t second, said; /* messages in this second */
 	struct host_server shown;
-	char trouble[WORKER_WHY_LEN]; /* why it does not run; "": nothing wrong */
+	char trouble[SECURED_TROUBLE_LEN]; /* why it does not run; "": nothing wrong */
 };
 
 struct keeper {
@@ -74,10 +75,11 @@ struct keeper {
 	bool never_failing, drift_failing; /* said already */
 	bool cookies_refused;		   /* as well */
 	/*
-	 * A configuration that is right is about to hold. Whatever can fail is done here, and then
-	 * nothing else of it is taken: -errno, and `why`. NULL: nobody else takes part.
+	 * A configuration that is right is about to hold: what is live of it is new, the rest as at
+	 * the start. Whatever can fail is done here, and then nothing of it is taken: CONFIG_WRONG
+	 * and `faults`, or -errno. NULL: nobody else takes part.
 	 */
-	int (*on_config)(void *owner, const struct config *config, char why[CONFIG_WHY_LEN]);
+	int (*on_config)(void *owner, const struct config *config, struct config_faults *faults);
 	void *on_config_owner;
 	char status[200];
 };

@@ -11,11 +11,31 @@
 #include <user/daemon/config_show.h>
 #include <user/daemon/options.h>
 #include <user/daemon/run.h>
+#include <user/daemon/worker.h>
+
+/* With the rights that strazhd has when it reads them: root alone could read more. 0 or -ENOMEM. */
+static int check_named(const struct config *config, struct config_faults *faults)
+{
+	int r;
+
+	if (!config_number(config, CFG_SERVER_ENABLE))
+		return 0;
+	(void)!caps_drop(false); /* who is not root has none */
+	r = worker_check(config, faults);
+	return r < 0 ? r : 0;
+}
 
 /* strazhd --check. */
-static int check(const struct daemon_options *options, const struct config_faults *faults)
+static int check(const struct daemon_options *options, struct config_faults *faults)
 {
 	const struct config *config = options->config;
+
+	if (config && check_named(config, faults)) {
+		fprintf(stderr, "strazhd: %s\n", strerror(ENOMEM));
+		return EXIT_FAILURE;
+	}
+	if (faults->total)
+		config = NULL;
 
 	if (options->json) {
 		int r = config_show_json(config, faults, stdout);
@@ -39,7 +59,7 @@ static int run(const struct daemon_options *options)
 {
 	log_init("strazhd", options->level);
 	(void)signal(SIGPIPE, SIG_IGN);
-	if (caps_drop()) {
+	if (caps_drop(config_number(options->config, CFG_SERVER_ENABLE))) {
 		log_error("the capabilities CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN "
 			  "are needed; run it as root");
 		return EXIT_FAILURE;

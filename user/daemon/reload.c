@@ -32,28 +32,43 @@ static void say_faults(const struct config_faults *faults)
 		log_error("%s: %s%s%s", fault->where, fault->key, fault->key[0] ? ": " : "",
 			  fault->why);
 	}
-	log_error("the configuration has %zu faults: nothing of it is taken", faults->total);
+	log_error("the configuration has %zu fault%s: nothing of it is taken", faults->total,
+		  faults->total == 1 ? "" : "s");
 }
 
-static void take(struct keeper *keeper, struct config *from)
+/*
+ * What is offered is what would hold: the new values of keys that are live, and of the others those
+ * of the start. Taking over twice is as it was before.
+ */
+static int offer(struct keeper *keeper, struct config *from, struct config_faults *faults)
 {
 	struct config *config = keeper->options->config;
-	char why[CONFIG_WHY_LEN] = "";
-	int r = 0;
+	int r;
+
+	if (!keeper->on_config)
+		return 0;
+	config_take_live(config, from);
+	r = keeper->on_config(keeper->on_config_owner, config, faults);
+	config_take_live(config, from);
+	return r;
+}
+
+static int take(struct keeper *keeper, struct config *from, struct config_faults *faults)
+{
+	struct config *config = keeper->options->config;
+	int r;
 
 	if (!config_diff(config, from, NULL, NULL)) {
 		/* Files that it names may have changed all the same. */
 		log_info("the configuration is as it was");
 	}
-	if (keeper->on_config)
-		r = keeper->on_config(keeper->on_config_owner, from, why);
-	if (r) {
-		log_error("nothing of the configuration is taken: %s", why[0] ? why : strerror(-r));
-		return;
-	}
+	r = offer(keeper, from, faults);
+	if (r)
+		return r;
 	config_diff(config, from, say_change, NULL);
 	config_take_live(config, from);
 	log_level_set(daemon_options_level(config));
+	return 0;
 }
 
 void reload_config(struct keeper *keeper)
@@ -63,10 +78,10 @@ void reload_config(struct keeper *keeper)
 	int r = faults ? daemon_options_reload(keeper->options, environ, &from, faults) : -ENOMEM;
 
 	if (!r)
-		take(keeper, from);
-	else if (r == CONFIG_WRONG)
+		r = take(keeper, from, faults);
+	if (r == CONFIG_WRONG)
 		say_faults(faults);
-	else
-		log_error("the configuration cannot be read: %s", strerror(-r));
+	else if (r)
+		log_error("nothing of the configuration is taken: %s", strerror(-r));
 	config_free(from);
 }

@@ -9,9 +9,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/gate/proven.h>
@@ -83,40 +85,52 @@ static void on_ready(struct watch *watch, uint32_t events)
 		worker_gone(keeper);
 }
 
-static int on_config(void *owner, const struct config *config, char why[CONFIG_WHY_LEN])
+static int on_config(void *owner, const struct config *config, struct config_faults *faults)
 {
 	struct keeper *keeper = owner;
-	char said[WORKER_WHY_LEN] = "";
 	int r;
 
 	if (!keeper->secured.worker)
 		return 0;
-	r = worker_reload(keeper->secured.worker, config, said);
-	if (r)
-		snprintf(why, CONFIG_WHY_LEN, "%.255s", said);
-	else
+	r = worker_reload(keeper->secured.worker, config, faults);
+	if (!r)
 		log_info("secured server: %s", worker_text(keeper->secured.worker));
 	return r;
 }
 
+/* All to the log, the first of them to who asks for the status. */
+static void say_trouble(struct secured *s, int r, const struct config_faults *faults)
+{
+	const struct config_fault *first = &faults->list[0];
+
+	if (faults->total)
+		snprintf(s->trouble, sizeof(s->trouble), "%s: %s: %s", first->where, first->key,
+			 first->why);
+	else
+		snprintf(s->trouble, sizeof(s->trouble), "%s", strerror(-r));
+	log_error("the secured server cannot start: %s", s->trouble);
+	for (size_t i = 1; i < MIN(faults->total, (size_t)CONFIG_FAULTS_MAX); i++)
+		log_error("the secured server cannot start: %s: %s: %s", faults->list[i].where,
+			  faults->list[i].key, faults->list[i].why);
+}
+
 static int start_worker(struct keeper *keeper)
 {
+	own_free struct config_faults *faults = calloc(1, sizeof(*faults));
 	struct secured *s = &keeper->secured;
-	char why[WORKER_WHY_LEN] = "";
-	int fds[2], r = split_pair(fds);
+	int fds[2], r = faults ? split_pair(fds) : -ENOMEM;
 
 	if (r)
 		return r;
 	s->watch = (struct watch){.fd = fds[0], .on_ready = on_ready, .context = keeper};
-	r = worker_start(keeper->options->config, fds[1], &s->worker, why);
+	r = worker_start(keeper->options->config, fds[1], &s->worker, faults);
 	if (!r)
 		r = loop_add(keeper->loop, &s->watch, EPOLLIN);
 	if (!r) {
 		log_info("secured server: %s", worker_text(s->worker));
 		return 0;
 	}
-	snprintf(s->trouble, sizeof(s->trouble), "%s", *why ? why : strerror(-r));
-	log_error("the secured server cannot start: %s", s->trouble);
+	say_trouble(s, r, faults);
 	worker_stop(s->worker);
 	s->worker = NULL;
 	close(s->watch.fd);

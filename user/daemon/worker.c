@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Who owns what: the worker owns everything here. Each server is its reactor's thread's; the others
- * reach it by reactor_post() only, but for its counters. The control thread owns the ticket keys
- * and passes copies on; the identity is counted, and a reload replaces it under `lock`.
+ * reach it by reactor_push() only, but for its counters. The control thread owns the ticket keys
+ * and passes copies on; the identity is counted, and a reload replaces both under `lock`.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,58 +13,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <strazh/base/own.h>
 #include <user/base/log.h>
-#include <user/crypto/keyfile.h>
-#include <user/daemon/config_service.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/split.h>
-#include <user/daemon/worker.h>
-#include <user/daemon/worker_plan.h>
+#include <user/daemon/worker_parts.h>
 #include <user/net/listener.h>
-#include <user/net/reactors.h>
-#include <user/server/server.h>
 
 #define MAILBOX_LEN 65536
 #define BACKLOG 4096
 #define DESCRIPTORS_BESIDE 1024 /* maps, pins, upstreams */
-
-/* One address that is listened at. */
-struct entrance {
-	struct worker *worker;
-	uint16_t port;
-};
-
-struct worker {
-	struct worker_plan plan;
-	struct server_common common;
-	struct sources *sources;
-	struct reactors *reactors;
-	struct server *servers[REACTORS_MAX];
-	struct entrance entrances[WORKER_ADDRESSES_MAX];
-	int split;
-	_Atomic(uint64_t) unsaid; /* signs that the keeper had no room for */
-	char text[160];
-
-	pthread_mutex_t lock; /* of what follows */
-	struct identity *identity;
-	struct ticket_keys tickets;
-
-	pthread_t control;
-	bool has_control, has_tickets;
-	_Atomic(bool) stopping;
-	uint64_t figures_ms;
-};
-
-static uint64_t wall_s(void)
-{
-	return (uint64_t)time(NULL);
-}
-
-static int fault(char why[WORKER_WHY_LEN], int r, const char *what)
-{
-	snprintf(why, WORKER_WHY_LEN, "%s: %s", what, strerror(-r));
-	return r;
-}
 
 /* ---- what the keeper is told ---- */
 
@@ -112,58 +66,7 @@ static void tell_figures(struct worker *w)
 	(void)!split_send(w->split, &m);
 }
 
-/* ---- identities ---- */
-
-struct passing {
-	struct identity *identity;
-	struct ticket_keys tickets;
-	bool has_tickets;
-};
-
-static void receive_identity(void *receiver, void *item)
-{
-	struct passing *p = item;
-	struct reactor *reactor = receiver;
-
-	if (reactor &&
-	    server_set_identity(reactor->context, p->identity, p->has_tickets ? &p->tickets : NULL))
-		log_error("no memory: a thread of the server keeps its old keys");
-	identity_put(p->identity);
-	ticket_keys_deinit(&p->tickets);
-	free(p);
-}
-
-/* To all reactors, with the lock held. */
-static int pass_on(struct worker *w)
-{
-	for (unsigned i = 0; i < w->common.reactors; i++) {
-		struct passing *p = calloc(1, sizeof(*p));
-
-		if (!p)
-			return -ENOMEM;
-		*p = (struct passing){identity_get(w->identity), w->tickets, w->has_tickets};
-		if (reactor_post(reactors_get(w->reactors, i), receive_identity, p)) {
-			receive_identity(NULL, p);
-			return -EAGAIN;
-		}
-	}
-	return 0;
-}
-
 /* ---- the control thread ---- */
-
-static void renew(struct worker *w)
-{
-	bool turned = false;
-
-	pthread_mutex_lock(&w->lock);
-	if (identity_renew(w->identity))
-		log_warning("a key's shield was not renewed; the old one stays");
-	if (w->has_tickets && !ticket_keys_turn(&w->tickets, wall_s(), &turned) && turned &&
-	    pass_on(w))
-		log_warning("the new ticket key did not reach all threads");
-	pthread_mutex_unlock(&w->lock);
-}
 
 static void tell_unsaid(struct worker *w, uint64_t *told)
 {
@@ -186,7 +89,7 @@ static void *control(void *data)
 		const struct timespec pause = {.tv_nsec = SHIELD_RENEW_MS * 1000000L};
 
 		nanosleep(&pause, NULL);
-		renew(w);
+		worker_renew(w);
 		if (++halves % 2)
 			continue;
 		tell_figures(w);
@@ -227,7 +130,6 @@ static int open_listeners(struct worker *w, struct reactor *reactor)
 		w->entrances[i] = (struct entrance){w,
 						    endpoint_from(&w->plan.addresses[i].at).port};
 		r = listener_new(reactor, &config, &ops, &w->entrances[i], &ignored);
-
 		if (r) {
 			w->plan.failed = i;
 			return r;
@@ -253,11 +155,53 @@ static void stop_one(struct reactor *reactor, void *context)
 	w->servers[reactor->number] = NULL;
 }
 
-static int open_reactors(struct worker *w, char why[WORKER_WHY_LEN])
+/* What fails at night, and what then helps. */
+static const char *advice(int r)
 {
-	struct reactors_config config = {
+	switch (r) {
+	case -EADDRINUSE:
+		return "; another program listens there: `ss -ltnp` shows which";
+	case -EADDRNOTAVAIL:
+		return "; no interface has this address (yet): `ip address`";
+	case -EACCES:
+	case -EPERM:
+		return "; a port below 1024 needs CAP_NET_BIND_SERVICE";
+	case -EAFNOSUPPORT:
+		return "; this kernel has no IPv6: `sysctl net.ipv6`, `ipv6.disable=1`";
+	default:
+		return "";
+	}
+}
+
+static int refuse_reactors(const struct worker *w, const struct config *config, int r,
+			   struct config_faults *faults)
+{
+	struct rlimit limit = {0};
+
+	if (r == -ENOMEM)
+		return r;
+	if (r == -EMFILE || r == -ENFILE) {
+		(void)getrlimit(RLIMIT_NOFILE, &limit);
+		return worker_fault(faults, config, CFG_SERVER_MAX_CONNECTIONS,
+				    "%s: %llu open files are allowed, and it needs a few hundred "
+				    "and one for each connection (LimitNOFILE of the unit, "
+				    "ulimit -n)",
+				    strerror(-r), (unsigned long long)limit.rlim_cur);
+	}
+	if (w->plan.failed != SIZE_MAX)
+		return worker_fault(
+			faults, config, CFG_SERVER_LISTEN, "cannot listen at '%s': %s%s",
+			w->plan.addresses[w->plan.failed].text, strerror(-r), advice(r));
+	return worker_fault(faults, config, CFG_SERVER_ENABLE, "the server cannot start: %s",
+			    strerror(-r));
+}
+
+static int open_reactors(struct worker *w, const struct config *config,
+			 struct config_faults *faults)
+{
+	struct reactors_config reactors = {
 		.count = w->plan.reactors,
-		.each = {.conns_max = w->plan.sources.total,
+		.each = {.conns_max = w->plan.live.sources.total,
 			 .buffers_max = w->plan.buffers_max,
 			 .mailbox_len = MAILBOX_LEN,
 			 .sources = w->sources},
@@ -270,13 +214,8 @@ static int open_reactors(struct worker *w, char why[WORKER_WHY_LEN])
 	w->plan.failed = SIZE_MAX;
 	w->common.reactors = w->plan.reactors;
 	w->common.servers = w->servers;
-	r = reactors_new(&config, &w->reactors);
-	if (r && w->plan.failed != SIZE_MAX)
-		snprintf(why, WORKER_WHY_LEN, "cannot listen at '%s': %s",
-			 w->plan.addresses[w->plan.failed].text, strerror(-r));
-	else if (r)
-		fault(why, r, "the server cannot start");
-	return r;
+	r = reactors_new(&reactors, &w->reactors);
+	return r ? refuse_reactors(w, config, r, faults) : 0;
 }
 
 /* ---- beginning and end ---- */
@@ -291,59 +230,13 @@ static void raise_descriptors(uint32_t connections)
 		return;
 	limit.rlim_cur = MIN(wanted, limit.rlim_max);
 	if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < wanted)
-		log_warning("the limit of open files, %llu, is less than server.max_connections "
-			    "needs (LimitNOFILE of the unit, ulimit -n)",
-			    (unsigned long long)limit.rlim_cur);
+		log_warning("%llu open files are allowed, and server.max_connections needs %llu: "
+			    "connections above that are turned away (LimitNOFILE of the unit, "
+			    "ulimit -n)",
+			    (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
-static int open_services(struct worker *w, const struct config *config, char why[WORKER_WHY_LEN])
-{
-	static const struct service_ops *const all[] = {&service_echo, &service_relay,
-							&service_tunnel};
-	own_free struct service_setting *settings = calloc(CONFIG_SETTINGS_MAX, sizeof(*settings));
-
-	if (!settings)
-		return fault(why, -ENOMEM, "services");
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		struct server_service *service = &w->common.services[all[i]->id];
-		struct service_config given = {.settings = settings};
-		char said[SERVICE_WHY_LEN] = "";
-		int r;
-
-		if (!config_service_enabled(config, all[i]->name))
-			continue;
-		given.count = config_service_settings(config, all[i]->name, settings);
-		r = all[i]->open(&given, &service->shared, said);
-		if (r) {
-			snprintf(why, WORKER_WHY_LEN, "[service.%s] %s", all[i]->name,
-				 *said ? said : strerror(-r));
-			return r;
-		}
-		service->ops = all[i];
-	}
-	return 0;
-}
-
-static int open_identity(struct worker *w, const struct config *config, char why[WORKER_WHY_LEN])
-{
-	struct identity_config identity;
-	char said[IDENTITY_WHY_LEN] = "";
-	int r;
-
-	worker_plan_identity(config, &identity);
-	r = identity_load(&identity, &w->identity, said);
-	if (r) {
-		snprintf(why, WORKER_WHY_LEN, "%s", said);
-		return r;
-	}
-	w->has_tickets = w->plan.ticket_s > 0;
-	if (w->has_tickets)
-		r = ticket_keys_init(&w->tickets, w->plan.ticket_s, w->plan.ticket_chain_s,
-				     wall_s());
-	return r ? fault(why, r, "the key of tickets") : 0;
-}
-
-static int start_threads(struct worker *w, char why[WORKER_WHY_LEN])
+static int start_threads(struct worker *w)
 {
 	sigset_t all, old;
 	int r;
@@ -356,48 +249,53 @@ static int start_threads(struct worker *w, char why[WORKER_WHY_LEN])
 		w->has_control = !r;
 	}
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return r ? fault(why, r, "no thread for the server") : 0;
+	return r;
 }
 
-static void describe(struct worker *w)
+/* Up to the ports: threads inherit what this one may. */
+static int open_all(struct worker *w, const struct config *config, struct config_faults *faults)
 {
-	char id[KEYFILE_ID_TEXT_LEN];
+	int r = worker_plan_make(config, &w->plan);
 
-	snprintf(w->text, sizeof(w->text), "%.60s, %u thread%s, engine %s, key %s",
-		 w->plan.addresses[0].text, w->plan.reactors, w->plan.reactors == 1 ? "" : "s",
-		 server_engine(w->servers[0]), keyfile_id_text(identity_public(w->identity), id));
+	if (r)
+		return r;
+	raise_descriptors(w->plan.live.sources.total);
+	w->common.limits = w->plan.live.limits;
+	w->common.engine = *w->plan.engine ? w->plan.engine : NULL;
+	w->common.watcher = (struct server_watcher){w, on_sign};
+	r = worker_read_identity(config, &w->identity, faults);
+	if (!r)
+		r = worker_start_tickets(w);
+	if (!r)
+		r = worker_open_services(config, w->common.services, faults);
+	if (!r)
+		r = sources_new(&w->plan.live.sources, &w->sources);
+	return r ? r : open_reactors(w, config, faults);
 }
 
 int worker_start(const struct config *config, int split, struct worker **ret_worker,
-		 char why[WORKER_WHY_LEN])
+		 struct config_faults *faults)
 {
 	struct worker *w = calloc(1, sizeof(*w));
-	int r;
+	int r, dropped;
 
 	if (!w) {
 		close(split);
-		return fault(why, -ENOMEM, "the server");
+		return -ENOMEM;
 	}
 	w->split = split;
 	pthread_mutex_init(&w->lock, NULL);
-	r = worker_plan_make(config, &w->plan, why);
+	r = open_all(w, config, faults);
+	dropped = caps_drop_ports();
 	if (!r)
-		raise_descriptors(w->plan.sources.total);
-	w->common.limits = w->plan.limits;
-	w->common.engine = w->plan.engine;
-	w->common.watcher = (struct server_watcher){w, on_sign};
-	if (!r)
-		r = open_identity(w, config, why);
-	if (!r)
-		r = open_services(w, config, why);
-	if (!r && sources_new(&w->plan.sources, &w->sources))
-		r = fault(why, -ENOMEM, "the table of sources");
-	if (!r)
-		r = open_reactors(w, why);
-	if (!r)
-		describe(w);
-	if (!r)
-		r = start_threads(w, why);
+		r = dropped;
+	if (!r) {
+		worker_describe(w);
+		r = start_threads(w);
+	}
+	if (r < 0 && r != -ENOMEM)
+		r = worker_fault(faults, config, CFG_SERVER_ENABLE, "the server cannot start: %s",
+				 strerror(-r));
 	if (r) {
 		worker_stop(w);
 		return r;
@@ -414,14 +312,12 @@ void worker_stop(struct worker *w)
 	if (w->has_control)
 		pthread_join(w->control, NULL);
 	if (w->reactors) {
-		reactors_stop(w->reactors, w->plan.drain_ms);
+		reactors_stop(w->reactors, w->plan.live.drain_ms);
 		if (w->has_control)
 			(void)!reactors_join(w->reactors);
 		reactors_free(w->reactors);
 	}
-	for (unsigned i = 0; i < PH_SERVICES; i++)
-		if (w->common.services[i].ops)
-			w->common.services[i].ops->close(w->common.services[i].shared);
+	worker_close_services(w->common.services);
 	sources_free(w->sources);
 	identity_put(w->identity);
 	ticket_keys_deinit(&w->tickets);
@@ -429,28 +325,6 @@ void worker_stop(struct worker *w)
 	pthread_mutex_destroy(&w->lock);
 	close(w->split);
 	free(w);
-}
-
-int worker_reload(struct worker *w, const struct config *config, char why[WORKER_WHY_LEN])
-{
-	struct identity_config wanted;
-	struct identity *identity;
-	char said[IDENTITY_WHY_LEN] = "";
-	int r;
-
-	worker_plan_identity(config, &wanted);
-	r = identity_load(&wanted, &identity, said);
-	if (r) {
-		snprintf(why, WORKER_WHY_LEN, "%s", said);
-		return r;
-	}
-	pthread_mutex_lock(&w->lock);
-	identity_put(w->identity);
-	w->identity = identity;
-	r = pass_on(w);
-	describe(w);
-	pthread_mutex_unlock(&w->lock);
-	return r ? fault(why, r, "not all threads got the new keys") : 0;
 }
 
 const char *worker_text(const struct worker *w)

@@ -64,57 +64,65 @@ static int take_proxies(const struct config *config, struct worker_plan *plan)
 	return 0;
 }
 
-static void take_limits(const struct config *config, struct worker_plan *plan)
+static struct server_limits limits_of(const struct config *config)
 {
-	struct server_limits *limits = &plan->limits;
+	struct server_limits limits = server_limits_usual();
 
-	*limits = server_limits_usual();
-	limits->half_open = number(config, CFG_SERVER_MAX_HALF_OPEN);
-	limits->links = number(config, CFG_SERVER_MAX_CONNECTIONS);
-	limits->hello_ms = ms(config, CFG_SERVER_HELLO_TIMEOUT);
-	limits->finish_ms = ms(config, CFG_SERVER_FINISH_TIMEOUT);
-	limits->handshakes_s = is(config, CFG_SERVER_PUZZLE, "off")
-				       ? 0
-				       : number(config, CFG_SERVER_PUZZLE_ABOVE);
-	limits->puzzle_always = is(config, CFG_SERVER_PUZZLE, "always");
-	limits->puzzle_bits = number(config, CFG_SERVER_PUZZLE_BITS);
-	limits->conn.slow_ms = ms(config, CFG_SERVER_SLOW_TIMEOUT);
-	limits->channel.queue_bytes = number(config, CFG_SERVER_QUEUE_BYTES);
-	limits->channel.heartbeat_ms = ms(config, CFG_SERVER_HEARTBEAT);
-	limits->channel.heartbeats = number(config, CFG_SERVER_HEARTBEAT_MISSED);
-	plan->sources = (struct sources_limits){
-		.total = limits->links,
-		.half_open = limits->half_open,
-		.source_total = number(config, CFG_SERVER_MAX_PER_SOURCE),
-		.source_half_open = number(config, CFG_SERVER_MAX_HALF_OPEN_PER_SOURCE),
-	};
+	limits.half_open = number(config, CFG_SERVER_MAX_HALF_OPEN);
+	limits.links = number(config, CFG_SERVER_MAX_CONNECTIONS);
+	limits.hello_ms = ms(config, CFG_SERVER_HELLO_TIMEOUT);
+	limits.finish_ms = ms(config, CFG_SERVER_FINISH_TIMEOUT);
+	limits.handshakes_s = is(config, CFG_SERVER_PUZZLE, "off")
+				      ? 0
+				      : number(config, CFG_SERVER_PUZZLE_ABOVE);
+	limits.puzzle_always = is(config, CFG_SERVER_PUZZLE, "always");
+	limits.puzzle_bits = number(config, CFG_SERVER_PUZZLE_BITS);
+	limits.conn.slow_ms = ms(config, CFG_SERVER_SLOW_TIMEOUT);
+	limits.channel.queue_bytes = number(config, CFG_SERVER_QUEUE_BYTES);
+	limits.channel.heartbeat_ms = ms(config, CFG_SERVER_HEARTBEAT);
+	limits.channel.heartbeats = number(config, CFG_SERVER_HEARTBEAT_MISSED);
+	return limits;
 }
 
-int worker_plan_make(const struct config *config, struct worker_plan *plan,
-		     char why[WORKER_WHY_LEN])
+struct worker_live worker_plan_live(const struct config *config)
+{
+	struct worker_live live = {
+		.drain_ms = ms(config, CFG_SERVER_DRAIN_TIMEOUT),
+		.limits = limits_of(config),
+		.sources =
+			{
+				.total = number(config, CFG_SERVER_MAX_CONNECTIONS),
+				.half_open = number(config, CFG_SERVER_MAX_HALF_OPEN),
+				.source_total = number(config, CFG_SERVER_MAX_PER_SOURCE),
+				.source_half_open = number(config,
+							   CFG_SERVER_MAX_HALF_OPEN_PER_SOURCE),
+			},
+	};
+
+	if (config_number(config, CFG_SERVER_TICKETS)) {
+		live.ticket_s = number(config, CFG_SERVER_TICKET_LIFETIME);
+		live.ticket_chain_s = number(config, CFG_SERVER_TICKET_CHAIN);
+	}
+	return live;
+}
+
+int worker_plan_make(const struct config *config, struct worker_plan *plan)
 {
 	int r = take_addresses(config, plan);
 
 	if (!r)
 		r = take_proxies(config, plan);
-	if (r) {
-		snprintf(why, WORKER_WHY_LEN, "the configuration of [server]: %s", strerror(-r));
+	if (r)
 		return r;
-	}
-	take_limits(config, plan);
+	plan->live = worker_plan_live(config);
 	plan->reactors = number(config, CFG_SERVER_REACTORS);
 	if (!plan->reactors)
 		plan->reactors = MIN(processors(), REACTORS_MAX);
-	plan->buffers_max = MAX((size_t)plan->limits.links * BUFFERS_PER_CONN / plan->reactors,
+	plan->buffers_max = MAX((size_t)plan->live.limits.links * BUFFERS_PER_CONN / plan->reactors,
 				BUFFERS_MIN);
-	plan->engine = is(config, CFG_SERVER_ENGINE, "auto")
-			       ? NULL
-			       : config_text(config, CFG_SERVER_ENGINE);
-	plan->drain_ms = ms(config, CFG_SERVER_DRAIN_TIMEOUT);
-	if (config_number(config, CFG_SERVER_TICKETS)) {
-		plan->ticket_s = number(config, CFG_SERVER_TICKET_LIFETIME);
-		plan->ticket_chain_s = number(config, CFG_SERVER_TICKET_CHAIN);
-	}
+	if (!is(config, CFG_SERVER_ENGINE, "auto"))
+		snprintf(plan->engine, sizeof(plan->engine), "%s",
+			 config_text(config, CFG_SERVER_ENGINE));
 	return 0;
 }
 
@@ -160,6 +168,7 @@ void worker_plan_identity(const struct config *config, struct identity_config *r
 		.demand = (config_number(config, CFG_SERVER_STRICT) ? PH_OFFER_STRICT : 0) |
 			  (is(config, CFG_SERVER_PADDING, "classes") ? PH_OFFER_CLASSES : 0),
 		.key_path = config_text(config, CFG_SERVER_KEY),
+		.passphrase_path = path_or_none(config, CFG_SERVER_PASSPHRASE),
 		.cert_path = path_or_none(config, CFG_SERVER_CERTIFICATE),
 		.clients_path = path_or_none(config, CFG_SERVER_CLIENTS),
 	};

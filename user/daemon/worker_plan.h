@@ -7,11 +7,18 @@
 #include <stdint.h>
 
 #include <user/daemon/config.h>
-#include <user/daemon/worker.h>
 #include <user/net/sources.h>
 #include <user/server/server.h>
 
 #define WORKER_ADDRESSES_MAX 16
+
+/* What a reload changes; the sizes of tables (half_open, links, total) are those of the start. */
+struct worker_live {
+	uint32_t ticket_s; /* 0: no tickets */
+	uint32_t ticket_chain_s, drain_ms;
+	struct sources_limits sources;
+	struct server_limits limits;
+};
 
 struct worker_plan {
 	struct {
@@ -23,15 +30,14 @@ struct worker_plan {
 	struct prefix *proxies;
 	size_t proxies_len;
 	unsigned reactors;
-	size_t buffers_max; /* of a reactor */
-	const char *engine; /* NULL: the best */
-	uint32_t ticket_s, ticket_chain_s, drain_ms;
-	struct sources_limits sources;
-	struct server_limits limits;
+	size_t buffers_max;	      /* of a reactor */
+	char engine[CONFIG_ITEM_LEN]; /* "": the best */
+	struct worker_live live;
 };
 
-int worker_plan_make(const struct config *config, struct worker_plan *ret_plan,
-		     char why[WORKER_WHY_LEN]) must_check;
+/* 0 or -ENOMEM: a configuration has right values only. */
+int worker_plan_make(const struct config *config, struct worker_plan *ret_plan) must_check;
+struct worker_live worker_plan_live(const struct config *config);
 void worker_plan_deinit(struct worker_plan *plan);
 /* Texts are the configuration's. */
 void worker_plan_identity(const struct config *config, struct identity_config *ret_identity);

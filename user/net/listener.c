@@ -387,3 +387,9 @@ void listener_free(struct listener *listener)
 		close(listener->reserve);
 	free(listener);
 }
+
+void listeners_set_hello(struct reactor *reactor, uint32_t hello_ms)
+{
+	for (struct listener *l = reactor->listeners; l; l = l->next)
+		l->config.hello_ms = hello_ms;
+}

@@ -53,6 +53,8 @@ int listener_new(struct reactor *reactor, const struct listener_config *config,
 		 struct listener **ret_listener) must_check;
 /* Those that have not said anything are closed with it. */
 void listener_free(struct listener *listener);
+/* For connections that come to any listener of this reactor; in its thread. */
+void listeners_set_hello(struct reactor *reactor, uint32_t hello_ms);
 void *listener_context(const struct listener *listener);
 struct reactor *listener_reactor(const struct listener *listener);
 /* Where it listens: the port, when 0 was asked for. */

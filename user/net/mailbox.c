@@ -9,6 +9,9 @@
  * `signalled` says that the eventfd was written and the reader has not come yet, so a burst costs
  * one system call. The reader clears it before it looks: a writer that finds it set has filled its
  * cell before that, and the reader will see it; one that comes later finds it clear and writes.
+ *
+ * Letters that are pushed are a list, the last one first; the reader takes all of it and turns it
+ * round.
  */
 #include <user/net/mailbox.h>
 
@@ -37,6 +40,7 @@ struct mailbox {
 	size_t head; /* the reader's */
 	_Alignas(CACHE_LINE) _Atomic(size_t) tail;
 	_Atomic(int) signalled;
+	_Atomic(struct letter *) pushed;
 	_Atomic(uint64_t) refused;
 };
 
@@ -113,6 +117,37 @@ int mailbox_post(struct mailbox *box, mail_run *run, void *item)
 	return 0;
 }
 
+void mailbox_push(struct mailbox *box, struct letter *letter)
+{
+	letter->next = atomic_load_explicit(&box->pushed, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak_explicit(&box->pushed, &letter->next, letter,
+						      memory_order_release, memory_order_relaxed))
+		;
+	mailbox_wake(box);
+}
+
+static size_t run_pushed(struct mailbox *box, void *receiver)
+{
+	struct letter *last = atomic_exchange_explicit(&box->pushed, NULL, memory_order_acquire);
+	struct letter *first = NULL;
+	size_t n = 0;
+
+	while (last) {
+		struct letter *before = last->next;
+
+		last->next = first;
+		first = last;
+		last = before;
+	}
+	for (; first; n++) {
+		struct letter *letter = first;
+
+		first = letter->next;
+		letter->run(receiver, letter->item);
+	}
+	return n;
+}
+
 static bool run_one(struct mailbox *box, void *receiver)
 {
 	struct cell *cell = &box->cells[box->head & box->mask];
@@ -132,22 +167,25 @@ static bool run_one(struct mailbox *box, void *receiver)
 size_t mailbox_run(struct mailbox *box, void *receiver)
 {
 	uint64_t times;
+	size_t pushed;
 
 	if (read(box->fd, &times, sizeof(times)) < 0 && errno != EAGAIN)
 		return 0;
 	atomic_exchange(&box->signalled, 0);
+	pushed = run_pushed(box, receiver);
 	for (size_t i = 0; i <= box->mask; i++)
 		if (!run_one(box, receiver))
-			return i;
+			return pushed + i;
 	/* Those who run may post to this box themselves: the sockets have their turn, too. */
 	mailbox_wake(box);
-	return box->mask + 1;
+	return pushed + box->mask + 1;
 }
 
 void mailbox_free(struct mailbox *box)
 {
 	if (!box)
 		return;
+	(void)run_pushed(box, NULL);
 	while (run_one(box, NULL))
 		;
 	close(box->fd);

@@ -18,6 +18,13 @@ enum mailbox_condition {
 /* `receiver` NULL: the receiver is gone, only release what the item holds. */
 typedef void mail_run(void *receiver, void *item);
 
+/* A call that always finds room: embedded in what it carries. */
+struct letter {
+	struct letter *next; /* the mailbox's */
+	mail_run *run;
+	void *item;
+};
+
 struct mailbox;
 
 /* `len` letters at most, rounded up to a power of two. */
@@ -28,6 +35,9 @@ void mailbox_free(struct mailbox *box);
 int mailbox_fd(const struct mailbox *box);
 /* Any thread. The item is the receiver's from here on, unless this fails. 0 or MAILBOX_FULL. */
 int mailbox_post(struct mailbox *box, mail_run *run, void *item) must_check;
+/* Any thread, and never fails: the letter is the receiver's from here on. In the order in which
+ * they were pushed, and before what was posted. */
+void mailbox_push(struct mailbox *box, struct letter *letter);
 /* Any thread and any signal handler: wakes the reader, with or without mail. */
 void mailbox_wake(struct mailbox *box);
 /*

@@ -209,6 +209,11 @@ int reactor_post(struct reactor *reactor, mail_run *run, void *item)
 	return mailbox_post(reactor->mailbox, run, item);
 }
 
+void reactor_push(struct reactor *reactor, struct letter *letter)
+{
+	mailbox_push(reactor->mailbox, letter);
+}
+
 int reactor_run(struct reactor *reactor)
 {
 	return loop_run(reactor->loop);

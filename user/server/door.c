@@ -23,6 +23,22 @@ void door_init(struct door *door, uint32_t rate, unsigned most, bool always, uin
 	door->tokens = depth(door);
 }
 
+void door_set(struct door *door, uint32_t rate, unsigned most, bool always)
+{
+	bool had_rate = door->rate;
+
+	door->rate = rate;
+	door->most = most;
+	door->always = always;
+	/* Without a rate nothing was taken out, and nothing filled. */
+	door->tokens = had_rate ? MIN(door->tokens, depth(door)) : depth(door);
+	door->bits = MIN(always ? MAX(door->bits, PH_PUZZLE_BITS_MIN) : door->bits, most);
+	if (!rate && !always) {
+		door->bits = 0;
+		door->short_of = 0;
+	}
+}
+
 static void fill(struct door *door, uint64_t now_ms)
 {
 	/* Two seconds fill two tokens at the lowest rate. */

@@ -31,6 +31,8 @@ enum door_answer {
 };
 
 void door_init(struct door *door, uint32_t rate, unsigned most, bool always, uint64_t now_ms);
+/* Another measure for those who come; how hard it is now goes on as far as that allows. */
+void door_set(struct door *door, uint32_t rate, unsigned most, bool always);
 /* One handshake. `worked`: its puzzle is solved; `known`: it came with a good ticket. */
 enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t now_ms);
 

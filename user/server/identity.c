@@ -4,11 +4,13 @@
  * order in which a client that names none gets them: the key file's, then the rotated ones.
  */
 #include <errno.h>
-#include <inttypes.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <strazh/base/own.h>
@@ -17,6 +19,7 @@
 #include <user/server/identity.h>
 
 #define CLIENTS_MAX 1000000U
+#define HYBRID_SUITES (0xffffU << PH_SUITE_HYBRID)
 
 struct identity {
 	atomic_uint references;
@@ -41,90 +44,164 @@ static bool known(void *owner, const uint8_t key[PH_KEY_LEN])
 	return bsearch(key, id->clients, id->clients_len, PH_KEY_LEN, compare_keys);
 }
 
-static int refuse(char why[IDENTITY_WHY_LEN], int r, const char *path, unsigned line,
-		  const char *text)
+/* One that is being loaded, and what it is loaded with. */
+struct loading {
+	struct identity *id;
+	const struct identity_config *config;
+	struct crypto *crypto;
+	struct identity_faults *faults;
+	char passphrase[KEYFILE_PASSPHRASE_MAX];
+	size_t passphrase_len; /* 0: there is none, or it cannot be read */
+};
+
+/* The first fault of a part is the one that is told. */
+printf_like(4, 5) static int refuse(struct loading *l, enum identity_part part, int r,
+				    const char *format, ...)
 {
-	if (line)
-		snprintf(why, IDENTITY_WHY_LEN, "'%.150s', line %u: %s", path, line, text);
-	else
-		snprintf(why, IDENTITY_WHY_LEN, "'%.180s': %s", path, text);
-	return r;
+	char *why = l->faults->why[part];
+	va_list args;
+
+	va_start(args, format);
+	if (!*why)
+		vsnprintf(why, IDENTITY_WHY_LEN, format, args);
+	va_end(args);
+	return r == -ENOMEM || r == -EIO ? r : -EINVAL;
+}
+
+const char *identity_why(const struct identity_faults *faults)
+{
+	for (size_t i = 0; i < IDENTITY_PARTS; i++)
+		if (faults->why[i][0])
+			return faults->why[i];
+	return "";
+}
+
+/* What helps against it, for who is called at night. */
+static const char *advice(int r)
+{
+	switch (r) {
+	case -EACCES:
+	case -EPERM:
+		return "; the file, and each folder above it, has to belong to who runs strazhd "
+		       "(root, as a rule) or to let him in";
+	case -ERANGE:
+		return "; it has to hold the passphrase in its first line, 1 to 1024 bytes";
+	default:
+		return "";
+	}
+}
+
+static int refuse_file(struct loading *l, enum identity_part part, int r, const char *path,
+		       const struct keyfile_fault *fault)
+{
+	if (fault && fault->line)
+		return refuse(l, part, r, "'%.120s', line %u: %s", path, fault->line, fault->why);
+	if (r == -ERANGE)
+		return refuse(l, part, r, "'%.120s': no passphrase%s", path, advice(r));
+	return refuse(l, part, r, "'%.120s': %s%s", path, keyfile_text(r), advice(r));
 }
 
 /* ---- keys ---- */
 
-static int read_key(const struct identity_config *config, struct crypto *c, const char *path,
-		    struct keyfile *file, char why[IDENTITY_WHY_LEN])
+static int read_passphrase(struct loading *l)
 {
-	char passphrase[KEYFILE_PASSPHRASE_MAX];
-	struct keyfile_fault fault = {0};
-	size_t len = 0;
-	int r = keyfile_read(path, file, &fault);
+	const char *path = l->config->passphrase_path;
+	int r = path ? keyfile_read_passphrase(path, l->passphrase, &l->passphrase_len) : 0;
 
-	if (r)
-		return refuse(why, r < 0 ? r : -EINVAL, path, fault.line,
-			      fault.why ? fault.why : keyfile_text(r));
-	if (file->kind != KEYFILE_SERVER)
-		return refuse(why, -EINVAL, path, 0,
-			      "that is no server's key; make one: strazhctl keys new --server");
-	if (file->sealed && config->passphrase_path) {
-		r = keyfile_read_passphrase(config->passphrase_path, passphrase, &len);
-		if (r)
-			return refuse(why, r < 0 ? r : -EINVAL, config->passphrase_path, 0,
-				      keyfile_text(r));
-	}
-	r = keyfile_unlock(c, file, len ? passphrase : NULL, len);
-	wipe(passphrase, sizeof(passphrase));
-	return r ? refuse(why, r < 0 ? r : -EINVAL, path, 0, keyfile_text(r)) : 0;
+	return r ? refuse_file(l, IDENTITY_PASSPHRASE, r, path, NULL) : 0;
 }
 
-static int add_key(struct identity *id, const struct identity_config *config, struct crypto *c,
-		   const char *path, char why[IDENTITY_WHY_LEN])
+static int refuse_lock(struct loading *l, int r, const char *path)
+{
+	if (r == KEYFILE_LOCKED)
+		return refuse(l, IDENTITY_PASSPHRASE, r,
+			      "'%.120s' is under a passphrase: server.passphrase has to name a "
+			      "file with it",
+			      path);
+	if (r == KEYFILE_PASSPHRASE)
+		return refuse(l, IDENTITY_PASSPHRASE, r,
+			      "what is in '%.80s' is not the passphrase of '%.80s', or that was "
+			      "changed",
+			      l->config->passphrase_path, path);
+	return refuse_file(l, IDENTITY_KEY, r, path, NULL);
+}
+
+static int read_key(struct loading *l, const char *path, struct keyfile *file)
+{
+	struct keyfile_fault fault = {0};
+	int r = keyfile_read(path, file, &fault);
+
+	if (r == -ENOENT)
+		return refuse(l, IDENTITY_KEY, r,
+			      "'%.120s': there is no such file; make one: strazhctl keys new "
+			      "--server FILE",
+			      path);
+	if (r)
+		return refuse_file(l, IDENTITY_KEY, r, path, &fault);
+	if (file->kind != KEYFILE_SERVER)
+		return refuse(l, IDENTITY_KEY, -EINVAL,
+			      "'%.120s': that is no server's key; make one: strazhctl keys new "
+			      "--server FILE",
+			      path);
+	r = keyfile_unlock(l->crypto, file, l->passphrase_len ? l->passphrase : NULL,
+			   l->passphrase_len);
+	return r ? refuse_lock(l, r, path) : 0;
+}
+
+static int add_key(struct loading *l, const char *path)
 {
 	own_keyfile struct keyfile file = {0};
+	struct identity *id = l->id;
 	unsigned at = id->server.key_count;
-	int r = read_key(config, c, path, &file, why);
+	int r = read_key(l, path, &file);
 
 	if (r)
 		return r;
 	if (file.until_s && file.until_s <= (uint64_t)time(NULL)) {
 		if (at) /* a rotated one whose time is over */
 			return 0;
-		return refuse(why, -EINVAL, path, 0,
-			      "the key's time is over; rotate it: strazhctl keys rotate");
+		return refuse(l, IDENTITY_KEY, -EINVAL,
+			      "'%.120s': the key's time is over; rotate it: strazhctl keys rotate",
+			      path);
 	}
 	memcpy(id->keys[at].public, file.public, PH_KEY_LEN);
 	keyfile_id(file.public, id->keys[at].id);
 	r = shield_new(&file.secret, &id->shields[at]);
 	if (r)
-		return refuse(why, r, path, 0, "no memory to shield the key");
+		return refuse(l, IDENTITY_KEY, r, "'%.120s': no memory to shield the key: %s", path,
+			      strerror(-r));
 	id->server.key_count++;
 	return 0;
 }
 
-static int add_keys(struct identity *id, const struct identity_config *config, struct crypto *c,
-		    char why[IDENTITY_WHY_LEN])
+static int add_keys(struct loading *l)
 {
 	struct keyfile_olds olds = {0};
-	int r = add_key(id, config, c, config->key_path, why);
+	int first = read_passphrase(l), r = add_key(l, l->config->key_path);
 
-	if (!r)
-		r = keyfile_olds(config->key_path, &olds);
+	if (!r) {
+		r = keyfile_olds(l->config->key_path, &olds);
+		if (r)
+			r = refuse_file(l, IDENTITY_KEY, r, l->config->key_path, NULL);
+	}
 	for (size_t i = 0; i < olds.count && !r; i++)
-		r = add_key(id, config, c, olds.paths[i], why);
+		r = add_key(l, olds.paths[i]);
 	keyfile_olds_free(&olds);
-	return r;
+	return first ? first : r;
 }
 
-static int add_cert(struct identity *id, const char *path, char why[IDENTITY_WHY_LEN])
+/* `keys`: they were read, and one of them has to be the certificate's. */
+static int add_cert(struct loading *l, const char *path, bool keys)
 {
 	struct keyfile_fault fault = {0};
+	struct identity *id = l->id;
 	size_t len;
 	int r = certfile_read(path, id->cert, &len, &fault);
 
 	if (r)
-		return refuse(why, r < 0 ? r : -EINVAL, path, fault.line,
-			      fault.why ? fault.why : keyfile_text(r));
+		return refuse_file(l, IDENTITY_CERTIFICATE, r, path, &fault);
+	if (!keys)
+		return 0;
 	/* Of which key it is, its client will check; a server must not need that to find out. */
 	for (unsigned i = 0; i < id->server.key_count; i++) {
 		if (len > 41 && !memcmp(id->cert + 9, id->keys[i].public, PH_KEY_LEN)) {
@@ -133,7 +210,10 @@ static int add_cert(struct identity *id, const char *path, char why[IDENTITY_WHY
 			return 0;
 		}
 	}
-	return refuse(why, -EINVAL, path, 0, "the certificate is of none of the server's keys");
+	return refuse(l, IDENTITY_CERTIFICATE, -EINVAL,
+		      "'%.120s': the certificate is of none of the server's keys; sign the key: "
+		      "strazhctl keys sign",
+		      path);
 }
 
 /* ---- clients ---- */
@@ -160,28 +240,58 @@ static int add_client(struct identity *id, size_t *room, const char *text, size_
 	return 0;
 }
 
-static int add_clients(struct identity *id, const char *path, char why[IDENTITY_WHY_LEN])
+/* A pipe would make us wait for who writes to it. */
+static int open_clients(const char *path, FILE **ret_file)
 {
-	own_file FILE *file = fopen(path, "re");
+	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return KEYFILE_IRREGULAR;
+	*ret_file = fdopen(fd, "r");
+	if (!*ret_file)
+		return -errno;
+	take_fd(&fd);
+	return 0;
+}
+
+/* The rest of a line that is longer than what is looked at: a comment's. */
+static void skip_rest(FILE *file, const char *line)
+{
+	int c = 0;
+
+	if (!strchr(line, '\n'))
+		while (c != '\n' && c != EOF)
+			c = fgetc(file);
+}
+
+static int add_clients(struct loading *l, const char *path)
+{
+	own_file FILE *file = NULL;
+	struct identity *id = l->id;
 	size_t room = 0;
 	char line[512];
-	int r = 0;
+	int r = open_clients(path, &file);
 
-	if (!file)
-		return refuse(why, -errno, path, 0, strerror(errno));
+	if (r)
+		return refuse_file(l, IDENTITY_CLIENTS, r, path, NULL);
 	for (unsigned n = 1; fgets(line, sizeof(line), file); n++) {
 		size_t len = strcspn(line, " \t\r\n#");
 
+		skip_rest(file, line);
 		if (!len)
 			continue;
 		r = add_client(id, &room, line, len);
 		if (r)
-			return refuse(why, r, path, n,
-				      r == -EINVAL ? "not the base64 of a public key (44 letters)"
-						   : strerror(-r));
+			return refuse(l, IDENTITY_CLIENTS, r, "'%.120s', line %u: %s", path, n,
+				      r == -EINVAL  ? "not the base64 of a public key (44 letters)"
+				      : r == -E2BIG ? "there may be a million clients"
+						    : strerror(-r));
 	}
 	if (ferror(file))
-		return refuse(why, -EIO, path, 0, "cannot be read");
+		return refuse_file(l, IDENTITY_CLIENTS, -EIO, path, NULL);
 	if (id->clients_len)
 		qsort(id->clients, id->clients_len, PH_KEY_LEN, compare_keys);
 	id->server.known = known;
@@ -202,49 +312,58 @@ static uint32_t possible(const struct identity *id, bool kem)
 	return suites;
 }
 
-static int load(struct identity *id, const struct identity_config *config, struct crypto *c,
-		char why[IDENTITY_WHY_LEN])
+static int choose_suites(struct loading *l)
 {
-	uint32_t can;
-	int r = add_keys(id, config, c, why);
+	const struct identity_config *config = l->config;
+	struct hs_server *server = &l->id->server;
+	uint32_t can = possible(l->id, kem_available(l->crypto));
 
-	if (!r && config->cert_path)
-		r = add_cert(id, config->cert_path, why);
-	if (!r && config->clients_path)
-		r = add_clients(id, config->clients_path, why);
-	if (r)
-		return r;
-	can = possible(id, kem_available(c));
-	if (config->suites & ~can) {
-		snprintf(why, IDENTITY_WHY_LEN,
-			 "a suite is asked for that cannot be had: NX and XX need a certificate, "
-			 "hybrid ones an OpenSSL with ML-KEM-768 (3.5)");
-		return -EINVAL;
-	}
-	id->server.suites = config->suites ? config->suites : can;
+	if (config->suites & ~can & ~HYBRID_SUITES)
+		return refuse(l, IDENTITY_SUITES, -EINVAL,
+			      "nx and xx need server.certificate: strazhctl keys sign");
+	if (config->suites & ~can)
+		return refuse(l, IDENTITY_HYBRID, -EINVAL,
+			      "hybrid suites need an OpenSSL with ML-KEM-768 (3.5 and later), and "
+			      "the one here has none; or server.hybrid = on");
+	server->suites = config->suites ? config->suites : can;
 	if (config->hybrid)
-		id->server.suites |= can & ((id->server.suites & ~HS_SUITE_BIT(PH_RESUME))
-					    << PH_SUITE_HYBRID);
-	id->server.demand = config->demand;
+		server->suites |= can &
+				  ((server->suites & ~HS_SUITE_BIT(PH_RESUME)) << PH_SUITE_HYBRID);
+	server->demand = config->demand;
 	return 0;
 }
 
+/* All that is wrong, not only the first. */
+static int load(struct loading *l)
+{
+	const struct identity_config *config = l->config;
+	int keys = add_keys(l), cert = 0, clients = 0;
+
+	if (config->cert_path)
+		cert = add_cert(l, config->cert_path, !keys);
+	if (config->clients_path)
+		clients = add_clients(l, config->clients_path);
+	if (keys || cert || clients)
+		return keys ? keys : cert ? cert : clients;
+	return choose_suites(l);
+}
+
 int identity_load(const struct identity_config *config, struct identity **ret_identity,
-		  char why[IDENTITY_WHY_LEN])
+		  struct identity_faults *ret_faults)
 {
 	struct identity *id = calloc(1, sizeof(*id));
-	struct crypto *c = NULL;
-	int r = id ? crypto_new(&c) : -ENOMEM;
+	struct loading loading = {.id = id, .config = config, .faults = ret_faults};
+	int r = id ? crypto_new(&loading.crypto) : -ENOMEM;
 
-	if (r)
-		snprintf(why, IDENTITY_WHY_LEN, "%s", strerror(-r));
+	memset(ret_faults, 0, sizeof(*ret_faults));
 	if (!r) {
 		atomic_init(&id->references, 1);
 		snprintf(id->name, sizeof(id->name), "%s", config->name);
 		id->server = (struct hs_server){.name = id->name, .keys = id->keys};
-		r = load(id, config, c, why);
+		r = load(&loading);
 	}
-	crypto_free(c);
+	wipe(loading.passphrase, sizeof(loading.passphrase));
+	crypto_free(loading.crypto);
 	if (r) {
 		identity_put(id);
 		return r;

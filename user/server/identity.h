@@ -22,16 +22,32 @@ struct identity_config {
 	bool hybrid;	      /* and the hybrid ones of these, where OpenSSL has ML-KEM-768 */
 	uint16_t demand;      /* enum ph_offer: what a client must offer */
 	const char *key_path; /* of `strazhctl keys new --server`; its .old-ID count too */
-	const char *passphrase_path; /* NULL: none */
+	const char *passphrase_path; /* of keys that are under one; NULL: none */
 	const char *cert_path;	     /* NULL: no NX and XX */
 	const char *clients_path;    /* public keys that may come, a base64 a line; NULL: any */
 };
 
+/* What can be wrong: each at most once, and told with the others. */
+enum identity_part {
+	IDENTITY_KEY,
+	IDENTITY_PASSPHRASE,
+	IDENTITY_CERTIFICATE,
+	IDENTITY_CLIENTS,
+	IDENTITY_SUITES,
+	IDENTITY_HYBRID,
+	IDENTITY_PARTS
+};
+struct identity_faults {
+	char why[IDENTITY_PARTS][IDENTITY_WHY_LEN]; /* which file, what is wrong, what to do; "" */
+};
+/* The first of them, or "". */
+const char *identity_why(const struct identity_faults *faults);
+
 struct identity;
 
-/* -EINVAL, -errno of files: `why` says which and what would be right. */
+/* -EINVAL: there are faults; -ENOMEM and -EIO: ours, and there may be none. */
 int identity_load(const struct identity_config *config, struct identity **ret_identity,
-		  char why[IDENTITY_WHY_LEN]) must_check;
+		  struct identity_faults *ret_faults) must_check;
 struct identity *identity_get(struct identity *identity);
 void identity_put(struct identity *identity); /* NULL is fine */
 

@@ -84,7 +84,7 @@ static void pump(struct link *link)
 	struct channel *ch = &link->channel;
 
 	while (!link->ended && channel_has_output(ch) &&
-	       conn_unsent(link->conn) < link->server->common->limits.conn.high &&
+	       conn_unsent(link->conn) < link->server->limits.conn.high &&
 	       seal_some(link, room_for(channel_queued(ch))))
 		;
 	if (!link->ended && channel_is_done(ch)) {
@@ -430,14 +430,13 @@ bool link_open(struct server *server, struct conn *conn, uint16_t port,
 	introduce(link, keys);
 	make_ticket(link, keys);
 	conn_set_ops(conn, &ops, link);
-	conn_set_limits(conn, &server->common->limits.conn);
+	conn_set_limits(conn, &server->limits.conn);
 	channel_init(&link->channel, &server->channels, keys, false, link, server->reactor->now_ms);
-	wheel_start(&server->reactor->wheel, &link->tick,
-		    server->common->limits.channel.heartbeat_ms);
+	wheel_start(&server->reactor->wheel, &link->tick, server->limits.channel.heartbeat_ms);
 	if (channel_is_open(&link->channel))
 		opened(link);
 	else
-		conn_wait(conn, CONN_FINISH, server->common->limits.finish_ms);
+		conn_wait(conn, CONN_FINISH, server->limits.finish_ms);
 	return true;
 }
 

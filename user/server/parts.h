@@ -56,6 +56,7 @@ struct server {
 	struct service_host host;
 	void *instances[PH_SERVICES];
 	struct guise *guise;
+	struct server_limits limits;  /* those in force; how many slots there are is `common`'s */
 	struct conn_limits strangers; /* of connections before there is a session */
 	struct door door;
 

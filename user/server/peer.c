@@ -74,7 +74,7 @@ void peer_close(struct peer *peer, const char *why)
 	if (link->ended)
 		return;
 	channel_close(&link->channel, 0);
-	conn_wait(link->conn, CONN_CLOSING, link->server->common->limits.conn.linger_ms);
+	conn_wait(link->conn, CONN_CLOSING, link->server->limits.conn.linger_ms);
 	link_mark(link);
 }
 

@@ -112,6 +112,14 @@ static void stop_services(struct server *server)
 
 /* ---- making and unmaking ---- */
 
+static void set_limits(struct server *server, const struct server_limits *limits)
+{
+	server->limits = *limits;
+	server->channels.limits = limits->channel;
+	server->strangers = limits->conn;
+	server->strangers.in_max = HS_FRAME_LEN;
+}
+
 static void set_hosts(struct server *server)
 {
 	const struct server_limits *limits = &server->common->limits;
@@ -121,13 +129,10 @@ static void set_hosts(struct server *server)
 					     .loop = server->reactor->loop,
 					     .now_ms = host_now,
 					     .post = host_post};
-	server->channels = (struct channel_host){.crypto = server->crypto,
-						 .engine = server->engine,
-						 .limits = limits->channel,
-						 .ops = &link_channel_ops};
+	server->channels = (struct channel_host){
+		.crypto = server->crypto, .engine = server->engine, .ops = &link_channel_ops};
 	chunk_pool_init(&server->channels.pool, limits->links * 16ULL, POOL_SPARES);
-	server->strangers = limits->conn;
-	server->strangers.in_max = HS_FRAME_LEN;
+	set_limits(server, limits);
 	door_init(&server->door, limits->handshakes_s, limits->puzzle_bits, limits->puzzle_always,
 		  server->reactor->now_ms);
 }
@@ -184,17 +189,44 @@ bool server_take(struct server *server, struct conn *conn, uint16_t port)
 	return shaking_take(server, conn, port);
 }
 
-int server_set_identity(struct server *server, struct identity *identity,
-			const struct ticket_keys *tickets)
-{
-	struct guise *guise;
-	int r = guise_new(identity, tickets, &guise);
+/* ---- changes ---- */
 
-	if (r)
+struct server_change {
+	struct guise *guise;
+	struct server_limits limits;
+};
+
+int server_change_new(struct identity *identity, const struct ticket_keys *tickets,
+		      const struct server_limits *limits, struct server_change **ret_change)
+{
+	struct server_change *change = calloc(1, sizeof(*change));
+	int r = change ? guise_new(identity, tickets, &change->guise) : -ENOMEM;
+
+	if (r) {
+		free(change);
 		return r;
-	guise_put(server->guise);
-	server->guise = guise;
+	}
+	change->limits = *limits;
+	*ret_change = change;
 	return 0;
+}
+
+void server_change_free(struct server_change *change)
+{
+	if (change)
+		guise_put(change->guise);
+	free(change);
+}
+
+void server_change_take(struct server *server, struct server_change *change)
+{
+	const struct server_limits *limits = &change->limits;
+
+	guise_put(server->guise);
+	server->guise = change->guise;
+	set_limits(server, limits);
+	door_set(&server->door, limits->handshakes_s, limits->puzzle_bits, limits->puzzle_always);
+	free(change);
 }
 
 /* ---- asking ---- */

@@ -97,9 +97,19 @@ void server_free(struct server *server);
 /* A connection that was accepted. True: it is ours. */
 bool server_take(struct server *server, struct conn *conn, uint16_t port) must_check;
 
-/* For handshakes that come; in the reactor's thread (reactor_post). */
-int server_set_identity(struct server *server, struct identity *identity,
-			const struct ticket_keys *tickets) must_check;
+/*
+ * A server made anew while it runs. All that can fail is done beforehand, in any thread; taking it
+ * cannot. The identity (referenced) and tickets (copied; NULL: none) are for handshakes that come,
+ * and so are the times of handshakes and the puzzle; `conn` and `channel` hold for sessions that
+ * are there as well. How many slots and links there are stays as it was.
+ */
+struct server_change;
+int server_change_new(struct identity *identity, const struct ticket_keys *tickets,
+		      const struct server_limits *limits,
+		      struct server_change **ret_change) must_check;
+void server_change_free(struct server_change *change); /* not taken; NULL is fine */
+/* In the reactor's thread; `change` is gone. */
+void server_change_take(struct server *server, struct server_change *change);
 
 const struct server_counters *server_counters(const struct server *server);
 const char *server_engine(const struct server *server);

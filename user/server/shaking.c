@@ -85,7 +85,7 @@ static void send_answer(struct shaking *s, const uint8_t *secret)
 		done(s);
 		return;
 	}
-	conn_wait(s->conn, CONN_FINISH, server->common->limits.finish_ms);
+	conn_wait(s->conn, CONN_FINISH, server->limits.finish_ms);
 }
 
 static struct shaking *take_waiting(struct server *server)
@@ -269,7 +269,7 @@ bool shaking_take(struct server *server, struct conn *conn, uint16_t port)
 	handshake_accept(&s->hs, &s->guise->hs);
 	conn_set_ops(conn, &ops, s);
 	conn_set_limits(conn, &server->strangers);
-	conn_wait(conn, CONN_HELLO, server->common->limits.hello_ms);
+	conn_wait(conn, CONN_HELLO, server->limits.hello_ms);
 	return true;
 }
 

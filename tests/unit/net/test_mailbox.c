@@ -71,7 +71,7 @@ static void test_self(void **state)
 	mailbox_free(box);
 }
 
-struct letter {
+struct numbered {
 	unsigned sender, number;
 };
 
@@ -83,7 +83,7 @@ struct reader {
 static void check_letter(void *receiver, void *item)
 {
 	struct reader *reader = receiver;
-	struct letter *letter = item;
+	struct numbered *letter = item;
 
 	if (reader) {
 		assert_int_equal(letter->number, reader->next[letter->sender]);
@@ -103,11 +103,11 @@ static void *send_letters(void *context)
 	struct sender *sender = context;
 
 	for (unsigned i = 0; i < LETTERS; i++) {
-		struct letter *letter = malloc(sizeof(*letter));
+		struct numbered *letter = malloc(sizeof(*letter));
 
 		if (!letter)
 			return NULL;
-		*letter = (struct letter){sender->number, i};
+		*letter = (struct numbered){sender->number, i};
 		while (mailbox_post(sender->box, check_letter, letter))
 			sched_yield();
 	}
@@ -141,12 +141,119 @@ static void test_threads(void **state)
 	mailbox_free(box);
 }
 
+/* ---- letters that are pushed ---- */
+
+struct parcel {
+	struct letter letter;
+	unsigned number;
+};
+
+struct row {
+	unsigned numbers[8], len;
+};
+
+static unsigned returned;
+
+static void receive_parcel(void *receiver, void *item)
+{
+	struct row *row = receiver;
+	struct parcel *parcel = item;
+
+	if (row)
+		row->numbers[row->len++ % ARRAY_LEN(row->numbers)] = parcel->number;
+	else
+		returned++;
+}
+
+static struct parcel parcel_of(unsigned number)
+{
+	return (struct parcel){.letter = {.run = receive_parcel}, .number = number};
+}
+
+static void push(struct mailbox *box, struct parcel *parcel)
+{
+	parcel->letter.item = parcel;
+	mailbox_push(box, &parcel->letter);
+}
+
+/* A box that is full takes letters all the same, and gives them out first and in order. */
+static void test_pushed(void **state)
+{
+	struct parcel posted = parcel_of(9), parcels[4];
+	struct pollfd ready;
+	struct row row = {0};
+	struct mailbox *box;
+	unsigned room = 0;
+
+	(void)state;
+	assert_int_equal(mailbox_new(2, &box), 0);
+	while (!mailbox_post(box, receive_parcel, &posted))
+		room++;
+	for (unsigned i = 0; i < ARRAY_LEN(parcels); i++) {
+		parcels[i] = parcel_of(i);
+		push(box, &parcels[i]);
+	}
+	ready = (struct pollfd){.fd = mailbox_fd(box), .events = POLLIN};
+	assert_int_equal(poll(&ready, 1, 0), 1);
+	assert_int_equal(mailbox_run(box, &row), ARRAY_LEN(parcels) + room);
+	for (unsigned i = 0; i < ARRAY_LEN(parcels); i++)
+		assert_int_equal(row.numbers[i], i);
+	assert_int_equal(row.numbers[ARRAY_LEN(parcels)], 9);
+	push(box, &parcels[0]);
+	push(box, &parcels[1]);
+	mailbox_free(box);
+	assert_int_equal(returned, 2);
+}
+
+struct pusher {
+	struct mailbox *box;
+	struct parcel parcels[1000];
+};
+
+static void *push_all(void *context)
+{
+	struct pusher *pusher = context;
+
+	for (unsigned i = 0; i < ARRAY_LEN(pusher->parcels); i++) {
+		pusher->parcels[i] = parcel_of(i);
+		push(pusher->box, &pusher->parcels[i]);
+	}
+	return NULL;
+}
+
+/* None is lost between threads, and none wakes nobody. */
+static void test_pushed_by_threads(void **state)
+{
+	static struct pusher pushers[SENDERS];
+	pthread_t threads[SENDERS];
+	struct row row = {0};
+	struct mailbox *box;
+	unsigned got = 0;
+
+	(void)state;
+	assert_int_equal(mailbox_new(2, &box), 0);
+	for (unsigned i = 0; i < SENDERS; i++) {
+		pushers[i].box = box;
+		assert_int_equal(pthread_create(&threads[i], NULL, push_all, &pushers[i]), 0);
+	}
+	while (got < SENDERS * ARRAY_LEN(pushers[0].parcels)) {
+		struct pollfd ready = {.fd = mailbox_fd(box), .events = POLLIN};
+
+		assert_int_equal(poll(&ready, 1, 60000), 1);
+		got += (unsigned)mailbox_run(box, &row);
+		row.len = 0;
+	}
+	for (unsigned i = 0; i < SENDERS; i++)
+		pthread_join(threads[i], NULL);
+	mailbox_free(box);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bounded),
-		cmocka_unit_test(test_self),
-		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_bounded),		  cmocka_unit_test(test_self),
+		cmocka_unit_test(test_threads),		  cmocka_unit_test(test_pushed),
+		cmocka_unit_test(test_pushed_by_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,6 +93,38 @@ static void always(void **state)
 	}
 }
 
+/* Another measure while it is at work: no step of it is lost, none is harder than it may be. */
+static void another_measure(void **state)
+{
+	struct door door;
+	uint64_t now = 1000;
+
+	(void)state;
+	door_init(&door, 1, 22, true, now);
+	while (door.bits < 18) {
+		(void)!door_ask(&door, true, false, now);
+		(void)!door_ask(&door, false, false, now);
+		now += DOOR_STEP_MS;
+	}
+	door_set(&door, 1, 16, true);
+	assert_int_equal(door.bits, 16);
+	door_set(&door, 1, 22, false);
+	assert_int_equal(door.bits, 16);
+	door_set(&door, 0, 22, false);
+	assert_int_equal(door.bits, 0);
+	assert_int_equal(door_ask(&door, false, false, now), DOOR_OPEN);
+	door_set(&door, 0, 22, true);
+	assert_int_equal(door_ask(&door, false, false, now), DOOR_WORK);
+	assert_int_equal(door.bits, PH_PUZZLE_BITS_MIN);
+	/* From no rate to one: what it has is a second of it. */
+	door_set(&door, 2, 22, false);
+	door_set(&door, 0, 22, false);
+	door_set(&door, 4, 22, false);
+	assert_int_equal(door_ask(&door, false, false, now), DOOR_OPEN);
+	assert_int_equal(door_ask(&door, false, false, now), DOOR_OPEN);
+	assert_int_equal(door_ask(&door, false, false, now), DOOR_WORK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +133,7 @@ int main(void)
 		cmocka_unit_test(tickets_have_a_half_of_their_own),
 		cmocka_unit_test(work_gets_harder_and_easier),
 		cmocka_unit_test(always),
+		cmocka_unit_test(another_measure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

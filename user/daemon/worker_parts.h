@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Inside the worker: worker.c runs it, worker_change.c changes it while it runs, worker_check.c
+ * reads what its configuration names. */
+#ifndef STRAZH_USER_DAEMON_WORKER_PARTS_H
+#define STRAZH_USER_DAEMON_WORKER_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include <user/daemon/worker.h>
+#include <user/daemon/worker_plan.h>
+#include <user/net/reactors.h>
+#include <user/server/server.h>
+
+/* One address that is listened at. */
+struct entrance {
+	struct worker *worker;
+	uint16_t port;
+};
+
+struct worker {
+	struct worker_plan plan; /* of the start, but for what is live in it */
+	struct server_common common;
+	struct sources *sources;
+	struct reactors *reactors;
+	struct server *servers[REACTORS_MAX];
+	struct entrance entrances[WORKER_ADDRESSES_MAX];
+	int split;
+	_Atomic(uint64_t) unsaid; /* signs that the keeper had no room for */
+	char text[160];
+
+	pthread_mutex_t lock; /* of what follows, and of plan.live */
+	struct identity *identity;
+	struct ticket_keys tickets;
+	bool has_tickets;
+
+	pthread_t control;
+	bool has_control;
+	_Atomic(bool) stopping;
+};
+
+/* ---- worker_check.c ---- */
+
+/* Where a key has its value from is where the fault is. CONFIG_WRONG. */
+int worker_fault(struct config_faults *faults, const struct config *config, enum config_key key,
+		 const char *why, ...) printf_like(4, 5);
+int worker_read_identity(const struct config *config, struct identity **ret_identity,
+			 struct config_faults *faults) must_check;
+/* Those that are enabled. What is open is to be closed, also on failure. */
+int worker_open_services(const struct config *config, struct server_service services[PH_SERVICES],
+			 struct config_faults *faults) must_check;
+void worker_close_services(struct server_service services[PH_SERVICES]);
+
+/* ---- worker_change.c ---- */
+
+/* The first keys of tickets, when there are to be some. 0 or -errno. */
+int worker_start_tickets(struct worker *worker) must_check;
+/* Shields and keys of tickets, by the control thread. */
+void worker_renew(struct worker *worker);
+void worker_describe(struct worker *worker);
+
+#endif
