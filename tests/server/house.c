@@ -57,7 +57,8 @@ struct identity *house_identity(const struct house *h)
 
 static void load_identity(struct house *h, const struct house_plan *plan)
 {
-	struct identity_config config = {.name = PH_NAME_DEFAULT};
+	struct identity_config config = {
+		.name = PH_NAME_DEFAULT, .suites = plan->suites, .hybrid = plan->hybrid};
 	char why[IDENTITY_WHY_LEN], key[128], cert[128], clients[128];
 	FILE *file;
 
