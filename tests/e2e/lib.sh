@@ -140,10 +140,11 @@ blocked6() { ! cl ping -nq -c2 -i0.2 -W1 -I "$1" fd66::1 >/dev/null 2>&1; }
 # passed NAME: packets counted behind the gate
 passed() { nft -j list counter inet seen "$1" | jq '.nftables[1].counter.packets'; }
 
-# Daemon: strazhd_up [ARGS], strazhd_kill SIGNAL
+# Daemon: strazhd_up [ARGS], strazhd_kill SIGNAL. LOADER runs it with other libraries.
 STRAZHD_PID=
+LOADER=()
 strazhd_up() {
-	"$O/strazhd" --state-dir "$E2E_TMP/state" "$@" >>"$E2E_TMP/strazhd.log" 2>&1 &
+	"${LOADER[@]}" "$O/strazhd" --state-dir "$E2E_TMP/state" "$@" >>"$E2E_TMP/strazhd.log" 2>&1 &
 	STRAZHD_PID=$!
 	wait_for 10 daemon_answers || {
 		echo "# strazhd did not come up:"
