@@ -3,8 +3,8 @@
 # ML-KEM-768 beside X25519, with OpenSSL 3.5: our programs fetch algorithms by name, so those built
 # here run on the libraries of Debian 13 as well, which are unpacked in $O/trixie. Tests that only
 # find a refusal here are run there; and strazhd and strazh on either, with each other.
-TOP=$(cd "$(dirname "$0")/../.." && pwd)
-case ${O:=$TOP/build} in /*) ;; *) O=$TOP/$O ;; esac
+# shellcheck source=tests/tap.sh
+. "$(dirname "$0")/../tap.sh"
 # In the namespaces of the test there is no mirror.
 if [ "${E2E_INSIDE:-}" != yes ] && [ "$(id -u)" = 0 ]; then
 	"$TOP/tests/debs" --suite trixie "$O/trixie" libc6 libssl3t64 zlib1g libzstd1

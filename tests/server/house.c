@@ -57,8 +57,7 @@ struct identity *house_identity(const struct house *h)
 
 static void load_identity(struct house *h, const struct house_plan *plan)
 {
-	struct identity_config config = {
-		.name = PH_NAME_DEFAULT, .suites = plan->suites, .hybrid = plan->hybrid};
+	struct identity_config config = {.name = PH_NAME_DEFAULT};
 	char why[IDENTITY_WHY_LEN], key[128], cert[128], clients[128];
 	FILE *file;
 
@@ -67,6 +66,8 @@ static void load_identity(struct house *h, const struct house_plan *plan)
 	snprintf(clients, sizeof(clients), "%s", in_folder(h, "clients"));
 	config.key_path = key;
 	config.cert_path = cert;
+	config.suites = plan->suites;
+	config.hybrid = plan->hybrid;
 	if (plan->clients) {
 		file = fopen(clients, "we");
 		assert_non_null(file);
