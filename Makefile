@@ -403,4 +403,4 @@ compdb: ## Write compile_commands.json for clangd
 clean: ## Remove the build folder
 	rm -rf $(O)
 
--include $(shell test -d $(O) && find $(O) -name '*.d')
+-include $(shell test -d $(O) && find $(O) -type f -name '*.d')

@@ -7,19 +7,12 @@
 # server; `cl` runs a command on the client.
 #
 #   client: cl0  10.66.0.2 honest, .66 bad; fd66::2, fd66::66      server: sv0  10.66.0.1, fd66::1
-set -u
-
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-TOP=$(cd "$HERE/../.." && pwd)
-O=${O:-$TOP/build}
-case $O in /*) ;; *) O=$TOP/$O ;; esac
-export O
+# shellcheck source=tests/tap.sh
+. "$HERE/../tap.sh"
 
 if [ "${E2E_INSIDE:-}" != yes ]; then
-	if [ "$(id -u)" != 0 ]; then
-		echo "1..0 # SKIP needs root"
-		exit 0
-	fi
+	[ "$(id -u)" = 0 ] || skip_all needs root
 	E2E_INSIDE=yes exec unshare --net --mount --pid --fork --kill-child --mount-proc \
 		--propagation private bash "$0" "$@"
 fi
@@ -35,36 +28,6 @@ export PATH="$O:$O/tests/tools:$PATH"
 ctl() { "$O/strazhctl" "$@"; }
 cl() { ip netns exec cl "$@"; }
 
-TAP_N=0 TAP_BAD=0
-# ok CONDITION-STATUS NAME: one TAP line
-ok() {
-	TAP_N=$((TAP_N + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $TAP_N - $2"
-	else
-		TAP_BAD=$((TAP_BAD + 1))
-		echo "not ok $TAP_N - $2"
-	fi
-}
-# is GOT WANTED NAME
-is() {
-	if [ "$1" = "$2" ]; then
-		ok 0 "$3"
-	else
-		ok 1 "$3"
-		echo "# got '$1', wanted '$2'"
-	fi
-}
-# like TEXT PATTERN NAME
-like() {
-	if grep -qE -- "$2" <<<"$1"; then
-		ok 0 "$3"
-	else
-		ok 1 "$3"
-		printf '# no match for /%s/ in:\n' "$2"
-		while IFS= read -r line; do printf '#   %s\n' "$line"; done <<<"$1"
-	fi
-}
 # refuses CODE PATTERN ARGS...: strazhctl ARGS ends soon, with CODE, and says PATTERN
 refuses() {
 	local code=$1 pattern=$2 said
@@ -72,15 +35,6 @@ refuses() {
 	said=$(timeout 30 "$O/strazhctl" "$@" 2>&1 </dev/null)
 	is $? "$code" "exit $code: strazhctl $*"
 	like "$said" "$pattern" "says /$pattern/: strazhctl $*"
-}
-skip() {
-	TAP_N=$((TAP_N + 1))
-	echo "ok $TAP_N - $1 # SKIP $2"
-}
-finish() {
-	echo "1..$TAP_N"
-	[ "$TAP_BAD" = 0 ]
-	exit
 }
 
 # Poll CMD until it succeeds, at most about SECONDS.
@@ -140,10 +94,11 @@ blocked6() { ! cl ping -nq -c2 -i0.2 -W1 -I "$1" fd66::1 >/dev/null 2>&1; }
 # passed NAME: packets counted behind the gate
 passed() { nft -j list counter inet seen "$1" | jq '.nftables[1].counter.packets'; }
 
-# Daemon: strazhd_up [ARGS], strazhd_kill SIGNAL
+# Daemon: strazhd_up [ARGS], strazhd_kill SIGNAL. LOADER runs it with other libraries.
 STRAZHD_PID=
+LOADER=()
 strazhd_up() {
-	"$O/strazhd" --state-dir "$E2E_TMP/state" "$@" >>"$E2E_TMP/strazhd.log" 2>&1 &
+	"${LOADER[@]}" "$O/strazhd" --state-dir "$E2E_TMP/state" "$@" >>"$E2E_TMP/strazhd.log" 2>&1 &
 	STRAZHD_PID=$!
 	wait_for 10 daemon_answers || {
 		echo "# strazhd did not come up:"

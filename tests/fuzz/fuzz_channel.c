@@ -5,10 +5,7 @@
  * lies behind those is reached. The peer is a channel, too, which may as well behave; `forge` uses
  * its schedule. First byte: which side is tested, strict, finish, classes; then steps.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <user/crypto/crypto.h>
 #include <user/crypto/engine.h>
@@ -18,8 +15,6 @@
 
 #define WIRE_MAX (1U << 19)
 #define TEXT_MAX 512
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct script {
 	const uint8_t *at;
@@ -38,12 +33,6 @@ static struct end subject, peer;
 static struct crypto *crypto;
 static struct engine *engine;
 static uint64_t now;
-
-static void require(bool right)
-{
-	if (!right)
-		abort();
-}
 
 static uint8_t next(struct script *s)
 {
@@ -69,7 +58,7 @@ static void on_message(struct channel *ch, void *context, const struct ph_messag
 	struct end *end = context;
 	volatile uint8_t sum = 0;
 
-	require(channel_is_open(ch) && m->len <= PH_MESSAGE_MAX && !ch->paused);
+	MUST(channel_is_open(ch) && m->len <= PH_MESSAGE_MAX && !ch->paused);
 	for (size_t i = 0; i < m->len; i++)
 		sum = (uint8_t)(sum + m->payload[i]);
 	end->delivered++;
@@ -110,9 +99,9 @@ static void check(const struct end *end)
 
 	if (!channel_condition(&end->ch))
 		return;
-	require(!memcmp(&end->ch.in.key, &none, sizeof(none)) &&
-		!memcmp(&end->ch.out.key, &none, sizeof(none)) && !end->host.pool.taken &&
-		!channel_has_output(&end->ch));
+	MUST(!memcmp(&end->ch.in.key, &none, sizeof(none)) &&
+	     !memcmp(&end->ch.out.key, &none, sizeof(none)) && !end->host.pool.taken &&
+	     !channel_has_output(&end->ch));
 }
 
 static void put_wire(struct end *end, const void *bytes, size_t len)
@@ -128,12 +117,12 @@ static void read_all(struct end *end)
 	uint8_t *exact = malloc(end->len ? end->len : 1); /* so that one byte too far is seen */
 	size_t used = 0;
 
-	require(exact);
+	MUST(exact);
 	memcpy(exact, end->wire, end->len);
 	if (channel_read(&end->ch, exact, end->len, now, &used))
 		used = end->len;
-	require(used <= end->len &&
-		(channel_condition(&end->ch) || end->ch.opened <= end->len - used));
+	MUST(used <= end->len &&
+	     (channel_condition(&end->ch) || end->ch.opened <= end->len - used));
 	end->len -= used;
 	memcpy(end->wire, exact + used, end->len);
 	free(exact);
@@ -147,9 +136,9 @@ static void write_all(struct end *from, struct end *to, size_t room)
 
 	room = MIN(room, sizeof(to->wire) - to->len);
 	exact = malloc(room ? room : 1);
-	require(exact);
+	MUST(exact);
 	if (!channel_write(&from->ch, exact, room, now, &len)) {
-		require(len <= room);
+		MUST(len <= room);
 		put_wire(to, exact, len);
 	}
 	free(exact);
@@ -176,7 +165,7 @@ static void forge(struct script *s, bool padded)
 	}
 	record_emit(&head, record);
 	op.len = head.len;
-	require(!engine_seal(engine, &op, 1));
+	MUST(!engine_seal(engine, &op, 1));
 	schedule_advance(keys, 1, op.len);
 	put_wire(&subject, record, record_wire_len(&head));
 }
@@ -203,7 +192,7 @@ static void tick(struct end *end)
 {
 	uint64_t when = 0;
 
-	require(channel_tick(&end->ch, now, &when) || when > now);
+	MUST(channel_tick(&end->ch, now, &when) || when > now);
 	check(end);
 }
 
@@ -267,8 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				    .h = {1},
 				    .t = {{2}, {3}}};
 
-	if (!crypto && (crypto_new(&crypto) || engine_new("openssl", &engine)))
-		abort();
+	MUST(crypto || (!crypto_new(&crypto) && !engine_new("openssl", &engine)));
 	now = 1;
 	begin(&subject, &keys, how & 1);
 	begin(&peer, &keys, !(how & 1));
@@ -278,7 +266,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	write_all(&subject, &peer, WIRE_MAX);
 	channel_deinit(&subject.ch);
 	channel_deinit(&peer.ch);
-	require(!subject.host.pool.taken && !peer.host.pool.taken);
+	MUST(!subject.host.pool.taken && !peer.host.pool.taken);
 	chunk_pool_deinit(&subject.host.pool);
 	chunk_pool_deinit(&peer.host.pool);
 	return 0;

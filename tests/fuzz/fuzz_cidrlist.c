@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Lists from the world: whatever the text, the entries are canonical, sorted and without doubles.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <user/base/cidrlist.h>
 
 #define TEXT_MAX 65536
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_entry(const struct cidrlist *list, size_t i)
 {
 	const struct prefix *p = &list->entries[i];
 	struct prefix again = prefix_from(p->family, p->addr, p->len);
 
-	if (memcmp(p, &again, sizeof(again)) != 0)
-		abort();
-	if (i && prefix_compare(p - 1, p) >= 0)
-		abort();
+	MUST(memcmp(p, &again, sizeof(again)) == 0);
+	MUST(!i || prefix_compare(p - 1, p) < 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -32,9 +25,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < list.count; i++)
 		check_entry(&list, i);
 	for (size_t i = 0; i < list.faults_total && i < ARRAY_LEN(list.faults); i++)
-		if (!list.faults[i].line || list.faults[i].line > list.lines ||
-		    !list.faults[i].why || strnlen(list.faults[i].text, 64) == 64)
-			abort();
+		MUST(list.faults[i].line && list.faults[i].line <= list.lines &&
+		     list.faults[i].why && strnlen(list.faults[i].text, 64) != 64);
 	cidrlist_deinit(&list);
 	return 0;
 }

@@ -3,28 +3,22 @@
  * Lists of tables as text: whatever is taken is a sound schema, whose own text is read back to the
  * same text, and which has DDL; what is refused says where.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <strazh/base/own.h>
 #include <strazh/orm/schema.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct orm_schema *schema)
 {
 	own_free char *text = NULL, *again = NULL, *sqlite = NULL, *pg = NULL;
 	struct orm_schema *back = NULL;
 
-	if (orm_schema_text(schema, &text, NULL) ||
-	    orm_schema_parse("again", text, strlen(text), &back, NULL) ||
-	    orm_schema_text(back, &again, NULL) || strcmp(text, again) != 0)
-		abort();
-	if (orm_schema_ddl(schema, ORM_SQLITE, &sqlite, NULL) ||
-	    orm_schema_ddl(schema, ORM_POSTGRESQL, &pg, NULL))
-		abort();
+	MUST(!orm_schema_text(schema, &text, NULL));
+	MUST(!orm_schema_parse("again", text, strlen(text), &back, NULL));
+	MUST(!orm_schema_text(back, &again, NULL));
+	MUST(strcmp(text, again) == 0);
+	MUST(!orm_schema_ddl(schema, ORM_SQLITE, &sqlite, NULL));
+	MUST(!orm_schema_ddl(schema, ORM_POSTGRESQL, &pg, NULL));
 	orm_schema_free(back);
 }
 
@@ -39,11 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(exact, data, size);
 	if (!orm_schema_parse("in", exact, size, &schema, &err)) {
 		for (size_t i = 0; i < orm_schema_count(schema); i++)
-			if (orm_table_check(orm_schema_table(schema, i), NULL))
-				abort();
+			MUST(!orm_table_check(orm_schema_table(schema, i), NULL));
 		check(schema);
-	} else if (!err.text[0]) {
-		abort();
+	} else {
+		MUST(err.text[0]);
 	}
 	orm_schema_free(schema);
 	return 0;

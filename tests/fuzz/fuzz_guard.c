@@ -4,27 +4,22 @@
  * together find what one of them finds. A fragment that is taken stays taken between parentheses,
  * and has no semicolon or comment outside its strings. First byte: which of them.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <strazh/orm/guard.h>
 
 #define VALUE_MAX 100000U
 #define FRAGMENT_MAX 1000U
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void check_finding(const struct orm_guard_finding *f, size_t len, float threshold)
 {
-	if (!(f->score >= 0 && f->score <= 1) || f->class >= ORM_GUARD_CLASS_COUNT ||
-	    f->context >= ORM_GUARD_CONTEXTS || f->contexts & ~ORM_GUARD_ANY || f->offset > len)
-		abort();
-	if (f->injection != (f->score >= threshold && f->contexts) ||
-	    !f->injection != !f->reason[0])
-		abort();
+	MUST(f->score >= 0 && f->score <= 1);
+	MUST(f->class < ORM_GUARD_CLASS_COUNT);
+	MUST(f->context < ORM_GUARD_CONTEXTS);
+	MUST(!(f->contexts & ~ORM_GUARD_ANY));
+	MUST(f->offset <= len);
+	MUST(f->injection == (f->score >= threshold && f->contexts));
+	MUST(!f->injection == !f->reason[0]);
 }
 
 static void value(const uint8_t *data, size_t size)
@@ -38,12 +33,10 @@ static void value(const uint8_t *data, size_t size)
 		orm_guard_inspect(data, size, 1U << i, 0, &one);
 		check_finding(&one, size, ORM_GUARD_THRESHOLD);
 		contexts |= one.contexts;
-		if (one.contexts & ~(1U << i))
-			abort();
+		MUST(!(one.contexts & ~(1U << i)));
 	}
 	/* What is found in plain text spares the decoding for other contexts. */
-	if ((all.contexts & ~contexts) || all.injection != (contexts != 0))
-		abort();
+	MUST(!(all.contexts & ~contexts) && all.injection == (contexts != 0));
 	orm_guard_inspect(data, size, ORM_GUARD_ANY, 1, &one);
 	check_finding(&one, size, 1);
 }
@@ -68,20 +61,18 @@ static void fragment(enum orm_fragment kind, const char *text, size_t len)
 	int r = orm_guard_fragment(NULL, 0, kind, text, len, &err);
 
 	if (r) {
-		if (r != ORM_E_GUARD || !err.text[0])
-			abort();
+		MUST(r == ORM_E_GUARD);
+		MUST(err.text[0]);
 		return;
 	}
 	/* A name in "..." may have anything in it. */
-	if (!memchr(text, '"', len) &&
-	    (has_outside_strings(text, len, ";") || has_outside_strings(text, len, "--") ||
-	     has_outside_strings(text, len, "/*") || has_outside_strings(text, len, "?")))
-		abort();
+	MUST(memchr(text, '"', len) ||
+	     (!has_outside_strings(text, len, ";") && !has_outside_strings(text, len, "--") &&
+	      !has_outside_strings(text, len, "/*") && !has_outside_strings(text, len, "?")));
 	if (kind == ORM_FRAGMENT_ORDER)
 		return;
 	snprintf(wrapped, sizeof(wrapped), "(%.*s)", (int)len, text);
-	if (orm_guard_fragment(NULL, 0, kind, wrapped, len + 2, NULL))
-		abort();
+	MUST(!orm_guard_fragment(NULL, 0, kind, wrapped, len + 2, NULL));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -4,26 +4,11 @@
  * finish, and what a server may send to a client: the first byte says which, the rest is the frame.
  * All keys are fixed, so that the whole frames of the corpus are right and lead to the end.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <user/crypto/keyfile.h>
 #include <user/session/cert.h>
 #include <user/session/fixed.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,          \
-				#condition);                                                       \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 #define NOW 1800000000
 

@@ -3,14 +3,9 @@
  * Key files and certificates as text: what is taken is, byte for byte, what would be written; what
  * is refused says in which line. Nothing of a file that was refused comes out.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <user/crypto/keyfile.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define UNTOUCHED 12345 /* a mark */
 
@@ -27,8 +22,9 @@ static void check_fault(const struct keyfile_fault *fault, const char *text, siz
 
 	for (size_t i = 0; i < len; i++)
 		lines += text[i] == '\n';
-	if (!fault->line || fault->line > lines || !fault->why)
-		abort();
+	MUST(fault->line);
+	MUST(fault->line <= lines);
+	MUST(fault->why);
 }
 
 static void check_key(const char *text, size_t len)
@@ -39,17 +35,17 @@ static void check_key(const char *text, size_t len)
 	int r = keyfile_parse(text, len, &file, &fault);
 
 	if (r) {
-		if (r != KEYFILE_MALFORMED || file.until_s != UNTOUCHED || file.name[0] ||
-		    !all_zeros(file.public, sizeof(file.public)) ||
-		    !all_zeros(file.secret.bytes, sizeof(file.secret)))
-			abort();
+		MUST(r == KEYFILE_MALFORMED);
+		MUST(file.until_s == UNTOUCHED);
+		MUST(!file.name[0]);
+		MUST(all_zeros(file.public, sizeof(file.public)));
+		MUST(all_zeros(file.secret.bytes, sizeof(file.secret)));
 		check_fault(&fault, text, len);
 		return;
 	}
-	if (file.name[0] && !keyfile_name_fits(file.name))
-		abort();
-	if (keyfile_emit(&file, again) != len || memcmp(again, text, len) != 0)
-		abort();
+	MUST(!file.name[0] || keyfile_name_fits(file.name));
+	MUST(keyfile_emit(&file, again) == len);
+	MUST(memcmp(again, text, len) == 0);
 }
 
 static void check_cert(const char *text, size_t len)
@@ -61,14 +57,13 @@ static void check_cert(const char *text, size_t len)
 	int r = certfile_parse(text, len, bytes, &bytes_len, &fault);
 
 	if (r) {
-		if (r != KEYFILE_MALFORMED)
-			abort();
+		MUST(r == KEYFILE_MALFORMED);
 		check_fault(&fault, text, len);
 		return;
 	}
-	if (certfile_emit(bytes, bytes_len, again) || strlen(again) != len ||
-	    memcmp(again, text, len) != 0)
-		abort();
+	MUST(!certfile_emit(bytes, bytes_len, again));
+	MUST(strlen(again) == len);
+	MUST(memcmp(again, text, len) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

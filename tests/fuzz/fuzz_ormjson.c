@@ -3,10 +3,7 @@
  * JSON of a stranger: rows that are read are written as JSON that reads back as the same; and the
  * digest of a document is that of the same document written otherwise. First byte: which of them.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <jansson.h>
 
@@ -14,8 +11,6 @@
 #include <strazh/orm/json.h>
 
 #include <orm/copy/digest.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define ANY(X)                                                                                     \
 	X(i64, id, BIGINT, PK | AUTO)                                                              \
@@ -43,8 +38,7 @@ static char *write_rows(const struct orm_json *json)
 	int r = orm_json_rows(any_table(), orm_json_structs(json), orm_json_count(json),
 			      ORM_MASK_ALL, &text, NULL);
 
-	if (r && r != -ENOMEM)
-		abort();
+	MUST(!r || r == -ENOMEM);
 	return text;
 }
 
@@ -56,23 +50,21 @@ static void rows(const char *text, size_t len, unsigned flags)
 	int r = orm_json_read(any_table(), text, len, ORM_MASK_ALL, flags, &json, &err);
 
 	if (r) {
-		if ((r != ORM_E_VALUE && r != ORM_E_TOO_BIG) || err.class != r || !err.text[0])
-			abort();
+		MUST(r == ORM_E_VALUE || r == ORM_E_TOO_BIG);
+		MUST(err.class == r);
+		MUST(err.text[0]);
 		return;
 	}
 	for (size_t i = 0; i < orm_json_count(json); i++)
-		if (orm_json_given(json, i) >> any_table()->count)
-			abort();
+		MUST(!(orm_json_given(json, i) >> any_table()->count));
 	once = write_rows(json);
 	if (!once)
 		goto out;
 	/* What is NN and was not given is written as null. */
 	r = orm_json_read(any_table(), once, strlen(once), ORM_MASK_ALL, 0, &again, &err);
-	if (r && !(flags & ORM_JSON_PARTIAL))
-		abort();
+	MUST(!r || flags & ORM_JSON_PARTIAL);
 	twice = r ? NULL : write_rows(again);
-	if (twice && strcmp(once, twice) != 0)
-		abort();
+	MUST(!twice || strcmp(once, twice) == 0);
 out:
 	orm_json_free(again);
 	orm_json_free(json);
@@ -105,23 +97,20 @@ static void digest(const char *text, size_t len)
 				  JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
 	int r;
 
-	if (copy_digester_init(&d))
-		abort();
+	MUST(!copy_digester_init(&d));
 	r = copy_json_digest(&d, text, len, &sum);
-	if (r && r != ORM_E_VALUE)
-		abort();
+	MUST(!r || r == ORM_E_VALUE);
 	/* A NUL is an end to jansson. */
 	if (json && !has_real(json) && !memchr(text, '\0', len)) {
 		/* The digest takes what jansson does, but not as deep. */
 		for (size_t i = 0; i < ARRAY_LEN(ways) && !r; i++) {
 			own_free char *dump = json_dumps(json, ways[i] | JSON_ENCODE_ANY);
 
-			if (!dump || copy_json_digest(&d, dump, strlen(dump), &other) ||
-			    !copy_sum_same(&sum, &other))
-				abort();
+			MUST(dump);
+			MUST(!copy_json_digest(&d, dump, strlen(dump), &other));
+			MUST(copy_sum_same(&sum, &other));
 		}
-		if (r && len <= COPY_JSON_DEPTH)
-			abort();
+		MUST(!r || len > COPY_JSON_DEPTH);
 	}
 	json_decref(json);
 	copy_digester_deinit(&d);

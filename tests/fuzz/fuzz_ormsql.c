@@ -4,11 +4,7 @@
  * (script), whether it writes (rawtext), what the columns of a CREATE TABLE are (litesql), and what
  * a migration tells its runner. First byte: which of them.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <pg_query.h>
 #include <sqlite3.h>
@@ -23,8 +19,6 @@
 #define TEXT_MAX 4096U
 #define PARSED_MAX 512U /* PostgreSQL's parser calls itself for what is nested */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 /* Kept from input to input: nothing is ever committed. */
 static sqlite3 *db(void)
 {
@@ -32,9 +26,8 @@ static sqlite3 *db(void)
 
 	if (kept)
 		return kept;
-	if (sqlite3_open(":memory:", &kept) ||
-	    sqlite3_exec(kept, "CREATE TABLE a(a, b); BEGIN", NULL, NULL, NULL))
-		abort();
+	MUST(!sqlite3_open(":memory:", &kept));
+	MUST(!sqlite3_exec(kept, "CREATE TABLE a(a, b); BEGIN", NULL, NULL, NULL));
 	return kept;
 }
 
@@ -46,8 +39,7 @@ static void ends_as_sqlite(const char *from, const struct script *behind)
 	sqlite3_stmt *stmt = NULL;
 	const char *tail;
 
-	if (!sqlite3_prepare_v2(db(), from, -1, &stmt, &tail) && stmt && tail != behind->at)
-		abort();
+	MUST(sqlite3_prepare_v2(db(), from, -1, &stmt, &tail) || !stmt || tail == behind->at);
 	sqlite3_finalize(stmt);
 }
 
@@ -72,24 +64,23 @@ static void script(const char *text, size_t len, enum orm_dialect dialect)
 	while (script_next(&s, &stmt)) {
 		size_t line = 1;
 
-		if (!stmt.len || stmt.text < before || stmt.text + stmt.len > s.at || s.at > s.end)
-			abort();
+		MUST(stmt.len);
+		MUST(stmt.text >= before);
+		MUST(stmt.text + stmt.len <= s.at);
+		MUST(s.at <= s.end);
 		before = s.at;
 		for (const char *p = text; p < stmt.text; p++)
 			line += *p == '\n';
-		if (stmt.line != line)
-			abort();
+		MUST(stmt.line == line);
 		if (dialect == ORM_SQLITE && !memchr(text, '\0', len))
 			ends_as_sqlite(stmt.text, &s);
 		n++;
 	}
-	if (s.at != s.end)
-		abort();
+	MUST(s.at == s.end);
 	if (dialect == ORM_SQLITE || len > PARSED_MAX || memchr(text, '\0', len))
 		return;
 	pg = count_pg(text);
-	if (pg >= 0 && pg != n)
-		abort();
+	MUST(pg < 0 || pg == n);
 }
 
 /* ---- whether it writes ---- */
@@ -125,9 +116,8 @@ static void raw(const char *text, size_t len, enum orm_dialect dialect)
 {
 	if (raw_writes(text, len) || memchr(text, '\0', len))
 		return;
-	if (dialect == ORM_SQLITE ? writes_in_sqlite(text)
-				  : len <= PARSED_MAX && writes_in_pg(text))
-		abort();
+	MUST(dialect == ORM_SQLITE ? !writes_in_sqlite(text)
+				   : len > PARSED_MAX || !writes_in_pg(text));
 }
 
 /* ---- the columns of a table ---- */
@@ -146,10 +136,12 @@ static int columns_of(const char *sql, struct litepart *parts, int most)
 	int n = 0, r = -1;
 
 	while (at && (r = litesql_next(&at, &part)) > 0) {
-		if (at <= before || at > sql + len || !lies_in(part.name, sql, len) ||
-		    !lies_in(part.comment, sql, len) || !lies_in(part.check, sql, len) ||
-		    !lies_in(part.check_name, sql, len))
-			abort();
+		MUST(at > before);
+		MUST(at <= sql + len);
+		MUST(lies_in(part.name, sql, len));
+		MUST(lies_in(part.comment, sql, len));
+		MUST(lies_in(part.check, sql, len));
+		MUST(lies_in(part.check_name, sql, len));
 		before = at;
 		if (!part.constraint && n < most)
 			parts[n] = part;
@@ -169,19 +161,16 @@ static void compare_columns(const char *sql)
 	int n = columns_of(sql, parts, ARRAY_LEN(parts)), i = 0;
 	sqlite3_stmt *stmt;
 
-	if (sqlite3_prepare_v2(db(), "SELECT name FROM pragma_table_xinfo('t') ORDER BY cid", -1,
-			       &stmt, NULL))
-		abort();
+	MUST(!sqlite3_prepare_v2(db(), "SELECT name FROM pragma_table_xinfo('t') ORDER BY cid", -1,
+				 &stmt, NULL));
 	for (; sqlite3_step(stmt) == SQLITE_ROW; i++) {
 		const char *name = text_of(stmt, 0);
 
-		if (i < (int)ARRAY_LEN(parts) && orm_name_ok(name, strlen(name)) &&
-		    (i >= n || !orm_word_is(parts[i].name, name)))
-			abort();
+		MUST(i >= (int)ARRAY_LEN(parts) || !orm_name_ok(name, strlen(name)) ||
+		     (i < n && orm_word_is(parts[i].name, name)));
 	}
 	sqlite3_finalize(stmt);
-	if (i != n)
-		abort();
+	MUST(i == n);
 }
 
 static void table(const char *text)
@@ -194,21 +183,18 @@ static void table(const char *text)
 	if (asprintf(&sql, "CREATE TABLE t(%s", text) < 0)
 		return;
 	columns_of(sql, parts, ARRAY_LEN(parts));
-	if (sqlite3_exec(db(), "SAVEPOINT one", NULL, NULL, NULL))
-		abort();
+	MUST(!sqlite3_exec(db(), "SAVEPOINT one", NULL, NULL, NULL));
 	if (!sqlite3_prepare_v2(db(), sql, -1, &stmt, NULL) && sqlite3_step(stmt) == SQLITE_DONE) {
 		sqlite3_finalize(stmt);
 		stmt = NULL;
-		if (sqlite3_prepare_v2(db(), "SELECT sql FROM sqlite_schema WHERE name = 't'", -1,
-				       &kept, NULL) ||
-		    sqlite3_step(kept) != SQLITE_ROW)
-			abort();
+		MUST(!sqlite3_prepare_v2(db(), "SELECT sql FROM sqlite_schema WHERE name = 't'", -1,
+					 &kept, NULL));
+		MUST(sqlite3_step(kept) == SQLITE_ROW);
 		compare_columns(text_of(kept, 0));
 	}
 	sqlite3_finalize(stmt);
 	sqlite3_finalize(kept);
-	if (sqlite3_exec(db(), "ROLLBACK TO one; RELEASE one", NULL, NULL, NULL))
-		abort();
+	MUST(!sqlite3_exec(db(), "ROLLBACK TO one; RELEASE one", NULL, NULL, NULL));
 }
 
 /* ---- migrations ---- */
@@ -220,8 +206,7 @@ static void migration(const char *text)
 	struct orm_error err = {0};
 	int r = orm_migrations_of(&step, 1, ORM_SQLITE, &m, &err);
 
-	if (r ? r != ORM_E_SCHEMA || !err.text[0] || m : orm_migrations_last(m) != 1)
-		abort();
+	MUST(r ? r == ORM_E_SCHEMA && err.text[0] && !m : orm_migrations_last(m) == 1);
 	orm_migrations_free(m);
 }
 

@@ -3,10 +3,7 @@
  * Values as text: addresses, UUIDs, decimal numbers. Both databases take the same texts and write
  * them alike, and what is written is read back as itself. First byte: which of them.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <strazh/base/own.h>
 #include <strazh/orm/error.h>
@@ -18,8 +15,6 @@
 
 #define MEMORY_MAX (4U << 20)
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static int normal(bool cidr, const char *text, size_t len, char to[ORM_NETADDR_TEXT])
 {
 	const char *why = NULL;
@@ -27,8 +22,7 @@ static int normal(bool cidr, const char *text, size_t len, char to[ORM_NETADDR_T
 	int r = cidr ? orm_cidr_normal(text, len, to, &n, &why)
 		     : orm_inet_normal(text, len, to, &n, &why);
 
-	if (r ? r != ORM_E_VALUE || !why : n != strlen(to))
-		abort();
+	MUST(r ? r == ORM_E_VALUE && why : n == strlen(to));
 	return r;
 }
 
@@ -40,14 +34,13 @@ static void network(bool cidr, const char *text, size_t len)
 	size_t wire_len;
 	int r = normal(cidr, text, len, to);
 
-	if (!pg_inet_parse(text, len, cidr, wire, &wire_len, &why) != !r)
-		abort();
+	MUST(!pg_inet_parse(text, len, cidr, wire, &wire_len, &why) == !r);
 	if (r)
 		return;
-	if (normal(cidr, to, strlen(to), again) || strcmp(to, again) != 0)
-		abort();
-	if (pg_inet_format(wire, wire_len, cidr, pg, &why) || strcmp(to, pg) != 0)
-		abort();
+	MUST(!normal(cidr, to, strlen(to), again));
+	MUST(strcmp(to, again) == 0);
+	MUST(!pg_inet_format(wire, wire_len, cidr, pg, &why));
+	MUST(strcmp(to, pg) == 0);
 }
 
 static void uuid(const char *text, size_t len)
@@ -58,9 +51,9 @@ static void uuid(const char *text, size_t len)
 	if (!orm_uuid_parse(text, len, bytes))
 		return;
 	orm_uuid_emit(bytes, to);
-	if (strlen(to) != ORM_UUID_LEN || !orm_uuid_parse(to, ORM_UUID_LEN, again) ||
-	    memcmp(bytes, again, sizeof(bytes)) != 0)
-		abort();
+	MUST(strlen(to) == ORM_UUID_LEN);
+	MUST(orm_uuid_parse(to, ORM_UUID_LEN, again));
+	MUST(memcmp(bytes, again, sizeof(bytes)) == 0);
 }
 
 static char *emit(const struct orm_decimal *d)
@@ -71,8 +64,7 @@ static char *emit(const struct orm_decimal *d)
 	if (!to)
 		exit(0);
 	orm_decimal_emit(d, to);
-	if (strlen(to) != len)
-		abort();
+	MUST(strlen(to) == len);
 	return to;
 }
 
@@ -83,13 +75,14 @@ static void check_wire(struct arena *arena, const char *text, size_t len, const 
 	int r = pg_numeric_parse(arena, text, len, &wire, &wire_len, &why);
 
 	if (!canon) {
-		if (r != ORM_E_VALUE || !why)
-			abort();
+		MUST(r == ORM_E_VALUE);
+		MUST(why);
 		return;
 	}
-	if (r || pg_numeric_format(arena, wire, wire_len, &back, &back_len, &why) ||
-	    back_len != strlen(canon) || memcmp(back, canon, back_len) != 0)
-		abort();
+	MUST(!r);
+	MUST(!pg_numeric_format(arena, wire, wire_len, &back, &back_len, &why));
+	MUST(back_len == strlen(canon));
+	MUST(memcmp(back, canon, back_len) == 0);
 }
 
 static void decimal(const char *text, size_t len)
@@ -100,15 +93,12 @@ static void decimal(const char *text, size_t len)
 	struct arena arena;
 	int r = orm_decimal_parse(text, len, &d, &why);
 
-	if (r && (r != ORM_E_VALUE || !why))
-		abort();
+	MUST(!r || (r == ORM_E_VALUE && why));
 	if (!r) {
 		canon = emit(&d);
-		if (orm_decimal_parse(canon, strlen(canon), &d, &why))
-			abort();
+		MUST(!orm_decimal_parse(canon, strlen(canon), &d, &why));
 		again = emit(&d);
-		if (strcmp(canon, again) != 0)
-			abort();
+		MUST(strcmp(canon, again) == 0);
 	}
 	arena_init(&arena, MEMORY_MAX);
 	check_wire(&arena, text, len, canon);

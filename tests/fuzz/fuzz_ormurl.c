@@ -4,12 +4,9 @@
  * that were ours, as the same; one that is refused says why, and never with the password in it.
  * First byte: what stands before the input.
  */
+#include "must.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <strazh/base/own.h>
 
@@ -17,8 +14,6 @@
 
 #define PASSWORD "hunter2hunter2"
 #define MEMORY_MAX (1U << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define SAME_num(name) (a->name == b->name)
 #define SAME_text(name) (!strcmp(a->name, b->name))
@@ -38,15 +33,15 @@ static void check(const struct orm_url *url)
 	struct orm_url again;
 	struct arena arena;
 
-	if (!same(&url->options, &url->options) || !*url->address)
-		abort();
+	MUST(same(&url->options, &url->options));
+	MUST(*url->address);
 	if (url->dialect == ORM_SQLITE)
 		return;
 	arena_init(&arena, MEMORY_MAX);
-	if (orm_url_parse(url->address, &url->options, &arena, &again, &err) ||
-	    again.dialect != url->dialect || strcmp(again.address, url->address) != 0 ||
-	    !same(&again.options, &url->options))
-		abort();
+	MUST(!orm_url_parse(url->address, &url->options, &arena, &again, &err));
+	MUST(again.dialect == url->dialect);
+	MUST(strcmp(again.address, url->address) == 0);
+	MUST(same(&again.options, &url->options));
 	arena_deinit(&arena);
 }
 
@@ -70,9 +65,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = orm_url_parse(text, NULL, &arena, &url, &err);
 	if (!r)
 		check(&url);
-	else if (r != ORM_E_VALUE || err.class != r || !err.text[0] ||
-		 (hides && strstr(err.text, PASSWORD)))
-		abort();
+	else
+		MUST(r == ORM_E_VALUE && err.class == r && err.text[0] &&
+		     (!hides || !strstr(err.text, PASSWORD)));
 	arena_deinit(&arena);
 	return 0;
 }

@@ -5,25 +5,10 @@
  *
  * The first byte says how much longer the frame is than its first buffer, in units of 4 KiB.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <bpf/lib/parse.h>
 #include <bpf/lib/shape.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,          \
-				#condition);                                                       \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* Offset of the IP header: an opinion of its own about tags. */
 static size_t ip_offset(const uint8_t *frame)

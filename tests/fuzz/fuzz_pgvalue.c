@@ -4,11 +4,9 @@
  * lies in memory that may be read, and what is sent back of it is read as the same value again.
  * First byte: type of the server; second: type that is wanted, and the format.
  */
+#include "must.h"
+
 #include <math.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <strazh/base/own.h>
 #include <strazh/orm/error.h>
@@ -17,8 +15,6 @@
 #include <orm/drivers/pg/oid.h>
 
 #define MEMORY_MAX (8U << 20)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint32_t oids[] = {
 	PG_BOOL,    PG_BYTEA,	    PG_CHAR,
@@ -60,8 +56,7 @@ static unsigned touch(const struct orm_value *v)
 	case ORM_K_F64:
 		return v->kind;
 	case ORM_K_TEXT:
-		if (((const char *)v->p)[v->len])
-			abort(); /* TEXT ends in NUL */
+		MUST(!(((const char *)v->p)[v->len])); /* TEXT ends in NUL */
 		return sum(v->p, v->len);
 	case ORM_K_BYTES:
 	case ORM_K_UUID:
@@ -121,16 +116,14 @@ static bool return_trip(struct arena *arena, const struct orm_value *v, enum orm
 	char *field;
 	int r = pg_encode(arena, v, type, PG_FIELD, &cell, &why);
 
-	if (r == ORM_E_VALUE && !why)
-		abort();
+	MUST(r != ORM_E_VALUE || why);
 	if (r || !cell.data || !cell.oid)
 		return false;
 	field = arena_copy(arena, cell.data, cell.len);
 	if (!field)
 		return false;
 	r = pg_decode(arena, cell.oid, type, field, cell.len, ret_value, &why);
-	if (r && r != ORM_E_TOO_BIG)
-		abort();
+	MUST(!r || r == ORM_E_TOO_BIG);
 	return !r;
 }
 
@@ -148,15 +141,13 @@ static void check(struct arena *arena, const struct orm_value *v, enum orm_type 
 	touch(v);
 	if (want == ORM_T_NONE || v->kind == ORM_K_NULL)
 		return;
-	if (v->type != want)
-		abort();
+	MUST(v->type == want);
 	if (!return_trip(arena, v, want, &once))
 		return;
 	touch(&once);
-	if (!is_normalized(want) && !same(v, &once))
-		abort();
-	if (!return_trip(arena, &once, want, &twice) || !same(&once, &twice))
-		abort();
+	MUST(is_normalized(want) || same(v, &once));
+	MUST(return_trip(arena, &once, want, &twice));
+	MUST(same(&once, &twice));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -182,8 +173,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 							 want, field, size, &value, &why);
 	if (!r)
 		check(&arena, &value, want);
-	else if (r != ORM_E_TOO_BIG && (r != ORM_E_VALUE || !why))
-		abort();
+	else
+		MUST(r == ORM_E_TOO_BIG || (r == ORM_E_VALUE && why));
 	arena_deinit(&arena);
 	return 0;
 }

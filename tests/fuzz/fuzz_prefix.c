@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* What is read as a prefix is written so that it is read as the same prefix. Times along with it.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <user/base/clock.h>
 #include <user/base/prefix.h>
 
 #define TEXT_MAX 256
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_prefix(const struct prefix *p)
 {
@@ -19,11 +14,11 @@ static void check_prefix(const struct prefix *p)
 	struct prefix again;
 	size_t len = strlen(prefix_format(p, text));
 
-	if (len >= sizeof(text) || prefix_parse(text, len, &again) ||
-	    memcmp(p, &again, sizeof(again)) != 0)
-		abort();
-	if (!prefix_covers(p, &again) || prefix_compare(p, &again) != 0)
-		abort();
+	MUST(len < sizeof(text));
+	MUST(!prefix_parse(text, len, &again));
+	MUST(memcmp(p, &again, sizeof(again)) == 0);
+	MUST(prefix_covers(p, &again));
+	MUST(prefix_compare(p, &again) == 0);
 }
 
 static void check_duration(const char *text)
@@ -33,12 +28,11 @@ static void check_duration(const char *text)
 	uint64_t seconds;
 
 	if (duration_parse(text, &seconds, &why)) {
-		if (!why)
-			abort();
+		MUST(why);
 		return;
 	}
-	if (!seconds || strlen(duration_format(seconds, formatted)) >= sizeof(formatted))
-		abort();
+	MUST(seconds);
+	MUST(strlen(duration_format(seconds, formatted)) < sizeof(formatted));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,27 +3,12 @@
  * What strangers can send to strazhd, or have sent by strazhctl: a request line, a line of
  * `ban -`, the journal. The first byte says which.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <strazh/base/own.h>
 #include <user/ctl/banlines.h>
 #include <user/ctl/journal.h>
 #include <user/ctl/request.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                            \
-	do {                                                                                       \
-		if (!(condition)) {                                                                \
-			fprintf(stderr, "%s:%d: does not hold: %s\n", __FILE__, __LINE__,          \
-				#condition);                                                       \
-			abort();                                                                   \
-		}                                                                                  \
-	} while (0)
 
 /* What was taken means the same when it is written and read again. */
 static void fuzz_line(const char *text, size_t len)

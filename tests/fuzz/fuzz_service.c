@@ -7,6 +7,8 @@
  * First byte: the service. Then steps: who and what | for a message: opcode, request id, length,
  * payload.
  */
+#include "must.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
@@ -20,8 +22,6 @@
 #define PEERS 4
 #define REACTORS 2
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static int listener = -1;
 static char address[32];
 static struct peer *people[PEERS];
@@ -34,9 +34,10 @@ static void listen_once(void)
 	if (listener >= 0)
 		return;
 	listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (listener < 0 || bind(listener, (struct sockaddr *)&in, len) || listen(listener, 64) ||
-	    getsockname(listener, (struct sockaddr *)&in, &len))
-		abort();
+	MUST(listener >= 0);
+	MUST(!bind(listener, (struct sockaddr *)&in, len));
+	MUST(!listen(listener, 64));
+	MUST(!getsockname(listener, (struct sockaddr *)&in, &len));
 	snprintf(address, sizeof(address), "127.0.0.1:%u", ntohs(in.sin_port));
 }
 
@@ -55,8 +56,9 @@ static void turn_loops(void)
 				       .on_ready = stop_loop,
 				       .context = loop};
 
-		if (always.fd < 0 || loop_add(loop, &always, EPOLLIN) || loop_run(loop))
-			abort();
+		MUST(always.fd >= 0);
+		MUST(!loop_add(loop, &always, EPOLLIN));
+		MUST(!loop_run(loop));
 		loop_remove(loop, &always);
 		close(always.fd);
 	}
@@ -116,8 +118,7 @@ static void steps(const uint8_t *data, size_t size)
 
 static void check_empty(const char *gauge)
 {
-	if (world_count(gauge))
-		abort();
+	MUST(!world_count(gauge));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,15 +3,11 @@
  * The options of a SYN as the gate reads them (bpf/lib/syn_options.h, compiled for the host) beside
  * a second reader, written from RFC 9293 (3.1), RFC 7323 and RFC 2018.
  */
+#include "must.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <bpf/lib/syn_options.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct offer {
 	bool stamps, sack;
@@ -55,8 +51,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (steps < SYN_OPTIONS_MAX && !syn_option(steps, &o))
 		steps++;
 	read_options(data, data + size, &offer);
-	if (o.stamps != offer.stamps || o.sack != offer.sack || o.scale != offer.scale ||
-	    o.stamp != offer.stamp || o.at > size)
-		abort();
+	MUST(o.stamps == offer.stamps);
+	MUST(o.sack == offer.sack);
+	MUST(o.scale == offer.scale);
+	MUST(o.stamp == offer.stamp);
+	MUST(o.at <= size);
 	return 0;
 }

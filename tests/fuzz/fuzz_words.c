@@ -3,29 +3,24 @@
  * Limits and ports in words: what is taken is within the bounds of abi/rate.h, and goes through the
  * journal unchanged; what is not has its reason. First byte: which of them.
  */
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
+#include "must.h"
 
 #include <user/ctl/ports.h>
 #include <user/gate/limits.h>
 
 #define TEXT_MAX 200
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void check_limit(const struct sz_limit *limit)
 {
 	char text[LIMIT_TEXT_LEN];
 	struct sz_limit again;
 
-	if (limit->step_ns > SZ_RATE_NS_MAX || limit->burst_ns > SZ_RATE_NS_MAX ||
-	    limit->byte_burst_ns > SZ_RATE_NS_MAX)
-		abort();
+	MUST(limit->step_ns <= SZ_RATE_NS_MAX);
+	MUST(limit->burst_ns <= SZ_RATE_NS_MAX);
+	MUST(limit->byte_burst_ns <= SZ_RATE_NS_MAX);
 	limit_format(limit, text);
-	if (limit_parse(text, &again) || !limit_equal(limit, &again))
-		abort();
+	MUST(!limit_parse(text, &again));
+	MUST(limit_equal(limit, &again));
 	(void)limit_pps(limit);
 	(void)limit_burst(limit);
 	(void)limit_bps(limit);
@@ -43,8 +38,8 @@ static void say(const struct limit_words *words)
 
 	if (!limit_say(words, &usual, &limit, why))
 		check_limit(&limit);
-	else if (!why[0] || strlen(why) >= sizeof(why))
-		abort();
+	else
+		MUST(why[0] && strlen(why) < sizeof(why));
 }
 
 static void port(const char *text)
@@ -54,12 +49,11 @@ static void port(const char *text)
 	uint16_t number = 0;
 
 	if (port_parse(text, &proto, &number, why)) {
-		if (!why[0])
-			abort();
+		MUST(why[0]);
 		return;
 	}
-	if (!number || strlen(port_format(proto, number, again)) >= sizeof(again))
-		abort();
+	MUST(number);
+	MUST(strlen(port_format(proto, number, again)) < sizeof(again));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -198,8 +198,8 @@ killed 'sqlite to sqlite' "$FROM" "sqlite:$TMP/killed"
 # ---- PostgreSQL ----
 
 if ! "$PG" start "$TMP/pg"; then
-	skip 'no PostgreSQL server is installed: sudo ./scripts/setup test' postgresql
-	done_testing
+	skip postgresql 'no PostgreSQL server is installed: sudo ./scripts/setup test'
+	finish
 fi
 URL=$("$PG" url "$TMP/pg")
 psql() { "$PG" psql "$TMP/pg" -At "$@"; }
@@ -271,4 +271,4 @@ touch "$TMP/go"
 writers 'sqlite to postgresql, written' "$FROM" "$TWO" sqlite3 -cmd '.timeout 20000' "$TMP/src"
 touch "$TMP/go"
 writers 'postgresql to sqlite, written' "$URL" "sqlite:$TMP/six" "$PG" psql "$TMP/pg" -At
-done_testing
+finish

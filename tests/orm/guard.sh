@@ -52,7 +52,7 @@ at_least() {
 corpora() {
 	local file name n all low='' scripts=0
 	if ! "$HERE/guard-corpus" "$CORPUS" 2>"$TMP/why"; then
-		skip "the corpora cannot be made here: $(tail -n 1 "$TMP/why")" 'rates'
+		skip 'rates' "the corpora cannot be made here: $(tail -n 1 "$TMP/why")"
 		return
 	fi
 	at_least 95000 'sqlmap, the half that rules were made on' dev
@@ -127,4 +127,4 @@ tool() {
 
 corpora
 tool
-done_testing
+finish

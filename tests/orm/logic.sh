@@ -7,7 +7,7 @@
 RUN=$O/tests/run-sqllogictest
 [ -x "$RUN" ] || {
 	ok 1 "not built: $RUN"
-	done_testing
+	finish
 }
 
 # ---- the files ----
@@ -28,7 +28,7 @@ if [ -n "${ORM_TEST_PG:-}" ]; then
 	is "$(psql -XqAtc "SELECT nspname FROM pg_namespace WHERE nspname LIKE 'slt%'" "$ORM_TEST_PG")" '' \
 		'the schemas are dropped'
 else
-	skip 'ORM_TEST_PG is not set' 'the files (postgresql)'
+	skip 'the files (postgresql)' 'ORM_TEST_PG is not set'
 fi
 
 # ---- the runner ----
@@ -99,4 +99,4 @@ is $? 2 'runner: no database'
 : >"$TMP/mine.db"
 "$RUN" --url "sqlite://$TMP/mine.db" "$TMP/x.test" >/dev/null 2>&1
 is "$? $(stat -c %s "$TMP/mine.db")" '2 0' "runner: somebody's database is left alone"
-done_testing
+finish

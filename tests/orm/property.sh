@@ -26,9 +26,9 @@ run() {
 SEED=${PROPERTY_SEED:-1}
 if [ -z "${ORM_TEST_PG:-}" ]; then
 	run "$COUNT queries: SQLite and the parser" --seed "$SEED" --count "$COUNT"
-	skip 'ORM_TEST_PG is not set (tests/run orm sets it)' 'PostgreSQL prepares them too'
-	skip 'ORM_TEST_PG is not set (tests/run orm sets it)' 'one answer on both databases'
-	done_testing
+	skip 'PostgreSQL prepares them too' 'ORM_TEST_PG is not set (tests/run orm sets it)'
+	skip 'one answer on both databases' 'ORM_TEST_PG is not set (tests/run orm sets it)'
+	finish
 fi
 
 # Order and case of text are the database's: SQLite's are those of the locale C.
@@ -42,4 +42,4 @@ run "$COUNT queries: both databases and the parser" --seed "$SEED" --count "$COU
 run "$((COUNT / 4)) queries: one answer on both databases" --execute --seed "$SEED" \
 	--count "$((COUNT / 4))" --postgresql "$URL"
 psql -XqAt -d "$ORM_TEST_PG" -c "DROP DATABASE $NAME" >/dev/null 2>&1
-done_testing
+finish

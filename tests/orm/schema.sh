@@ -79,7 +79,7 @@ on sqlite "sqlite:$TMP/db"
 if "$PG" start "$TMP/pg"; then
 	on postgresql "$("$PG" url "$TMP/pg")"
 else
-	skip 'no PostgreSQL server is installed: sudo ./scripts/setup test' postgresql
+	skip postgresql 'no PostgreSQL server is installed: sudo ./scripts/setup test'
 fi
 
 # ---- wrong words ----
@@ -100,4 +100,4 @@ mkdir "$TMP/empty"
 printf '#define A(X) X(i64, a, BIGGER, 0)\nORM_TABLE(a, A)\n' >"$TMP/bad.def"
 like "$("$MIGRATE" --url sqlite::memory: --dir "$TMP/empty" --tables "$TMP/bad.def" diff 2>&1)" \
 	"bad.def:1:24: 'BIGGER' is no SQL type" 'a wrong list is told by its place'
-done_testing
+finish

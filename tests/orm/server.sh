@@ -52,7 +52,7 @@ if "$PG" pooler "$A"; then
 	is "$(ask "${POOL%/*}/pgbouncer" 'SELECT 1' | grep -c 'not allowed')" 1 \
 		'its console is not for us'
 else
-	skip 'no pgbouncer is installed: sudo ./scripts/setup test' 'pgbouncer answers before it'
+	skip 'pgbouncer answers before it' 'no pgbouncer is installed: sudo ./scripts/setup test'
 fi
 
 PIDS="$(cat "$A"/server.pid "$A"/*.keeper) $(cat "$A/pooler.pid" 2>/dev/null)"
@@ -76,4 +76,4 @@ ok $? 'its folder goes with it'
 SERVER=$(cat "$A/server.pid")
 kill -KILL "$(cat "$A/server.keeper")"
 ends "$SERVER" 'a server ends with its keeper'
-done_testing
+finish

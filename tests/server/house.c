@@ -68,6 +68,8 @@ static void load_identity(struct house *h, const struct house_plan *plan)
 	snprintf(clients, sizeof(clients), "%s", in_folder(h, "clients"));
 	config.key_path = key;
 	config.cert_path = cert;
+	config.suites = plan->suites;
+	config.hybrid = plan->hybrid;
 	if (plan->clients) {
 		file = fopen(clients, "we");
 		assert_non_null(file);

@@ -45,6 +45,8 @@ struct house_plan {
 	bool no_tickets;
 	bool relay;	     /* and not the echo alone */
 	const char *clients; /* lines of public keys */
+	uint32_t suites;     /* bits of enum ph_suite; 0: all that can be had */
+	bool hybrid;	     /* and the hybrid ones of these */
 	void (*limits)(struct server_limits *limits);
 	struct sources_limits sources; /* zeros: wide */
 };

@@ -248,31 +248,6 @@ static void a_service_that_is_not_there(void **state)
 	house_close(&house);
 }
 
-/* Where OpenSSL has ML-KEM-768 (3.5); elsewhere that is said, and nothing weaker is used. */
-static void hybrid(void **state)
-{
-	struct strazh_options options;
-	struct strazh_error error;
-	struct strazh *client;
-	struct house house;
-
-	(void)state;
-	house_open(&house, NULL);
-	options = house_options(&house);
-	options.demand_hybrid = true;
-	if (kem_available(house.crypto)) {
-		client = house_client(&house, &options);
-		for (uint32_t n = 1; n <= 300; n++)
-			echo_one(client, n, 64);
-		expect_suite(client, "NK1+ML-KEM-768");
-		strazh_close(client);
-	} else {
-		assert_int_equal(strazh_open(&options, &client, &error), STRAZH_E_UNSUPPORTED);
-		assert_non_null(strstr(error.text, "ML-KEM-768"));
-	}
-	house_close(&house);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,7 +258,6 @@ int main(void)
 		cmocka_unit_test(many_at_once),
 		cmocka_unit_test(a_flood_of_messages),
 		cmocka_unit_test(a_service_that_is_not_there),
-		cmocka_unit_test(hybrid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -348,7 +348,7 @@ static bool shake_step(struct strazh *s)
 		r = shake_read(s);
 		if (r == -EAGAIN && s->input_ended)
 			lose(s, STRAZH_E_REFUSED,
-			     "is it the right key and suite, and may we come?");
+			     "is it the right key and suite (hybrid or not), and may we come?");
 		if (r == -EAGAIN)
 			return false;
 		break;
