@@ -6,13 +6,11 @@
  *			what is over	the static key	seeds in use	planted
  *	all memory	nowhere		nowhere		found		found
  *	a core dump	nowhere		nowhere		nowhere		found
+ *	a forked child	nowhere		nowhere		nowhere		found
  *
  * Dumps are gcore's, which leaves out what madvise(2) says, as the kernel does; gcore -a, which
  * does not; and at the end the kernel's own, by SIGABRT, where core_pattern is a file. "Planted" is
  * a secret that the child was told to keep: if it is not found the scan is blind.
- *
- *	test_secrets PID PORT FOLDER	the same of a process that runs: a strazhd whose keys are
- *					in FOLDER/key and FOLDER/root; nothing is planted there
  */
 #include <tests/server/secrets.h>
 #include <tests/unit/crypto/sanitized.h>
@@ -27,7 +25,8 @@
 #include <unistd.h>
 
 #define LIVE 700U /* echoes: two blocks and a half */
-#define SCANS 12U
+#define SCANS 4U
+#define READERS 6U
 
 struct told {
 	uint16_t port;
@@ -37,6 +36,7 @@ struct told {
 
 static struct told told;
 static pid_t server;
+static int to_server, from_server;
 
 /* ---- the server ---- */
 
@@ -46,13 +46,28 @@ static void small(struct server_limits *limits)
 	limits->half_open = 256;
 }
 
-/* The child, until its parent is done or it is killed. */
+/* As strazhd forks a reader: at a moment without secrets in hand. */
+static void fork_reader(struct house *house, int tell)
+{
+	pid_t pid;
+
+	reactors_hold(house->reactors);
+	pid = fork();
+	if (!pid) {
+		pause();
+		_exit(0);
+	}
+	reactors_let_go(house->reactors);
+	(void)!write(tell, &pid, sizeof(pid));
+}
+
+/* The child, until its parent is done or it is killed; forks when it gets a byte. */
 static void be_server(int tell, int until)
 {
 	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
 	static struct house house;
 	uint8_t *planted = malloc(32);
-	char end;
+	char command;
 
 	house_open(&house, &(struct house_plan){.limits = small, .reactors = 2});
 	told.port = house.port;
@@ -64,7 +79,8 @@ static void be_server(int tell, int until)
 		_exit(1);
 	memcpy(told.planted, planted, 32);
 	(void)!write(tell, &told, sizeof(told));
-	(void)!read(until, &end, 1);
+	while (read(until, &command, 1) == 1)
+		fork_reader(&house, tell);
 	house_close(&house);
 	_exit(0);
 }
@@ -143,7 +159,7 @@ static bool gcore(bool all, char path[128])
 	return true;
 }
 
-static void look_in_gcores(const struct secrets *secrets)
+static void look_in_gcores(const struct secrets *secrets, bool all)
 {
 	char core[128];
 
@@ -151,8 +167,10 @@ static void look_in_gcores(const struct secrets *secrets)
 		fprintf(stderr, "# no gcore (gdb): no dump of it was looked at\n");
 		return;
 	}
-	look_in(secrets, core, told.planted[0] ? PLANTED : 0, OVER | FIXED | CURRENT);
+	look_in(secrets, core, PLANTED, OVER | FIXED | CURRENT);
 	unlink(core);
+	if (!all)
+		return;
 	assert_true(gcore(true, core));
 	look_in(secrets, core, CURRENT, OVER | FIXED);
 	unlink(core);
@@ -181,6 +199,24 @@ static void *keep_busy(void *arg)
 	}
 	free(raw);
 	return NULL;
+}
+
+/* Children of a server that is busy. */
+static void look_in_readers(const struct secrets *secrets)
+{
+	const pid_t parent = server;
+
+	for (unsigned i = 0; i < READERS; i++) {
+		pid_t pid;
+
+		assert_int_equal(write(to_server, "f", 1), 1);
+		assert_int_equal(read(from_server, &pid, sizeof(pid)), sizeof(pid));
+		assert_true(pid > 0);
+		server = pid;
+		look_in(secrets, NULL, PLANTED, OVER | FIXED | CURRENT);
+		server = parent;
+		kill(pid, SIGKILL);
+	}
 }
 
 /* What is over is nowhere, even while others are at it; of the static key only how often. */
@@ -214,6 +250,7 @@ static void look_under_load(const struct secrets *secrets, const struct house *s
 		dumps++;
 		unlink(core);
 	}
+	look_in_readers(secrets);
 	atomic_store(&ending, true);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(pthread_join(crowd[i].thread, NULL), 0);
@@ -234,11 +271,11 @@ static void rest(void)
 	nanosleep(&some, NULL);
 }
 
-static void look_everywhere(const struct secrets *secrets)
+static void look_everywhere(const struct secrets *secrets, bool all)
 {
 	rest();
-	look_in(secrets, NULL, CURRENT | (told.planted[0] ? PLANTED : 0), OVER | FIXED);
-	look_in_gcores(secrets);
+	look_in(secrets, NULL, CURRENT | PLANTED, OVER | FIXED);
+	look_in_gcores(secrets, all);
 }
 
 static struct raw *live(struct secrets *secrets, const struct house *seen)
@@ -273,12 +310,12 @@ static void look_at_server(struct secrets *secrets)
 
 	snprintf(path, sizeof(path), "%s/key", told.folder);
 	secrets_static(secrets, raw->crypto, path);
-	look_everywhere(secrets);
+	look_everywhere(secrets, false);
 	secrets_sessions(secrets, &seen);
 	assert_false(scan_full(&secrets->over));
-	look_everywhere(secrets);
+	look_everywhere(secrets, true);
 	look_under_load(secrets, &seen);
-	look_everywhere(secrets);
+	look_everywhere(secrets, false);
 	raw_close(raw);
 	free(raw);
 }
@@ -337,6 +374,8 @@ static void secrets_of_a_server(void **state)
 		be_server(tell[1], until[0]);
 	}
 	close(until[0]);
+	to_server = until[1];
+	from_server = tell[0];
 	assert_int_equal(read(tell[0], &told, sizeof(told)), sizeof(told));
 	look_at_server(secrets);
 	look_in_core(secrets);
