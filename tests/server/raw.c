@@ -11,22 +11,28 @@ static void on_message(struct channel *ch, void *context, const struct ph_messag
 	struct raw *raw = context;
 
 	(void)ch;
-	raw->messages += message->service != PH_S_CONTROL;
+	if (message->service != PH_S_CONTROL) {
+		raw->messages++;
+	} else if (message->opcode == PH_CTL_TICKET && message->len <= sizeof(raw->ticket)) {
+		memcpy(raw->ticket, message->payload, message->len);
+		raw->ticket_len = message->len;
+	}
 }
 
 static const struct channel_ops ops = {.on_message = on_message};
 
-void raw_open(struct raw *raw, const struct house *house, uint8_t suite)
+static void open_suite(struct raw *raw, const struct house *house, uint8_t suite)
 {
 	size_t len;
 
-	memset(raw, 0, sizeof(*raw));
 	assert_int_equal(crypto_new(&raw->crypto), 0);
 	assert_int_equal(engine_new(NULL, &raw->engine), 0);
 	assert_int_equal(dh_generate(raw->crypto, raw->secret, raw->public), 0);
 	raw->client = (struct hs_client){.suite = suite,
 					 .name = PH_NAME_DEFAULT,
 					 .server_key = house->key,
+					 .root = house->root,
+					 .resume = &raw->resume,
 					 .public = raw->public};
 	raw->host = (struct channel_host){.crypto = raw->crypto,
 					  .engine = raw->engine,
@@ -36,7 +42,21 @@ void raw_open(struct raw *raw, const struct house *house, uint8_t suite)
 	assert_int_equal(handshake_connect(&raw->hs, &raw->client), 0);
 	assert_int_equal(handshake_write(&raw->hs, raw->crypto, NULL, raw->hello, &len), 0);
 	raw->hello_len = len;
+	memcpy(raw->e, raw->hs.noise.e, sizeof(raw->e));
 	raw->fd = house_socket(house);
+}
+
+void raw_open(struct raw *raw, const struct house *house, uint8_t suite)
+{
+	memset(raw, 0, sizeof(*raw));
+	open_suite(raw, house, suite);
+}
+
+void raw_open_resumed(struct raw *raw, const struct house *house, const struct hs_resume *resume)
+{
+	memset(raw, 0, sizeof(*raw));
+	raw->resume = *resume;
+	open_suite(raw, house, PH_RESUME);
 }
 
 static bool read_all(int fd, uint8_t *to, size_t len)
@@ -66,10 +86,12 @@ bool raw_shake(struct raw *raw)
 	assert_int_equal(handshake_read(&raw->hs, raw->crypto, frame, PH_FRAME_HEAD + len,
 					(uint64_t)time(NULL)),
 			 0);
+	memcpy(raw->server_e, frame + PH_FRAME_HEAD, sizeof(raw->server_e));
 	if (handshake_next(&raw->hs) == HS_NEXT_WRITE)
 		assert_int_equal(handshake_write(&raw->hs, raw->crypto, raw->secret, raw->out,
 						 &raw->out_len),
 				 0);
+	memcpy(raw->ck, raw->hs.noise.ck, sizeof(raw->ck));
 	assert_int_equal(handshake_keys(&raw->hs, &raw->keys), 0);
 	channel_init(&raw->channel, &raw->host, &raw->keys, true, raw, 0);
 	return true;

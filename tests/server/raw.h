@@ -21,6 +21,11 @@ struct raw {
 	struct channel_host host;
 	struct channel channel;
 	uint8_t secret[32], public[32];
+	struct hs_resume resume;
+	/* Of the handshake: our ephemeral key, the server's, the last chaining key. */
+	uint8_t e[32], server_e[32], ck[32];
+	uint8_t ticket[TICKET_LEN]; /* that came */
+	size_t ticket_len;
 	uint8_t hello[HS_FRAME_LEN];
 	size_t hello_len;
 	uint8_t out[2 * PH_RECORD_MAX]; /* what raw_seal() made */
@@ -28,8 +33,10 @@ struct raw {
 	unsigned messages;
 };
 
-/* Connects; the hello is in `hello` and not sent. NK1 or XK1. */
+/* Connects; the hello is in `hello` and not sent. Any suite but RESUME and the hybrid ones. */
 void raw_open(struct raw *raw, const struct house *house, uint8_t suite);
+/* With a ticket. */
+void raw_open_resumed(struct raw *raw, const struct house *house, const struct hs_resume *resume);
 /* Sends the hello and reads the answer; in XK1 the finish is in `out`. False: it was refused. */
 bool raw_shake(struct raw *raw);
 /* Seals one message to `out`, behind what is there; in NK1 the first has the finish before it. */

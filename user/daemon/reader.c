@@ -3,6 +3,9 @@
  * A child for a long answer. It has the maps, a copy of the history, and the client's socket; it
  * waits for a slow client as long as it takes, and nobody waits for it. It never writes a map: its
  * handle is a reader's one from the first moment.
+ *
+ * fork() copies the secured server's memory, too: its threads are between two rounds then, with no
+ * key in hand, and sessions, shields and their secrets lie in mappings that a child does not get.
  */
 #include <user/daemon/server.h>
 
@@ -141,8 +144,12 @@ int reader_start(struct client_link *link, struct request *request, char *why, s
 		return CTL_FAILED;
 	}
 	reader = calloc(1, sizeof(*reader));
-	if (reader)
+	if (reader) {
+		worker_hold(keeper->secured.worker);
 		reader->pid = fork();
+		if (reader->pid)
+			worker_let_go(keeper->secured.worker);
+	}
 	if (!reader || reader->pid < 0) {
 		(void)snprintf(why, size, "%s: %s", request->command->name, strerror(errno));
 		free(reader);

@@ -304,6 +304,23 @@ int worker_start(const struct config *config, int split, struct worker **ret_wor
 	return 0;
 }
 
+/* The lock keeps shields from being renewed meanwhile. */
+void worker_hold(struct worker *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	reactors_hold(w->reactors);
+}
+
+void worker_let_go(struct worker *w)
+{
+	if (!w)
+		return;
+	reactors_let_go(w->reactors);
+	pthread_mutex_unlock(&w->lock);
+}
+
 void worker_stop(struct worker *w)
 {
 	if (!w)

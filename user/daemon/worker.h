@@ -40,6 +40,11 @@ void worker_stop(struct worker *worker);
  * thread goes on as before. Those that need a restart have to be as they were at the start. */
 int worker_reload(struct worker *worker, const struct config *config,
 		  struct config_faults *faults) must_check;
+/* Around a fork(), which copies what all threads have in hand: waits until none has a key in plain
+ * memory, and lets none go on before the other. A child goes without worker_let_go(). NULL is fine.
+ */
+void worker_hold(struct worker *worker);
+void worker_let_go(struct worker *worker);
 /* "127.0.0.1:8000, engine ipsec-mb, key 0123456789abcdef": for the log. */
 const char *worker_text(const struct worker *worker);
 

@@ -16,6 +16,7 @@ void pin(int cpu);
 void bench_record(void);  /* the engines */
 void bench_channel(void); /* messages through channels in memory, beside TLS 1.3 */
 void bench_shield(void);  /* keys at rest */
+void bench_dudect(void);  /* whether the time of a record tells something of a secret */
 void bench_plain(void);	  /* the reactor alone: echo without cryptography, idle connections */
 void bench_shake(void);	  /* new sessions, beside nginx */
 void bench_echo(void);	  /* messages through the secured server */

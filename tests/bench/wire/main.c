@@ -35,8 +35,8 @@ static const struct {
 	void (*run)(void);
 } parts[] = {
 	{"record", bench_record}, {"channel", bench_channel}, {"shield", bench_shield},
-	{"plain", bench_plain},	  {"shake", bench_shake},     {"echo", bench_echo},
-	{"idle", bench_idle},	  {"tunnel", bench_tunnel},
+	{"dudect", bench_dudect}, {"plain", bench_plain},     {"shake", bench_shake},
+	{"echo", bench_echo},	  {"idle", bench_idle},	      {"tunnel", bench_tunnel},
 };
 
 static int wanted(const char *name, int count, char **names)

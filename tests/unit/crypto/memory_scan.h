@@ -10,7 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -19,7 +21,8 @@
 #include <strazh/base/own.h>
 
 #define SCAN_STEP 65536U
-#define SCAN_NEEDLES_MAX 32
+#define SCAN_NEEDLES_MAX 1024
+#define SCAN_PART 16 /* as much as a register moves at once */
 #define SCAN_NEEDLE_MAX 32
 /* A sanitizer's shadow is terabytes of address space, and holds no byte of the program. */
 #define SCAN_MAPPING_MAX (1ULL << 32)
@@ -32,33 +35,73 @@ struct scan {
 		size_t len;
 	} needles[SCAN_NEEDLES_MAX];
 	size_t needles_len;
-	uint64_t bytes; /* that were read */
+	uint8_t begins[65536 / 8]; /* by bit: some needle begins with these two bytes */
+	uint64_t bytes;		   /* that were read */
 	unsigned int mappings, left_out, hits;
 	char mapping[200]; /* that is being read, as /proc tells of it */
 	char where[300];   /* the last hit was */
 };
 
+static inline bool scan_full(const struct scan *scan)
+{
+	return scan->needles_len + 4 > SCAN_NEEDLES_MAX;
+}
+
 static inline void scan_want(struct scan *scan, const void *bytes, size_t len)
 {
+	const uint8_t *at = bytes;
+
 	memcpy(scan->needles[scan->needles_len].bytes, bytes, len);
 	scan->needles[scan->needles_len++].len = len;
+	scan->begins[(at[0] << 8 | at[1]) / 8] |= (uint8_t)(1 << at[1] % 8);
+}
+
+/* Each half of a key, as bytes and as words, as SHA-256 computes with them. */
+static inline void scan_want_key(struct scan *scan, const void *key)
+{
+	uint8_t turned[2 * SCAN_PART];
+
+	for (size_t i = 0; i < sizeof(turned); i++)
+		turned[i] = ((const uint8_t *)key)[i ^ 3];
+	for (size_t half = 0; half < 2; half++) {
+		scan_want(scan, (const uint8_t *)key + half * SCAN_PART, SCAN_PART);
+		scan_want(scan, turned + half * SCAN_PART, SCAN_PART);
+	}
 }
 
 static inline void scan_bytes(struct scan *scan, uint64_t address, const uint8_t *bytes, size_t len)
 {
-	for (size_t i = 0; i < scan->needles_len; i++) {
-		const uint8_t *at = bytes;
-		size_t left = len;
-
-		while ((at = memmem(at, left, scan->needles[i].bytes, scan->needles[i].len))) {
+	for (size_t at = 0; at + 1 < len; at++) {
+		if (!(scan->begins[(bytes[at] << 8 | bytes[at + 1]) / 8] >> bytes[at + 1] % 8 & 1))
+			continue;
+		for (size_t i = 0; i < scan->needles_len; i++) {
+			if (len - at < scan->needles[i].len ||
+			    memcmp(bytes + at, scan->needles[i].bytes, scan->needles[i].len) != 0)
+				continue;
 			scan->hits++;
 			(void)snprintf(scan->where, sizeof(scan->where),
-				       "needle %zu at %" PRIx64 ", mapping %s", i,
-				       address + (uint64_t)(at - bytes), scan->mapping);
-			at++;
-			left = len - (size_t)(at - bytes);
+				       "needle %zu at %" PRIx64 ", mapping %s", i, address + at,
+				       scan->mapping);
 		}
 	}
+}
+
+/* A core file. False: it cannot be read. */
+static inline bool scan_file(struct scan *scan, const char *path)
+{
+	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat stat;
+	uint8_t *bytes;
+
+	if (fd < 0 || fstat(fd, &stat) || !stat.st_size)
+		return false;
+	bytes = mmap(NULL, (size_t)stat.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (bytes == MAP_FAILED)
+		return false;
+	(void)snprintf(scan->mapping, sizeof(scan->mapping), "'%.180s'", path);
+	scan->bytes += (uint64_t)stat.st_size;
+	scan_bytes(scan, 0, bytes, (size_t)stat.st_size);
+	return !munmap(bytes, (size_t)stat.st_size);
 }
 
 /* A dump goes through /proc/PID/mem; the other one through process_vm_readv(2). */

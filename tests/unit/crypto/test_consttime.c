@@ -1,58 +1,23 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Constant time, as valgrind sees it (A. Langley's ctgrind): secrets are marked as undefined
- * memory, and memcheck reports each branch and each address that depends on one. The program runs
- * itself under valgrind once for each part.
+ * Constant time (ctgrind.h) of comparing, of keys that are derived, of records. The handshake and
+ * the channel are in tests/unit/session/test_consttime.c.
  *
  * The one thing that may depend on a secret is the verdict on a record, which the sender learns in
  * any case; the branches that act on it are named below. Valgrind's processor has neither SHA-NI
  * nor AVX-512, so it is the ways LANES_ONE and AVX2 that are seen here; the others have no branch
  * and no table that a word of a message could choose.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <strazh/wire/phantom.h>
 #include <user/crypto/engine.h>
 
-#include <tests/unit/crypto/sanitized.h>
-
-#if __has_include(<valgrind/memcheck.h>)
-#include <valgrind/memcheck.h>
-#define MEMCHECK "built with valgrind's header"
-#else
-#define MEMCHECK NULL
-#define VALGRIND_MAKE_MEM_UNDEFINED(at, len) ((void)(at), (void)(len))
-#define VALGRIND_MAKE_MEM_DEFINED(at, len) ((void)(at), (void)(len))
-#endif
-
-#define FOUND 9 /* valgrind's exit status when it found something */
-#define NO_VALGRIND 127
+#include <tests/unit/crypto/ctgrind.h>
 
 /* The verdicts: of the signature; of the tag, by each engine. */
 static const char verdicts[] = "{\n   signature\n   Memcheck:Cond\n   fun:open_one\n}\n"
 			       "{\n   tag\n   Memcheck:Cond\n   fun:decrypt\n}\n"
 			       "{\n   tag by OpenSSL\n   Memcheck:Cond\n   obj:*/libcrypto.so.3\n"
-			       "   ...\n   fun:run\n   fun:gcm_open\n}\n";
-
-static void secret(void *at, size_t len)
-{
-	VALGRIND_MAKE_MEM_UNDEFINED(at, len);
-}
-
-static void public(void *at, size_t len)
-{
-	VALGRIND_MAKE_MEM_DEFINED(at, len);
-}
+			       "   obj:*/libcrypto.so.3\n   fun:run\n   fun:gcm_open\n}\n";
 
 /* ---- the parts, under valgrind; 0 is right ---- */
 
@@ -153,57 +118,6 @@ static int part(const char *name)
 
 /* ---- the tests ---- */
 
-static char own_path[4096], verdicts_path[] = "/tmp/strazh-consttime.XXXXXX";
-
-static int status_of(const char *name)
-{
-	char suppressions[64];
-	int status;
-	pid_t pid;
-
-	snprintf(suppressions, sizeof(suppressions), "--suppressions=%s", verdicts_path);
-	fflush(NULL);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		dup2(STDERR_FILENO, STDOUT_FILENO); /* TAP is on the other */
-		execlp("valgrind", "valgrind", "-q", "--error-exitcode=9", "--leak-check=no",
-		       suppressions, own_path, name, (char *)NULL);
-		_exit(NO_VALGRIND);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	return WEXITSTATUS(status);
-}
-
-/* Why not, or NULL. A part that does nothing must come through. */
-static const char *lacks(void)
-{
-	static int probe = -1;
-
-	if (SANITIZED)
-		return "a sanitizer and valgrind do not go together";
-	if (!MEMCHECK)
-		return "built without valgrind/memcheck.h (scripts/setup test)";
-	if (probe < 0)
-		probe = status_of("nothing");
-	if (probe == NO_VALGRIND)
-		return "no valgrind (scripts/setup test)";
-	/* 3.19 and what clang 14 writes for a debugger: DWARF 5. */
-	return probe ? "this valgrind cannot read what this compiler made" : NULL;
-}
-
-static void expect(const char *name, int wanted)
-{
-	const char *why = lacks();
-
-	if (why) {
-		print_error("# %s\n", why);
-		skip();
-	}
-	assert_int_equal(status_of(name), wanted);
-}
-
 static void comparing(void **state)
 {
 	(void)state;
@@ -239,17 +153,6 @@ int main(int argc, char *argv[])
 		cmocka_unit_test(deriving),
 		cmocka_unit_test(opening),
 	};
-	ssize_t len;
-	int fd, r;
 
-	if (argc > 1)
-		return part(argv[1]);
-	len = readlink("/proc/self/exe", own_path, sizeof(own_path) - 1);
-	fd = mkstemp(verdicts_path);
-	if (len < 0 || fd < 0 || write(fd, verdicts, strlen(verdicts)) < 0)
-		return 1;
-	close(fd);
-	r = cmocka_run_group_tests(tests, NULL, NULL);
-	unlink(verdicts_path);
-	return r;
+	return argc > 1 ? part(argv[1]) : ctgrind_run(tests, verdicts);
 }
