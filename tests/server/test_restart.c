@@ -170,7 +170,7 @@ static void end_with_all_sorts(void **state)
 /* ---- another identity ---- */
 
 struct becoming {
-	struct letter letter;
+	struct mail letter;
 	struct server_change *change;
 	struct house *house;
 	unsigned reactor;

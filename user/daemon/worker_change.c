@@ -18,7 +18,7 @@
 #include <user/net/listener.h>
 
 struct notice {
-	struct letter letter;
+	struct mail letter;
 	struct server_change *change;
 	uint32_t hello_ms;
 };
@@ -51,7 +51,7 @@ static struct notice *make_notice(struct identity *identity, const struct ticket
 
 	if (!notice)
 		return NULL;
-	notice->letter = (struct letter){.run = read_notice, .item = notice};
+	notice->letter = (struct mail){.run = read_notice, .item = notice};
 	notice->hello_ms = limits->hello_ms;
 	if (!server_change_new(identity, tickets, limits, &notice->change))
 		return notice;

@@ -40,7 +40,7 @@ struct mailbox {
 	size_t head; /* the reader's */
 	_Alignas(CACHE_LINE) _Atomic(size_t) tail;
 	_Atomic(int) signalled;
-	_Atomic(struct letter *) pushed;
+	_Atomic(struct mail *) pushed;
 	_Atomic(uint64_t) refused;
 };
 
@@ -117,7 +117,7 @@ int mailbox_post(struct mailbox *box, mail_run *run, void *item)
 	return 0;
 }
 
-void mailbox_push(struct mailbox *box, struct letter *letter)
+void mailbox_push(struct mailbox *box, struct mail *letter)
 {
 	letter->next = atomic_load_explicit(&box->pushed, memory_order_relaxed);
 	while (!atomic_compare_exchange_weak_explicit(&box->pushed, &letter->next, letter,
@@ -128,19 +128,19 @@ void mailbox_push(struct mailbox *box, struct letter *letter)
 
 static size_t run_pushed(struct mailbox *box, void *receiver)
 {
-	struct letter *last = atomic_exchange_explicit(&box->pushed, NULL, memory_order_acquire);
-	struct letter *first = NULL;
+	struct mail *last = atomic_exchange_explicit(&box->pushed, NULL, memory_order_acquire);
+	struct mail *first = NULL;
 	size_t n = 0;
 
 	while (last) {
-		struct letter *before = last->next;
+		struct mail *before = last->next;
 
 		last->next = first;
 		first = last;
 		last = before;
 	}
 	for (; first; n++) {
-		struct letter *letter = first;
+		struct mail *letter = first;
 
 		first = letter->next;
 		letter->run(receiver, letter->item);

@@ -19,8 +19,8 @@ enum mailbox_condition {
 typedef void mail_run(void *receiver, void *item);
 
 /* A call that always finds room: embedded in what it carries. */
-struct letter {
-	struct letter *next; /* the mailbox's */
+struct mail {
+	struct mail *next; /* the mailbox's */
 	mail_run *run;
 	void *item;
 };
@@ -37,7 +37,7 @@ int mailbox_fd(const struct mailbox *box);
 int mailbox_post(struct mailbox *box, mail_run *run, void *item) must_check;
 /* Any thread, and never fails: the letter is the receiver's from here on. In the order in which
  * they were pushed, and before what was posted. */
-void mailbox_push(struct mailbox *box, struct letter *letter);
+void mailbox_push(struct mailbox *box, struct mail *letter);
 /* Any thread and any signal handler: wakes the reader, with or without mail. */
 void mailbox_wake(struct mailbox *box);
 /*

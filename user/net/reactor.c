@@ -249,7 +249,7 @@ int reactor_post(struct reactor *reactor, mail_run *run, void *item)
 	return mailbox_post(reactor->mailbox, run, item);
 }
 
-void reactor_push(struct reactor *reactor, struct letter *letter)
+void reactor_push(struct reactor *reactor, struct mail *letter)
 {
 	mailbox_push(reactor->mailbox, letter);
 }

@@ -94,7 +94,7 @@ int reactor_turn(struct reactor *reactor, int wait_ms) must_check;
 /* Any thread: run(reactor, item) in the reactor's thread. 0 or MAILBOX_FULL (counted). */
 int reactor_post(struct reactor *reactor, mail_run *run, void *item) must_check;
 /* The same, and it always finds room. */
-void reactor_push(struct reactor *reactor, struct letter *letter);
+void reactor_push(struct reactor *reactor, struct mail *letter);
 /*
  * The reactor's thread: run() once, when all that this round brought was handled and before
  * connections send. Nothing if it is queued already; never, once the reactor is freed. For what

@@ -71,7 +71,7 @@ static void test_self(void **state)
 	mailbox_free(box);
 }
 
-struct numbered {
+struct letter {
 	unsigned sender, number;
 };
 
@@ -83,7 +83,7 @@ struct reader {
 static void check_letter(void *receiver, void *item)
 {
 	struct reader *reader = receiver;
-	struct numbered *letter = item;
+	struct letter *letter = item;
 
 	if (reader) {
 		assert_int_equal(letter->number, reader->next[letter->sender]);
@@ -103,11 +103,11 @@ static void *send_letters(void *context)
 	struct sender *sender = context;
 
 	for (unsigned i = 0; i < LETTERS; i++) {
-		struct numbered *letter = malloc(sizeof(*letter));
+		struct letter *letter = malloc(sizeof(*letter));
 
 		if (!letter)
 			return NULL;
-		*letter = (struct numbered){sender->number, i};
+		*letter = (struct letter){sender->number, i};
 		while (mailbox_post(sender->box, check_letter, letter))
 			sched_yield();
 	}
@@ -144,7 +144,7 @@ static void test_threads(void **state)
 /* ---- letters that are pushed ---- */
 
 struct parcel {
-	struct letter letter;
+	struct mail letter;
 	unsigned number;
 };
 
