@@ -52,6 +52,10 @@ is "$(proven)" 0 'no flow is marked'
 python 30 "$KEY" --count 1 --hold 3 >"$E2E_TMP/held" &
 held=$!
 ok "$(wait_for 5 has_proven 1; echo $?)" 'a session: its flow is marked'
+# A reader is forked while the server's threads are held, and they go on after it.
+answers=0
+for _ in {1..20}; do timeout 10 "$O/strazhctl" list >/dev/null 2>&1 && answers=$((answers + 1)); done
+is $answers 20 'long answers beside a session'
 
 # The key is rotated under it: the session lives, both keys are good for those who come.
 ctl keys rotate "$E2E_TMP/server.key" --root "$E2E_TMP/root.key" >/dev/null

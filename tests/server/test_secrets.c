@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -54,6 +55,7 @@ static void fork_reader(struct house *house, int tell)
 	reactors_hold(house->reactors);
 	pid = fork();
 	if (!pid) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		pause();
 		_exit(0);
 	}
@@ -69,6 +71,7 @@ static void be_server(int tell, int until)
 	uint8_t *planted = malloc(32);
 	char command;
 
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves nothing behind */
 	house_open(&house, &(struct house_plan){.limits = small, .reactors = 2});
 	told.port = house.port;
 	memcpy(told.key, house.key, 32);

@@ -4,6 +4,10 @@
  * the algorithms and one context of each kind, so that nothing is looked up or allocated per call.
  * One thread at a time; each reactor and each client has its own.
  *
+ * No branch and no address depends on a secret but for verdicts that a peer learns anyway; what is
+ * used of OpenSSL included, on x86-64 with AES-NI (tests/unit/crypto/test_consttime.c, and the one
+ * in tests/unit/session). ML-KEM is not proven so.
+ *
  * Functions return 0; -errno (-ENOMEM, -EIO: OpenSSL failed); or what they name, above 0, which a
  * peer can cause.
  */
