@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Who owns what: the worker owns everything here. Each server is its reactor's thread's; the others
- * reach it by reactor_post() only, but for its counters. The control thread owns the ticket keys
- * and passes copies on; the identity is counted, and a reload replaces it under `lock`.
+ * reach it by reactor_post() only, but for its counters; the crypto pool's threads, by the jobs
+ * that it gives them. The control thread owns the ticket keys and passes copies on; the identity is
+ * counted, and a reload replaces it under `lock`.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <strazh/base/own.h>
 #include <user/base/log.h>
 #include <user/crypto/keyfile.h>
+#include <user/crypto/workpool.h>
 #include <user/daemon/config_service.h>
 #include <user/daemon/split.h>
 #include <user/daemon/worker.h>
@@ -29,7 +31,8 @@
 
 #define MAILBOX_LEN 65536
 #define BACKLOG 4096
-#define DESCRIPTORS_BESIDE 1024 /* maps, pins, upstreams */
+#define POOL_JOBS_PER_REACTOR 16U /* batches of handshakes that may wait */
+#define DESCRIPTORS_BESIDE 1024	  /* maps, pins, upstreams */
 
 /* One address that is listened at. */
 struct entrance {
@@ -109,6 +112,13 @@ static void tell_figures(struct worker *w)
 			     CHANNEL_LATE_REKEY - CHANNEL_BAD_HEAD + 1);
 	}
 	m.sessions = sources_count(w->sources).total;
+	if (w->common.pool) {
+		const struct workpool_stats pool = workpool_stats(w->common.pool);
+
+		m.pool_threads = pool.threads;
+		m.pool_jobs = pool.jobs;
+		m.pool_full = pool.full;
+	}
 	(void)!split_send(w->split, &m);
 }
 
@@ -279,6 +289,18 @@ static int open_reactors(struct worker *w, char why[WORKER_WHY_LEN])
 	return r;
 }
 
+static int open_pool(struct worker *w, char why[WORKER_WHY_LEN])
+{
+	const struct workpool_config config = {
+		.threads_max = w->plan.crypto_threads,
+		.queue_max = POOL_JOBS_PER_REACTOR * w->plan.reactors,
+		.rule = workpool_rule_usual(),
+	};
+	int r = w->plan.crypto_threads ? workpool_new(&config, &w->common.pool) : 0;
+
+	return r ? fault(why, r, "the crypto pool") : 0;
+}
+
 /* ---- beginning and end ---- */
 
 /* A shell's usual 1,024 are few. */
@@ -393,6 +415,8 @@ int worker_start(const struct config *config, int split, struct worker **ret_wor
 	if (!r && sources_new(&w->plan.sources, &w->sources))
 		r = fault(why, -ENOMEM, "the table of sources");
 	if (!r)
+		r = open_pool(w, why);
+	if (!r)
 		r = open_reactors(w, why);
 	if (!r)
 		describe(w);
@@ -419,6 +443,7 @@ void worker_stop(struct worker *w)
 			(void)!reactors_join(w->reactors);
 		reactors_free(w->reactors);
 	}
+	workpool_free(w->common.pool);
 	for (unsigned i = 0; i < PH_SERVICES; i++)
 		if (w->common.services[i].ops)
 			w->common.services[i].ops->close(w->common.services[i].shared);

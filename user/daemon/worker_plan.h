@@ -23,8 +23,9 @@ struct worker_plan {
 	struct prefix *proxies;
 	size_t proxies_len;
 	unsigned reactors;
-	size_t buffers_max; /* of a reactor */
-	const char *engine; /* NULL: the best */
+	unsigned crypto_threads; /* at most; 0: no crypto pool */
+	size_t buffers_max;	 /* of a reactor */
+	const char *engine;	 /* NULL: the best */
 	uint32_t ticket_s, ticket_chain_s, drain_ms;
 	struct sources_limits sources;
 	struct server_limits limits;
