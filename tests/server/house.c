@@ -139,12 +139,14 @@ static void open_pool(struct house *h, const struct house_plan *plan)
 					 .queue_max = plan->pool_queue ? plan->pool_queue : 4096,
 					 .rule = {.wait_us = 0, .deep = 0, .idle_ms = 50}};
 
-	if (!config.threads_max && all)
+	if (plan->as_shipped)
+		config.rule = workpool_rule_usual();
+	else if (!config.threads_max && all)
 		config.threads_max = (unsigned)strtoul(all, NULL, 10);
-	if (config.threads_max)
+	if (config.threads_max || plan->as_shipped)
 		assert_int_equal(workpool_new(&config, &h->pool), 0);
 	h->common.pool = h->pool;
-	h->common.pool_all = h->pool;
+	h->common.pool_all = h->pool && !plan->as_shipped;
 }
 
 static void open_reactors(struct house *h, const struct house_plan *plan)

@@ -50,6 +50,7 @@ struct house_plan {
 	bool no_tickets;
 	bool relay;	     /* and not the echo alone */
 	unsigned helpers;    /* threads of a crypto pool; 0: none, but as below */
+	bool as_shipped;     /* the pool has the usual rule, and only what is too much */
 	unsigned pool_queue; /* its jobs; 0: as many as fit */
 	size_t mailbox_len;  /* 0: 4096 */
 	const char *clients; /* lines of public keys */
