@@ -31,7 +31,7 @@
 #define US_PER_S 1000000ULL
 #define NS_PER_US 1000ULL
 /* Those who wait for packets come first: a helper takes what processors have left. */
-#define NICE 5
+#define NICER 5
 
 enum worker_state { WORKER_FREE, WORKER_RUNS, WORKER_ENDED };
 
@@ -222,6 +222,14 @@ static void run_first(struct worker *w, struct crypto *crypto)
 	pthread_cond_broadcast(&pool->settled);
 }
 
+/* This thread alone; to less than this it may always be set. */
+static void be_nicer(void)
+{
+	const id_t self = (id_t)gettid();
+
+	(void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + NICER);
+}
+
 static void *work(void *context)
 {
 	struct worker *w = context;
@@ -230,7 +238,7 @@ static void *work(void *context)
 	int r = crypto_new(&crypto);
 
 	(void)pthread_setname_np(pthread_self(), "crypto");
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE); /* of this thread alone */
+	be_nicer();
 	pthread_mutex_lock(&pool->lock);
 	if (r)
 		pool->stats.not_started++;
