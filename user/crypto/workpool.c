@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,11 +223,15 @@ static void run_first(struct worker *w, struct crypto *crypto)
 	pthread_cond_broadcast(&pool->settled);
 }
 
-/* This thread alone; to less than this it may always be set. */
+/* This thread alone. To less than it has it may always be set; and it is an ordinary thread also
+ * where those that it helps are real-time ones. */
 static void be_nicer(void)
 {
+	const struct sched_param none = {0};
 	const id_t self = (id_t)gettid();
 
+	if (sched_getscheduler(0) != SCHED_OTHER)
+		(void)sched_setscheduler(0, SCHED_OTHER, &none);
 	(void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + NICER);
 }
 
