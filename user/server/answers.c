@@ -234,7 +234,7 @@ static void put_waiting_back(struct batch *batch)
 	put_batch(batch);
 }
 
-/* False: no more for now. */
+/* False: nobody waits, or the pool takes no more. */
 static bool hand_over(struct server *server)
 {
 	struct answers *a = &server->answers;
