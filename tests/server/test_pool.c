@@ -151,6 +151,7 @@ static void who_is_refused(void **state)
 	options.demand_hybrid = true;
 	if (!kem_available(house.crypto)) {
 		assert_int_equal(strazh_open(&options, &client, &error), STRAZH_E_UNSUPPORTED);
+		raw_close(&raws[1]);
 		raw_open(&raws[1], &house, PH_NK1);
 		raws[1].hello[1] |= PH_SUITE_HYBRID;
 		raw_send(&raws[1], raws[1].hello, raws[1].hello_len);
