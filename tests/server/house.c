@@ -136,16 +136,36 @@ static void on_sign(void *owner, enum server_sign sign, const struct endpoint *f
 	atomic_fetch_add(&h->signs[sign], 1);
 }
 
+static void open_pool(struct house *h, const struct house_plan *plan)
+{
+	const char *all = getenv("STRAZH_TEST_HELPERS");
+	struct workpool_config config = {.threads_max = plan->helpers,
+					 .queue_max = plan->pool_queue ? plan->pool_queue : 4096,
+					 .rule = {.wait_us = 0, .deep = 0, .idle_ms = 50}};
+
+	if (plan->as_shipped)
+		config.rule = workpool_rule_usual();
+	else if (!config.threads_max && all)
+		config.threads_max = (unsigned)strtoul(all, NULL, 10);
+	if (config.threads_max || plan->as_shipped)
+		assert_int_equal(workpool_new(&config, &h->pool), 0);
+	h->common.pool = h->pool;
+	h->common.pool_all = h->pool && !plan->as_shipped;
+}
+
 static void open_reactors(struct house *h, const struct house_plan *plan)
 {
 	static const struct sources_limits wide = {100000, 100000, 100000, 100000};
 	struct reactors_config config = {
 		.count = plan->reactors ? plan->reactors : 1,
-		.each = {.conns_max = 20000, .buffers_max = 256U << 20, .mailbox_len = 4096},
+		.each = {.conns_max = 20000,
+			 .buffers_max = 256U << 20,
+			 .mailbox_len = plan->mailbox_len ? plan->mailbox_len : 4096},
 		.start = start,
 		.stop = stop,
 		.context = h};
 
+	open_pool(h, plan);
 	assert_int_equal(sources_new(plan->sources.total ? &plan->sources : &wide, &h->sources), 0);
 	config.each.sources = h->sources;
 	h->common.reactors = config.count;
@@ -196,13 +216,20 @@ void house_open(struct house *h, const struct house_plan *plan)
 	snprintf(h->address, sizeof(h->address), "127.0.0.1:%u", h->port);
 }
 
+static void close_reactors(struct house *h)
+{
+	reactors_free(h->reactors);
+	workpool_free(h->pool);
+	sources_free(h->sources);
+	h->reactors = NULL;
+	h->pool = NULL;
+	h->sources = NULL;
+}
+
 void house_down(struct house *h)
 {
 	house_drain(h);
-	reactors_free(h->reactors);
-	sources_free(h->sources);
-	h->reactors = NULL;
-	h->sources = NULL;
+	close_reactors(h);
 }
 
 void house_up(struct house *h, const struct house_plan *plan)
@@ -230,10 +257,8 @@ void house_free(struct house *h)
 {
 	static const char *const files[] = {"key", "cert", "clients"};
 
-	if (h->reactors) {
-		reactors_free(h->reactors);
-		sources_free(h->sources);
-	}
+	if (h->reactors)
+		close_reactors(h);
 	close_services(h);
 	ticket_keys_deinit(&h->tickets);
 	identity_put(h->identity);

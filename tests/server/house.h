@@ -2,6 +2,9 @@
 /*
  * A whole server in this process: reactors in threads, keys of its own in a folder of its own, the
  * echo service, on a port of 127.0.0.1 that the kernel chooses. And clients to it.
+ *
+ * A house with helpers gives them every handshake, and its threads begin at the first. With
+ * STRAZH_TEST_HELPERS in the environment every house has so many: any test, with the crypto pool.
  */
 #ifndef TESTS_SERVER_HOUSE_H
 #define TESTS_SERVER_HOUSE_H
@@ -17,6 +20,7 @@
 #include <cmocka.h>
 
 #include <strazh/client.h>
+#include <user/crypto/workpool.h>
 #include <user/net/listener.h>
 #include <user/net/reactors.h>
 #include <user/server/server.h>
@@ -33,6 +37,7 @@ struct house {
 	struct server *servers[HOUSE_REACTORS_MAX];
 	struct listener *listeners[HOUSE_REACTORS_MAX];
 	struct reactors *reactors;
+	struct workpool *pool; /* or NULL */
 	uint16_t port;
 	char address[32];
 	_Atomic(uint64_t) signs[SERVER_BAD_RECORD + 1]; /* that the watcher was given */
@@ -44,6 +49,10 @@ struct house_plan {
 	unsigned reactors; /* 0: 1 */
 	bool no_tickets;
 	bool relay;	     /* and not the echo alone */
+	unsigned helpers;    /* threads of a crypto pool; 0: none, but as below */
+	bool as_shipped;     /* the pool has the usual rule, and only what is too much */
+	unsigned pool_queue; /* its jobs; 0: as many as fit */
+	size_t mailbox_len;  /* 0: 4096 */
 	const char *clients; /* lines of public keys */
 	uint32_t suites;     /* bits of enum ph_suite; 0: all that can be had */
 	bool hybrid;	     /* and the hybrid ones of these */

@@ -3,16 +3,19 @@
  * The secured server with the services echo and relay and nothing around it: what the protocol
  * costs, without the daemon. Its key is made at the start and never leaves it.
  *
- *	secured-echo [-p PORT] [-c CONNECTIONS] [-t] [-u PORT]
+ *	secured-echo [-p PORT] [-c CONNECTIONS] [-t] [-u PORT] [-k THREADS | -K]
  *
  * Listens on 127.0.0.1 and prints the port and its public key in hex. -t: it gives no tickets.
  * -u: it has the service tunnel, too, with the upstream "up" at that port of 127.0.0.1.
- * Strangers are not asked for work. SIGTERM or SIGINT end it; then it prints how many sessions
- * were opened, and how often its key was taken out of the shield for that.
+ * -k: at most so many threads help with bursts of handshakes, also where there is one processor;
+ * -K: none do; neither: as in strazhd. Strangers are not asked for work. SIGTERM or SIGINT end it;
+ *then it prints how many sessions were opened, and how often its key was taken out of the shield
+ *for that.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +26,7 @@
 
 #include <tests/tools/kit/number.h>
 #include <user/crypto/keyfile.h>
+#include <user/crypto/workpool.h>
 #include <user/net/listener.h>
 #include <user/net/reactors.h>
 #include <user/server/server.h>
@@ -30,6 +34,7 @@
 #define CONNS_DEFAULT 16384
 #define DESCRIPTORS_BESIDE 64
 #define BACKLOG 4096
+#define POOL_JOBS 16U
 
 static struct {
 	struct sockaddr_in address;
@@ -166,6 +171,25 @@ static void open_tunnel(unsigned port)
 	open_service(&service_tunnel, &config);
 }
 
+static unsigned helpers_usual(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set)
+		       ? 0
+		       : workpool_threads_for(0, (unsigned)CPU_COUNT(&set));
+}
+
+static void open_pool(unsigned threads)
+{
+	const struct workpool_config config = {
+		.threads_max = threads, .queue_max = POOL_JOBS, .rule = workpool_rule_usual()};
+	int r = threads ? workpool_new(&config, &house.common.pool) : 0;
+
+	if (r)
+		die("the crypto pool", -r);
+}
+
 static void open_house(unsigned conns, bool tickets)
 {
 	static const struct service_setting lines[] = {
@@ -191,14 +215,14 @@ static void open_house(unsigned conns, bool tickets)
 int main(int argc, char **argv)
 {
 	struct reactors_config config = {.count = 1, .start = start, .stop = stop};
-	unsigned conns = CONNS_DEFAULT, upstream = 0;
+	unsigned conns = CONNS_DEFAULT, upstream = 0, helpers = helpers_usual();
 	struct reactors *reactors;
 	struct signals signals;
 	bool tickets = true;
 	int option, r;
 	sigset_t set;
 
-	while ((option = getopt(argc, argv, "p:c:tu:")) != -1) {
+	while ((option = getopt(argc, argv, "p:c:tu:k:K")) != -1) {
 		if (option == 'p')
 			house.address.sin_port = htons(
 				(uint16_t)number_parse("-p", optarg, UINT16_MAX));
@@ -208,11 +232,16 @@ int main(int argc, char **argv)
 			tickets = false;
 		else if (option == 'u')
 			upstream = number_parse("-u", optarg, UINT16_MAX);
+		else if (option == 'k')
+			helpers = number_parse("-k", optarg, WORKPOOL_THREADS_MAX);
+		else if (option == 'K')
+			helpers = 0;
 		else
 			return 2;
 	}
 	house.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	open_house(conns, tickets);
+	open_pool(helpers);
 	if (upstream)
 		open_tunnel(upstream);
 	config.each = (struct reactor_config){
@@ -230,6 +259,7 @@ int main(int argc, char **argv)
 	r = reactors_run(reactors);
 	signals_close(&signals);
 	reactors_free(reactors);
+	workpool_free(house.common.pool);
 	service_relay.close(house.common.services[PH_S_RELAY].shared);
 	if (upstream)
 		service_tunnel.close(house.common.services[PH_S_TUNNEL].shared);

@@ -215,11 +215,14 @@ static int show_server(struct request *request)
 	if (!server)
 		return 0;
 	return request_row(request,
-			   json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I}", "kind", "server",
-				     "running", (int)server->running, "text", server->text,
-				     "connections", (json_int_t)server->connections, "opened",
-				     (json_int_t)server->opened, "refused",
-				     (json_int_t)server->refused, "bad", (json_int_t)server->bad));
+			   json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
+				     "server", "running", (int)server->running, "text",
+				     server->text, "connections", (json_int_t)server->connections,
+				     "opened", (json_int_t)server->opened, "refused",
+				     (json_int_t)server->refused, "bad", (json_int_t)server->bad,
+				     "pool_threads", (json_int_t)server->pool_threads, "pool_jobs",
+				     (json_int_t)server->pool_jobs, "pool_full",
+				     (json_int_t)server->pool_full));
 }
 
 static int run_status(struct request *request)

@@ -26,6 +26,8 @@ struct host_server {
 	bool running;
 	const char *text;			    /* where, with what: for a person */
 	uint64_t connections, opened, refused, bad; /* now; and since its start */
+	uint64_t pool_threads;			    /* of the crypto pool, now */
+	uint64_t pool_jobs, pool_full; /* batches that it did and had no room for, since then */
 };
 
 struct host {

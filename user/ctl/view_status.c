@@ -90,6 +90,11 @@ static void show_server(const struct render *render, const json_t *row)
 		"records\n",
 		number(row, "connections"), number(row, "opened"), number(row, "refused"),
 		number(row, "bad"));
+	label(render, "");
+	fprintf(render->out,
+		"crypto pool: %llu threads now, %llu batches of handshakes done, %llu found it "
+		"full\n",
+		number(row, "pool_threads"), number(row, "pool_jobs"), number(row, "pool_full"));
 }
 
 static void show_service(const struct render *render, const json_t *row)

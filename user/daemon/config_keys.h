@@ -102,6 +102,9 @@
 	  "version 2. From all others it is refused.")                                             \
 	X(SERVER_REACTORS, "server", "reactors", NUMBER, "0", 0, 256, "", RESTART,                 \
 	  "Threads that serve; 0: one for each processor.")                                        \
+	X(SERVER_CRYPTO_THREADS, "server", "crypto_threads", NUMBER, "0", 0, 256, "", RESTART,     \
+	  "Threads that help when many handshakes come at once, at most; 0: one for each "         \
+	  "processor. They come and go with the load. On one processor there are none.")           \
 	X(SERVER_ENGINE, "server", "engine", WORD, "auto", 0, 0, "auto openssl ipsec-mb", RESTART, \
 	  "What seals and opens records; auto: the best that works here.")
 

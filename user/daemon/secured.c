@@ -151,7 +151,10 @@ const struct host_server *secured_show(void *context)
 					.connections = s->figures.sessions,
 					.opened = s->figures.opened,
 					.refused = s->figures.refused,
-					.bad = s->figures.bad};
+					.bad = s->figures.bad,
+					.pool_threads = s->figures.pool_threads,
+					.pool_jobs = s->figures.pool_jobs,
+					.pool_full = s->figures.pool_full};
 	return &s->shown;
 }
 

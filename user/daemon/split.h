@@ -28,9 +28,11 @@ struct split_message {
 	uint16_t sport, dport;
 	uint8_t zero2[6];
 	uint8_t addr[16];
-	uint64_t sessions, opened, refused, bad; /* FIGURES: now, and since the start */
+	/* FIGURES: now, and since the start */
+	uint64_t sessions, opened, refused, bad;
+	uint64_t pool_threads, pool_jobs, pool_full; /* of the crypto pool: now; since the start */
 };
-_Static_assert(sizeof(struct split_message) == 64, "one size on both sides");
+_Static_assert(sizeof(struct split_message) == 88, "one size on both sides");
 
 int split_pair(int ret_fds[2]) must_check;
 /* Never waits. -EAGAIN: the other side does not read. */

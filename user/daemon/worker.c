@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Who owns what: the worker owns everything here. Each server is its reactor's thread's; the others
- * reach it by reactor_push() only, but for its counters. The control thread owns the ticket keys
- * and passes copies on; the identity is counted, and a reload replaces both under `lock`.
+ * reach it by reactor_push() only, but for its counters; the crypto pool's threads, by the jobs
+ * that it gives them. The control thread owns the ticket keys and passes copies on; the identity is
+ * counted, and a reload replaces both under `lock`.
  */
 #include <errno.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include <user/base/log.h>
+#include <user/crypto/workpool.h>
 #include <user/daemon/caps.h>
 #include <user/daemon/split.h>
 #include <user/daemon/worker_parts.h>
@@ -21,7 +23,8 @@
 
 #define MAILBOX_LEN 65536
 #define BACKLOG 4096
-#define DESCRIPTORS_BESIDE 1024 /* maps, pins, upstreams */
+#define POOL_JOBS_PER_REACTOR 16U /* batches of handshakes that may wait */
+#define DESCRIPTORS_BESIDE 1024	  /* maps, pins, upstreams */
 
 /* ---- what the keeper is told ---- */
 
@@ -63,6 +66,13 @@ static void tell_figures(struct worker *w)
 			     CHANNEL_LATE_REKEY - CHANNEL_BAD_HEAD + 1);
 	}
 	m.sessions = sources_count(w->sources).total;
+	if (w->common.pool) {
+		const struct workpool_stats pool = workpool_stats(w->common.pool);
+
+		m.pool_threads = pool.threads;
+		m.pool_jobs = pool.jobs;
+		m.pool_full = pool.full;
+	}
 	(void)!split_send(w->split, &m);
 }
 
@@ -218,6 +228,17 @@ static int open_reactors(struct worker *w, const struct config *config,
 	return r ? refuse_reactors(w, config, r, faults) : 0;
 }
 
+static int open_pool(struct worker *w)
+{
+	const struct workpool_config config = {
+		.threads_max = w->plan.crypto_threads,
+		.queue_max = POOL_JOBS_PER_REACTOR * w->plan.reactors,
+		.rule = workpool_rule_usual(),
+	};
+
+	return w->plan.crypto_threads ? workpool_new(&config, &w->common.pool) : 0;
+}
+
 /* ---- beginning and end ---- */
 
 /* A shell's usual 1,024 are few. */
@@ -270,6 +291,8 @@ static int open_all(struct worker *w, const struct config *config, struct config
 		r = worker_open_services(config, w->common.services, faults);
 	if (!r)
 		r = sources_new(&w->plan.live.sources, &w->sources);
+	if (!r)
+		r = open_pool(w);
 	return r ? r : open_reactors(w, config, faults);
 }
 
@@ -310,13 +333,16 @@ void worker_hold(struct worker *w)
 	if (!w)
 		return;
 	pthread_mutex_lock(&w->lock);
+	/* A round may wait for a job, and a job for no round. */
 	reactors_hold(w->reactors);
+	workpool_hold(w->common.pool);
 }
 
 void worker_let_go(struct worker *w)
 {
 	if (!w)
 		return;
+	workpool_let_go(w->common.pool);
 	reactors_let_go(w->reactors);
 	pthread_mutex_unlock(&w->lock);
 }
@@ -334,6 +360,7 @@ void worker_stop(struct worker *w)
 			(void)!reactors_join(w->reactors);
 		reactors_free(w->reactors);
 	}
+	workpool_free(w->common.pool);
 	worker_close_services(w->common.services);
 	sources_free(w->sources);
 	identity_put(w->identity);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <user/base/prefix.h>
+#include <user/crypto/workpool.h>
 #include <user/daemon/worker_plan.h>
 #include <user/net/reactors.h>
 
@@ -118,6 +119,8 @@ int worker_plan_make(const struct config *config, struct worker_plan *plan)
 	plan->reactors = number(config, CFG_SERVER_REACTORS);
 	if (!plan->reactors)
 		plan->reactors = MIN(processors(), REACTORS_MAX);
+	plan->crypto_threads = workpool_threads_for(number(config, CFG_SERVER_CRYPTO_THREADS),
+						    processors());
 	plan->buffers_max = MAX((size_t)plan->live.limits.links * BUFFERS_PER_CONN / plan->reactors,
 				BUFFERS_MIN);
 	if (!is(config, CFG_SERVER_ENGINE, "auto"))

@@ -30,6 +30,7 @@ struct worker_plan {
 	struct prefix *proxies;
 	size_t proxies_len;
 	unsigned reactors;
+	unsigned crypto_threads;      /* at most; 0: no crypto pool */
 	size_t buffers_max;	      /* of a reactor */
 	char engine[CONFIG_ITEM_LEN]; /* "": the best */
 	struct worker_live live;

@@ -4,6 +4,7 @@
 #define STRAZH_USER_SERVER_PARTS_H
 
 #include <user/crypto/engine.h>
+#include <user/crypto/workpool.h>
 #include <user/server/door.h>
 #include <user/server/server.h>
 
@@ -22,7 +23,7 @@ struct shaking {
 	struct guise *guise;
 	struct shaking *next; /* free, or waiting for the answer */
 	uint16_t port;
-	bool waiting;
+	bool waiting; /* for it, in answers.c: not released by others */
 	struct handshake hs;
 };
 
@@ -47,6 +48,18 @@ struct link {
 	struct owed *owed; /* or NULL */
 };
 
+#define BATCH 8U /* answers, made together */
+struct batch;
+struct answers {
+	struct reactor *reactor;
+	struct shaking *waiting, **waiting_end;
+	uint32_t waiting_len, under_way_len, batches_touched;
+	struct batch *batches, *free;
+	struct batch *under_way, **under_way_end; /* handed to the pool, the oldest first */
+	struct deferred round;
+	struct wheel_timer look;
+};
+
 struct server {
 	struct server_common *common;
 	struct reactor *reactor;
@@ -61,8 +74,7 @@ struct server {
 	struct door door;
 
 	struct shaking *shakings, *free_shaking;
-	struct shaking *waiting, **waiting_end; /* hellos to be answered */
-	struct deferred answers;		/* answer_all() */
+	struct answers answers;
 
 	struct link *links, *free_link;
 	struct owed *owed, *free_owed;
@@ -73,11 +85,15 @@ struct server {
 	struct server_counters counters;
 };
 
-static inline void server_count(_Atomic(uint64_t) *counter)
+static inline void server_add(_Atomic(uint64_t) *counter, uint64_t n)
 {
 	uint64_t was = atomic_load_explicit(counter, memory_order_relaxed);
 
-	atomic_store_explicit(counter, was + 1, memory_order_relaxed);
+	atomic_store_explicit(counter, was + n, memory_order_relaxed);
+}
+static inline void server_count(_Atomic(uint64_t) *counter)
+{
+	server_add(counter, 1);
 }
 /* So many zeros of memory that is there once it is touched, not in a core dump and not in a child:
  * seeds and ephemeral keys lie in it. NULL: no memory. */
@@ -96,6 +112,17 @@ void guise_put(struct guise *guise); /* NULL is fine */
 int shakings_init(struct server *server) must_check;
 void shakings_deinit(struct server *server);
 bool shaking_take(struct server *server, struct conn *conn, uint16_t port) must_check;
+/* handshake_write() has returned `r`, and the frame if that is 0. */
+void shaking_answer(struct shaking *shaking, int r, const uint8_t *frame, size_t len);
+/* Its connection has ended. */
+void shaking_release(struct shaking *shaking);
+
+/* ---- answers.c ---- */
+int answers_init(struct server *server) must_check;
+/* Waits for what others compute. */
+void answers_deinit(struct server *server);
+/* At the end of this round or of one soon; until then nothing comes from its connection. */
+void answer_later(struct shaking *shaking);
 
 /* ---- link.c: from then on ---- */
 int links_init(struct server *server) must_check;

@@ -39,7 +39,9 @@
 	X(no_slot, "strangers turned away: every half-open slot was in use")                       \
 	X(no_link, "handshakes that found no room for one more session")                           \
 	X(untold, "errors that could not be told: the queue was full")                             \
-	X(unshieldings, "times that a static key was taken out of its shield")
+	X(unshieldings, "times that a static key was taken out of its shield")                     \
+	X(pooled, "handshakes answered that the crypto pool computed")                             \
+	X(pool_full, "times that the crypto pool's queue was full")
 
 struct server_counters {
 #define SERVER_COUNTER_FIELD(name, text) _Atomic(uint64_t) name;
@@ -75,6 +77,8 @@ struct server_service {
 	void *shared; /* of ops->open() */
 };
 
+struct workpool;
+
 /* Of all reactors. */
 struct server_common {
 	unsigned reactors;
@@ -82,6 +86,8 @@ struct server_common {
 	struct server_service services[PH_SERVICES]; /* by id; ops NULL: not here */
 	struct server_watcher watcher;
 	const char *engine;	 /* NULL: the best */
+	struct workpool *pool;	 /* for bursts of handshakes; outlives the servers. NULL: none */
+	bool pool_all;		 /* the pool is given all there is, not what is too much: a test */
 	struct server **servers; /* by number of the reactor */
 	_Atomic(uint64_t) next_id;
 };

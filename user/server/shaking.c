@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Strangers. Each holds one of a fixed number of slots, from its first byte to the answer that ends
- * its handshake. Reading a hello is cheap and done at once; answers are made together at the end of
- * the round, so that the static key is taken out of its shield once for all of them (25 us), and
- * never for more than BATCH of them (about 1 ms).
+ * its handshake. Reading a hello is cheap and done at once; answers are made together: answers.c,
+ * which also says who may touch a slot meanwhile.
  *
- * A slot is free (conn NULL, in the list `free_shaking`), or its connection's; `waiting`: it is in
- * the list of those to be answered, and freed by who empties that, not before.
+ * A slot is free (conn NULL, in the list `free_shaking`), or its connection's; `waiting`: answers.c
+ * has it, and releases it, if its connection has ended by then.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,8 +13,6 @@
 
 #include <user/server/parts.h>
 #include <user/wire/frame.h>
-
-#define BATCH 8U
 
 static uint64_t wall_s(void)
 {
@@ -25,7 +22,7 @@ static uint64_t wall_s(void)
 	return (uint64_t)now.tv_sec;
 }
 
-static void release(struct shaking *s)
+void shaking_release(struct shaking *s)
 {
 	handshake_deinit(&s->hs);
 	guise_put(s->guise);
@@ -58,7 +55,7 @@ static void done(struct shaking *s)
 	}
 	if (link_open(s->server, conn, s->port, &keys)) {
 		s->conn = NULL;
-		release(s);
+		shaking_release(s);
 	} else {
 		server_count(&s->server->counters.no_link);
 		conn_drop(conn);
@@ -68,13 +65,8 @@ static void done(struct shaking *s)
 
 /* ---- answers ---- */
 
-static void send_answer(struct shaking *s, const uint8_t *secret)
+void shaking_answer(struct shaking *s, int r, const uint8_t *frame, size_t len)
 {
-	struct server *server = s->server;
-	uint8_t frame[HS_FRAME_LEN];
-	size_t len;
-	int r = handshake_write(&s->hs, server->crypto, secret, frame, &len);
-
 	if (!r && conn_send(s->conn, frame, len))
 		r = -ENOBUFS;
 	if (r) {
@@ -85,79 +77,20 @@ static void send_answer(struct shaking *s, const uint8_t *secret)
 		done(s);
 		return;
 	}
-	conn_wait(s->conn, CONN_FINISH, server->limits.finish_ms);
+	conn_wait(s->conn, CONN_FINISH, s->server->limits.finish_ms);
 }
 
-static struct shaking *take_waiting(struct server *server)
-{
-	struct shaking *s = server->waiting;
-
-	if (s) {
-		server->waiting = s->next;
-		if (!server->waiting)
-			server->waiting_end = &server->waiting;
-		s->waiting = false;
-	}
-	return s;
-}
-
-/* One that waits, with the key that it wants in `secret` (of guise and number *key). */
-static void answer(struct shaking *s, struct secret32 *secret, struct guise **guise, int *key)
+static void ask_for_work(struct shaking *s)
 {
 	struct server *server = s->server;
-	struct conn *conn = s->conn;
-	bool resumed = handshake_resumed(&s->hs);
-	int wanted = handshake_key(&s->hs);
+	uint8_t frame[HS_FRAME_LEN];
+	size_t len = 0;
+	int r = handshake_ask(&s->hs, server->door.bits);
 
-	if (wanted >= 0 && (wanted != *key || s->guise != *guise)) {
-		shield_close(secret);
-		*key = -1;
-		if (identity_open(s->guise->identity, wanted, secret)) {
-			fail(s, -EIO);
-			return;
-		}
-		*guise = s->guise;
-		*key = wanted;
-		server_count(&server->counters.unshieldings);
-	}
-	server_count(&server->counters.answered);
-	if (resumed)
-		server_count(&server->counters.resumed);
-	send_answer(s, wanted >= 0 ? secret->bytes : NULL);
-	conn_resume(conn);
-}
-
-static void answer_all(struct deferred *deferred)
-{
-	struct server *server = (struct server *)(void *)((char *)deferred -
-							  offsetof(struct server, answers));
-	struct shaking *s;
-
-	while (server->waiting) {
-		own_wiped struct secret32 secret = {0};
-		struct guise *guise = NULL;
-		int key = -1;
-
-		for (unsigned n = 0; n < BATCH && (s = take_waiting(server)) != NULL; n++) {
-			if (s->conn)
-				answer(s, &secret, &guise, &key);
-			else
-				release(s);
-		}
-		shield_close(&secret); /* and what computing with it left behind */
-	}
-}
-
-static void wait_for_answer(struct shaking *s)
-{
-	struct server *server = s->server;
-
-	s->waiting = true;
-	s->next = NULL;
-	*server->waiting_end = s;
-	server->waiting_end = &s->next;
-	conn_pause(s->conn);
-	reactor_defer(server->reactor, &server->answers);
+	server_count(&server->counters.asked);
+	if (!r)
+		r = handshake_write(&s->hs, server->crypto, NULL, frame, &len);
+	shaking_answer(s, r, frame, len);
 }
 
 /* ---- hellos ---- */
@@ -170,14 +103,10 @@ static void hello(struct shaking *s)
 	server_count(&server->counters.hellos);
 	switch (door_ask(&server->door, worked, known, server->reactor->now_ms)) {
 	case DOOR_OPEN:
-		wait_for_answer(s);
+		answer_later(s);
 		return;
 	case DOOR_WORK:
-		server_count(&server->counters.asked);
-		if (handshake_ask(&s->hs, server->door.bits))
-			fail(s, -EINVAL);
-		else
-			send_answer(s, NULL);
+		ask_for_work(s);
 		return;
 	case DOOR_BUSY:
 		server_count(&server->counters.busy);
@@ -233,7 +162,7 @@ static void on_end(struct conn *conn, enum conn_end why)
 		server_sign(s->server, SERVER_BAD_HANDSHAKE, &conn->peer, s->port, HS_NONE);
 	s->conn = NULL;
 	if (!s->waiting)
-		release(s);
+		shaking_release(s);
 }
 
 static const struct conn_ops ops = {.on_bytes = on_bytes, .on_end = on_end};
@@ -276,18 +205,12 @@ bool shaking_take(struct server *server, struct conn *conn, uint16_t port)
 int shakings_init(struct server *server)
 {
 	server->shakings = server_array(server->common->limits.half_open, sizeof(struct shaking));
-	server->waiting_end = &server->waiting;
-	server->answers.run = answer_all;
-	return server->shakings ? 0 : -ENOMEM;
+	return server->shakings ? answers_init(server) : -ENOMEM;
 }
 
 void shakings_deinit(struct server *server)
 {
-	struct shaking *s;
-
-	while ((s = take_waiting(server)) != NULL)
-		if (!s->conn)
-			release(s);
+	answers_deinit(server);
 	server_array_free(server->shakings, server->common->limits.half_open,
 			  sizeof(struct shaking));
 }

@@ -21,6 +21,7 @@ void bench_plain(void);	  /* the reactor alone: echo without cryptography, idle 
 void bench_shake(void);	  /* new sessions, beside nginx */
 void bench_echo(void);	  /* messages through the secured server */
 void bench_tunnel(void);  /* TCP behind it, beside stunnel and haproxy */
+void bench_burst(void);	  /* a session beside a burst of handshakes; the crypto pool */
 void bench_idle(void);	  /* ten thousand sessions: memory, latency, a message to all */
 
 #endif

@@ -36,7 +36,8 @@ static const struct {
 } parts[] = {
 	{"record", bench_record}, {"channel", bench_channel}, {"shield", bench_shield},
 	{"dudect", bench_dudect}, {"plain", bench_plain},     {"shake", bench_shake},
-	{"echo", bench_echo},	  {"idle", bench_idle},	      {"tunnel", bench_tunnel},
+	{"echo", bench_echo},	  {"burst", bench_burst},     {"idle", bench_idle},
+	{"tunnel", bench_tunnel},
 };
 
 static int wanted(const char *name, int count, char **names)

@@ -109,6 +109,23 @@ struct rig rig_tunnel(uint16_t upstream)
 	return secured(option, value);
 }
 
+struct rig rig_helped(unsigned threads)
+{
+	char option[] = "-k", none[] = "-K", value[16];
+	cpu_set_t all;
+	struct rig rig;
+
+	snprintf(value, sizeof(value), "%u", threads);
+	rig = threads ? secured(option, value) : secured(none, NULL);
+	CPU_ZERO(&all);
+	for (long i = sysconf(_SC_NPROCESSORS_ONLN); i-- > 0;)
+		CPU_SET((int)i, &all);
+	/* Its only thread: those that come have its processors. */
+	if (sched_setaffinity(rig.pid, sizeof(all), &all))
+		die("sched_setaffinity: %s", strerror(errno));
+	return rig;
+}
+
 double rig_resident(const struct rig *rig)
 {
 	char path[64], line[128];

@@ -30,6 +30,9 @@ void rig_stop(struct rig *rig, char line[RIG_LINE]);
 struct rig rig_secured(int tickets);
 /* The same with a tunnel to "up", a port of 127.0.0.1. */
 struct rig rig_tunnel(uint16_t upstream);
+/* The same without a tunnel, with at most so many threads that help with handshakes, and all
+ * processors to run on. */
+struct rig rig_helped(unsigned threads);
 void rig_move(const struct rig *rig, int cpu);
 
 /* Resident bytes of its memory. */
