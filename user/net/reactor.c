@@ -126,9 +126,13 @@ static int before_wait(void *context)
 	return wheel_wait_ms(&reactor->wheel, reactor->now_ms);
 }
 
+/* What the callbacks start counts from after the sleep; what is due fires when they are done. */
 static void after_wait(void *context)
 {
-	refresh(context);
+	struct reactor *reactor = context;
+
+	refresh(reactor);
+	wheel_set_now(&reactor->wheel, reactor->now_ms);
 }
 
 /* ---- the end ---- */
