@@ -35,9 +35,10 @@ struct owed {
 /* A session. */
 struct link {
 	struct server *server;
-	struct conn *conn; /* NULL: free, or its connection has ended */
+	struct conn *conn; /* NULL: free, or its connection has ended; then it is, once not dirty */
 	struct link *next; /* of the free ones */
 	struct link *dirty_next;
+	uint32_t proven; /* low bits of ms: when it was last said */
 	uint16_t port;
 	bool dirty, open, ended;
 	struct wheel_timer tick;
