@@ -236,21 +236,25 @@ static int open_listeners(struct worker *w, struct reactor *reactor)
 	return 0;
 }
 
-static int start_one(struct reactor *reactor, void *context)
-{
-	struct worker *w = context;
-	int r = server_new(&w->common, reactor, w->identity, w->has_tickets ? &w->tickets : NULL,
-			   &w->servers[reactor->number]);
-
-	return r ? r : open_listeners(w, reactor);
-}
-
 static void stop_one(struct reactor *reactor, void *context)
 {
 	struct worker *w = context;
 
 	server_free(w->servers[reactor->number]);
 	w->servers[reactor->number] = NULL;
+}
+
+static int start_one(struct reactor *reactor, void *context)
+{
+	struct worker *w = context;
+	int r = server_new(&w->common, reactor, w->identity, w->has_tickets ? &w->tickets : NULL,
+			   &w->servers[reactor->number]);
+
+	if (!r)
+		r = open_listeners(w, reactor);
+	if (r) /* there is no stop() for what did not start */
+		stop_one(reactor, w);
+	return r;
 }
 
 static int open_reactors(struct worker *w, char why[WORKER_WHY_LEN])
