@@ -167,7 +167,6 @@ static void many_ends(void **state)
 			raws[i] = raw_session(&house);
 			join(raws[i]);
 		}
-		assert_int_equal(server_links(house.servers[0]), MANY);
 		for (unsigned i = 0; i < MANY; i++)
 			raw_free(raws[i]);
 		house_quiet(&house);

@@ -111,6 +111,7 @@ static void send_to(struct relay *relay, struct room *room, struct cast *cast, u
 	struct hop *hop = &cast->hops[reactor];
 
 	hop->note.run = hop_arrived;
+	hop->note.weight = cast_cost(cast);
 	hop->missed = room->at[reactor].missed;
 	cast_get(cast);
 	if (!lane_offer(relay, reactor, &hop->note)) {
@@ -147,6 +148,7 @@ int room_cast(struct relay *relay, const struct member *member, struct cast *cas
 
 	cast->room = member->answer.room;
 	cast->hops[home].note.run = cast_arrived;
+	cast->hops[home].note.weight = cast_cost(cast);
 	r = lane_offer(relay, home, &cast->hops[home].note);
 	if (r)
 		cast_put(cast);
