@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* The edges of a session's life: output exactly at its mark, an input that ends while output waits,
  * many ends in one round, and that who watches hears of a session more than once. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <user/server/parts.h>
 #include <user/wire/relay.h>
 
 #include <tests/server/house.h>
@@ -128,6 +131,86 @@ static void half_closed_after_close(void **state)
 	house_close(&house);
 }
 
+/* ---- a drain, and one that is not read from ---- */
+
+static void ask_held(void *receiver, void *item)
+{
+	const struct server *server = ((struct reactor *)receiver)->context;
+	struct service_counter counters[3];
+
+	service_echo.counters(server->instances[PH_S_ECHO], ARRAY_LEN(counters), counters);
+	atomic_store((atomic_int *)item, (int)counters[2].value);
+}
+
+static bool was_answered(const void *context)
+{
+	return atomic_load((const atomic_int *)context) >= 0;
+}
+
+/* Is a reply held, and its peer not read from? */
+static bool is_held(const struct house *house)
+{
+	static atomic_int held; /* asked for again only when it was answered */
+
+	atomic_store(&held, -1);
+	assert_int_equal(reactor_post(reactors_get(house->reactors, 0), ask_held, &held), 0);
+	assert_true(house_until(was_answered, &held));
+	return atomic_load(&held);
+}
+
+/* Reads whatever comes until the server closes, and answers its Close. */
+static void *read_on(void *arg)
+{
+	static uint8_t in[2 * PH_RECORD_MAX];
+	struct raw *raw = arg;
+	size_t len = 0, used;
+	ssize_t n;
+
+	while ((n = recv(raw->fd, in + len, sizeof(in) - len, 0)) > 0) {
+		len += (size_t)n;
+		assert_int_equal(channel_read(&raw->channel, in, len, 0, &used), 0);
+		len -= used;
+		memmove(in, in + used, len);
+		if (!channel_has_output(&raw->channel))
+			continue;
+		assert_int_equal(channel_write(&raw->channel, raw->out, sizeof(raw->out), 0,
+					       &raw->out_len),
+				 0);
+		raw_flush(raw);
+	}
+	(void)shutdown(raw->fd, SHUT_RDWR); /* gone already, where it was broken */
+	return NULL;
+}
+
+/* Once it was not read from to the end, its Close neither: the drain took all the time it had, and
+ * then broke the connection. */
+static void drained_while_paused(void **state)
+{
+	static const uint8_t payload[BIG];
+	const int room = 4 * BIG;
+	struct house house;
+	pthread_t thread;
+	struct raw *raw;
+
+	(void)state;
+	house_open(&house, NULL);
+	raw = raw_session(&house);
+	assert_int_equal(setsockopt(raw->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room)), 0);
+	for (uint32_t i = 0; i < 4 * BIGS && !(i % 8 == 7 && is_held(&house)); i++) {
+		raw_seal_echo(raw, i, payload, BIG);
+		raw_flush(raw);
+	}
+	assert_true(is_held(&house));
+	reactors_stop(house.reactors, PATIENCE_S * 1000);
+	assert_int_equal(pthread_create(&thread, NULL, read_on, raw), 0);
+	assert_int_equal(reactors_join(house.reactors), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(house_ended(&house, CONN_DONE), 1);
+	assert_int_equal(HOUSE_COUNT(&house, closed), 1);
+	raw_free(raw);
+	house_free(&house);
+}
+
 /* ---- many ends ---- */
 
 #define MANY 40
@@ -216,6 +299,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exactly_the_mark),
 		cmocka_unit_test(half_closed_after_close),
+		cmocka_unit_test(drained_while_paused),
 		cmocka_unit_test(many_ends),
 		cmocka_unit_test(proven_again),
 	};
