@@ -43,7 +43,8 @@ static void raw_free(struct raw *raw)
 
 /* ---- output at its mark ---- */
 
-#define MARK 2000 /* 25 records of 80 bytes, and as many fit in the least room that is sealed to */
+#define MARK 2000 /* 25 records of 80 bytes, and as many fit in the least room that is sealed to   \
+		   */
 /* Less than that room is made for, and sealed in three parts: one when they came, one at the end of
  * the round, and the rest when the connection says that it has sent. */
 #define SOME 63
@@ -173,9 +174,9 @@ static void *read_on(void *arg)
 		memmove(in, in + used, len);
 		if (!channel_has_output(&raw->channel))
 			continue;
-		assert_int_equal(channel_write(&raw->channel, raw->out, sizeof(raw->out), 0,
-					       &raw->out_len),
-				 0);
+		assert_int_equal(
+			channel_write(&raw->channel, raw->out, sizeof(raw->out), 0, &raw->out_len),
+			0);
 		raw_flush(raw);
 	}
 	(void)shutdown(raw->fd, SHUT_RDWR); /* gone already, where it was broken */
@@ -297,10 +298,8 @@ static void proven_again(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(exactly_the_mark),
-		cmocka_unit_test(half_closed_after_close),
-		cmocka_unit_test(drained_while_paused),
-		cmocka_unit_test(many_ends),
+		cmocka_unit_test(exactly_the_mark),	cmocka_unit_test(half_closed_after_close),
+		cmocka_unit_test(drained_while_paused), cmocka_unit_test(many_ends),
 		cmocka_unit_test(proven_again),
 	};
 

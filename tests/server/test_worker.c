@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -98,10 +99,43 @@ static void a_port_that_is_taken(void **state)
 	house_close(&house);
 }
 
+/* A connection is a descriptor, and a stream of the tunnel is another one. */
+static void descriptors_for_all(void **state)
+{
+	struct rlimit before, limit;
+	struct config_faults faults = {0};
+	static const char text[] = "[service.tunnel]\nenable = on\nstreams_total = 3000\n"
+				   "web = 127.0.0.1:9\n";
+	struct worker *worker;
+	struct config *config;
+	struct house house;
+	int fd, split;
+
+	(void)state;
+	house_open(&house, NULL);
+	config = config_for(&house, take_port(&fd));
+	close(fd);
+	assert_int_equal(config_read(config, "test", text, strlen(text), &faults), 0);
+	assert_int_equal(faults.total, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = MIN((rlim_t)1024, before.rlim_max);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(start(config, &worker, &split), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true(limit.rlim_cur >= MIN((rlim_t)1000 + 3000 + 100, before.rlim_max));
+	worker_stop(worker);
+	close(split);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	config_free(config);
+	house_close(&house);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_port_that_is_taken),
+		cmocka_unit_test(descriptors_for_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

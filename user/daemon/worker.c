@@ -29,7 +29,7 @@
 
 #define MAILBOX_LEN 65536
 #define BACKLOG 4096
-#define DESCRIPTORS_BESIDE 1024 /* maps, pins, upstreams */
+#define DESCRIPTORS_BESIDE 1024 /* maps, pins, logs */
 
 /* One address that is listened at. */
 struct entrance {
@@ -286,17 +286,19 @@ static int open_reactors(struct worker *w, char why[WORKER_WHY_LEN])
 /* ---- beginning and end ---- */
 
 /* A shell's usual 1,024 are few. */
-static void raise_descriptors(uint32_t connections)
+static void raise_descriptors(const struct config *config, uint32_t connections)
 {
 	rlim_t wanted = (rlim_t)connections + DESCRIPTORS_BESIDE;
 	struct rlimit limit;
 
+	if (config_service_enabled(config, service_tunnel.name))
+		wanted += config_number(config, CFG_TUNNEL_STREAMS_TOTAL);
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
 		return;
 	limit.rlim_cur = MIN(wanted, limit.rlim_max);
 	if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < wanted)
 		log_warning("the limit of open files, %llu, is less than server.max_connections "
-			    "needs (LimitNOFILE of the unit, ulimit -n)",
+			    "and the tunnel need (LimitNOFILE of the unit, ulimit -n)",
 			    (unsigned long long)limit.rlim_cur);
 }
 
@@ -386,7 +388,7 @@ int worker_start(const struct config *config, int split, struct worker **ret_wor
 	pthread_mutex_init(&w->lock, NULL);
 	r = worker_plan_make(config, &w->plan, why);
 	if (!r)
-		raise_descriptors(w->plan.sources.total);
+		raise_descriptors(config, w->plan.sources.total);
 	w->common.limits = w->plan.limits;
 	w->common.engine = w->plan.engine;
 	w->common.watcher = (struct server_watcher){w, on_sign};
