@@ -226,7 +226,7 @@ static void on_peer_end(struct conn *conn, size_t rest)
 		pump(link);
 }
 
-void link_close(struct link *link, uint16_t code)
+void link_goodbye(struct link *link, uint16_t code)
 {
 	channel_close(&link->channel, code);
 	channel_resume(&link->channel, link->server->reactor->now_ms);
@@ -239,7 +239,7 @@ static void on_stop(struct conn *conn)
 	struct link *link = conn->owner;
 
 	if (!link->ended)
-		link_close(link, PH_C_CLOSING);
+		link_goodbye(link, PH_C_CLOSING);
 }
 
 static void on_end(struct conn *conn, enum conn_end why)

@@ -107,7 +107,7 @@ bool link_open(struct server *server, struct conn *conn, uint16_t port,
 void link_mark(struct link *link);
 /* A Close behind all that waits. What the peer still sends is read again, though a service had it
  * paused: its own Close is in that. */
-void link_close(struct link *link, uint16_t code);
+void link_goodbye(struct link *link, uint16_t code);
 extern const struct channel_ops link_channel_ops;
 
 static inline struct peer *link_peer(struct link *link)

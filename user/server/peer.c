@@ -74,7 +74,7 @@ void peer_close(struct peer *peer, const char *why)
 	if (link->ended)
 		return;
 	conn_wait(link->conn, CONN_CLOSING, link->server->common->limits.conn.linger_ms);
-	link_close(link, 0);
+	link_goodbye(link, 0);
 }
 
 void peer_pause(struct peer *peer)

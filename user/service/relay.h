@@ -6,7 +6,7 @@
  * home. A client (client.c) is a peer that is in a room or on its way into one.
  *
  * What goes between reactors is a note in a lane (lane.c), in order. No lock is taken, nothing but
- * read-only settings and five atomic sums is shared.
+ * read-only settings and six atomic sums is shared.
  */
 #ifndef STRAZH_USER_SERVICE_RELAY_H
 #define STRAZH_USER_SERVICE_RELAY_H
@@ -63,6 +63,7 @@ struct relay_shared {
 	struct relay_settings settings;
 	uint64_t key[2]; /* of names' hashes */
 	atomic_uint_least64_t clients, rooms, queue_bytes, history_bytes;
+	atomic_uint_least64_t kept; /* rooms without members: at most half of max_rooms */
 	/* On their way from reactor to reactor, at most queue_memory, too: were it of queue_bytes,
 	 * slow members would take from the fast ones what those get at once. */
 	atomic_uint_least64_t way_bytes;

@@ -5,7 +5,9 @@
  *
  * A member keeps its room: what it sends names the room by pointer, and its leave comes after all
  * that. A room without members is freed, or kept for its history for history_keep seconds, unless
- * its place among max_rooms is wanted before.
+ * its place among max_rooms is wanted before. Only its own home can free it, so all homes together
+ * keep half of max_rooms at most: else who leaves many rooms of one home behind would have the
+ * places of all.
  */
 #include <user/service/room.h>
 
@@ -222,9 +224,15 @@ static void room_free(struct relay *relay, struct room *room)
 	free(room);
 }
 
-static void free_empty(struct relay *relay, struct room *room)
+static void no_longer_empty(struct relay *relay, struct room *room)
 {
 	TAILQ_REMOVE(&relay->empty, room, in_empty);
+	discharge(&relay->shared->kept, 1);
+}
+
+static void free_empty(struct relay *relay, struct room *room)
+{
+	no_longer_empty(relay, room);
 	room_free(relay, room);
 }
 
@@ -267,9 +275,23 @@ static int room_new(struct relay *relay, const struct member *member, struct roo
 	return 0;
 }
 
+/* The oldest one of this home makes way. */
+static bool may_keep(struct relay *relay)
+{
+	uint64_t most = (relay->shared->settings.max_rooms + 1) / 2;
+
+	if (charge(&relay->shared->kept, most, 1))
+		return true;
+	if (TAILQ_EMPTY(&relay->empty))
+		return false;
+	free_empty(relay, TAILQ_FIRST(&relay->empty));
+	return charge(&relay->shared->kept, most, 1);
+}
+
 static void became_empty(struct relay *relay, struct room *room)
 {
-	if (room->past_first == room->past_next || !relay->shared->settings.history_keep) {
+	if (room->past_first == room->past_next || !relay->shared->settings.history_keep ||
+	    !may_keep(relay)) {
 		room_free(relay, room);
 		return;
 	}
@@ -311,7 +333,7 @@ static int admit(struct relay *relay, struct member *member)
 	} else if (room->count >= relay->shared->settings.room_members) {
 		return PH_C_LIMIT;
 	} else if (!room->count) {
-		TAILQ_REMOVE(&relay->empty, room, in_empty);
+		no_longer_empty(relay, room);
 	}
 	TAILQ_INSERT_TAIL(&room->members, member, in_room);
 	room->count++;
