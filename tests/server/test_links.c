@@ -43,8 +43,9 @@ static void raw_free(struct raw *raw)
 
 /* ---- output at its mark ---- */
 
-#define MARK 2000 /* 25 records of 80 bytes, and as many fit in the least room that is sealed to   \
-		   */
+#define MARK                                                                                       \
+	2000 /* 25 records of 80 bytes, and as many fit in the least room that is sealed to        \
+	      */
 /* Less than that room is made for, and sealed in three parts: one when they came, one at the end of
  * the round, and the rest when the connection says that it has sent. */
 #define SOME 63

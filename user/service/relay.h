@@ -116,6 +116,8 @@ struct cast {
 	uint64_t time_s;
 	uint8_t opcode, content, priority;
 	struct shared_bytes *payload;
+	atomic_uint under_way; /* hops from home that are not over, and one while they are sent */
+	size_t charged;	       /* to way_bytes, until none is */
 	struct hop {
 		struct note note;
 		struct cast *cast;
