@@ -128,7 +128,7 @@
 	X(RELAY_POLICY, "service.relay", "policy", WORD, "drop", 0, 0, "drop close", RESTART,      \
 	  "When more wait: drop messages and say how many, or close the session.")                 \
 	X(RELAY_QUEUE_MEMORY, "service.relay", "queue_memory", SIZE, "128M", 65536, 1099511627776, \
-	  "", RESTART, "What may wait for all members together.")                                  \
+	  "", RESTART, "What may wait for all members together, and as much between threads.")     \
 	X(RELAY_HISTORY, "service.relay", "history", NUMBER, "100", 0, 10000, "", RESTART,         \
 	  "Messages of a room that are kept for who comes later.")                                 \
 	X(RELAY_HISTORY_MEMORY, "service.relay", "history_memory", SIZE, "64M", 0, 1099511627776,  \

@@ -17,10 +17,11 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/gate/proven.h>
+#include <user/server/server.h>
 
-/* The end of a session can be lost on the way to us: then its mark goes after a day. That of a
- * session that is older goes, too, and it has the limits that everyone has. */
-#define MARK_S (24U * 3600)
+/* The end of a session can be lost on the way to us: then its mark goes soon, or who opens sessions
+ * fast would fill the map with flows that are over. Those that live are said again in a third. */
+#define MARK_S (3 * SERVER_PROVE_MS / 1000)
 #define TURN_MAX 256U /* messages of one turn: others want theirs, too */
 
 static void mark(struct keeper *keeper, const struct split_message *m)

@@ -17,6 +17,7 @@
 #include <user/base/log.h>
 #include <user/crypto/workpool.h>
 #include <user/daemon/caps.h>
+#include <user/daemon/config_service.h>
 #include <user/daemon/split.h>
 #include <user/daemon/worker_parts.h>
 #include <user/net/listener.h>
@@ -24,7 +25,7 @@
 #define MAILBOX_LEN 65536
 #define BACKLOG 4096
 #define POOL_JOBS_PER_REACTOR 16U /* batches of handshakes that may wait */
-#define DESCRIPTORS_BESIDE 1024	  /* maps, pins, upstreams */
+#define DESCRIPTORS_BESIDE 1024	  /* maps, pins, logs */
 
 /* ---- what the keeper is told ---- */
 
@@ -148,21 +149,25 @@ static int open_listeners(struct worker *w, struct reactor *reactor)
 	return 0;
 }
 
-static int start_one(struct reactor *reactor, void *context)
-{
-	struct worker *w = context;
-	int r = server_new(&w->common, reactor, w->identity, w->has_tickets ? &w->tickets : NULL,
-			   &w->servers[reactor->number]);
-
-	return r ? r : open_listeners(w, reactor);
-}
-
 static void stop_one(struct reactor *reactor, void *context)
 {
 	struct worker *w = context;
 
 	server_free(w->servers[reactor->number]);
 	w->servers[reactor->number] = NULL;
+}
+
+static int start_one(struct reactor *reactor, void *context)
+{
+	struct worker *w = context;
+	int r = server_new(&w->common, reactor, w->identity, w->has_tickets ? &w->tickets : NULL,
+			   &w->servers[reactor->number]);
+
+	if (!r)
+		r = open_listeners(w, reactor);
+	if (r) /* there is no stop() for what did not start */
+		stop_one(reactor, w);
+	return r;
 }
 
 /* What fails at night, and what then helps. */
@@ -242,18 +247,20 @@ static int open_pool(struct worker *w)
 /* ---- beginning and end ---- */
 
 /* A shell's usual 1,024 are few. */
-static void raise_descriptors(uint32_t connections)
+static void raise_descriptors(const struct config *config, uint32_t connections)
 {
 	rlim_t wanted = (rlim_t)connections + DESCRIPTORS_BESIDE;
 	struct rlimit limit;
 
+	if (config_service_enabled(config, service_tunnel.name))
+		wanted += config_number(config, CFG_TUNNEL_STREAMS_TOTAL);
 	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
 		return;
 	limit.rlim_cur = MIN(wanted, limit.rlim_max);
 	if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < wanted)
-		log_warning("%llu open files are allowed, and server.max_connections needs %llu: "
-			    "connections above that are turned away (LimitNOFILE of the unit, "
-			    "ulimit -n)",
+		log_warning("%llu open files are allowed, and server.max_connections with the "
+			    "tunnel's streams needs %llu: connections above that are turned away "
+			    "(LimitNOFILE of the unit, ulimit -n)",
 			    (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
 
@@ -280,7 +287,7 @@ static int open_all(struct worker *w, const struct config *config, struct config
 
 	if (r)
 		return r;
-	raise_descriptors(w->plan.live.sources.total);
+	raise_descriptors(config, w->plan.live.sources.total);
 	w->common.limits = w->plan.live.limits;
 	w->common.engine = *w->plan.engine ? w->plan.engine : NULL;
 	w->common.watcher = (struct server_watcher){w, on_sign};

@@ -92,10 +92,12 @@ void conn_close(struct conn *conn)
 		conn_finish(conn, CONN_DROPPED, 0);
 		return;
 	}
+	conn_wait(conn, CONN_NOTHING, 0);
 	conn->closing = true;
 	conn->out_ending = true;
 	conn->paused = false;
-	conn_wait(conn, CONN_NOTHING, 0);
+	if (conn->out_ended) /* a half-close before; else it starts when the output ends */
+		wheel_start(&conn->reactor->wheel, &conn->deadline, conn->limits->linger_ms);
 	pool_put(&conn->reactor->pool, conn->in);
 	conn->in = NULL;
 	reactor_pend(conn);
@@ -151,13 +153,13 @@ static void on_deadline(struct wheel_timer *timer)
 
 void conn_wait(struct conn *conn, enum conn_wait what, uint32_t ms)
 {
-	if (conn->dead || conn->connecting)
+	if (conn->dead || conn->connecting || conn->closing)
 		return;
 	conn->wait = (uint8_t)what;
 	conn->wait_ms = ms;
 	if (what == CONN_NOTHING)
 		wheel_stop(&conn->reactor->wheel, &conn->deadline);
-	else if (!conn->closing)
+	else
 		wheel_start(&conn->reactor->wheel, &conn->deadline, ms);
 }
 

@@ -35,7 +35,7 @@ static struct block *add_block(struct conn *conn, size_t len)
 {
 	/* Behind other blocks more is to be expected: one of a useful size. */
 	size_t need = conn->out_first ? MAX(len, (size_t)POOL_MEDIUM) : len;
-	struct block *block = pool_take(&conn->reactor->pool, need);
+	struct block *block = pool_take_patient(&conn->reactor->pool, need);
 
 	if (!block) {
 		net_count(&conn->reactor->stats, NET_NO_BUFFER, 1);

@@ -63,17 +63,35 @@ static size_t hand_over(struct listener *listener, struct conn *conn, size_t use
 	return used;
 }
 
+static enum net_counter counter_of(int condition)
+{
+	switch (condition) {
+	case SOURCES_TOTAL:
+		return NET_REFUSED_TOTAL;
+	case SOURCES_HALF_OPEN:
+		return NET_REFUSED_HALF_OPEN;
+	case SOURCES_SOURCE:
+		return NET_REFUSED_SOURCE;
+	default:
+		return NET_REFUSED_SOURCE_HALF_OPEN;
+	}
+}
+
 /* The connection counts for the one that the proxy names. */
 static int charge_named(struct listener *listener, struct conn *conn, const struct endpoint *from)
 {
 	struct reactor *reactor = listener->reactor;
+	int r;
 
 	if (listener->ops->admit && !listener->ops->admit(listener, from)) {
 		net_count(&reactor->stats, NET_REFUSED_OWNER, 1);
 		return -EACCES;
 	}
 	conn->peer = *from;
-	return conn->counted ? sources_assign(reactor->sources, from, &conn->source) : 0;
+	r = conn->counted ? sources_assign(reactor->sources, from, &conn->source) : 0;
+	if (r)
+		net_count(&reactor->stats, counter_of(r), 1);
+	return r;
 }
 
 static size_t front_trusted(struct listener *listener, struct conn *conn, const uint8_t *bytes,
@@ -145,20 +163,6 @@ static void refuse(struct listener *listener, int fd, const struct endpoint *fro
 	reset(fd);
 	if (listener->ops->on_refuse)
 		listener->ops->on_refuse(listener, from, why);
-}
-
-static enum net_counter counter_of(int condition)
-{
-	switch (condition) {
-	case SOURCES_TOTAL:
-		return NET_REFUSED_TOTAL;
-	case SOURCES_HALF_OPEN:
-		return NET_REFUSED_HALF_OPEN;
-	case SOURCES_SOURCE:
-		return NET_REFUSED_SOURCE;
-	default:
-		return NET_REFUSED_SOURCE_HALF_OPEN;
-	}
 }
 
 static bool is_trusted(const struct listener *listener, const struct endpoint *from)

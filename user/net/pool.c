@@ -58,6 +58,15 @@ struct block *pool_take(struct pool *pool, size_t need)
 	return block;
 }
 
+struct block *pool_take_patient(struct pool *pool, size_t need)
+{
+	if (need > POOL_SMALL && pool->lent + need > pool->max - pool->max / 4) {
+		pool->refused++;
+		return NULL;
+	}
+	return pool_take(pool, need);
+}
+
 void pool_put(struct pool *pool, struct block *block)
 {
 	if (!block)

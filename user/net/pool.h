@@ -40,6 +40,11 @@ void pool_deinit(struct pool *pool);
 /* A block of at least `need` bytes (at most POOL_LARGE), empty. NULL: the pool is at its end, or
  * there is no memory; counted in `refused`. */
 struct block *pool_take(struct pool *pool, size_t need) must_check;
+/*
+ * The same for who can wait until there is room: of the last quarter it gets small ones alone. So
+ * peers that do not read what is for them leave room for what others send, who cannot wait.
+ */
+struct block *pool_take_patient(struct pool *pool, size_t need) must_check;
 void pool_put(struct pool *pool, struct block *block); /* NULL is fine */
 
 #endif

@@ -165,10 +165,14 @@ static int before_wait(void *context)
 	return most;
 }
 
+/* What the callbacks start counts from after the sleep; what is due fires when they are done. */
 static void after_wait(void *context)
 {
-	begin_round(context);
-	refresh(context);
+	struct reactor *reactor = context;
+
+	begin_round(reactor);
+	refresh(reactor);
+	wheel_set_now(&reactor->wheel, reactor->now_ms);
 }
 
 /* ---- the end ---- */

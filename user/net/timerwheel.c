@@ -140,11 +140,16 @@ static void fire(struct wheel *wheel)
 	}
 }
 
+void wheel_set_now(struct wheel *wheel, uint64_t now_ms)
+{
+	wheel->now_ms = MAX(now_ms, wheel->now_ms);
+}
+
 void wheel_advance(struct wheel *wheel, uint64_t now_ms)
 {
 	uint64_t to;
 
-	wheel->now_ms = MAX(now_ms, wheel->now_ms);
+	wheel_set_now(wheel, now_ms);
 	to = (wheel->now_ms - wheel->start_ms) / WHEEL_TICK_MS;
 	while (wheel->tick < to) {
 		uint64_t step = next_step(wheel);

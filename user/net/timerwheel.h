@@ -38,6 +38,8 @@ void wheel_init(struct wheel *wheel, uint64_t now_ms);
 /* Fires on_time() once, `ms` from the wheel's now; replaces what was started before. */
 void wheel_start(struct wheel *wheel, struct wheel_timer *timer, uint64_t ms);
 void wheel_stop(struct wheel *wheel, struct wheel_timer *timer);
+/* Sets the wheel's now and fires nothing: what is started from here on counts from it. */
+void wheel_set_now(struct wheel *wheel, uint64_t now_ms);
 bool wheel_runs(const struct wheel_timer *timer);
 /*
  * Sets the wheel's now and fires what is due. A callback may start and stop any timer, also its

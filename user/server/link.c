@@ -83,8 +83,9 @@ static void pump(struct link *link)
 {
 	struct channel *ch = &link->channel;
 
+	/* Exactly `high` is not above it: there is no on_pressure() yet that would go on. */
 	while (!link->ended && channel_has_output(ch) &&
-	       conn_unsent(link->conn) < link->server->limits.conn.high &&
+	       conn_unsent(link->conn) <= link->server->limits.conn.high &&
 	       seal_some(link, room_for(channel_queued(ch))))
 		;
 	if (!link->ended && channel_is_done(ch)) {
@@ -92,6 +93,12 @@ static void pump(struct link *link)
 		server_count(&link->server->counters.closed);
 		conn_close(link->conn);
 	}
+}
+
+static void put_link(struct link *link)
+{
+	link->next = link->server->free_link;
+	link->server->free_link = link;
 }
 
 static void flush(struct deferred *deferred)
@@ -108,6 +115,8 @@ static void flush(struct deferred *deferred)
 		link->dirty = false;
 		if (link->conn)
 			pump(link);
+		else
+			put_link(link);
 		link = next;
 	}
 }
@@ -125,6 +134,13 @@ void link_mark(struct link *link)
 	reactor_defer(server->reactor, &server->flushes);
 }
 
+/* Once and again: who was told may have had no room for it, or forgets in time. */
+static void prove(struct link *link)
+{
+	link->proven = (uint32_t)link->server->reactor->now_ms;
+	server_sign(link->server, SERVER_PROVEN, &link->conn->peer, link->port, 0);
+}
+
 static void on_tick(struct wheel_timer *timer)
 {
 	struct link *link = of_tick(timer);
@@ -139,6 +155,8 @@ static void on_tick(struct wheel_timer *timer)
 		return;
 	}
 	wheel_start(&link->server->reactor->wheel, timer, next > now ? next - now : 1);
+	if (link->open && (uint32_t)now - link->proven >= link->server->limits.prove_ms)
+		prove(link);
 	pump(link);
 }
 
@@ -201,47 +219,27 @@ static void on_peer_end(struct conn *conn, size_t rest)
 	int r = link->ended ? 0 : channel_input_ended(&link->channel);
 
 	(void)rest;
-	if (r) {
+	/* It has said Close, and may read yet: what waits goes before ours does, while CLOSE_MS. */
+	if (r)
 		end(link, r);
-		return;
-	}
-	pump(link);
-	if (!link->ended) {
-		link->ended = true;
-		server_count(&link->server->counters.closed);
-		conn_close(conn);
-	}
+	else
+		pump(link);
+}
+
+void link_goodbye(struct link *link, uint16_t code)
+{
+	channel_close(&link->channel, code);
+	channel_resume(&link->channel, link->server->reactor->now_ms);
+	conn_resume(link->conn);
+	link_mark(link);
 }
 
 static void on_stop(struct conn *conn)
 {
 	struct link *link = conn->owner;
 
-	channel_close(&link->channel, PH_C_CLOSING);
-	link_mark(link);
-}
-
-static void forget(struct link *link)
-{
-	struct server *server = link->server;
-
-	server->links_len--;
-	link->next = server->free_link;
-	server->free_link = link;
-}
-
-static void leave_dirty(struct link *link)
-{
-	struct link **at = &link->server->dirty;
-
-	if (!link->dirty)
-		return;
-	while (*at != link)
-		at = &(*at)->dirty_next;
-	*at = link->dirty_next;
-	if (!*at)
-		link->server->dirty_end = at;
-	link->dirty = false;
+	if (!link->ended)
+		link_goodbye(link, PH_C_CLOSING);
 }
 
 static void on_end(struct conn *conn, enum conn_end why)
@@ -266,8 +264,9 @@ static void on_end(struct conn *conn, enum conn_end why)
 	channel_deinit(&link->channel);
 	forget_owed(link);
 	link->conn = NULL;
-	leave_dirty(link);
-	forget(link);
+	server->links_len--;
+	if (!link->dirty) /* else flush() frees it: thousands may end in one round */
+		put_link(link);
 }
 
 static const struct conn_ops ops = {
@@ -303,7 +302,7 @@ static void opened(struct link *link)
 	conn_opened(link->conn);
 	conn_wait(link->conn, CONN_NOTHING, 0);
 	server_count(&server->counters.opened);
-	server_sign(server, SERVER_PROVEN, &link->conn->peer, link->port, 0);
+	prove(link);
 	send_ticket(link);
 	for (unsigned i = 0; i < PH_SERVICES; i++) {
 		const struct service_ops *service = server->common->services[i].ops;

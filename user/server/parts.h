@@ -36,9 +36,10 @@ struct owed {
 /* A session. */
 struct link {
 	struct server *server;
-	struct conn *conn; /* NULL: free, or its connection has ended */
+	struct conn *conn; /* NULL: free, or its connection has ended; then it is, once not dirty */
 	struct link *next; /* of the free ones */
 	struct link *dirty_next;
+	uint32_t proven; /* low bits of ms: when it was last said */
 	uint16_t port;
 	bool dirty, open, ended;
 	struct wheel_timer tick;
@@ -132,6 +133,9 @@ bool link_open(struct server *server, struct conn *conn, uint16_t port,
 	       const struct session_keys *keys) must_check;
 /* There is something to seal, or it may be over: looked at before the round ends. */
 void link_mark(struct link *link);
+/* A Close behind all that waits. What the peer still sends is read again, though a service had it
+ * paused: its own Close is in that. */
+void link_goodbye(struct link *link, uint16_t code);
 extern const struct channel_ops link_channel_ops;
 
 static inline struct peer *link_peer(struct link *link)

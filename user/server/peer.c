@@ -73,16 +73,15 @@ void peer_close(struct peer *peer, const char *why)
 	(void)why; /* the service counts it */
 	if (link->ended)
 		return;
-	channel_close(&link->channel, 0);
 	conn_wait(link->conn, CONN_CLOSING, link->server->limits.conn.linger_ms);
-	link_mark(link);
+	link_goodbye(link, 0);
 }
 
 void peer_pause(struct peer *peer)
 {
 	struct link *link = peer_link(peer);
 
-	if (link->ended)
+	if (link->ended || !channel_is_open(&link->channel))
 		return;
 	channel_pause(&link->channel);
 	conn_pause(link->conn);

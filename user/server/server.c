@@ -18,6 +18,7 @@ struct server_limits server_limits_usual(void)
 		.puzzle_bits = PH_PUZZLE_BITS_MAX,
 		.hello_ms = 5000,
 		.finish_ms = 5000,
+		.prove_ms = SERVER_PROVE_MS,
 		.conn = {.in_max = PH_RECORD_MAX,
 			 .out_max = 4U << 20,
 			 .high = 128U << 10,

@@ -52,7 +52,8 @@ struct server_counters {
 	_Atomic(uint64_t) ends[CONN_ENDS_LEN];		    /* connections, by why */
 };
 
-/* What happens to clients, told to whoever watches: in the reactor's thread, without waiting. */
+/* What happens to clients, told to whoever watches: in the reactor's thread, without waiting.
+ * SERVER_PROVEN comes when a session opens and each prove_ms of its life. */
 enum server_sign { SERVER_PROVEN, SERVER_GONE, SERVER_BAD_HANDSHAKE, SERVER_BAD_RECORD };
 struct server_watcher {
 	void *owner;
@@ -60,6 +61,7 @@ struct server_watcher {
 			uint16_t port, int condition);
 };
 
+#define SERVER_PROVE_MS (5U * 60 * 1000)
 struct server_limits {
 	uint32_t half_open;    /* slots of a reactor */
 	uint32_t links;	       /* sessions of a reactor */
@@ -67,6 +69,7 @@ struct server_limits {
 	bool puzzle_always;
 	unsigned puzzle_bits; /* the hardest one */
 	uint32_t hello_ms, finish_ms;
+	uint32_t prove_ms; /* SERVER_PROVEN is said again, a heartbeat later at most */
 	struct conn_limits conn;
 	struct channel_limits channel;
 };

@@ -17,6 +17,7 @@ struct cast *cast_new(struct relay *relay, struct shared_bytes *payload)
 	if (!cast)
 		return NULL;
 	atomic_init(&cast->references, 1);
+	atomic_init(&cast->under_way, 0);
 	cast->payload = payload;
 	for (unsigned i = 0; i < reactors; i++) {
 		cast->hops[i].cast = cast;

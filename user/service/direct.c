@@ -82,6 +82,7 @@ void direct_send(struct relay *relay, struct direct *direct)
 
 	direct->note.run = arrived;
 	direct->note.drop = drop_direct;
+	direct->note.weight = sizeof(*direct) + direct->payload->len;
 	if (reactor >= relay->host->reactors) {
 		came_back(&direct->note, relay);
 	} else if (lane_offer(relay, (unsigned)reactor, &direct->note)) {

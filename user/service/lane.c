@@ -8,10 +8,17 @@
 #define LANE_MAX 256 /* notes that may be lost wait up to here */
 #define RETRY_MS 2
 
+static void discharge_way(struct note *note)
+{
+	discharge(&note->shared->way_bytes, note->charged);
+	note->charged = 0;
+}
+
 static void run(struct posted *posted, struct service_host *host)
 {
 	struct note *note = (struct note *)posted;
 
+	discharge_way(note);
 	note->run(note, note->shared->instances[host->reactor]);
 }
 
@@ -70,6 +77,7 @@ void lanes_deinit(struct relay *relay)
 			struct note *note = (struct note *)posted;
 
 			next = posted->next;
+			discharge_way(note);
 			note->drop(note);
 		}
 	}
@@ -96,11 +104,19 @@ static int send_within(struct relay *relay, unsigned reactor, struct note *note,
 		note->run(note, relay);
 		return 0;
 	}
+	if (max != UINT32_MAX && note->weight) {
+		if (!charge(&relay->shared->way_bytes, relay->shared->settings.queue_memory,
+			    note->weight))
+			return -EAGAIN;
+		note->charged = note->weight;
+	}
 	flush(relay, reactor);
 	if (!lane->len && !relay->host->post(relay->host, reactor, &note->posted))
 		return 0;
-	if (lane->len >= max)
+	if (lane->len >= max) {
+		discharge_way(note);
 		return -EAGAIN;
+	}
 	wait_in(relay, lane, note);
 	return 0;
 }

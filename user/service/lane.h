@@ -13,7 +13,7 @@ int lanes_init(struct relay *relay) must_check;
 void lanes_deinit(struct relay *relay);
 /* What may not be lost: memory for it is the note itself. */
 void lane_send(struct relay *relay, unsigned reactor, struct note *note);
-/* What may: -EAGAIN when too much waits already. The note is the caller's again. */
+/* What may: -EAGAIN when too much waits already, notes or bytes. The note is the caller's again. */
 int lane_offer(struct relay *relay, unsigned reactor, struct note *note) must_check;
 /* Tries again what waits. */
 void lanes_flush(struct relay *relay);

@@ -6,7 +6,7 @@
  * home. A client (client.c) is a peer that is in a room or on its way into one.
  *
  * What goes between reactors is a note in a lane (lane.c), in order. No lock is taken, nothing but
- * read-only settings and four atomic sums is shared.
+ * read-only settings and six atomic sums is shared.
  */
 #ifndef STRAZH_USER_SERVICE_RELAY_H
 #define STRAZH_USER_SERVICE_RELAY_H
@@ -63,6 +63,10 @@ struct relay_shared {
 	struct relay_settings settings;
 	uint64_t key[2]; /* of names' hashes */
 	atomic_uint_least64_t clients, rooms, queue_bytes, history_bytes;
+	atomic_uint_least64_t kept; /* rooms without members: at most half of max_rooms */
+	/* On their way from reactor to reactor, at most queue_memory, too: were it of queue_bytes,
+	 * slow members would take from the fast ones what those get at once. */
+	atomic_uint_least64_t way_bytes;
 	struct relay *instances[SERVICE_REACTORS_MAX]; /* each written and read by its reactor */
 };
 
@@ -72,6 +76,8 @@ struct note {
 	struct relay_shared *shared;
 	void (*run)(struct note *note, struct relay *relay);
 	void (*drop)(struct note *note);
+	size_t weight;	/* bytes that it holds, of one that may be lost */
+	size_t charged; /* the lane's: to way_bytes */
 };
 struct lane {
 	struct posted *first, **last;
@@ -110,6 +116,8 @@ struct cast {
 	uint64_t time_s;
 	uint8_t opcode, content, priority;
 	struct shared_bytes *payload;
+	atomic_uint under_way; /* hops from home that are not over, and one while they are sent */
+	size_t charged;	       /* to way_bytes, until none is */
 	struct hop {
 		struct note note;
 		struct cast *cast;

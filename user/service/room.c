@@ -5,7 +5,9 @@
  *
  * A member keeps its room: what it sends names the room by pointer, and its leave comes after all
  * that. A room without members is freed, or kept for its history for history_keep seconds, unless
- * its place among max_rooms is wanted before.
+ * its place among max_rooms is wanted before. Only its own home can free it, so all homes together
+ * keep half of max_rooms at most: else who leaves many rooms of one home behind would have the
+ * places of all.
  */
 #include <user/service/room.h>
 
@@ -98,37 +100,83 @@ static struct past *recall(struct relay *relay, const struct room *room, uint64_
 
 /* ---- to all ---- */
 
+/* One of its hops is over, or was none. */
+static void landed(struct cast *cast, struct relay_shared *shared)
+{
+	if (atomic_fetch_sub_explicit(&cast->under_way, 1, memory_order_acq_rel) == 1)
+		discharge(&shared->way_bytes, cast->charged);
+}
+
 static void hop_arrived(struct note *note, struct relay *relay)
 {
 	struct hop *hop = (struct hop *)note;
 
 	place_deliver(relay, hop->cast, hop->missed);
+	landed(hop->cast, relay->shared);
 	cast_put(hop->cast);
+}
+
+static void drop_arrival(struct note *note)
+{
+	struct hop *hop = (struct hop *)note;
+
+	landed(hop->cast, note->shared);
+	cast_put(hop->cast);
+}
+
+static int offer(struct relay *relay, struct room *room, struct cast *cast, unsigned reactor)
+{
+	struct hop *hop = &cast->hops[reactor];
+	int r;
+
+	if (reactor != relay->host->reactor && !cast->charged)
+		return -EAGAIN;
+	hop->note.run = hop_arrived;
+	hop->note.drop = drop_arrival;
+	hop->note.weight = 0; /* the cast was charged once for all */
+	hop->missed = room->at[reactor].missed;
+	cast_get(cast);
+	atomic_fetch_add_explicit(&cast->under_way, 1, memory_order_relaxed);
+	r = lane_offer(relay, reactor, &hop->note);
+	if (r) {
+		landed(cast, relay->shared);
+		cast_put(cast);
+	}
+	return r;
 }
 
 static void send_to(struct relay *relay, struct room *room, struct cast *cast, unsigned reactor)
 {
-	struct hop *hop = &cast->hops[reactor];
-
-	hop->note.run = hop_arrived;
-	hop->missed = room->at[reactor].missed;
-	cast_get(cast);
-	if (!lane_offer(relay, reactor, &hop->note)) {
+	if (!offer(relay, room, cast, reactor)) {
 		room->at[reactor].missed = 0;
 		return;
 	}
-	cast_put(cast);
 	room->at[reactor].missed++;
 	relay->count.lost++;
 }
 
+static bool wants(const struct room *room, const struct cast *cast, unsigned reactor)
+{
+	return cast->opcode == RELAY_PRESENCE ? room->at[reactor].watching
+					      : room->at[reactor].members;
+}
+
+/* What goes to other reactors is charged as long as it is on its way to one of them. */
 static void send_to_all(struct relay *relay, struct room *room, struct cast *cast)
 {
-	bool presence = cast->opcode == RELAY_PRESENCE;
+	struct relay_shared *shared = relay->shared;
+	unsigned reactors = relay->host->reactors;
+	bool others = false;
 
-	for (unsigned i = 0; i < relay->host->reactors; i++)
-		if (presence ? room->at[i].watching : room->at[i].members)
+	for (unsigned i = 0; i < reactors; i++)
+		others = others || (i != relay->host->reactor && wants(room, cast, i));
+	if (others && charge(&shared->way_bytes, shared->settings.queue_memory, cast_cost(cast)))
+		cast->charged = cast_cost(cast);
+	atomic_store_explicit(&cast->under_way, 1, memory_order_relaxed);
+	for (unsigned i = 0; i < reactors; i++)
+		if (wants(room, cast, i))
 			send_to(relay, room, cast, i);
+	landed(cast, shared);
 }
 
 static void cast_arrived(struct note *note, struct relay *relay)
@@ -147,6 +195,7 @@ int room_cast(struct relay *relay, const struct member *member, struct cast *cas
 
 	cast->room = member->answer.room;
 	cast->hops[home].note.run = cast_arrived;
+	cast->hops[home].note.weight = cast_cost(cast);
 	r = lane_offer(relay, home, &cast->hops[home].note);
 	if (r)
 		cast_put(cast);
@@ -220,9 +269,15 @@ static void room_free(struct relay *relay, struct room *room)
 	free(room);
 }
 
-static void free_empty(struct relay *relay, struct room *room)
+static void no_longer_empty(struct relay *relay, struct room *room)
 {
 	TAILQ_REMOVE(&relay->empty, room, in_empty);
+	discharge(&relay->shared->kept, 1);
+}
+
+static void free_empty(struct relay *relay, struct room *room)
+{
+	no_longer_empty(relay, room);
 	room_free(relay, room);
 }
 
@@ -265,9 +320,23 @@ static int room_new(struct relay *relay, const struct member *member, struct roo
 	return 0;
 }
 
+/* The oldest one of this home makes way. */
+static bool may_keep(struct relay *relay)
+{
+	uint64_t most = (relay->shared->settings.max_rooms + 1) / 2;
+
+	if (charge(&relay->shared->kept, most, 1))
+		return true;
+	if (TAILQ_EMPTY(&relay->empty))
+		return false;
+	free_empty(relay, TAILQ_FIRST(&relay->empty));
+	return charge(&relay->shared->kept, most, 1);
+}
+
 static void became_empty(struct relay *relay, struct room *room)
 {
-	if (room->past_first == room->past_next || !relay->shared->settings.history_keep) {
+	if (room->past_first == room->past_next || !relay->shared->settings.history_keep ||
+	    !may_keep(relay)) {
 		room_free(relay, room);
 		return;
 	}
@@ -309,7 +378,7 @@ static int admit(struct relay *relay, struct member *member)
 	} else if (room->count >= relay->shared->settings.room_members) {
 		return PH_C_LIMIT;
 	} else if (!room->count) {
-		TAILQ_REMOVE(&relay->empty, room, in_empty);
+		no_longer_empty(relay, room);
 	}
 	TAILQ_INSERT_TAIL(&room->members, member, in_room);
 	room->count++;

@@ -549,6 +549,9 @@ void stream_violation(struct stream *s)
 		failed_open(s, PH_C_MALFORMED, "the stream is not open");
 	else
 		over(s, TUNNEL_OVERRUN);
+	/* Over, it counts among all streams no more, and must not hold what only they may. */
+	shared_bytes_put(s->held);
+	s->held = NULL;
 	stream_step(s);
 }
 

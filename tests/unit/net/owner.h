@@ -22,6 +22,7 @@ struct side {
 	size_t chunk;	    /* consume whole chunks of this many bytes only */
 	size_t consume_max; /* in all; then nothing more */
 	bool echo, pause_each, close_each, drop_each, keep_open, handles;
+	uint32_t wait_each; /* ms that a CONN_FINISH may take from then on */
 	int calls, highs, lows, slows, lates, peer_ends, connects, stops, ended;
 	enum conn_wait late;
 	size_t rest;
@@ -51,6 +52,8 @@ static inline size_t on_bytes(struct conn *conn, uint8_t *bytes, size_t len)
 	side->got_len += used;
 	if (side->echo && used)
 		assert_int_equal(conn_send(conn, bytes, used), 0);
+	if (side->wait_each)
+		conn_wait(conn, CONN_FINISH, side->wait_each);
 	if (side->pause_each)
 		conn_pause(conn);
 	if (side->close_each)

@@ -196,6 +196,46 @@ static void test_close_lingers(void **state)
 	part(&side, peer);
 }
 
+/* Once a connection that was closed after its half-close had no deadline at all, and one that was
+ * given a deadline of its owner's after the close lost its own: a peer that neither sent nor closed
+ * held it for ever. */
+static void test_close_after_half_close(void **state)
+{
+	struct side side = side_of(SIZE_MAX);
+	int peer = join(&side);
+	char byte;
+
+	(void)state;
+	conn_shutdown(side.conn);
+	turn(2);
+	assert_int_equal(recv(peer, &byte, 1, 0), 0);
+	conn_close(side.conn);
+	turn(2);
+	assert_int_equal(side.ended, 0);
+	conn_wait(side.conn, CONN_NOTHING, 0);
+	pass_ms(limits.linger_ms - WHEEL_TICK_MS);
+	assert_int_equal(side.ended, 0);
+	pass_ms(2 * WHEEL_TICK_MS);
+	assert_int_equal(side.ended, 1);
+	assert_int_equal(side.why, CONN_LINGERED);
+	part(&side, peer);
+}
+
+static void test_wait_after_close(void **state)
+{
+	struct side side = side_of(SIZE_MAX);
+	int peer = join(&side);
+
+	(void)state;
+	conn_close(side.conn);
+	turn(2);
+	conn_wait(side.conn, CONN_NOTHING, 0);
+	pass_ms(limits.linger_ms + WHEEL_TICK_MS);
+	assert_int_equal(side.ended, 1);
+	assert_int_equal(side.why, CONN_LINGERED);
+	part(&side, peer);
+}
+
 static void test_close_bounds_what_it_drops(void **state)
 {
 	static uint8_t bytes[65536];
@@ -444,6 +484,8 @@ int main(void)
 		with_reactor(test_half_close_by_peer),
 		with_reactor(test_half_close_by_us),
 		with_reactor(test_close_lingers),
+		with_reactor(test_close_after_half_close),
+		with_reactor(test_wait_after_close),
 		with_reactor(test_close_bounds_what_it_drops),
 		with_reactor(test_drop_inside),
 		with_reactor(test_deadlines),

@@ -266,6 +266,9 @@ static void test_proxy_client_at_its_limit(void **state)
 	wait_until(&server.conns, 3);
 	wait_until(&server.lost, 1);
 	assert_int_equal(server.lost_why, CONN_REFUSED);
+	assert_int_equal(net_counted(&reactor->stats, NET_REFUSED_SOURCE) +
+				 net_counted(&reactor->stats, NET_REFUSED_SOURCE_HALF_OPEN),
+			 1);
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
 }

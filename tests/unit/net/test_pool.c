@@ -64,11 +64,38 @@ static void test_bounded(void **state)
 	pool_deinit(&pool);
 }
 
+/* Once peers that did not read had all of it, and whoever sent half a record was thrown out. */
+static void test_patient(void **state)
+{
+	struct pool pool;
+	struct block *large[8], *rest, *small;
+	size_t n = 0;
+
+	(void)state;
+	pool_init(&pool, 8 * (size_t)POOL_LARGE);
+	while ((large[n] = pool_take_patient(&pool, POOL_LARGE)))
+		n++;
+	assert_int_equal(n, 6);
+	assert_int_equal(pool.refused, 1);
+	assert_null(pool_take_patient(&pool, POOL_SMALL + 1));
+	small = pool_take_patient(&pool, POOL_SMALL);
+	assert_non_null(small);
+	rest = pool_take(&pool, POOL_LARGE);
+	assert_non_null(rest);
+	pool_put(&pool, rest);
+	pool_put(&pool, small);
+	while (n)
+		pool_put(&pool, large[--n]);
+	assert_int_equal(pool.lent, 0);
+	pool_deinit(&pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_patient),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -366,6 +366,91 @@ static void test_gone_while_joining(void **state)
 	assert_int_equal(world_count("clients"), 0);
 }
 
+/* Once who left rooms with a history behind, all of one home (their numbers tell it), had all
+ * places until they were forgotten: no room could be made anywhere else. */
+static void test_rooms_left_behind(void **state)
+{
+	struct peer *a = peer_new(0), *b = peer_new(1);
+	unsigned left = 0, home = 0, made = 0;
+	char name[8];
+
+	(void)state;
+	for (unsigned i = 0; i < 64 && left < 4; i++) {
+		uint32_t room;
+
+		snprintf(name, sizeof(name), "r%u", i);
+		room = enter(a, name, 0);
+		home = left ? home : room >> 24;
+		if (room >> 24 == home) {
+			say_post(a, RELAY_BROADCAST, 1, room, NULL, "x", 1);
+			left++;
+		}
+		say_leave(a, 2, room);
+		world_turn();
+		peer_clear(a);
+	}
+	assert_int_equal(left, 4);
+	for (unsigned i = 0; i < 32 && made < 2; i++) {
+		snprintf(name, sizeof(name), "s%u", i);
+		say_join(b, 1, name, 0);
+		world_turn();
+		assert_int_equal(b->got[0].code, 0);
+		made += joined_at(b, 0).room >> 24 != home;
+		if (joined_at(b, 0).room >> 24 == home)
+			say_leave(b, 2, joined_at(b, 0).room);
+		world_turn();
+		peer_clear(b);
+	}
+	assert_int_equal(made, 2);
+	peer_gone(a);
+	peer_gone(b);
+}
+
+/* Once what was under way to a reactor that was busy was bounded by the length of its mailbox
+ * alone: 65,536 times the longest message. */
+static void test_under_way(void **state)
+{
+	static const struct service_setting small[] = {{"queue_memory", "64K"}};
+	static uint8_t body[40000];
+	const struct relay_shared *shared;
+	struct peer *a, *b;
+	uint32_t room;
+	uint64_t to;
+
+	(void)state;
+	world_open(&service_relay, 3, small, ARRAY_LEN(small));
+	shared = world.shared;
+	a = peer_new(0);
+	b = peer_new(2);
+	room = enter(a, "hall", 0);
+	say_join(b, 1, "hall", 0);
+	world_turn();
+	to = joined_at(b, 0).member;
+	peer_clear(b);
+	say_post(a, RELAY_DIRECT, 1, to, NULL, body, sizeof(body));
+	say_post(a, RELAY_DIRECT, 2, to, NULL, body, sizeof(body));
+	assert_int_equal(a->count, 1);
+	assert_int_equal(a->got[0].code, PH_C_LIMIT);
+	assert_int_equal(a->got[0].head.request, 2);
+	world_turn();
+	assert_int_equal(b->count, 1);
+	assert_int_equal(atomic_load(&shared->way_bytes), 0);
+	/* Home may be here, there or a third one: more than that is under way nowhere. */
+	for (int i = 0; i < 10; i++) {
+		say_post(a, RELAY_BROADCAST, 3, room, NULL, body, sizeof(body));
+		assert_in_range(atomic_load(&shared->way_bytes), 0, 64 * 1024);
+	}
+	world_turn();
+	assert_int_equal(b->count, 2);
+	assert_int_equal(atomic_load(&shared->way_bytes), 0);
+	say_post(a, RELAY_DIRECT, 4, to, NULL, body, sizeof(body));
+	world_turn();
+	assert_int_equal(event_at(b, b->count - 1, RELAY_DIRECT).len, sizeof(body));
+	peer_gone(a);
+	peer_gone(b);
+	world_close();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +464,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_idle, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_limits, open_world, close_world),
 		cmocka_unit_test_setup_teardown(test_gone_while_joining, open_world, close_world),
+		cmocka_unit_test_setup_teardown(test_rooms_left_behind, open_world, close_world),
+		cmocka_unit_test(test_under_way),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -343,6 +343,28 @@ static void test_overrun(void **state)
 	assert_int_equal(f.error, ECONNRESET);
 }
 
+/* Once what found no room in its queue stayed with a stream that was over, and was not counted. */
+static void test_overrun_holds_nothing(void **state)
+{
+	static uint8_t bytes[WINDOW + 1];
+	struct stream *s;
+
+	(void)state;
+	open_stream(1, TUNNEL_WINDOW_MAX);
+	f.want = 1U << 20;
+	f.peer->room = 0;
+	upstream_writes();
+	run_a_while();
+	s = stream_find(peer_slot(f.peer, PH_S_TUNNEL), 1);
+	assert_non_null(s->held);
+	peer_says(f.peer, TUNNEL_DATA, 1, bytes, WINDOW + 1);
+	assert_int_equal(world_count("streams"), 0);
+	assert_null(s->held);
+	peer_give_room(f.peer, 1);
+	expect_close(1, TUNNEL_OVERRUN);
+	assert_int_equal(heard_bytes(f.peer, 1), 0);
+}
+
 static void test_credit_overflow(void **state)
 {
 	(void)state;
@@ -495,6 +517,7 @@ int main(void)
 		WITH(test_no_credit),
 		WITH(test_slow_upstream),
 		WITH(test_overrun),
+		WITH(test_overrun_holds_nothing),
 		WITH(test_credit_overflow),
 		WITH(test_hang),
 		WITH(test_idle),
