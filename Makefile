@@ -257,6 +257,7 @@ $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 
 # Allocations that fail on purpose.
 $(O)/tests/unit/session/test_channel_nomem: ALL_LDFLAGS += -Wl,--wrap=malloc
+$(O)/tests/server/test_client_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc strdup)
 
 $(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_FAILALLOC) $(ORM_LIB)
 $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
