@@ -31,7 +31,7 @@ struct engine;
 	X(CHANNEL_LATE_REKEY, "late-rekey", "a rekey that was not answered or confirmed in time")  \
 	X(CHANNEL_EXHAUSTED, "exhausted", "too many operations without a rekey")                   \
 	X(CHANNEL_SILENT, "silent", "nothing was heard of the peer for too long")                  \
-	X(CHANNEL_CUT, "cut", "the bytes ended without a Close")                                   \
+	X(CHANNEL_CUT, "cut", "the connection was cut, without a Close")                           \
 	X(CHANNEL_DROPPED, "dropped", "ended on this side")
 
 enum channel_condition {
