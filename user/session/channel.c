@@ -109,8 +109,10 @@ void channel_end(struct channel *ch)
 
 void channel_deinit(struct channel *ch)
 {
-	if (ch->host)
+	if (ch->host) {
+		ch->condition = CHANNEL_DROPPED; /* a release may not send */
 		forget(ch);
+	}
 	wipe(ch, sizeof(*ch));
 }
 

@@ -133,6 +133,8 @@ static int put_first(struct batch *b, struct queue *q, enum ph_type type, uint8_
 	if (!at)
 		return 0;
 	queue_take(q, &b->ch->host->pool, at);
+	if (b->ch->condition) /* whoever was told of the release has ended it: no keys are left */
+		return b->ch->condition;
 	return placed(b, len);
 }
 

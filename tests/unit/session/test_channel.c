@@ -251,6 +251,40 @@ static void held_payloads(void **state)
 	pair_free(p);
 }
 
+static void end_it(void *owner)
+{
+	channel_end(owner);
+}
+
+static void send_again(void *owner)
+{
+	struct channel *ch = owner;
+	const struct ph_message m = message_of(PH_NORMAL, 1, "x", 1);
+
+	(void)!channel_send_held(ch, &m, send_again, ch);
+}
+
+/* Who is told that his payload is gone may end the channel, or send: nothing is sealed under keys
+ * that were wiped, and a channel that goes comes to its end. */
+static void releases_that_act(void **state)
+{
+	struct pair *p = pair_new(PH_XK1, false);
+	const struct ph_message m = message_of(PH_NORMAL, 1, "x", 1);
+	uint64_t sealed;
+
+	(void)state;
+	assert_int_equal(say(&p->client, PH_URGENT, 1, "x", 1), 0);
+	assert_int_equal(channel_send_held(&p->client.ch, &m, end_it, &p->client.ch), 0);
+	assert_int_equal(say(&p->client, PH_BULK, 1, "x", 1), 0);
+	sealed = p->client.host.counters.records_out;
+	assert_int_equal(side_write(p, &p->client, &p->server, 4096), CHANNEL_DROPPED);
+	assert_int_equal(p->client.host.counters.records_out, sealed);
+	assert_int_equal(channel_queued(&p->client.ch), 0);
+	assert_int_equal(p->server.len, 0);
+	assert_int_equal(channel_send_held(&p->server.ch, &m, send_again, &p->server.ch), 0);
+	pair_free(p);
+}
+
 static void pause_now(struct side *side, const struct ph_message *m)
 {
 	(void)m;
@@ -498,6 +532,7 @@ int main(void)
 		cmocka_unit_test(heartbeats),
 		cmocka_unit_test(paused_is_not_silent),
 		cmocka_unit_test(different_silences),
+		cmocka_unit_test(releases_that_act),
 		cmocka_unit_test(close_flushes),
 		cmocka_unit_test(cut),
 		cmocka_unit_test(ended_inside),
