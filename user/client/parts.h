@@ -118,12 +118,22 @@ int machine_turn(struct strazh *s) must_check;
 int machine_end(const struct strazh *s) must_check;
 void machine_down(struct strazh *s, const struct strazh_error *why);
 int machine_renew(struct strazh *s) must_check;
-int machine_queue(struct strazh *s, const struct strazh_message *message) must_check;
 int machine_write(struct strazh *s) must_check;
-/* 0, or why no session takes it. */
-int message_fault(const struct strazh_message *message) must_check;
 /* Between turns: the descriptor becomes readable. */
 int machine_want_turn(struct strazh *s) must_check;
+
+/* ---- client.c ---- */
+/* 0, or why no session takes it. */
+int message_fault(const struct strazh_message *message) must_check;
+
+/* ---- outgoing.c ---- */
+int machine_queue(struct strazh *s, const struct strazh_message *message) must_check;
+/* The descriptor is not readable any more for what was posted, session or not. */
+void take_wake(struct strazh *s);
+/* True: some went into the queue. What finds no room stays where it is. */
+bool take_posted(struct strazh *s) must_check;
+/* What was refused may come now: there is room, or what had filled the queue is lost. */
+bool tell_room(struct strazh *s) must_check;
 
 /* ---- session.c ---- */
 int session_begin(struct strazh *s, const struct session_keys *keys) must_check;
