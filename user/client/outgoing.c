@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What waits to go: `posted` by any thread, `early` while there is no session, then the channel's
  * own queue. */
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <user/client/parts.h>

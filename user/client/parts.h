@@ -131,7 +131,7 @@ int machine_queue(struct strazh *s, const struct strazh_message *message) must_c
 /* The descriptor is not readable any more for what was posted, session or not. */
 void take_wake(struct strazh *s);
 /* True: some went into the queue. What finds no room stays where it is. */
-bool take_posted(struct strazh *s) must_check;
+bool take_posted(struct strazh *s);
 /* What was refused may come now: there is room, or what had filled the queue is lost. */
 bool tell_room(struct strazh *s) must_check;
 
