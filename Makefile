@@ -260,6 +260,7 @@ $(O)/tests/unit/session/test_channel_nomem: ALL_LDFLAGS += -Wl,--wrap=malloc
 # Where what is made of a secret becomes public.
 $(O)/tests/unit/session/test_consttime: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,\
 	crypto_random crypto_same dh_generate dh_shared aead_open engine_open)
+$(O)/tests/server/test_client_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc strdup)
 
 $(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_FAILALLOC) $(ORM_LIB)
 $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)

@@ -87,7 +87,7 @@ struct strazh_options {
 	size_t queue_bytes;	    /* 0: 1 MiB; what waits to be sent */
 	void (*on_state)(void *data, enum strazh_state state, const struct strazh_error *why);
 	void (*on_message)(void *data, const struct strazh_message *message);
-	void (*on_room)(void *data); /* after FULL: there is room again */
+	void (*on_room)(void *data); /* after FULL: half of it is free again */
 	void *data;
 };
 
@@ -102,13 +102,14 @@ const struct strazh_error *strazh_error(const struct strazh *client);
 /* ---- blocking; the first call connects. Times in ms; below 0: no end ---- */
 
 int strazh_connect(struct strazh *client, int64_t timeout_ms) STRAZH_MUST_CHECK;
-/* Until it was given to the kernel. */
+/* Until it was given to the kernel. TIMEOUT: it is queued, and may still go. */
 int strazh_send(struct strazh *client, const struct strazh_message *message,
 		int64_t timeout_ms) STRAZH_MUST_CHECK;
 int strazh_receive(struct strazh *client, int64_t timeout_ms,
 		   struct strazh_message *ret_message) STRAZH_MUST_CHECK;
 /* Sends, and waits for the reply; what else comes meanwhile goes to on_message(), if there is one,
- * else it is kept for strazh_receive(). ANSWER: an error came instead. */
+ * else it is kept for strazh_receive(). ANSWER: an error came instead. FULL: so much is kept (4
+ * MiB) that the server is not read from; the reply will come to strazh_receive(), too. */
 int strazh_request(struct strazh *client, struct strazh_message *message, int64_t timeout_ms,
 		   struct strazh_message *ret_reply) STRAZH_MUST_CHECK;
 /* A round trip through the echo service. */
@@ -119,12 +120,13 @@ int strazh_ping(struct strazh *client, int64_t timeout_ms, uint64_t *ret_ns) STR
 /* One descriptor for the life of the client, times included: when it is readable, call
  * strazh_on_ready(); and once to begin with, which connects. */
 int strazh_fd(const struct strazh *client);
-/* Never waits. Calls the callbacks, which may do anything but strazh_close(). */
+/* Never waits. Calls the callbacks, which may do anything but strazh_close(); this, what waits and
+ * strazh_renew() answer -EBUSY there. */
 int strazh_on_ready(struct strazh *client) STRAZH_MUST_CHECK;
 /* Queue it. It goes with the next strazh_on_ready(), in one piece with what else was queued; until
  * then the descriptor is readable. FULL: on_room() tells when there is room again. */
 int strazh_queue(struct strazh *client, const struct strazh_message *message) STRAZH_MUST_CHECK;
-/* The same from any thread, waking the client's. */
+/* The same from any thread, waking the client's. CLOSED: there will be no session any more. */
 int strazh_post(struct strazh *client, const struct strazh_message *message) STRAZH_MUST_CHECK;
 size_t strazh_queued(const struct strazh *client); /* bytes */
 
@@ -135,7 +137,7 @@ int strazh_renew(struct strazh *client) STRAZH_MUST_CHECK;
 
 struct strazh_about {
 	enum strazh_state state;
-	const char *suite;	/* "NK1", "XX+ML-KEM-768", ...; "" when DOWN */
+	const char *suite;	/* "NK1", "XX+ML-KEM-768", ... of the last; "": there was none */
 	uint8_t server_key[32]; /* as proven */
 	bool resumed;
 	bool resumable;		 /* there is a ticket: the next one will be */

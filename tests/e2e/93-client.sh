@@ -67,12 +67,17 @@ chmod 600 pass
 ends 3 "passphrase FILE" ping -c 1 -s "$AT" -k @server.pub -I locked.id
 like "$(st ping -c 1 -I locked.id --passphrase pass)" "XK1" "an identity under a passphrase"
 
+st ping -i 0.01 2>reader.err | head -2 >/dev/null
+is "${PIPESTATUS[0]}" 1 "it ends with whoever reads it"
+like "$(cat reader.err)" "^strazh: standard output cannot be written$" "and says so once"
+
 # ---- what is wrong ----
 ctl keys new other.key >/dev/null 2>&1
 ends 4 "during the handshake: is it the right key" ping -c 1 -s "$AT" -k "$(key other.key)"
 ends 5 "not who it should be" ping -c 1 -s "$AT" -r "$(key other.key)"
 ends 5 "not who it should be" ping -c 1 -s "$AT" -k @server.pub --name another
 ends 4 "Connection refused" ping -s 10.66.0.1:1 -k @server.pub
+ends 4 "cannot be found" ping -s '[fe80::1%nowhere0]:80' -k @server.pub
 ends 4 "time is up" ping -t 0.3 -s 10.66.0.9:8000 -k @server.pub
 ends 2 "which server" ping
 ends 2 "who is the server" ping -s "$AT"

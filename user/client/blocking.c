@@ -60,12 +60,12 @@ int strazh_connect(struct strazh *s, int64_t timeout_ms)
 int strazh_send(struct strazh *s, const struct strazh_message *message, int64_t timeout_ms)
 {
 	uint64_t until = end_of(timeout_ms), lost;
-	int r = strazh_connect(s, timeout_ms), q = STRAZH_E_FULL;
+	int r = strazh_connect(s, timeout_ms), q = 0;
 
-	lost = s->lost;
-	while (!r && (q = machine_queue(s, message)) == STRAZH_E_FULL)
+	lost = s->lost; /* a message that waits for room in this session is not for the next */
+	while (!r && s->lost == lost && (q = machine_queue(s, message)) == STRAZH_E_FULL)
 		r = turn(s, until);
-	if (!r && q)
+	if (!r && q && s->lost == lost)
 		return note_fault(s, q, "%s", strazh_class_text(q));
 	if (!r)
 		r = begin(s);
@@ -96,8 +96,10 @@ int strazh_receive(struct strazh *s, int64_t timeout_ms, struct strazh_message *
 	if (!s->inbox.first)
 		return r;
 	kept = kept_take(&s->inbox);
-	if (s->has_channel && s->inbox.bytes < INBOX_MAX / 2)
+	if (s->paused && s->inbox.bytes < INBOX_MAX / 2) {
+		s->paused = false;
 		channel_resume(&s->channel, client_now_ms());
+	}
 	lend(s, kept, ret_message);
 	return 0;
 }
@@ -124,6 +126,8 @@ int strazh_request(struct strazh *s, struct strazh_message *message, int64_t tim
 	uint64_t until = end_of(timeout_ms), lost;
 	int r;
 
+	if (s->turning) /* from a callback; another request may be under way */
+		return note_fault(s, -EBUSY, "not from a callback");
 	if (!message->request) {
 		s->next_request = s->next_request == UINT32_MAX ? 1 : s->next_request + 1;
 		message->request = s->next_request;
@@ -132,7 +136,8 @@ int strazh_request(struct strazh *s, struct strazh_message *message, int64_t tim
 	r = strazh_send(s, message, timeout_ms);
 	lost = s->lost;
 	while (!r && !s->answer && s->lost == lost)
-		r = turn(s, until);
+		r = s->paused ? note_fault(s, STRAZH_E_FULL, "messages wait to be received")
+			      : turn(s, until);
 	s->request = 0;
 	if (s->answer)
 		return answered(s, ret_reply);

@@ -114,8 +114,10 @@ static int take_options(struct strazh *s, const struct strazh_options *o)
 	s->name = strdup(o->server_name ? o->server_name : PH_NAME_DEFAULT);
 	if (r || !s->name)
 		return note_fault(s, -ENOMEM, "no memory");
-	if (strlen(s->name) > PH_NAME_MAX)
-		return wrong(s, "the server's name is longer than 255 bytes");
+	if (!*s->name || strlen(s->name) > PH_NAME_MAX)
+		return wrong(s, "the server's name has 1 to 255 bytes");
+	if (o->connect_timeout_ms < 0)
+		return wrong(s, "the time for connecting is below 0");
 	if (o->demand_hybrid && !kem_available(s->crypto))
 		return note_fault(s, STRAZH_E_UNSUPPORTED,
 				  "hybrid handshakes need an OpenSSL with ML-KEM-768 (3.5)");
@@ -170,7 +172,8 @@ static void set_host(struct strazh *s)
 							       24 * 3600 * 1000);
 	else if (s->options.heartbeat_ms < 0)
 		s->host_of.limits.heartbeat_ms = UINT32_MAX / 8;
-	chunk_pool_init(&s->host_of.pool, 16 + 2 * s->options.queue_bytes / POOL_CHUNK, 4);
+	/* A message of one byte counts 9 in the queue, and takes 24 of a chunk. */
+	chunk_pool_init(&s->host_of.pool, 16 + s->options.queue_bytes / POOL_CHUNK * 3, 4);
 }
 
 int strazh_open(const struct strazh_options *options, struct strazh **ret_client,
@@ -185,6 +188,7 @@ int strazh_open(const struct strazh_options *options, struct strazh **ret_client
 		return -ENOMEM;
 	}
 	s->epoll = s->timer = s->post = s->socket = -1;
+	s->about.suite = "";
 	pthread_mutex_init(&s->lock, NULL);
 	kept_init(&s->inbox);
 	kept_init(&s->early);
@@ -225,6 +229,7 @@ void strazh_close(struct strazh *s)
 		return;
 	s->options.on_state = NULL;
 	s->options.on_message = NULL;
+	s->options.on_room = NULL;
 	say_goodbye(s);
 	machine_down(s, &closed);
 	if (s->host_of.ops)
@@ -280,16 +285,30 @@ int strazh_renew(struct strazh *s)
 	return s->phase == PHASE_ENDED ? machine_end(s) : machine_renew(s);
 }
 
+/* Control messages are the library's own. */
+int message_fault(const struct strazh_message *message)
+{
+	if (message->service == PH_S_CONTROL)
+		return STRAZH_E_UNSUPPORTED;
+	return message->len > PH_MESSAGE_MAX ? STRAZH_E_TOO_BIG : 0;
+}
+
 int strazh_post(struct strazh *s, const struct strazh_message *message)
 {
 	uint64_t one = 1;
-	int r = STRAZH_E_FULL;
+	int r = message_fault(message);
 
-	if (message->len > PH_MESSAGE_MAX)
-		return STRAZH_E_TOO_BIG;
+	if (r)
+		return r;
 	pthread_mutex_lock(&s->lock);
-	if (s->posted.bytes + message->len <= s->options.queue_bytes)
+	if (s->over) {
+		r = STRAZH_E_CLOSED;
+	} else if (!kept_fits(&s->posted, message, s->options.queue_bytes)) {
+		s->post_full = true;
+		r = STRAZH_E_FULL;
+	} else {
 		r = kept_add(&s->posted, message);
+	}
 	/* It can be full only of wake-ups, and then it is readable. */
 	if (!r && !s->woken) {
 		(void)!write(s->post, &one, sizeof(one));

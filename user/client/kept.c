@@ -10,6 +10,11 @@ void kept_init(struct kept_list *list)
 	*list = (struct kept_list){.end = &list->first};
 }
 
+bool kept_fits(const struct kept_list *list, const struct strazh_message *message, size_t max)
+{
+	return !list->first || (list->bytes < max && message->len <= max - list->bytes);
+}
+
 int kept_add(struct kept_list *list, const struct strazh_message *message)
 {
 	struct kept *kept = malloc(sizeof(*kept) + message->len);

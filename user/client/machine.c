@@ -33,15 +33,17 @@ static void tell(struct strazh *s, enum strazh_state state)
 		s->options.on_state(s->options.data, state, &s->why);
 }
 
+/* No events: not even a hang-up, which epoll tells unasked and again and again. */
 static int watch(struct strazh *s, uint32_t events)
 {
 	struct epoll_event event = {.events = events, .data.fd = s->socket};
+	int how = !events ? EPOLL_CTL_DEL : s->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
-	if (s->added && events == s->watched)
+	if (s->added ? events == s->watched : !events)
 		return 0;
-	if (epoll_ctl(s->epoll, s->added ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, s->socket, &event))
+	if (epoll_ctl(s->epoll, how, s->socket, &event))
 		return -errno;
-	s->added = true;
+	s->added = events;
 	s->watched = events;
 	return 0;
 }
@@ -85,15 +87,29 @@ static void disconnect(struct strazh *s)
 		close(s->socket);
 	s->socket = -1;
 	s->added = false;
-	if (s->out)
+	s->watched = 0;
+	if (s->in)
 		wipe(s->in, IN_ROOM);
+	if (s->out) /* records are laid out in it before they are sealed */
+		wipe(s->out, OUT_ROOM);
 	free(s->in);
 	free(s->out);
 	s->in = s->out = NULL;
 	s->in_len = s->out_at = s->out_len = 0;
-	s->input_ended = false;
+	s->input_ended = s->no_memory = s->paused = false;
 	s->lost++;
 	s->phase = PHASE_DOWN;
+}
+
+/* Nothing is sent any more: whoever posts is told. */
+static void end(struct strazh *s)
+{
+	s->phase = PHASE_ENDED;
+	pthread_mutex_lock(&s->lock);
+	s->over = true;
+	kept_clear(&s->posted);
+	pthread_mutex_unlock(&s->lock);
+	tell(s, STRAZH_ENDED);
 }
 
 void machine_down(struct strazh *s, const struct strazh_error *why)
@@ -102,23 +118,25 @@ void machine_down(struct strazh *s, const struct strazh_error *why)
 	bool was_up = s->phase == PHASE_UP;
 	bool another = s->phase == PHASE_CONNECTING && s->addresses.next < s->addresses.count;
 
-	if (s->phase == PHASE_SHAKING && s->resuming)
-		s->has_ticket = false; /* it may be the ticket; the next one is a full one */
+	if (s->phase == PHASE_SHAKING && s->resuming) {
+		/* It may be the ticket: the same attempt goes on with a full handshake. */
+		s->has_ticket = false;
+		s->addresses.next--;
+		another = true;
+	}
 	disconnect(s);
 	s->why = kept;
-	if (another) { /* the same attempt goes on with the name's next address */
+	if (another) { /* or with the name's next address */
 		s->retry_ms = client_now_ms();
 		return;
 	}
 	s->failures = was_up ? 1 : s->failures + 1;
 	s->retry_ms = client_now_ms() + pause_ms(s->failures);
 	if (s->options.reconnects < 0 ||
-	    (s->options.reconnects > 0 && s->failures > (unsigned)s->options.reconnects)) {
-		s->phase = PHASE_ENDED;
-		tell(s, STRAZH_ENDED);
-	} else {
+	    (s->options.reconnects > 0 && s->failures > (unsigned)s->options.reconnects))
+		end(s);
+	else
 		tell(s, STRAZH_DOWN);
-	}
 }
 
 int machine_renew(struct strazh *s)
@@ -198,6 +216,7 @@ static int connect_next(struct strazh *s)
 	unsigned n;
 
 	s->deadline_ms = client_now_ms() + (uint64_t)s->options.connect_timeout_ms;
+	tell(s, STRAZH_CONNECTING);
 	if (s->addresses.next >= s->addresses.count && address_find(s)) {
 		struct strazh_error why = s->error;
 
@@ -205,7 +224,6 @@ static int connect_next(struct strazh *s)
 		return 0;
 	}
 	n = s->addresses.next++;
-	tell(s, STRAZH_CONNECTING);
 	s->phase = PHASE_CONNECTING;
 	s->socket = socket(s->addresses.at[n].ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
 			   0);
@@ -288,15 +306,20 @@ static int shake_write(struct strazh *s)
 {
 	struct secret32 secret = {{0}};
 	bool wanted = handshake_key(&s->hs) >= 0 && s->secret;
-	int r = wanted ? shield_open(s->secret, &secret) : 0;
+	size_t len;
+	int r;
 
+	if (s->out_len) /* the server answers what it has not got yet */
+		return HS_TYPE;
+	r = wanted ? shield_open(s->secret, &secret) : 0;
 	if (!r)
-		r = handshake_write(&s->hs, s->crypto, wanted ? secret.bytes : NULL,
-				    s->out + s->out_len, &s->out_len);
+		r = handshake_write(&s->hs, s->crypto, wanted ? secret.bytes : NULL, s->out, &len);
 	shield_close(&secret);
-	if (!r)
-		(void)!push(s); /* as in take_turn() */
-	return r;
+	if (r)
+		return r;
+	s->out_len = len;
+	(void)!push(s); /* as in take_turn() */
+	return 0;
 }
 
 static int shake_done(struct strazh *s)
@@ -367,7 +390,9 @@ static bool shake_step(struct strazh *s)
 
 static void channel_failed(struct strazh *s, int r)
 {
-	if (r == CHANNEL_CUT || r == CHANNEL_SILENT)
+	if (s->no_memory)
+		lose(s, -ENOMEM, "no memory for a message");
+	else if (r == CHANNEL_CUT || r == CHANNEL_SILENT)
 		lose(s, STRAZH_E_LOST, channel_condition_text(r));
 	else if (r > 0)
 		lose(s, STRAZH_E_PROTOCOL, channel_condition_text(r));
@@ -415,7 +440,7 @@ static void up_step(struct strazh *s)
 		up_read(s);
 		more = more && s->in_len < IN_ROOM / 2;
 	}
-	if (s->phase == PHASE_UP && s->input_ended) {
+	if (s->phase == PHASE_UP && s->input_ended && !s->paused) {
 		r = channel_input_ended(&s->channel);
 		lose(s, r ? STRAZH_E_LOST : STRAZH_E_CLOSED,
 		     r ? channel_condition_text(r) : "the server closed the session");
@@ -429,56 +454,6 @@ static void up_step(struct strazh *s)
 		(void)!machine_write(s);
 	if (s->phase == PHASE_UP && channel_is_done(&s->channel))
 		lose(s, STRAZH_E_CLOSED, "the server closed the session");
-}
-
-int machine_queue(struct strazh *s, const struct strazh_message *message)
-{
-	const struct ph_message out = {.service = message->service,
-				       .opcode = message->opcode,
-				       .content = message->content,
-				       .priority = message->priority,
-				       .request = message->request,
-				       .payload = message->payload,
-				       .len = message->len};
-	int r;
-
-	if (message->len > PH_MESSAGE_MAX)
-		return STRAZH_E_TOO_BIG;
-	if (s->phase == PHASE_ENDED)
-		return s->why.class ? s->why.class : STRAZH_E_CLOSED;
-	if (!s->has_channel) {
-		if (s->early.bytes + message->len > s->options.queue_bytes)
-			return STRAZH_E_FULL;
-		return kept_add(&s->early, message);
-	}
-	r = channel_send(&s->channel, &out);
-	if (!r)
-		s->about.sent++;
-	if (r == CHANNEL_FULL)
-		s->full = true;
-	return r == CHANNEL_FULL ? STRAZH_E_FULL : r > 0 ? STRAZH_E_CLOSED : r;
-}
-
-/* True: some went into the queue. What finds no room stays where it is. */
-static bool take_posted(struct strazh *s)
-{
-	struct kept *kept;
-	bool some = false;
-	uint64_t count;
-
-	pthread_mutex_lock(&s->lock);
-	if (s->woken) {
-		(void)!read(s->post, &count, sizeof(count));
-		s->woken = false;
-	}
-	while ((kept = s->posted.first) != NULL && strazh_queued(s) < s->options.queue_bytes / 2 &&
-	       !machine_queue(s, &kept->message)) {
-		free(kept_take(&s->posted));
-		some = true;
-	}
-	s->post_waits = kept != NULL;
-	pthread_mutex_unlock(&s->lock);
-	return some;
 }
 
 /* ---- a turn ---- */
@@ -511,6 +486,7 @@ static int take_turn(struct strazh *s)
 		(void)!read(s->timer, &ignored, sizeof(ignored));
 		s->timer_ms = 0;
 	}
+	take_wake(s);
 	if (s->phase == PHASE_DOWN && now >= s->retry_ms)
 		r = connect_next(s);
 	if (!r && s->phase == PHASE_CONNECTING)
@@ -533,6 +509,8 @@ static int take_turn(struct strazh *s)
 	}
 	if ((s->phase == PHASE_CONNECTING || s->phase == PHASE_SHAKING) && now >= s->deadline_ms)
 		lose(s, STRAZH_E_TIMEOUT, "no session in time");
+	if (tell_room(s) && s->phase == PHASE_UP)
+		(void)!machine_write(s);
 	if (!r)
 		r = set_watch(s);
 	return r ? r : set_timer(s);
@@ -542,6 +520,8 @@ int machine_turn(struct strazh *s)
 {
 	int r;
 
+	if (s->turning) /* a call that waits, from a callback */
+		return -EBUSY;
 	s->turning = true;
 	r = take_turn(s);
 	s->turning = false;

@@ -34,6 +34,9 @@ struct kept_list {
 	size_t bytes;
 };
 void kept_init(struct kept_list *list);
+/* One always does. */
+bool kept_fits(const struct kept_list *list, const struct strazh_message *message,
+	       size_t max) must_check;
 /* A copy at the end. */
 int kept_add(struct kept_list *list, const struct strazh_message *message) must_check;
 struct kept *kept_take(struct kept_list *list); /* NULL: none; free() it */
@@ -80,15 +83,19 @@ struct strazh {
 	uint8_t *in, *out; /* IN_ROOM, OUT_ROOM; there while there is a connection */
 	size_t in_len, out_at, out_len;
 	bool input_ended;
+	bool paused;	/* the inbox is full */
+	bool no_memory; /* for a message that came: why the channel ended */
 
 	struct kept_list inbox; /* for strazh_receive() */
 	struct kept_list early; /* queued before there was a session */
 	struct kept *lent;	/* what the last strazh_receive() gave */
-	bool full;
+	bool full;		/* something was refused: on_room() is due */
 
 	pthread_mutex_t lock; /* of these */
 	struct kept_list posted;
 	bool woken;	 /* the eventfd says so */
+	bool post_full;	 /* something was refused */
+	bool over;	 /* PHASE_ENDED */
 	bool post_waits; /* the client's thread alone: some of them found no room */
 
 	/* strazh_request() */
@@ -111,10 +118,22 @@ int machine_turn(struct strazh *s) must_check;
 int machine_end(const struct strazh *s) must_check;
 void machine_down(struct strazh *s, const struct strazh_error *why);
 int machine_renew(struct strazh *s) must_check;
-int machine_queue(struct strazh *s, const struct strazh_message *message) must_check;
 int machine_write(struct strazh *s) must_check;
 /* Between turns: the descriptor becomes readable. */
 int machine_want_turn(struct strazh *s) must_check;
+
+/* ---- client.c ---- */
+/* 0, or why no session takes it. */
+int message_fault(const struct strazh_message *message) must_check;
+
+/* ---- outgoing.c ---- */
+int machine_queue(struct strazh *s, const struct strazh_message *message) must_check;
+/* The descriptor is not readable any more for what was posted, session or not. */
+void take_wake(struct strazh *s);
+/* True: some went into the queue. What finds no room stays where it is. */
+bool take_posted(struct strazh *s);
+/* What was refused may come now: there is room, or what had filled the queue is lost. */
+bool tell_room(struct strazh *s) must_check;
 
 /* ---- session.c ---- */
 int session_begin(struct strazh *s, const struct session_keys *keys) must_check;

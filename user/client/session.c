@@ -15,6 +15,13 @@ static void keep_ticket(struct strazh *s, const struct ph_message *message)
 	s->has_ticket = true;
 }
 
+/* Nobody may take the next message for the one that is missing. */
+static void no_memory(struct strazh *s, struct channel *ch)
+{
+	s->no_memory = true;
+	channel_end(ch);
+}
+
 static void on_message(struct channel *ch, void *context, const struct ph_message *in)
 {
 	struct strazh *s = context;
@@ -31,7 +38,9 @@ static void on_message(struct channel *ch, void *context, const struct ph_messag
 		struct kept_list one;
 
 		kept_init(&one);
-		if (!kept_add(&one, &message))
+		if (kept_add(&one, &message))
+			no_memory(s, ch);
+		else
 			s->answer = kept_take(&one);
 		return;
 	}
@@ -40,8 +49,12 @@ static void on_message(struct channel *ch, void *context, const struct ph_messag
 		return;
 	}
 	/* Nobody receives: the server is not read from until somebody does. */
-	if (kept_add(&s->inbox, &message) || s->inbox.bytes > INBOX_MAX)
+	if (kept_add(&s->inbox, &message)) {
+		no_memory(s, ch);
+	} else if (s->inbox.bytes > INBOX_MAX) {
+		s->paused = true;
 		channel_pause(ch);
+	}
 }
 
 static void on_room(struct channel *ch, void *context)
@@ -49,10 +62,11 @@ static void on_room(struct channel *ch, void *context)
 	struct strazh *s = context;
 
 	(void)ch;
-	if (s->full && s->options.on_room) {
-		s->full = false;
+	if (!s->full)
+		return;
+	s->full = false;
+	if (s->options.on_room)
 		s->options.on_room(s->options.data);
-	}
 }
 
 const struct channel_ops client_channel_ops = {.on_message = on_message, .on_room = on_room};
@@ -96,11 +110,11 @@ int session_begin(struct strazh *s, const struct session_keys *keys)
 	note_resumption(s, keys);
 	channel_init(&s->channel, &s->host_of, keys, true, s, client_now_ms());
 	s->has_channel = true;
-	while ((kept = kept_take(&s->early)) != NULL) {
+	while ((kept = s->early.first) != NULL) {
 		r = machine_queue(s, &kept->message);
-		free(kept);
-		if (r)
-			return r;
+		if (r) /* above 0 it is the channel's own queue that cannot be full yet */
+			return r < 0 ? r : -EPROTO;
+		free(kept_take(&s->early));
 	}
 	return 0;
 }

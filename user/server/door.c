@@ -21,6 +21,7 @@ void door_init(struct door *door, uint32_t rate, unsigned most, bool always, uin
 			      .filled_ms = now_ms,
 			      .stepped_ms = now_ms};
 	door->tokens = depth(door);
+	door->kept = depth(door) / 2;
 }
 
 void door_set(struct door *door, uint32_t rate, unsigned most, bool always)
@@ -46,6 +47,7 @@ static void fill(struct door *door, uint64_t now_ms)
 
 	door->filled_ms = now_ms;
 	door->tokens = MIN(door->tokens + passed * door->rate, depth(door));
+	door->kept = MIN(door->kept + passed * door->rate / 2, depth(door) / 2);
 }
 
 /* Steps that nobody saw were quiet ones. */
@@ -70,14 +72,19 @@ static void step(struct door *door, uint64_t now_ms)
 enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t now_ms)
 {
 	uint64_t keep; /* of the tokens, for others */
+	bool scarce;
 
 	if (!door->rate && (!door->always || worked || known))
 		return DOOR_OPEN;
 	fill(door, now_ms);
 	step(door, now_ms);
+	scarce = door->tokens < depth(door) / 2 + TOKEN;
+	known = known && (!scarce || door->kept >= TOKEN);
 	keep = known ? 0 : depth(door) / (worked ? 4 : 2);
 	if (door->tokens >= keep + TOKEN && (worked || known || !door->bits)) {
 		door->tokens -= TOKEN;
+		if (known && scarce)
+			door->kept -= TOKEN;
 		return DOOR_OPEN;
 	}
 	if (!known && door->tokens < keep + TOKEN)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Who gets a handshake without work. A token bucket of `rate` handshakes a second: hellos with a
- * good ticket may use all of it, others the upper half. A stranger who finds too little is asked
+ * Who gets a handshake without work. A token bucket of `rate` handshakes a second: strangers may
+ * use the upper half of it; hellos with a good ticket all of it, but of the lower half no more than
+ * half of the rate, for anybody can have a ticket, use it often, and replay a hello that was seen:
+ * who comes beyond that is a stranger. A stranger who finds too little is asked
  * for work, and the work gets harder, a bit a quarter of a second, as long as there are more
  * strangers than the bucket has for them; then easier, down to none.
  */
@@ -19,6 +21,7 @@ struct door {
 	bool always;   /* everyone who is not known has to work */
 	uint64_t filled_ms;
 	uint64_t tokens; /* thousandths, at most one second of them */
+	uint64_t kept;	 /* of the lower half: what tickets may take at once */
 	uint64_t stepped_ms;
 	uint32_t short_of; /* strangers who found too little since the last step */
 	unsigned bits;	   /* of the puzzle; 0: none */

@@ -86,7 +86,7 @@ static void forget(struct channel *ch)
 	ch->queued = 0;
 	ch->control_queued = 0;
 	ch->finish_due = false;
-	ch->beat = false;
+	ch->beat = ch->ask = false;
 	schedule_wipe(&ch->in);
 	schedule_wipe(&ch->out);
 	wipe(&ch->rekey, sizeof(ch->rekey));
@@ -109,8 +109,10 @@ void channel_end(struct channel *ch)
 
 void channel_deinit(struct channel *ch)
 {
-	if (ch->host)
+	if (ch->host) {
+		ch->condition = CHANNEL_DROPPED; /* a release may not send */
 		forget(ch);
+	}
 	wipe(ch, sizeof(*ch));
 }
 
@@ -221,44 +223,78 @@ void channel_pause(struct channel *ch)
 
 void channel_resume(struct channel *ch, uint64_t now_ms)
 {
-	/* It was not the peer that was silent. */
+	/* It was not the peer that was silent, or owes a rekey. */
 	if (ch->paused)
 		ch->heard_ms = now_ms;
+	if (ch->paused && ch->rekey.state > REKEY_DUE)
+		ch->rekey.since_ms = now_ms;
 	ch->paused = false;
 }
 
 /* ---- time ---- */
 
-/* The peer's heartbeats are due after each interval; the half is for their way. */
+/* A peer with the same interval is heard after each; the half is for the way. */
 static uint64_t silence_max(const struct channel_limits *limits)
 {
 	return (uint64_t)limits->heartbeat_ms * limits->heartbeats + limits->heartbeat_ms / 2;
 }
 
-int channel_tick(struct channel *ch, uint64_t now_ms, uint64_t *ret_next_ms)
+/* A peer with the same interval has said something by then. */
+static uint64_t ask_after(const struct channel_limits *limits)
+{
+	return (uint64_t)limits->heartbeat_ms + limits->heartbeat_ms / 4;
+}
+
+/* What is due to be said; when there is to be something again. */
+static uint64_t beat(struct channel *ch, uint64_t now_ms)
 {
 	const struct channel_limits *limits = &ch->host->limits;
-	uint64_t silent, beat, next;
+	uint64_t beat = ch->said_ms + limits->heartbeat_ms;
+	uint64_t ask = MAX(ch->heard_ms, ch->asked_ms) + ask_after(limits);
+	bool may = !ch->close_sent && !ch->waiting;
+
+	if (now_ms >= beat) {
+		ch->beat = may;
+		beat = now_ms + limits->heartbeat_ms;
+	}
+	if (ch->paused)
+		return beat;
+	if (now_ms >= ask) {
+		ch->ask = may;
+		ch->asked_ms = now_ms;
+		ask = now_ms + ask_after(limits);
+	}
+	return MIN(beat, ask);
+}
+
+/* When the rekey that is under way is late, or the next is due; the end of time: neither. */
+static uint64_t rekey_time(const struct channel *ch)
+{
+	const struct channel_limits *limits = &ch->host->limits;
+
+	if (ch->closing)
+		return UINT64_MAX;
+	if (ch->rekey.state > REKEY_DUE)
+		return ch->paused ? UINT64_MAX : ch->rekey.since_ms + limits->rekey_answer_ms;
+	if (ch->client && ch->rekey.state == REKEY_NONE)
+		return ch->rekeyed_ms + limits->rekey_ms;
+	return UINT64_MAX;
+}
+
+int channel_tick(struct channel *ch, uint64_t now_ms, uint64_t *ret_next_ms)
+{
+	uint64_t silent, next;
 
 	if (ch->condition)
 		return ch->condition;
-	silent = ch->heard_ms + silence_max(limits);
-	if (!ch->paused && now_ms >= silent)
+	silent = ch->paused ? UINT64_MAX : ch->heard_ms + silence_max(&ch->host->limits);
+	if (now_ms >= silent)
 		return channel_fail(ch, CHANNEL_SILENT);
-	if (ch->rekey.state > REKEY_DUE && !ch->paused && !ch->closing &&
-	    now_ms - ch->rekey.since_ms >= limits->rekey_answer_ms)
+	if (ch->rekey.state > REKEY_DUE && now_ms >= rekey_time(ch))
 		return channel_fail(ch, CHANNEL_LATE_REKEY);
 	rekey_if_due(ch, now_ms);
-	beat = ch->said_ms + limits->heartbeat_ms;
-	if (now_ms >= beat) {
-		ch->beat = !ch->close_sent && !ch->waiting;
-		beat = now_ms + limits->heartbeat_ms;
-	}
-	next = ch->paused ? beat : MIN(silent, beat);
-	if (ch->rekey.state > REKEY_DUE)
-		next = MIN(next, MAX(ch->rekey.since_ms + limits->rekey_answer_ms, now_ms + 1));
-	else if (ch->client && ch->rekey.state == REKEY_NONE)
-		next = MIN(next, MAX(ch->rekeyed_ms + limits->rekey_ms, now_ms + 1));
-	*ret_next_ms = next;
+	next = beat(ch, now_ms);
+	next = MIN(next, silent);
+	*ret_next_ms = MIN(next, rekey_time(ch));
 	return 0;
 }

@@ -54,9 +54,9 @@ struct channel {
 	uint8_t suite;
 	uint16_t close_code;
 	bool client, sized /* records have size classes */;
-	bool waiting, finish_due, paused, full, beat, closing, close_sent, close_came;
+	bool waiting, finish_due, paused, full, beat, ask, closing, close_sent, close_came;
 	uint8_t capabilities[8];
-	uint64_t heard_ms, said_ms, rekeyed_ms;
+	uint64_t heard_ms, said_ms, asked_ms, rekeyed_ms;
 	struct channel_rekey rekey;
 };
 

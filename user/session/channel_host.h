@@ -31,7 +31,7 @@ struct engine;
 	X(CHANNEL_LATE_REKEY, "late-rekey", "a rekey that was not answered or confirmed in time")  \
 	X(CHANNEL_EXHAUSTED, "exhausted", "too many operations without a rekey")                   \
 	X(CHANNEL_SILENT, "silent", "nothing was heard of the peer for too long")                  \
-	X(CHANNEL_CUT, "cut", "the bytes ended without a Close")                                   \
+	X(CHANNEL_CUT, "cut", "the connection was cut, without a Close")                           \
 	X(CHANNEL_DROPPED, "dropped", "ended on this side")
 
 enum channel_condition {
@@ -48,7 +48,8 @@ struct channel_limits {
 	uint32_t queue_bytes;	/* of messages that wait, with their heads; one may always wait */
 	uint32_t control_bytes; /* besides, for messages of PH_S_CONTROL */
 	uint32_t cipher_max;	/* longest C that is taken */
-	uint32_t heartbeat_ms;	/* after that long without a record a heartbeat is sent */
+	uint32_t heartbeat_ms;	/* after that long without a record of ours a heartbeat is sent;
+				 * a quarter more without one of the peer's, and it asks */
 	uint32_t heartbeats;	/* so many missed: the peer is gone */
 	/* A client rekeys after any of these. */
 	uint64_t rekey_operations, rekey_bytes, rekey_ms;

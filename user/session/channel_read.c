@@ -200,6 +200,16 @@ static int deliver_finish(struct channel *ch, size_t len)
 	return ch->condition;
 }
 
+/* Empty, or it asks. We hold one bit, however often it does. */
+static int deliver_heartbeat(struct channel *ch, const uint8_t *text, size_t len)
+{
+	if (len > 1 || (len && text[0] != PH_ASKS))
+		return channel_fail(ch, CHANNEL_BAD_BODY);
+	if (len)
+		ch->beat = !ch->close_sent;
+	return 0;
+}
+
 /* Empty or a code. We have nothing to add, but what is queued still goes. */
 static int deliver_close(struct channel *ch, const uint8_t *text, size_t len)
 {
@@ -232,7 +242,7 @@ static int deliver(struct channel *ch, const struct record_head *head, const uin
 	case PH_REKEYED:
 		return rekey_heard(ch, text, len, now_ms);
 	case PH_HEARTBEAT:
-		return len ? channel_fail(ch, CHANNEL_BAD_BODY) : 0;
+		return deliver_heartbeat(ch, text, len);
 	case PH_CLOSE:
 		return deliver_close(ch, text, len);
 	default:

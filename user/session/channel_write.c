@@ -4,7 +4,7 @@
  * batches: when a block of the schedule ends, when an epoch does, and at last.
  *
  * Order: the client's finish; Rekey and its answer; control messages; messages by class; a
- * heartbeat if nothing else went; the Close when nothing is left.
+ * heartbeat if nothing else went or if it asks; the Close when nothing is left.
  *
  * Classes: the highest goes first, and each class below it that waits earns an eighth of the bytes
  * that went. As soon as that covers its first message it goes before all others, the lowest class
@@ -133,6 +133,8 @@ static int put_first(struct batch *b, struct queue *q, enum ph_type type, uint8_
 	if (!at)
 		return 0;
 	queue_take(q, &b->ch->host->pool, at);
+	if (b->ch->condition) /* whoever was told of the release has ended it: no keys are left */
+		return b->ch->condition;
 	return placed(b, len);
 }
 
@@ -246,11 +248,16 @@ static int put_end(struct batch *b)
 		return put_own(b, PH_CLOSE, code, ch->close_code ? sizeof(code) : 0,
 			       &ch->close_sent);
 	}
-	if (ch->beat) {
+	if (ch->beat || ch->ask) {
+		static const uint8_t asks[] = {PH_ASKS};
 		bool done = false;
+		int r = put_own(b, PH_HEARTBEAT, asks, ch->ask, &done);
 
-		ch->host->counters.heartbeats++;
-		return put_own(b, PH_HEARTBEAT, NULL, 0, &done);
+		if (done) {
+			ch->host->counters.heartbeats++;
+			ch->ask = false;
+		}
+		return r;
 	}
 	return 0;
 }
@@ -276,8 +283,9 @@ bool channel_has_output(const struct channel *ch)
 {
 	if (ch->condition || ch->close_sent || ch->waiting)
 		return false;
-	return ch->finish_due || ch->beat || ch->closing || ch->queued || ch->control_queued ||
-	       ch->rekey.state == REKEY_DUE || ch->rekey.state == REKEY_ANSWER;
+	return ch->finish_due || ch->beat || ch->ask || ch->closing || ch->queued ||
+	       ch->control_queued || ch->rekey.state == REKEY_DUE ||
+	       ch->rekey.state == REKEY_ANSWER;
 }
 
 static void tell_room(struct channel *ch)

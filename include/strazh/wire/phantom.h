@@ -25,10 +25,14 @@ enum ph_type {
 	PH_REKEYED = 0xa5,	 /* inside: server's public key 32 */
 	PH_RETRY = 0xac,
 	PH_DATA = 0xb0,
-	PH_HEARTBEAT = 0xb1,
+	PH_HEARTBEAT = 0xb1, /* inside: nothing; or PH_ASKS 1 */
 	PH_CONTROL = 0xb2,
 	PH_CLOSE = 0xbf,
 };
+
+/* In a heartbeat: the other side is to say something at once, a heartbeat if nothing else. So it
+ * does not matter that sides differ in how long a silence they bear. */
+#define PH_ASKS 1
 
 enum ph_suite {
 	PH_NK1 = 0x01, /* Noise_NK1_25519_AESGCM_SHA256: the server's key is pinned */

@@ -62,6 +62,40 @@ static void tickets_have_a_half_of_their_own(void **state)
 	assert_int_equal(door_ask(&door, false, true, 1000), DOOR_BUSY);
 }
 
+/* One ticket, had for one handshake, once let its owner in as often as he liked, and nobody else.
+ */
+static void tickets_leave_a_half_to_others(void **state)
+{
+	(void)state;
+	for (uint32_t rate = 2; rate < 500; rate = rate * 3 / 2 + 1) {
+		unsigned known = 0, worked = 0, n = 0;
+		struct door door;
+
+		door_init(&door, rate, 22, false, 1000);
+		for (uint64_t now = 1000; now < 21000; now++) {
+			for (n = 0; n < 5; n++)
+				known += door_ask(&door, false, true, now) == DOOR_OPEN;
+			worked += door_ask(&door, true, false, now) == DOOR_OPEN;
+		}
+		assert_true(worked >= rate * 20 / 2 - rate);
+		assert_true(known >= rate * 20 / 2 - rate);
+		assert_true(known + worked <= rate * 20 + rate + 2);
+	}
+}
+
+/* Where nobody else comes, all of it is theirs. */
+static void tickets_alone(void **state)
+{
+	struct door door;
+	unsigned known = 0;
+
+	(void)state;
+	door_init(&door, 100, 22, false, 1000);
+	for (uint64_t now = 1000; now < 21000; now++)
+		known += door_ask(&door, false, true, now) == DOOR_OPEN;
+	assert_in_range(known, 1990, 2101);
+}
+
 static void work_gets_harder_and_easier(void **state)
 {
 	uint64_t now = 1000;
@@ -131,6 +165,8 @@ int main(void)
 		cmocka_unit_test(each_rate_lets_strangers_in),
 		cmocka_unit_test(a_rate_is_kept),
 		cmocka_unit_test(tickets_have_a_half_of_their_own),
+		cmocka_unit_test(tickets_leave_a_half_to_others),
+		cmocka_unit_test(tickets_alone),
 		cmocka_unit_test(work_gets_harder_and_easier),
 		cmocka_unit_test(always),
 		cmocka_unit_test(another_measure),

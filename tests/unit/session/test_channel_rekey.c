@@ -265,6 +265,39 @@ static void never_answered(void **state)
 	pair_free(p);
 }
 
+/* What cannot be late is not waited for: a peer that asks and then does not read, so that it is not
+ * read from, once had a tick of us every millisecond. */
+static void no_ticks_in_vain(void **state)
+{
+	struct pair *p = pair_of(false);
+	uint64_t next;
+
+	(void)state;
+	ask(p);
+	assert_int_equal(side_read(p, &p->server), 0);
+	assert_int_equal(p->server.ch.rekey.state, REKEY_ANSWER);
+	channel_pause(&p->server.ch);
+	p->now += 100000;
+	assert_int_equal(channel_tick(&p->server.ch, p->now, &next), 0);
+	assert_in_range(next, p->now + 1000, p->now + 30000);
+	channel_resume(&p->server.ch, p->now); /* from here it can be */
+	assert_int_equal(channel_tick(&p->server.ch, p->now + 59999, &next), 0);
+	assert_int_equal(next, p->now + 60000);
+	p->now += 59999;
+	channel_close(&p->server.ch, 0);
+	p->now += 10000;
+	assert_int_equal(channel_tick(&p->server.ch, p->now, &next), 0);
+	assert_in_range(next, p->now + 1000, p->now + 40000);
+	/* A client that closes does not begin one. */
+	channel_close(&p->client.ch, 0);
+	p->client.ch.rekey.state = REKEY_NONE;
+	p->now += 1000000;
+	p->client.ch.heard_ms = p->now;
+	assert_int_equal(channel_tick(&p->client.ch, p->now, &next), 0);
+	assert_in_range(next, p->now + 1000, p->now + 40000);
+	pair_free(p);
+}
+
 /* Operations without a rekey: the sender stops, and the receiver would not take more. */
 static void hard_stop(void **state)
 {
@@ -311,6 +344,7 @@ int main(void)
 		cmocka_unit_test(wrong_answers),
 		cmocka_unit_test(epoch_tricks),
 		cmocka_unit_test(never_answered),
+		cmocka_unit_test(no_ticks_in_vain),
 		cmocka_unit_test(hard_stop),
 	};
 

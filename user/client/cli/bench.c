@@ -181,8 +181,11 @@ static int run(struct bench *b)
 
 		/* One begins when another is up: a server bounds those that are half open. */
 		for (; opened < b->connections && opened < b->up + 8U; opened++, wait = 0) {
-			int r = take_turn(&b->runners[opened]);
+			int r;
 
+			cli_let_signals(true); /* a name may be looked up */
+			r = take_turn(&b->runners[opened]);
+			cli_let_signals(false);
 			if (r)
 				return r;
 		}

@@ -192,6 +192,6 @@ void chat_show_state(const struct chat *c, const char *what, const char *why)
 	if (c->cli->json)
 		put_json(json_pack("{ss ss}", "event", what, "why", why));
 	else
-		printf("* %s: %s\n", what, why);
+		printf("* %s: %s; connecting again\n", what, why);
 	fflush(stdout);
 }

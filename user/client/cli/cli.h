@@ -126,7 +126,9 @@ int cli_keygen(struct cli *cli);
 int cli_fail(enum cli_code code, const char *format, ...) printf_like(2, 3);
 /* The code of an error of libstrazh's; its words are said. */
 int cli_fail_error(const struct strazh_error *error);
-/* SIGINT or SIGTERM came. They come only while something is waited for. */
+/* SIGINT or SIGTERM came. They come only while something is waited for; a second one ends us. */
 bool cli_stopped(void);
+/* Where a call may wait for long by itself: they come there, too. */
+void cli_let_signals(bool let);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -76,9 +77,17 @@ void link_close(struct link *link)
 
 int link_turn(struct link *link)
 {
-	if (strazh_on_ready(link->strazh))
+	int r;
+
+	cli_let_signals(!link->up); /* a name may be looked up */
+	r = strazh_on_ready(link->strazh);
+	cli_let_signals(false);
+	if (r)
 		return cli_fail(CLI_FAILED, "%s", strazh_error(link->strazh)->text);
-	return link->code;
+	if (link->code)
+		return link->code;
+	/* Whoever read it is gone: for whom should we go on? */
+	return ferror(stdout) ? cli_fail(CLI_FAILED, "standard output cannot be written") : 0;
 }
 
 int link_wait(struct link *link, struct pollfd *more, uint64_t until_ms)
@@ -91,7 +100,7 @@ int link_wait(struct link *link, struct pollfd *more, uint64_t until_ms)
 
 	/* It connects with its first turn. */
 	r = link_turn(link);
-	if (r)
+	if (r || cli_stopped())
 		return r;
 	if (more)
 		fds[1] = *more;

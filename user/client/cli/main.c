@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <user/client/cli/cli.h>
 #include <user/client/cli/settings.h>
@@ -75,9 +76,12 @@ int cli_fail_error(const struct strazh_error *error)
 
 static volatile sig_atomic_t stopped;
 
-static void on_stop(int signal)
+static void on_stop(int number)
 {
-	(void)signal;
+	if (stopped) { /* again: what is waited for does not end */
+		(void)signal(number, SIG_DFL);
+		(void)raise(number);
+	}
 	stopped = 1;
 }
 
@@ -86,19 +90,36 @@ bool cli_stopped(void)
 	return stopped;
 }
 
-/* Blocked but in ppoll() and epoll_pwait(): none can come between a look and the wait. */
-static void hold_signals(void)
+void cli_let_signals(bool let)
 {
-	struct sigaction stop = {.sa_handler = on_stop};
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigprocmask(let ? SIG_UNBLOCK : SIG_BLOCK, &set, NULL);
+}
+
+/* Blocked but in ppoll() and epoll_pwait(): none can come between a look and the wait. */
+static void hold_signals(void)
+{
+	struct sigaction stop = {.sa_handler = on_stop};
+
+	cli_let_signals(false);
 	sigaction(SIGINT, &stop, NULL);
 	sigaction(SIGTERM, &stop, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* As many as are allowed: a session or a stream has a handful each. */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
 }
 
 /* ---- help ---- */
@@ -143,6 +164,7 @@ int main(int argc, char **argv)
 	int code = settings_take(&cli, argc, argv);
 
 	hold_signals();
+	raise_descriptors();
 	if (code) {
 		/* said */
 	} else if (cli.values[OPT_VERSION]) {

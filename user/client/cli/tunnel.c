@@ -23,7 +23,8 @@
 
 #define EVENTS 64
 #define BACKLOG 128
-#define ACCEPTS 64 /* of one door in a turn */
+#define ACCEPTS 64  /* of one door in a turn */
+#define SHUT_MS 100 /* where descriptors have run out, which nobody tells the end of */
 
 /* ---- doors ---- */
 
@@ -118,19 +119,30 @@ static void watch_doors(struct tunnel *t, bool open)
 	}
 }
 
+static void shut(struct tunnel *t, uint64_t open_ms)
+{
+	t->filled = true;
+	t->open_ms = open_ms;
+	watch_doors(t, false);
+}
+
 static void let_in(struct tunnel *t, const struct door *door)
 {
 	for (unsigned n = 0; n < ACCEPTS && t->link.up; n++) {
 		int fd;
 
 		if (t->count == STREAMS_MAX) {
-			t->filled = true;
-			watch_doors(t, false);
+			shut(t, 0);
 			return;
 		}
 		fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0)
+		if (fd < 0) {
+			/* It would be told of whoever waits again and again. */
+			if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			    errno == ENOBUFS)
+				shut(t, cli_now_ms() + SHUT_MS);
 			return;
+		}
 		stream_new(t, door, fd);
 	}
 }
@@ -185,6 +197,16 @@ static void take_event(struct tunnel *t, const struct epoll_event *event)
 		stream_event(t, (uint32_t)event->data.u64, event->events);
 }
 
+static bool may_open(const struct tunnel *t)
+{
+	return t->open_ms ? cli_now_ms() >= t->open_ms : t->count < STREAMS_MAX / 2;
+}
+
+static int patience(const struct tunnel *t)
+{
+	return t->busy ? 0 : t->filled && t->open_ms ? SHUT_MS : -1;
+}
+
 static int run(struct tunnel *t)
 {
 	struct epoll_event events[EVENTS];
@@ -197,11 +219,11 @@ static int run(struct tunnel *t)
 
 		if (t->busy || (t->waits && strazh_queued(t->link.strazh) < QUEUE_HIGH / 2))
 			streams_step(t);
-		if (t->filled && t->count < STREAMS_MAX / 2) {
+		if (t->filled && may_open(t)) {
 			t->filled = false;
 			watch_doors(t, true);
 		}
-		n = epoll_pwait(t->epoll, events, EVENTS, t->busy ? 0 : -1, &none);
+		n = epoll_pwait(t->epoll, events, EVENTS, patience(t), &none);
 		if (n < 0 && errno != EINTR)
 			return cli_fail(CLI_FAILED, "epoll: %s", strerror(errno));
 		for (int i = 0; i < n; i++)

@@ -41,7 +41,8 @@ struct tunnel {
 		uint16_t code;
 		unsigned more;
 	} told;
-	bool filled; /* all places are taken, so that the doors are shut */
+	bool filled;	  /* all places or descriptors are taken, so that the doors are shut */
+	uint64_t open_ms; /* not before that; 0: when there is a place */
 	uint8_t chunk[32 * 1024];
 };
 
