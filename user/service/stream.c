@@ -31,6 +31,7 @@
 #include <user/wire/message.h>
 
 #define CHUNK_LEN (32U * 1024)
+#define FLOW_LESS 4096U
 #define READ_BURST 4 /* chunks of one stream before others get their turn */
 
 static struct tunnel *tunnel_of(const struct stream *s)
@@ -56,17 +57,22 @@ static bool was_sent(struct stream *s, int r)
 	return true;
 }
 
-static bool say(struct stream *s, uint8_t opcode, const void *payload, size_t len)
+static struct ph_message head_of(const struct stream *s, uint8_t opcode)
 {
-	struct ph_message message = {
+	return (struct ph_message){
 		.service = PH_S_TUNNEL,
 		.opcode = opcode,
 		.priority = s->priority,
 		.request = s->id,
-		.payload = payload,
-		.len = len,
 	};
+}
 
+static bool say(struct stream *s, uint8_t opcode, const void *payload, size_t len)
+{
+	struct ph_message message = head_of(s, opcode);
+
+	message.payload = payload;
+	message.len = len;
 	if (s->owner->gone)
 		return true;
 	return !s->owner->full && was_sent(s, peer_send(s->owner->peer, &message));
@@ -98,12 +104,7 @@ static bool say_close(struct stream *s)
 
 static bool say_held(struct stream *s)
 {
-	struct ph_message head = {
-		.service = PH_S_TUNNEL,
-		.opcode = TUNNEL_DATA,
-		.priority = s->priority,
-		.request = s->id,
-	};
+	struct ph_message head = head_of(s, TUNNEL_DATA);
 
 	if (!s->owner->gone &&
 	    (s->owner->full || !was_sent(s, peer_send_shared(s->owner->peer, &head, s->held))))
@@ -192,6 +193,8 @@ static void leave_upstream(struct stream *s, bool reset)
 
 	if (s->state == STREAM_OVER)
 		return;
+	if (tunnel->gather.stream == s)
+		tunnel->gather.stream = NULL;
 	drop_socket(s, reset);
 	ring_deinit(&s->out);
 	TAILQ_REMOVE(s->state == STREAM_CONNECTING ? &tunnel->connecting : &tunnel->idle, s,
@@ -300,9 +303,9 @@ static void went(struct stream *s, size_t len)
 }
 
 /* How many bytes the socket took; over() when it is no more. */
-static size_t push(struct stream *s, struct iovec parts[], int count)
+static size_t push(struct stream *s, struct iovec parts[], unsigned count)
 {
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)count};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
 	ssize_t n = sendmsg(s->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (n < 0) {
@@ -320,7 +323,7 @@ static void write_out(struct stream *s)
 	int count = ring_parts(&s->out, parts);
 
 	if (count) {
-		size_t n = push(s, parts, count);
+		size_t n = push(s, parts, (unsigned)count);
 
 		if (n)
 			ring_drop(&s->out, n);
@@ -334,9 +337,31 @@ static void write_out(struct stream *s)
 
 static void step(struct stream *s, bool read);
 
+void streams_gathered(struct tunnel *tunnel)
+{
+	struct gather *g = &tunnel->gather;
+	struct stream *s = g->stream;
+	size_t sent;
+
+	if (!s)
+		return;
+	g->stream = NULL;
+	sent = s->out.len ? 0 : push(s, g->parts, g->count);
+	for (unsigned i = 0; i < g->count && s->state == STREAM_OPEN; i++) {
+		size_t skip = MIN(sent, g->parts[i].iov_len), rest = g->parts[i].iov_len - skip;
+
+		sent -= skip;
+		if (rest && ring_add(&s->out, (uint8_t *)g->parts[i].iov_base + skip, rest))
+			out_of_memory(s);
+	}
+	/* All went: there is nothing to be read before a write, and a read that finds nothing is a
+	 * tenth of what a short piece costs. */
+	step(s, s->out.len > 0);
+}
+
 void stream_data(struct stream *s, const uint8_t *bytes, size_t len)
 {
-	size_t n = 0;
+	struct gather *g = &tunnel_of(s)->gather;
 
 	if (s->state == STREAM_OVER)
 		return;
@@ -345,16 +370,14 @@ void stream_data(struct stream *s, const uint8_t *bytes, size_t len)
 		return;
 	}
 	s->window -= (uint32_t)len;
-	if (!s->out.len) {
-		struct iovec part = {(void *)(uintptr_t)bytes, len};
-
-		n = push(s, &part, 1);
-	}
-	if (s->state == STREAM_OPEN && n < len && ring_add(&s->out, bytes + n, len - n))
-		out_of_memory(s);
-	/* All went: there is nothing to be read before a write, and a read that finds nothing is a
-	 * tenth of what a short piece costs. */
-	step(s, s->out.len > 0);
+	if (g->stream != s)
+		streams_gathered(tunnel_of(s));
+	if (!g->stream)
+		g->count = 0;
+	g->stream = s;
+	g->parts[g->count++] = (struct iovec){(void *)(uintptr_t)bytes, len};
+	if (g->count == GATHER_MAX)
+		streams_gathered(tunnel_of(s));
 }
 
 void stream_end(struct stream *s)
@@ -377,15 +400,35 @@ static bool may_read(const struct stream *s)
 	       !s->owe_opened && !s->owner->full && !s->owner->gone;
 }
 
+static void was_read(struct stream *s, size_t len)
+{
+	tunnel_of(s)->count.bytes_down += len;
+	s->credit -= len;
+	moved(s);
+}
+
+/* Straight into the record in which it goes. */
+static ssize_t read_placed(struct stream *s, uint8_t *to, size_t room)
+{
+	struct ph_message message = head_of(s, TUNNEL_DATA);
+	ssize_t n = recv(s->watch.fd, to, room, MSG_DONTWAIT);
+
+	if (n <= 0)
+		return n;
+	was_read(s, (size_t)n);
+	message.payload = to;
+	message.len = (size_t)n;
+	(void)was_sent(s, peer_placed(s->owner->peer, &message));
+	return n;
+}
+
 /* What was read goes to the client, or is held. A short piece is copied, and the chunk stays. */
 static void pass_chunk(struct stream *s, size_t len)
 {
 	struct tunnel *tunnel = tunnel_of(s);
 	struct shared_bytes *small;
 
-	tunnel->count.bytes_down += len;
-	s->credit -= len;
-	moved(s);
+	was_read(s, len);
 	if (len < CHUNK_LEN / 2 && say(s, TUNNEL_DATA, tunnel->chunk->bytes, len))
 		return;
 	s->held = take_ptr(tunnel->chunk);
@@ -400,34 +443,58 @@ static void pass_chunk(struct stream *s, size_t len)
 		s->held = small;
 }
 
-static void read_in(struct stream *s)
+static ssize_t read_chunk(struct stream *s, size_t room)
 {
 	struct tunnel *tunnel = tunnel_of(s);
+	ssize_t n;
+
+	if (!tunnel->chunk)
+		tunnel->chunk = shared_bytes_new(CHUNK_LEN);
+	if (!tunnel->chunk) {
+		errno = ENOMEM;
+		return -1;
+	}
+	n = recv(s->watch.fd, tunnel->chunk->bytes, room, MSG_DONTWAIT);
+	if (n > 0)
+		pass_chunk(s, (size_t)n);
+	return n;
+}
+
+/* How many bytes came; 0: nothing more is to be read now. */
+static size_t read_once(struct stream *s, size_t *ret_room)
+{
+	size_t room = 0;
+	uint8_t *to = s->flows ? peer_place(s->owner->peer, &room) : NULL;
+	ssize_t n;
+
+	room = MIN(s->credit, to ? room : CHUNK_LEN);
+	n = to ? read_placed(s, to, room) : read_chunk(s, room);
+	if (!n)
+		s->upstream_ended = true;
+	else if (n < 0 && errno == ENOMEM)
+		out_of_memory(s);
+	else if (n < 0 && errno != EAGAIN && errno != EINTR)
+		reset_by_upstream(s);
+	*ret_room = room;
+	return (size_t)MAX(n, 0);
+}
+
+static void read_in(struct stream *s)
+{
+	bool some = false;
 
 	for (int burst = READ_BURST; burst && may_read(s); burst--) {
-		size_t room = MIN(s->credit, CHUNK_LEN);
-		ssize_t n;
+		size_t room, n = read_once(s, &room);
 
-		if (!tunnel->chunk)
-			tunnel->chunk = shared_bytes_new(CHUNK_LEN);
-		if (!tunnel->chunk) {
-			out_of_memory(s);
-			return;
-		}
-		n = recv(s->watch.fd, tunnel->chunk->bytes, room, MSG_DONTWAIT);
-		if (n < 0) {
-			if (errno != EAGAIN && errno != EINTR)
-				reset_by_upstream(s);
-			return;
-		}
-		if (!n) {
-			s->upstream_ended = true;
-			return;
-		}
-		pass_chunk(s, (size_t)n);
-		if ((size_t)n < room)
-			return;
+		some = some || n;
+		/* A few bytes now and then shall not take a place for many. */
+		if (n)
+			s->flows = n >= (s->flows ? FLOW_LESS : CHUNK_LEN / 2);
+		if (n < room)
+			break;
 	}
+	if (some && s->flows)
+		peer_push(s->owner->peer);
 }
 
 void stream_credit(struct stream *s, uint32_t bytes)
@@ -439,7 +506,8 @@ void stream_credit(struct stream *s, uint32_t bytes)
 		return;
 	}
 	s->credit += bytes;
-	stream_step(s);
+	/* If it is waited for bytes, those that came are told by the loop. */
+	step(s, !(s->interest & EPOLLIN));
 }
 
 /* ---- life ---- */
