@@ -306,7 +306,9 @@ static void went(struct stream *s, size_t len)
 static size_t push(struct stream *s, struct iovec parts[], unsigned count)
 {
 	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-	ssize_t n = sendmsg(s->watch.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+	ssize_t n = count == 1 ? send(s->watch.fd, parts[0].iov_base, parts[0].iov_len, flags)
+			       : sendmsg(s->watch.fd, &message, flags);
 
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
