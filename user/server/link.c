@@ -67,7 +67,10 @@ static bool seal_some(struct link *link, size_t room)
 		wheel_start(&server->reactor->wheel, &link->tick, AGAIN_MS);
 	if (r)
 		return false;
+	/* It may tell services of room, and that room here is not theirs. */
+	link->sealing = true;
 	r = channel_write(&link->channel, to, room, server->reactor->now_ms, &len);
+	link->sealing = false;
 	if (r) {
 		link_end(link, r);
 		return false;

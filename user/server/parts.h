@@ -39,7 +39,7 @@ struct link {
 	struct link *next; /* of the free ones */
 	struct link *dirty_next;
 	uint16_t port;
-	bool dirty, open, ended;
+	bool dirty, open, ended, sealing;
 	struct wheel_timer tick;
 	struct channel channel;
 	struct peer_about about;

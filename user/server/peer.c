@@ -61,7 +61,7 @@ uint8_t *peer_place(struct peer *peer, size_t *ret_max)
 	struct link *link = peer_link(peer);
 	uint8_t *to;
 
-	if (link->ended || !channel_is_clear(&link->channel) ||
+	if (link->ended || link->sealing || !channel_is_clear(&link->channel) ||
 	    conn_unsent(link->conn) >= link->server->common->limits.conn.high ||
 	    conn_reserve(link->conn, PLACE_ROOM, &to))
 		return NULL;
@@ -96,7 +96,7 @@ void peer_push(struct peer *peer)
 {
 	struct link *link = peer_link(peer);
 
-	if (!link->ended)
+	if (!link->ended && !link->sealing)
 		conn_push(link->conn);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* One thread, one epoll, one recv() and one send() a piece. Sockets block where it writes: what is
  * under way is less than sockets hold. */
-#include <tests/bench/wire/relay.h>
+#include <tests/bench/wire/carrier.h>
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -116,7 +116,15 @@ struct rig rig_relay(uint16_t upstream)
 	return rig;
 }
 
-/* ---- its clients ---- */
+struct rig rig_relay_near(const struct rig *far)
+{
+	struct rig rig = rig_relay(far->port);
+
+	rig.behind = far;
+	return rig;
+}
+
+/* ---- clients of whatever takes plain TCP ---- */
 
 struct stream {
 	int fd;
@@ -135,13 +143,13 @@ static size_t drain(struct stream *s)
 	ssize_t n = recv(s->fd, piece, sizeof(piece), 0);
 
 	if (n <= 0 || (size_t)n > s->under_way)
-		die("the relay sends back what was not sent");
+		die("stream %ld of %zu: %s", (long)n, s->under_way, strerror(errno));
 	s->under_way -= (size_t)n;
 	return (size_t)n;
 }
 
-double relay_echo(const struct rig *rig, const struct tls_stream *stream, double seconds,
-		  double *ret_wall, double *ret_load)
+double plain_stream_echo(const struct rig *rig, const struct tls_stream *stream, double seconds,
+			 double *ret_wall, double *ret_load)
 {
 	struct stream *streams = calloc((size_t)stream->lines, sizeof(*streams));
 	size_t under_way = (size_t)stream->lines, done = 0;
@@ -167,7 +175,7 @@ double relay_echo(const struct rig *rig, const struct tls_stream *stream, double
 		bool more = now_s() - lap.wall < seconds;
 
 		if (n <= 0)
-			die("the relay stopped");
+			die("the stream stopped");
 		for (int i = 0; i < n; i++) {
 			struct stream *s = events[i].data.ptr;
 
