@@ -44,6 +44,7 @@ struct house_plan {
 	unsigned reactors; /* 0: 1 */
 	bool no_tickets;
 	bool relay;	     /* and not the echo alone */
+	uint16_t tunnel;     /* 0: none; else to this port of 127.0.0.1, "up" */
 	const char *clients; /* lines of public keys */
 	void (*limits)(struct server_limits *limits);
 	struct sources_limits sources; /* zeros: wide */
