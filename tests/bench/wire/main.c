@@ -36,7 +36,7 @@ static const struct {
 } parts[] = {
 	{"record", bench_record}, {"channel", bench_channel}, {"shield", bench_shield},
 	{"plain", bench_plain},	  {"shake", bench_shake},     {"echo", bench_echo},
-	{"idle", bench_idle},	  {"tunnel", bench_tunnel},
+	{"idle", bench_idle},	  {"tunnel", bench_tunnel},   {"ends", bench_ends},
 };
 
 static int wanted(const char *name, int count, char **names)

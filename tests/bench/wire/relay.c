@@ -143,7 +143,7 @@ static size_t drain(struct stream *s)
 	ssize_t n = recv(s->fd, piece, sizeof(piece), 0);
 
 	if (n <= 0 || (size_t)n > s->under_way)
-		die("stream %ld of %zu: %s", (long)n, s->under_way, strerror(errno));
+		die("what came back was not sent");
 	s->under_way -= (size_t)n;
 	return (size_t)n;
 }
