@@ -11,27 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tests/unit/service/fakepeer.h>
 #include <tests/unit/service/fakereactor.h>
 #include <user/service/service.h>
-
-struct got {
-	struct ph_message head;
-	struct shared_bytes *payload;
-	enum ph_code code; /* of a refusal */
-};
-
-struct peer {
-	struct peer_about about;
-	void *slots[PH_SERVICES];
-	unsigned reactor;
-	unsigned long room; /* messages that it takes yet */
-	bool full, closed, paused, fails, places;
-	const char *why;
-	struct got *got;
-	size_t count, room_for;
-	unsigned long pauses, placed, pushes;
-	uint8_t place[4 * 1024];
-};
 
 /* ---- peers ---- */
 

@@ -64,11 +64,6 @@ static void open_stream(uint32_t id, uint32_t window)
 
 /* ---- the upstream's side ---- */
 
-static uint8_t pattern(size_t at)
-{
-	return (uint8_t)(at * 31 + at / 251);
-}
-
 static bool upstream_reads(void *context)
 {
 	uint8_t bytes[16384];
@@ -219,22 +214,13 @@ static void test_refused(void **state)
 	assert_null(stream_find(peer_slot(f.peer, PH_S_TUNNEL), 3));
 }
 
-static void reset(int fd)
-{
-	struct linger hard = {.l_onoff = 1};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-	close(fd);
-}
-
 static void test_upstream_resets(void **state)
 {
 	(void)state;
 	open_stream(1, 1 << 20);
 	f.want = 700;
 	assert_true(upstream_writes());
-	reset(f.end.fd);
-	f.end.fd = -1;
+	upstream_reset(&f.end);
 	expect_close(1, TUNNEL_RESET);
 	/* What came before it is not lost. */
 	assert_int_equal(heard_bytes(f.peer, 1), 700);

@@ -3,6 +3,10 @@
  * strazh tunnel: local TCP listeners, the doors; each connection is a stream of the tunnel service
  * to the upstream of that name. One thread, one epoll. While there is no session, or no place for
  * another stream, nobody is let in: they wait in the kernel's queue.
+ *
+ * A short piece there and back is six system calls: a wait, a read and a write each way. So the
+ * session is flushed, and gets a turn only when something came; sockets are written to before
+ * they are waited for.
  */
 #include <user/client/cli/tunnel.h>
 
