@@ -81,6 +81,7 @@ struct strazh_options {
 	bool demand_hybrid;	    /* ML-KEM-768 besides X25519, or no connection */
 	bool no_resume;		    /* a full handshake each time */
 	bool strict;		    /* a new seed for each record */
+	bool flushes;		    /* strazh_flush() comes before each wait: see strazh_queue() */
 	int64_t connect_timeout_ms; /* 0: 5000; connecting and handshake */
 	int64_t heartbeat_ms;	    /* 0: 30000; -1: none */
 	int reconnects;		    /* attempts in a row after a loss; 0: for ever; -1: none */
@@ -123,10 +124,14 @@ int strazh_fd(const struct strazh *client);
 /* Never waits. Calls the callbacks, which may do anything but strazh_close(); this, what waits and
  * strazh_renew() answer -EBUSY there. */
 int strazh_on_ready(struct strazh *client) STRAZH_MUST_CHECK;
-/* Queue it. It goes with the next strazh_on_ready(), in one piece with what else was queued; until
- * then the descriptor is readable. FULL: on_room() tells when there is room again. */
+/* Queue it. It goes with the next strazh_on_ready() or strazh_flush(), in one piece with what else
+ * was queued; until then the descriptor is readable, unless options.flushes says that it need not
+ * be. FULL: on_room() tells when there is room again. */
 int strazh_queue(struct strazh *client, const struct strazh_message *message) STRAZH_MUST_CHECK;
-/* The same from any thread, waking the client's. CLOSED: there will be no session any more. */
+/* Sends what is queued and reads nothing: for who knows that nothing came. May call on_room() and
+ * on_state(). In a callback it does nothing, for what is queued there goes without it. */
+int strazh_flush(struct strazh *client) STRAZH_MUST_CHECK;
+/* strazh_queue() from any thread, waking the client's. CLOSED: there will be no session any more. */
 int strazh_post(struct strazh *client, const struct strazh_message *message) STRAZH_MUST_CHECK;
 size_t strazh_queued(const struct strazh *client); /* bytes */
 

@@ -22,6 +22,15 @@ static int compare(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+void samples_over(const struct samples *s, const struct samples *floor, struct samples *ret_over)
+{
+	for (size_t i = 0; i < s->count && i < floor->count; i++) {
+		double over = s->value[i] - floor->value[i];
+
+		samples_add(ret_over, MAX(over, floor->value[i] / 1000));
+	}
+}
+
 double samples_at(struct samples *s, double percent)
 {
 	size_t at;

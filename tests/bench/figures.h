@@ -21,6 +21,10 @@ void samples_add(struct samples *s, double value);
 /* Of `percent` per cent of the samples not above it; 50 is the median. Sorts. */
 double samples_at(struct samples *s, double percent);
 
+/* By how much each sample is above that of the same round in `floor`, for what is driven in turns;
+ * what noise puts below it counts as a thousandth of the floor. Neither may be sorted yet. */
+void samples_over(const struct samples *s, const struct samples *floor, struct samples *ret_over);
+
 /*
  * One row on standard output, tab separated: name value unit peer ratio min median max repeats.
  * `peer` NULL: no ratio. The ratio is above 1 where ours is better.

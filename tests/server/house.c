@@ -178,15 +178,24 @@ static void open_reactors(struct house *h, const struct house_plan *plan)
 	assert_int_equal(reactors_start(h->reactors), 0);
 }
 
-static void open_service(struct house *h, const struct service_ops *ops)
+static void open_service(struct house *h, const struct service_ops *ops,
+			 const struct service_config *config)
 {
-	const struct service_config none = {0};
 	struct server_service *service = &h->common.services[ops->id];
 	char why[SERVICE_WHY_LEN];
 
 	service->ops = ops;
-	if (ops->open(&none, &service->shared, why))
+	if (ops->open(config, &service->shared, why))
 		fail_msg("%s", why);
+}
+
+static void open_tunnel(struct house *h, uint16_t port)
+{
+	char address[32];
+	const struct service_setting line = {"up", address};
+
+	snprintf(address, sizeof(address), "127.0.0.1:%u", port);
+	open_service(h, &service_tunnel, &(struct service_config){&line, 1});
 }
 
 static void close_services(struct house *h)
@@ -198,6 +207,7 @@ static void close_services(struct house *h)
 
 void house_open(struct house *h, const struct house_plan *plan)
 {
+	static const struct service_config none;
 	static const struct house_plan usual;
 
 	*h = (struct house){.folder = "/tmp/strazh-house.XXXXXX"};
@@ -209,9 +219,11 @@ void house_open(struct house *h, const struct house_plan *plan)
 	if (!plan->no_tickets)
 		assert_int_equal(ticket_keys_init(&h->tickets, 3600, 86400, (uint64_t)time(NULL)),
 				 0);
-	open_service(h, &service_echo);
+	open_service(h, &service_echo, &none);
 	if (plan->relay)
-		open_service(h, &service_relay);
+		open_service(h, &service_relay, &none);
+	if (plan->tunnel)
+		open_tunnel(h, plan->tunnel);
 	open_reactors(h, plan);
 	snprintf(h->address, sizeof(h->address), "127.0.0.1:%u", h->port);
 }

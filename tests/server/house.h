@@ -53,6 +53,7 @@ struct house_plan {
 	bool as_shipped;     /* the pool has the usual rule, and only what is too much */
 	unsigned pool_queue; /* its jobs; 0: as many as fit */
 	size_t mailbox_len;  /* 0: 4096 */
+	uint16_t tunnel;     /* 0: none; else to this port of 127.0.0.1, "up" */
 	const char *clients; /* lines of public keys */
 	uint32_t suites;     /* bits of enum ph_suite; 0: all that can be had */
 	bool hybrid;	     /* and the hybrid ones of these */

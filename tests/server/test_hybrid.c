@@ -136,7 +136,8 @@ static void asked_in_vain(void **state)
 /* Nor does the server. */
 static void required_in_vain(void **state)
 {
-	char why[IDENTITY_WHY_LEN] = "", key[128];
+	struct identity_faults faults = {0};
+	char key[128];
 	struct identity_config config = {
 		.name = PH_NAME_DEFAULT, .suites = require.suites, .key_path = key};
 	struct identity *identity = NULL;
@@ -145,9 +146,9 @@ static void required_in_vain(void **state)
 	(void)state;
 	open_with(&house, NULL);
 	snprintf(key, sizeof(key), "%s/key", house.folder);
-	assert_int_equal(identity_load(&config, &identity, why), -EINVAL);
+	assert_int_equal(identity_load(&config, &identity, &faults), -EINVAL);
 	assert_null(identity);
-	assert_non_null(strstr(why, "ML-KEM-768"));
+	assert_non_null(strstr(faults.why[IDENTITY_HYBRID], "ML-KEM-768"));
 	house_close(&house);
 }
 

@@ -62,13 +62,13 @@ static struct config *config_for(const struct house *house, uint16_t port)
 
 static int start(const struct config *config, struct worker **ret_worker, int *ret_split)
 {
-	char why[WORKER_WHY_LEN] = "";
+	struct config_faults faults = {0};
 	int fds[2], r;
 
 	assert_int_equal(split_pair(fds), 0);
-	r = worker_start(config, fds[1], ret_worker, why);
-	if (r && r != -EADDRINUSE)
-		fail_msg("%s", why);
+	r = worker_start(config, fds[1], ret_worker, &faults);
+	if (r && !(faults.total == 1 && strstr(faults.list[0].why, "cannot listen at")))
+		fail_msg("%s: %s", faults.list[0].where, faults.list[0].why);
 	*ret_split = fds[0];
 	return r;
 }
@@ -86,7 +86,7 @@ static void a_port_that_is_taken(void **state)
 	config = config_for(&house, take_port(&fd));
 	before = open_descriptors();
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(start(config, &worker, &split), -EADDRINUSE);
+		assert_int_equal(start(config, &worker, &split), CONFIG_WRONG);
 		close(split);
 		assert_int_equal(open_descriptors(), before);
 	}

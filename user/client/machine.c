@@ -456,12 +456,21 @@ static void up_step(struct strazh *s)
 		lose(s, STRAZH_E_CLOSED, "the server closed the session");
 }
 
+/* Those that found no room, as room comes. */
+static void send_posted(struct strazh *s)
+{
+	while (s->phase == PHASE_UP && s->post_waits && take_posted(s))
+		(void)!machine_write(s);
+}
+
 /* ---- a turn ---- */
 
 /* What was queued between turns goes out in one piece, with the next turn. */
 int machine_want_turn(struct strazh *s)
 {
-	return s->turning || s->phase != PHASE_UP ? 0 : watch(s, s->watched | EPOLLOUT);
+	bool wanted = !s->turning && !s->options.flushes && s->phase == PHASE_UP;
+
+	return wanted ? watch(s, s->watched | EPOLLOUT) : 0;
 }
 
 static int set_watch(struct strazh *s)
@@ -504,8 +513,7 @@ static int take_turn(struct strazh *s)
 	if (s->phase == PHASE_UP) {
 		(void)take_posted(s);
 		up_step(s);
-		while (s->phase == PHASE_UP && s->post_waits && take_posted(s))
-			(void)!machine_write(s);
+		send_posted(s);
 	}
 	if ((s->phase == PHASE_CONNECTING || s->phase == PHASE_SHAKING) && now >= s->deadline_ms)
 		lose(s, STRAZH_E_TIMEOUT, "no session in time");
@@ -526,6 +534,25 @@ int machine_turn(struct strazh *s)
 	r = take_turn(s);
 	s->turning = false;
 	return r;
+}
+
+int strazh_flush(struct strazh *s)
+{
+	int r;
+
+	if (s->turning || s->phase != PHASE_UP || !strazh_queued(s))
+		return 0;
+	s->turning = true;
+	r = machine_write(s);
+	send_posted(s);
+	if (tell_room(s) && s->phase == PHASE_UP)
+		(void)!machine_write(s);
+	if (!r)
+		r = set_watch(s);
+	if (!r)
+		r = set_timer(s);
+	s->turning = false;
+	return r ? note_fault(s, r, "%s", strerror(-r)) : 0;
 }
 
 int machine_end(const struct strazh *s)

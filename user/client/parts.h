@@ -18,8 +18,8 @@
 
 #define ADDRESSES_MAX 8
 #define IN_ROOM (2 * PH_RECORD_MAX)
-#define OUT_ROOM PH_RECORD_MAX
-#define INBOX_MAX (4U << 20) /* bytes of messages that nobody has received yet */
+#define OUT_ROOM (72U * 1024) /* two records of 36 KiB, or the longest there is */
+#define INBOX_MAX (4U << 20)  /* bytes of messages that nobody has received yet */
 
 enum phase { PHASE_DOWN, PHASE_CONNECTING, PHASE_SHAKING, PHASE_UP, PHASE_ENDED };
 

@@ -32,7 +32,7 @@ static bool is_bad_record(int condition)
 }
 
 /* The channel is of no use any more. */
-static void end(struct link *link, int r)
+void link_end(struct link *link, int r)
 {
 	struct server *server = link->server;
 	int condition = r > 0 && r < CHANNEL_CONDITION_COUNT ? r : CHANNEL_DROPPED;
@@ -67,9 +67,12 @@ static bool seal_some(struct link *link, size_t room)
 		wheel_start(&server->reactor->wheel, &link->tick, AGAIN_MS);
 	if (r)
 		return false;
+	/* It may tell services of room, and that room here is not theirs. */
+	link->sealing = true;
 	r = channel_write(&link->channel, to, room, server->reactor->now_ms, &len);
+	link->sealing = false;
 	if (r) {
-		end(link, r);
+		link_end(link, r);
 		return false;
 	}
 	if (len)
@@ -151,7 +154,7 @@ static void on_tick(struct wheel_timer *timer)
 		return;
 	r = channel_tick(&link->channel, now, &next);
 	if (r) {
-		end(link, r);
+		link_end(link, r);
 		return;
 	}
 	wheel_start(&link->server->reactor->wheel, timer, next > now ? next - now : 1);
@@ -188,6 +191,19 @@ static void forget_owed(struct link *link)
 
 /* ---- the connection's calls ---- */
 
+/* The services that were told something: what they have gathered, they use now. */
+static void end_batch(struct link *link)
+{
+	struct server *server = link->server;
+
+	for (unsigned i = 0; server->told; i++, server->told >>= 1) {
+		const struct service_ops *ops = server->common->services[i].ops;
+
+		if (server->told & 1 && ops->on_batch_end)
+			ops->on_batch_end(server->instances[i], link_peer(link));
+	}
+}
+
 static size_t on_bytes(struct conn *conn, uint8_t *bytes, size_t len)
 {
 	struct link *link = conn->owner;
@@ -197,8 +213,9 @@ static size_t on_bytes(struct conn *conn, uint8_t *bytes, size_t len)
 	if (link->ended)
 		return len;
 	r = channel_read(&link->channel, bytes, len, link->server->reactor->now_ms, &used);
+	end_batch(link);
 	if (r) {
-		end(link, r);
+		link_end(link, r);
 		return len;
 	}
 	pump(link);
@@ -221,7 +238,7 @@ static void on_peer_end(struct conn *conn, size_t rest)
 	(void)rest;
 	/* It has said Close, and may read yet: what waits goes before ours does, while CLOSE_MS. */
 	if (r)
-		end(link, r);
+		link_end(link, r);
 	else
 		pump(link);
 }
@@ -329,6 +346,7 @@ static void on_message(struct channel *ch, void *context, const struct ph_messag
 	(void)ch;
 	server_count(&server->counters.messages_in);
 	if (service) {
+		server->told |= 1U << message->service;
 		service->on_message(server->instances[message->service], link_peer(link), message);
 		return;
 	}

@@ -41,7 +41,7 @@ struct link {
 	struct link *dirty_next;
 	uint32_t proven; /* low bits of ms: when it was last said */
 	uint16_t port;
-	bool dirty, open, ended;
+	bool dirty, open, ended, sealing;
 	struct wheel_timer tick;
 	struct channel channel;
 	struct peer_about about;
@@ -80,6 +80,7 @@ struct server {
 	struct link *links, *free_link;
 	struct owed *owed, *free_owed;
 	uint32_t links_touched, links_len, shakings_touched, owed_touched;
+	unsigned told; /* a bit a service: it got messages of the bytes that are read just now */
 	struct link *dirty, **dirty_end;
 	struct deferred flushes; /* flush() */
 
@@ -131,6 +132,8 @@ void links_deinit(struct server *server);
 /* The handshake is done; the connection is the link's now. False: no room. */
 bool link_open(struct server *server, struct conn *conn, uint16_t port,
 	       const struct session_keys *keys) must_check;
+/* The channel is of no use any more: what it said, or an error. */
+void link_end(struct link *link, int r);
 /* There is something to seal, or it may be over: looked at before the round ends. */
 void link_mark(struct link *link);
 /* A Close behind all that waits. What the peer still sends is read again, though a service had it

@@ -52,6 +52,54 @@ int peer_send_shared(struct peer *peer, const struct ph_message *head, struct sh
 	return answer_of(link, r);
 }
 
+/* Half of what a block of a connection holds, so that two go to the socket in one piece. */
+#define PLACE_ROOM (CONN_RESERVE_MAX / 2)
+
+/* As pump(): never more than `high` bytes are sealed and not sent. */
+uint8_t *peer_place(struct peer *peer, size_t *ret_max)
+{
+	struct link *link = peer_link(peer);
+	uint8_t *to;
+
+	if (link->ended || link->sealing || !channel_is_clear(&link->channel) ||
+	    conn_unsent(link->conn) >= link->server->common->limits.conn.high ||
+	    conn_reserve(link->conn, PLACE_ROOM, &to))
+		return NULL;
+	*ret_max = channel_place_max(&link->channel, PLACE_ROOM);
+	return to + CHANNEL_PLACE;
+}
+
+int peer_placed(struct peer *peer, const struct ph_message *message)
+{
+	struct link *link = peer_link(peer);
+	uint8_t *to = (uint8_t *)(uintptr_t)message->payload - CHANNEL_PLACE;
+	size_t len;
+	int r;
+
+	if (link->ended)
+		return PEER_CLOSED;
+	r = channel_write_placed(&link->channel, message, to, link->server->reactor->now_ms, &len);
+	if (r) {
+		link_end(link, r);
+		return PEER_CLOSED;
+	}
+	conn_commit(link->conn, len);
+	server_count(&link->server->counters.messages_out);
+	if (channel_has_output(&link->channel)) /* a rekey */
+		link_mark(link);
+	if (conn_unsent(link->conn) > PLACE_ROOM)
+		conn_push(link->conn);
+	return 0;
+}
+
+void peer_push(struct peer *peer)
+{
+	struct link *link = peer_link(peer);
+
+	if (!link->ended && !link->sealing)
+		conn_push(link->conn);
+}
+
 void peer_refuse(struct peer *peer, const struct ph_message *to, enum ph_code code,
 		 const char *text)
 {

@@ -19,7 +19,7 @@ struct server_limits server_limits_usual(void)
 		.hello_ms = 5000,
 		.finish_ms = 5000,
 		.prove_ms = SERVER_PROVE_MS,
-		.conn = {.in_max = PH_RECORD_MAX,
+		.conn = {.in_max = CONN_IN_MAX, /* the longest record, or two of 32 KiB and more */
 			 .out_max = 4U << 20,
 			 .high = 128U << 10,
 			 .low = 64U << 10,

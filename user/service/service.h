@@ -52,6 +52,16 @@ int peer_send_shared(struct peer *peer, const struct ph_message *head,
 /* An answer PH_OP_ERROR to what came. What cannot be queued is counted, not told. */
 void peer_refuse(struct peer *peer, const struct ph_message *to, enum ph_code code,
 		 const char *text);
+/*
+ * Many bytes, without a queue and without a copy. peer_place() gives room for a payload in the
+ * record itself, until the next call about this peer. NULL: something waits that has to go before
+ * it, or would wait: then peer_send(). peer_placed() seals a message whose payload lies there:
+ * answers as of peer_send(), but never PEER_FULL. It is sent with the next of them, or by
+ * peer_push(), or at the end of the round.
+ */
+uint8_t *peer_place(struct peer *peer, size_t *ret_max);
+int peer_placed(struct peer *peer, const struct ph_message *message) must_check;
+void peer_push(struct peer *peer);
 /* Once all that is queued was sent. `why` is one of the service's counted reasons. */
 void peer_close(struct peer *peer, const char *why);
 /*
@@ -124,6 +134,9 @@ struct service_ops {
 	void (*stop)(void *instance);
 	void (*on_open)(void *instance, struct peer *peer); /* may be NULL */
 	void (*on_message)(void *instance, struct peer *peer, const struct ph_message *message);
+	/* The messages that came together from this peer were all told: their payloads are good
+	 * until it returns. May be NULL; then each is good while it is told. */
+	void (*on_batch_end)(void *instance, struct peer *peer);
 	void (*on_room)(void *instance, struct peer *peer);  /* may be NULL */
 	void (*on_close)(void *instance, struct peer *peer); /* may be NULL */
 	/* The first n of its counters; returns how many there are. */

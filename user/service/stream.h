@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/uio.h>
 
 #include <strazh/base/compiler.h>
 #include <user/net/loop.h>
@@ -58,6 +59,15 @@ struct tunnel_shared {
 
 TAILQ_HEAD(stream_list, stream);
 
+/* Data of one stream that came together, for one call of the socket; the bytes are the host's until
+ * on_batch_end(). */
+#define GATHER_MAX 64
+struct gather {
+	struct stream *stream; /* NULL: there are none */
+	unsigned count;
+	struct iovec parts[GATHER_MAX];
+};
+
 struct tunnel {
 	struct service_host *host;
 	struct tunnel_shared *shared;
@@ -65,6 +75,7 @@ struct tunnel {
 	/* By time: who began to connect first; on whom nothing moved for longest. */
 	struct stream_list connecting, idle;
 	struct shared_bytes *chunk; /* what is read next comes here; NULL: none */
+	struct gather gather;
 	struct tunnel_counters {
 		TUNNEL_COUNTERS(COUNTER_FIELD)
 	} count;
@@ -103,6 +114,7 @@ struct stream {
 	uint64_t credit;	   /* bytes that it takes */
 	struct shared_bytes *held; /* found no room in its queue */
 	bool owe_opened;
+	bool flows; /* much comes at a time: it is read where it is sealed */
 	bool upstream_ended, end_sent;
 	bool owe_error; /* of an open that failed */
 	enum ph_code code;
@@ -127,6 +139,8 @@ void stream_data(struct stream *stream, const uint8_t *bytes, size_t len);
 void stream_end(struct stream *stream);
 void stream_credit(struct stream *stream, uint32_t bytes);
 void stream_close(struct stream *stream);
+/* What stream_data() got, goes. Before anything else is said of a stream. */
+void streams_gathered(struct tunnel *tunnel);
 /* It broke the rules of streams. */
 void stream_violation(struct stream *stream);
 

@@ -226,10 +226,14 @@ static void on_stream(struct tunnel *tunnel, struct stream *s, const struct ph_m
 static void tunnel_message(void *instance, struct peer *peer, const struct ph_message *message)
 {
 	struct tunnel_peer *owner = peer_slot(peer, PH_S_TUNNEL);
-	struct stream *s = owner ? stream_find(owner, message->request) : NULL;
 	struct tunnel *tunnel = instance;
 	struct tunnel_open open;
+	struct stream *s;
 	int r;
+
+	if (message->opcode != TUNNEL_DATA)
+		streams_gathered(tunnel);
+	s = owner ? stream_find(owner, message->request) : NULL;
 
 	if (message->opcode < TUNNEL_OPEN || message->opcode > TUNNEL_CLOSE) {
 		tunnel->count.unknown++;
@@ -250,6 +254,12 @@ static void tunnel_message(void *instance, struct peer *peer, const struct ph_me
 		malformed(tunnel, peer, message, r);
 	else
 		on_open(tunnel, peer, message, &open);
+}
+
+static void tunnel_batch_end(void *instance, struct peer *peer)
+{
+	(void)peer;
+	streams_gathered(instance);
 }
 
 /* In turn, so that no stream takes the room of all. */
@@ -301,6 +311,7 @@ const struct service_ops service_tunnel = {
 	.start = tunnel_start,
 	.stop = tunnel_stop,
 	.on_message = tunnel_message,
+	.on_batch_end = tunnel_batch_end,
 	.on_room = tunnel_room,
 	.on_close = tunnel_gone,
 	.counters = tunnel_counters,

@@ -111,6 +111,18 @@ bool channel_has_output(const struct channel *ch) must_check;
 int channel_write(struct channel *ch, uint8_t *to, size_t room, uint64_t now_ms,
 		  size_t *ret_len) must_check;
 
+/*
+ * A message without a queue and without a copy: its payload is produced where it is sealed, at
+ * to + CHANNEL_PLACE, and at most channel_place_max() of the room that is there. Only while
+ * channel_is_clear(): nothing waits that would have to go before it. 0, a condition, -errno.
+ */
+#define CHANNEL_PLACE (PH_RECORD_HEAD + PH_MESSAGE_HEAD)
+bool channel_is_clear(const struct channel *ch) must_check;
+/* The longest payload whose record, with its padding, has at most `room` bytes; 0: none has. */
+size_t channel_place_max(const struct channel *ch, size_t room) must_check;
+int channel_write_placed(struct channel *ch, const struct ph_message *message, uint8_t *to,
+			 uint64_t now_ms, size_t *ret_len) must_check;
+
 /* All that is queued is sent, then a Close with this code (0: for no reason). From now on no
  * message is taken and none delivered. */
 void channel_close(struct channel *ch, uint16_t code);

@@ -30,6 +30,18 @@ struct batch {
 	bool tight; /* something was left out because it did not fit */
 };
 
+/* Its operations are left as they are: they are large. */
+static void begin(struct batch *b, struct channel *ch, uint8_t *to, size_t room)
+{
+	b->ch = ch;
+	b->count = 0;
+	b->cipher = 0;
+	b->to = to;
+	b->room = room;
+	b->len = 0;
+	b->tight = false;
+}
+
 static int seal(struct batch *b)
 {
 	struct channel *ch = b->ch;
@@ -279,6 +291,62 @@ static int put_all(struct batch *b, uint64_t now_ms)
 	return r ? r : seal(b);
 }
 
+/* ---- what is written in its place ---- */
+
+bool channel_is_clear(const struct channel *ch)
+{
+	return channel_is_open(ch) && !channel_has_output(ch);
+}
+
+size_t channel_place_max(const struct channel *ch, size_t room)
+{
+	size_t text = MIN(room, (size_t)PH_RECORD_MAX), class = RECORD_CLASS_MIN;
+
+	if (text < PH_RECORD_HEAD + RECORD_CLASS_MIN + PH_RECORD_TAIL)
+		return 0;
+	text = (text - PH_RECORD_HEAD - PH_RECORD_TAIL) & ~(size_t)15;
+	while (ch->sized && text < PH_CIPHER_MAX && 2 * class <= text)
+		class *= 2;
+	if (ch->sized && text < PH_CIPHER_MAX)
+		text = class;
+	return text - 1 - PH_MESSAGE_HEAD;
+}
+
+int channel_write_placed(struct channel *ch, const struct ph_message *message, uint8_t *to,
+			 uint64_t now_ms, size_t *ret_len)
+{
+	size_t len = PH_MESSAGE_HEAD + message->len;
+	struct batch b;
+	int r;
+
+	if (ch->condition)
+		return ch->condition;
+	if (message->len > PH_MESSAGE_MAX)
+		return CHANNEL_TOO_BIG;
+	if (!channel_is_clear(ch) || message->payload != to + CHANNEL_PLACE)
+		return -EINVAL;
+	begin(&b, ch, to, PH_RECORD_MAX);
+	r = seal(&b); /* nothing yet: how many may go together */
+	if (!r)
+		r = spent(&b);
+	if (!r) {
+		uint8_t priority = message->priority & PH_FLAG_PRIORITY;
+
+		(void)message_emit(message, place(&b, PH_DATA, priority, len));
+		r = placed(&b, len);
+	}
+	if (!r)
+		r = seal(&b);
+	if (r < 0)
+		channel_end(ch);
+	if (r)
+		return r;
+	ch->said_ms = now_ms;
+	rekey_if_due(ch, now_ms);
+	*ret_len = b.len;
+	return 0;
+}
+
 bool channel_has_output(const struct channel *ch)
 {
 	if (ch->condition || ch->close_sent || ch->waiting)
@@ -304,13 +372,7 @@ int channel_write(struct channel *ch, uint8_t *to, size_t room, uint64_t now_ms,
 
 	if (ch->condition)
 		return ch->condition;
-	b.ch = ch;
-	b.count = 0;
-	b.cipher = 0;
-	b.to = to;
-	b.room = room;
-	b.len = 0;
-	b.tight = false;
+	begin(&b, ch, to, room);
 	if (channel_has_output(ch)) {
 		r = put_all(&b, now_ms);
 		if (r < 0)

@@ -22,6 +22,7 @@ void bench_shake(void);	  /* new sessions, beside nginx */
 void bench_echo(void);	  /* messages through the secured server */
 void bench_tunnel(void);  /* TCP behind it, beside stunnel and haproxy */
 void bench_burst(void);	  /* a session beside a burst of handshakes; the crypto pool */
+void bench_ends(void);	  /* the same with an end on each side */
 void bench_idle(void);	  /* ten thousand sessions: memory, latency, a message to all */
 
 #endif

@@ -37,7 +37,7 @@ static const struct {
 	{"record", bench_record}, {"channel", bench_channel}, {"shield", bench_shield},
 	{"dudect", bench_dudect}, {"plain", bench_plain},     {"shake", bench_shake},
 	{"echo", bench_echo},	  {"burst", bench_burst},     {"idle", bench_idle},
-	{"tunnel", bench_tunnel},
+	{"tunnel", bench_tunnel}, {"ends", bench_ends},
 };
 
 static int wanted(const char *name, int count, char **names)

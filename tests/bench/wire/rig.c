@@ -153,7 +153,8 @@ double rig_cpu_s(const struct rig *rig)
 
 	if (clock_getcpuclockid(rig->pid, &clock) || clock_gettime(clock, &ts))
 		die("no clock of process %d", (int)rig->pid);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9 +
+	       (rig->behind ? rig_cpu_s(rig->behind) : 0);
 }
 
 void rig_move(const struct rig *rig, int cpu)

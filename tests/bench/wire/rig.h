@@ -20,6 +20,7 @@ struct rig {
 	uint16_t port;
 	FILE *said; /* NULL: its first line was its last */
 	uint8_t key[32];
+	const struct rig *behind; /* whose time counts in this one's, too; or NULL */
 };
 
 /* `line` NULL: it says nothing; else its first line, which it says when it listens. */
@@ -37,7 +38,7 @@ void rig_move(const struct rig *rig, int cpu);
 
 /* Resident bytes of its memory. */
 double rig_resident(const struct rig *rig);
-/* Seconds that it was on a CPU. */
+/* Seconds that it, and those behind it, were on a CPU. */
 double rig_cpu_s(const struct rig *rig);
 
 void want_descriptors(rlim_t need);

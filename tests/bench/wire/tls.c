@@ -15,18 +15,16 @@
 #include <tests/bench/wire/bench.h>
 
 #define NGINX_PORT 18612
-#define STUNNEL_PORT 18613
-#define HAPROXY_PORT 18614
 #define SHAKING 32 /* at a time */
 #define EVENTS_MAX 64
 
 static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-static const char *const files[] = {"cert.pem",	  "key.pem",	  "both.pem",
-				    "nginx.conf", "stunnel.conf", "haproxy.conf"};
+static const char *const files[] = {"cert.pem",	    "key.pem",	    "both.pem",	   "nginx.conf",
+				    "stunnel.conf", "haproxy.conf", "s-near.conf", "h-near.conf"};
 
 /* ---- its folder ---- */
 
-static FILE *in_folder(const struct tls_folder *folder, const char *name)
+FILE *tls_folder_file(const struct tls_folder *folder, const char *name)
 {
 	char path[RIG_PATH];
 	FILE *file;
@@ -58,7 +56,7 @@ void tls_folder_make(struct tls_folder *folder)
 	    !X509_sign(cert, key, EVP_sha256()))
 		die("no certificate");
 	for (int i = 0; i < 3; i++) {
-		FILE *file = in_folder(folder, files[i]);
+		FILE *file = tls_folder_file(folder, files[i]);
 
 		if ((i != 1 && !PEM_write_X509(file, cert)) ||
 		    (i != 0 && !PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL)))
@@ -102,7 +100,7 @@ struct rig rig_nginx(const struct tls_folder *folder)
 {
 	char conf[RIG_PATH], name[] = "nginx", option[] = "-c", errors[] = "-e", null[] = "stderr";
 	char *argv[] = {name, errors, null, option, conf, NULL};
-	FILE *file = in_folder(folder, "nginx.conf");
+	FILE *file = tls_folder_file(folder, "nginx.conf");
 	struct rig rig;
 
 	/* cppcheck-suppress invalidPrintfArgType_s ; it takes the array for a number */
@@ -113,59 +111,6 @@ struct rig rig_nginx(const struct tls_folder *folder)
 	rig.port = NGINX_PORT;
 	close(dial(rig.port));
 	return rig;
-}
-
-static struct rig spawn_carrier(const struct tls_folder *folder, char *const before[3],
-				const char *name, uint16_t port)
-{
-	char conf[RIG_PATH];
-	char *argv[] = {before[0], before[1], before[2], NULL, NULL};
-	struct rig rig;
-
-	snprintf(conf, sizeof(conf), "%s/%s", folder->path, name);
-	for (int i = 0; i < 4; i++)
-		if (!argv[i]) {
-			argv[i] = conf;
-			break;
-		}
-	rig = rig_spawn(argv, NULL);
-	rig.port = port;
-	close(dial(port));
-	return rig;
-}
-
-struct rig rig_stunnel(const struct tls_folder *folder, uint16_t upstream)
-{
-	char program[] = "stunnel4";
-	FILE *file = in_folder(folder, "stunnel.conf");
-
-	fprintf(file,
-		"foreground = yes\npid =\ndebug = emerg\nsyslog = no\n[up]\n"
-		"accept = 127.0.0.1:%d\nconnect = 127.0.0.1:%u\ncert = %s/both.pem\n"
-		"sslVersionMin = TLSv1.3\nciphersuites = TLS_AES_256_GCM_SHA384\n"
-		"socket = l:TCP_NODELAY=1\nsocket = r:TCP_NODELAY=1\n",
-		STUNNEL_PORT, upstream, folder->path);
-	fclose(file);
-	return spawn_carrier(folder, (char *const[]){program, NULL, NULL}, "stunnel.conf",
-			     STUNNEL_PORT);
-}
-
-struct rig rig_haproxy(const struct tls_folder *folder, uint16_t upstream)
-{
-	char program[] = "haproxy", foreground[] = "-db", option[] = "-f";
-	FILE *file = in_folder(folder, "haproxy.conf");
-
-	fprintf(file,
-		"global\n nbthread 1\n"
-		"defaults\n mode tcp\n timeout connect 5s\n timeout client 60s\n timeout server "
-		"60s\n"
-		"frontend in\n bind 127.0.0.1:%d ssl crt %s/both.pem ssl-min-ver TLSv1.3 "
-		"ciphersuites TLS_AES_256_GCM_SHA384\n default_backend up\n"
-		"backend up\n server up 127.0.0.1:%u\n",
-		HAPROXY_PORT, folder->path, upstream);
-	fclose(file);
-	return spawn_carrier(folder, (char *const[]){program, foreground, option}, "haproxy.conf",
-			     HAPROXY_PORT);
 }
 
 static SSL_CTX *tls_clients(void)

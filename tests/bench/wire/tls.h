@@ -13,16 +13,14 @@ struct tls_folder {
 };
 void tls_folder_make(struct tls_folder *folder);
 void tls_folder_free(const struct tls_folder *folder);
+/* A file of a peer's in it; tls_folder_free() knows their names. */
+FILE *tls_folder_file(const struct tls_folder *folder, const char *name);
 
 /* nginx: one process, no tickets, no log; answers any request with 64 bytes. */
 struct rig rig_nginx(const struct tls_folder *folder);
 
 /* A process of ours that echoes. */
 struct rig rig_openssl(const struct tls_folder *folder);
-/* Carry TCP to a port of 127.0.0.1 and speak TLS 1.3 in front. */
-struct rig rig_stunnel(const struct tls_folder *folder, uint16_t upstream);
-struct rig rig_haproxy(const struct tls_folder *folder, uint16_t upstream);
-
 /* Sessions a second, made anew by many clients at a time; of the server's CPU, and by the clock. */
 double tls_handshakes(const struct rig *rig, double seconds, double *ret_wall, double *ret_load);
 /* Requests a second over connections that stay. */

@@ -2,9 +2,11 @@
 /*
  * TCP behind the secured server, beside stunnel and haproxy that end TLS 1.3 in front of the same
  * upstream: tests/tools/plain-echo, beside the clients. Long pieces and short ones go there and
- * back. As in shake.c, a row is per second of the server's CPU; latency is by the clock.
+ * back. As in shake.c, a row is per second of the server's CPU; latency is by the clock. A relay
+ * without any cryptography is driven in turns with them: it is what no carrier can be faster than.
  */
 #include <tests/bench/wire/bench.h>
+#include <tests/bench/wire/carrier.h>
 #include <tests/bench/wire/talk.h>
 #include <tests/bench/wire/tls.h>
 
@@ -142,53 +144,109 @@ static double echo(struct talk *talk, const struct tls_stream *job, double *ret_
 
 struct contest {
 	struct talk *talk;
-	struct rig stunnel, haproxy;
+	struct rig stunnel, haproxy, relay;
 };
 
-static void compare(struct contest *c, const char *name, const char *unit,
-		    const struct tls_stream *job, double scale)
-{
-	struct samples ours = {0}, stunnel = {0}, haproxy = {0};
-	char second[64];
-	double wall, load;
+enum { OURS, STUNNEL, HAPROXY, RELAY, CARRIERS };
 
+/* In turns: bytes a second of the server's CPU, and by the clock. */
+static void drive(struct contest *c, const struct tls_stream *job, struct samples cpu[CARRIERS],
+		  struct samples wall[CARRIERS])
+{
 	for (int i = 0; i < REPEATS; i++) {
-		samples_add(&ours, scale * echo(c->talk, job, &wall, &load));
-		samples_add(&stunnel, scale * tls_echo(&c->stunnel, job, SECONDS, &wall, &load));
-		samples_add(&haproxy, scale * tls_echo(&c->haproxy, job, SECONDS, &wall, &load));
+		double by[CARRIERS], load;
+
+		samples_add(&cpu[OURS], echo(c->talk, job, &by[OURS], &load));
+		samples_add(&cpu[STUNNEL],
+			    tls_echo(&c->stunnel, job, SECONDS, &by[STUNNEL], &load));
+		samples_add(&cpu[HAPROXY],
+			    tls_echo(&c->haproxy, job, SECONDS, &by[HAPROXY], &load));
+		samples_add(&cpu[RELAY],
+			    plain_stream_echo(&c->relay, job, SECONDS, &by[RELAY], &load));
+		for (int k = OURS; k < CARRIERS; k++)
+			samples_add(&wall[k], by[k]);
 	}
-	report(name, samples_at(&ours, 50), unit, "stunnel4 TLS 1.3",
-	       samples_at(&ours, 50) / samples_at(&stunnel, 50), &ours);
-	snprintf(second, sizeof(second), "%s_haproxy", name);
-	report(second, samples_at(&ours, 50), unit, "haproxy TLS 1.3",
-	       samples_at(&ours, 50) / samples_at(&haproxy, 50), &ours);
+}
+
+/* `top`: more is better. */
+static void row(const char *name, const char *suffix, const char *unit, const char *peer,
+		struct samples *ours, struct samples *theirs, bool top)
+{
+	double a = samples_at(ours, 50), b = samples_at(theirs, 50);
+	char full[64];
+
+	snprintf(full, sizeof(full), "%s%s", name, suffix);
+	report(full, a, unit, peer, top ? a / b : b / a, ours);
+}
+
+static void rows(const char *name, const char *unit, struct samples all[CARRIERS], bool top)
+{
+	row(name, "", unit, "stunnel4 TLS 1.3", &all[OURS], &all[STUNNEL], top);
+	row(name, "_haproxy", unit, "haproxy TLS 1.3", &all[OURS], &all[HAPROXY], top);
+	row(name, "_relay", unit, "plain relay", &all[OURS], &all[RELAY], top);
+}
+
+/* What each adds to the CPU time of the relay for so many bytes: the kernel's share of two sockets
+ * and of waking up is the same in all of them. */
+static void tell_over(const char *name, const char *unit, const struct samples rates[CARRIERS],
+		      double bytes)
+{
+	struct samples times[CARRIERS] = {0}, more[RELAY] = {0};
+
+	for (int k = OURS; k < CARRIERS; k++)
+		for (size_t i = 0; i < rates[k].count; i++)
+			samples_add(&times[k], bytes / rates[k].value[i]);
+	for (int k = OURS; k < RELAY; k++)
+		samples_over(&times[k], &times[RELAY], &more[k]);
+	row(name, "", unit, "stunnel4 TLS 1.3", &more[OURS], &more[STUNNEL], false);
+	row(name, "_haproxy", unit, "haproxy TLS 1.3", &more[OURS], &more[HAPROXY], false);
+}
+
+static void scale(struct samples all[CARRIERS], double by)
+{
+	for (int k = OURS; k < CARRIERS; k++)
+		for (size_t i = 0; i < all[k].count; i++)
+			all[k].value[i] *= by;
+}
+
+static void bulk(struct contest *c)
+{
+	static const struct tls_stream job = {.lines = 8, .len = 1 << 14, .window = 1 << 16};
+	struct samples cpu[CARRIERS] = {0}, wall[CARRIERS] = {0};
+
+	drive(c, &job, cpu, wall);
+	tell_over("wire.tunnel_over_relay_ns_kib", "ns", cpu, 1024e9);
+	scale(cpu, 1e-9);
+	rows("wire.tunnel_gb_s", "GB/s", cpu, true);
+}
+
+static void small(struct contest *c)
+{
+	static const struct tls_stream job = {.lines = 64, .len = 64, .window = 64};
+	struct samples cpu[CARRIERS] = {0}, wall[CARRIERS] = {0};
+
+	drive(c, &job, cpu, wall);
+	tell_over("wire.tunnel_64_over_relay_us", "us", cpu, 64e6);
+	scale(cpu, 1.0 / 64);
+	rows("wire.tunnel_64_s", "1/s", cpu, true);
 }
 
 /* There and back by the clock, of one stream with one short piece under way. */
 static void latency(struct contest *c)
 {
 	static const struct tls_stream job = {.lines = 1, .len = 64, .window = 64};
-	struct samples ours = {0}, stunnel = {0}, haproxy = {0};
-	double wall, load;
+	struct samples cpu[CARRIERS] = {0}, wall[CARRIERS] = {0};
 
-	for (int i = 0; i < REPEATS; i++) {
-		(void)echo(c->talk, &job, &wall, &load);
-		samples_add(&ours, 64e6 / wall);
-		(void)tls_echo(&c->stunnel, &job, SECONDS, &wall, &load);
-		samples_add(&stunnel, 64e6 / wall);
-		(void)tls_echo(&c->haproxy, &job, SECONDS, &wall, &load);
-		samples_add(&haproxy, 64e6 / wall);
-	}
-	report("wire.tunnel_latency_us", samples_at(&ours, 50), "us", "stunnel4 TLS 1.3",
-	       samples_at(&stunnel, 50) / samples_at(&ours, 50), &ours);
-	report("wire.tunnel_latency_us_haproxy", samples_at(&ours, 50), "us", "haproxy TLS 1.3",
-	       samples_at(&haproxy, 50) / samples_at(&ours, 50), &ours);
+	drive(c, &job, cpu, wall);
+	tell_over("wire.tunnel_latency_over_relay_us", "us", cpu, 64e6);
+	for (int k = OURS; k < CARRIERS; k++)
+		for (size_t i = 0; i < wall[k].count; i++)
+			wall[k].value[i] = 64e6 / wall[k].value[i];
+	rows("wire.tunnel_latency_us", "us", wall, false);
 }
 
 void bench_tunnel(void)
 {
-	static const struct tls_stream bulk = {.lines = 8, .len = 1 << 14, .window = 1 << 16};
-	static const struct tls_stream small = {.lines = 64, .len = 64, .window = 64};
 	int last = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1;
 	char path[RIG_PATH], line[RIG_LINE];
 	char *argv[] = {path, NULL};
@@ -206,13 +264,15 @@ void bench_tunnel(void)
 	c.talk = talk_new(&ours);
 	c.stunnel = rig_stunnel(&folder, upstream.port);
 	c.haproxy = rig_haproxy(&folder, upstream.port);
-	compare(&c, "wire.tunnel_gb_s", "GB/s", &bulk, 1e-9);
-	compare(&c, "wire.tunnel_64_s", "1/s", &small, 1.0 / 64);
+	c.relay = rig_relay(upstream.port);
+	bulk(&c);
+	small(&c);
 	latency(&c);
 	talk_free(c.talk);
 	rig_stop(&ours, NULL);
 	rig_stop(&c.stunnel, NULL);
 	rig_stop(&c.haproxy, NULL);
+	rig_stop(&c.relay, NULL);
 	rig_stop(&upstream, NULL);
 	tls_folder_free(&folder);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Peers without sockets, on the reactors of fakereactor.h: they record what they are sent and take
- * `room` messages before they are full. Included once by a program; it defines what service.h
+ * `room` messages before they are full. One that `places` takes payloads in its own memory, too,
+ * while it has room. Included once by a program; it defines what service.h
  * declares of peers.
  */
 #ifndef TESTS_UNIT_SERVICE_FAKEHOST_H
@@ -10,26 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tests/unit/service/fakepeer.h>
 #include <tests/unit/service/fakereactor.h>
 #include <user/service/service.h>
-
-struct got {
-	struct ph_message head;
-	struct shared_bytes *payload;
-	enum ph_code code; /* of a refusal */
-};
-
-struct peer {
-	struct peer_about about;
-	void *slots[PH_SERVICES];
-	unsigned reactor;
-	unsigned long room; /* messages that it takes yet */
-	bool full, closed, paused, fails;
-	const char *why;
-	struct got *got;
-	size_t count, room_for;
-	unsigned long pauses;
-};
 
 /* ---- peers ---- */
 
@@ -76,6 +60,27 @@ int peer_send(struct peer *peer, const struct ph_message *message)
 int peer_send_shared(struct peer *peer, const struct ph_message *head, struct shared_bytes *payload)
 {
 	return record(peer, head, payload, 0);
+}
+
+uint8_t *peer_place(struct peer *peer, size_t *ret_max)
+{
+	if (!peer->places || !peer->room || peer->closed)
+		return NULL;
+	*ret_max = sizeof(peer->place);
+	return peer->place;
+}
+
+int peer_placed(struct peer *peer, const struct ph_message *message)
+{
+	if (message->payload != peer->place || message->len > sizeof(peer->place))
+		abort();
+	peer->placed++;
+	return record(peer, message, NULL, 0);
+}
+
+void peer_push(struct peer *peer)
+{
+	peer->pushes++;
 }
 
 void peer_refuse(struct peer *peer, const struct ph_message *to, enum ph_code code,
@@ -188,6 +193,8 @@ static inline void peer_says(struct peer *peer, uint8_t opcode, uint32_t request
 				     .len = len};
 
 	world.ops->on_message(instance_of(peer), peer, &message);
+	if (world.ops->on_batch_end)
+		world.ops->on_batch_end(instance_of(peer), peer);
 }
 
 #endif

@@ -64,11 +64,6 @@ static void open_stream(uint32_t id, uint32_t window)
 
 /* ---- the upstream's side ---- */
 
-static uint8_t pattern(size_t at)
-{
-	return (uint8_t)(at * 31 + at / 251);
-}
-
 static bool upstream_reads(void *context)
 {
 	uint8_t bytes[16384];
@@ -219,22 +214,13 @@ static void test_refused(void **state)
 	assert_null(stream_find(peer_slot(f.peer, PH_S_TUNNEL), 3));
 }
 
-static void reset(int fd)
-{
-	struct linger hard = {.l_onoff = 1};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-	close(fd);
-}
-
 static void test_upstream_resets(void **state)
 {
 	(void)state;
 	open_stream(1, 1 << 20);
 	f.want = 700;
 	assert_true(upstream_writes());
-	reset(f.end.fd);
-	f.end.fd = -1;
+	upstream_reset(&f.end);
 	expect_close(1, TUNNEL_RESET);
 	/* What came before it is not lost. */
 	assert_int_equal(heard_bytes(f.peer, 1), 700);
@@ -273,6 +259,103 @@ static void test_slow_client(void **state)
 	peer_give_room(f.peer, 1U << 30);
 	run_until(fill_upstream, NULL);
 	check_heard(1);
+}
+
+static bool flows(void *context)
+{
+	(void)context;
+	upstream_writes();
+	return f.peer->placed > 0 && heard_bytes(f.peer, 1) == f.want;
+}
+
+/* Much at a time goes without a queue; as soon as the peer has no place for it, by the queue, and
+ * then again without. Nothing is lost or turned round. */
+static void test_placed(void **state)
+{
+	unsigned long placed;
+
+	(void)state;
+	f.peer->places = true;
+	open_stream(1, TUNNEL_WINDOW_MAX);
+	f.want = 2U << 20;
+	run_until(flows, NULL);
+	check_heard(1);
+	assert_true(f.peer->pushes > 0);
+	placed = f.peer->placed;
+	f.peer->room = 0;
+	f.want += 12U << 20;
+	upstream_writes();
+	for (int i = 0; i < 20; i++) {
+		run_a_while();
+		upstream_writes();
+		assert_int_equal(stream_find(peer_slot(f.peer, PH_S_TUNNEL), 1)->interest, 0);
+		peer_give_room(f.peer, 1);
+	}
+	assert_true(f.sent < f.want);
+	peer_give_room(f.peer, 1U << 30);
+	run_until(flows, NULL);
+	assert_true(f.peer->placed > placed);
+	check_heard(1);
+	/* Few bytes again: they take no place. */
+	f.want += 10;
+	run_until(flows, NULL);
+	assert_false(stream_find(peer_slot(f.peer, PH_S_TUNNEL), 1)->flows);
+	check_heard(1);
+}
+
+/* Messages that come together go in one call, for whatever streams they are, and what does not go
+ * waits in its order. */
+static void test_gathered(void **state)
+{
+	static uint8_t bytes[WINDOW];
+	struct ph_message message = {.service = PH_S_TUNNEL,
+				     .opcode = TUNNEL_DATA,
+				     .priority = PH_NORMAL,
+				     .request = 1,
+				     .len = 100};
+	const struct ph_message end = {.service = PH_S_TUNNEL, .opcode = TUNNEL_END, .request = 1};
+	struct tunnel *tunnel = instance_of(f.peer);
+	const size_t many = 3 * GATHER_MAX + 7;
+
+	(void)state;
+	open_stream(1, 1000);
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = pattern(i);
+	for (size_t i = 0; i < many; i++) {
+		message.payload = bytes + 100 * i;
+		service_tunnel.on_message(tunnel, f.peer, &message);
+		assert_int_equal(tunnel->gather.stream != NULL, (i + 1) % GATHER_MAX != 0);
+	}
+	assert_int_equal(tunnel->gather.count, many % GATHER_MAX);
+	/* Its end comes behind its bytes. */
+	service_tunnel.on_message(tunnel, f.peer, &end);
+	assert_null(tunnel->gather.stream);
+	service_tunnel.on_batch_end(tunnel, f.peer);
+	f.want = 100 * many + 1;
+	run_until(upstream_reads, NULL);
+	assert_true(f.eof);
+	assert_int_equal(f.read, 100 * many);
+}
+
+/* A stream that ends between its bytes and the end of the batch takes them with it. */
+static void test_gathered_and_gone(void **state)
+{
+	const struct ph_message message = {.service = PH_S_TUNNEL,
+					   .opcode = TUNNEL_DATA,
+					   .request = 1,
+					   .payload = (const uint8_t *)"bytes",
+					   .len = 5};
+	struct tunnel *tunnel = instance_of(f.peer);
+
+	(void)state;
+	open_stream(1, 1000);
+	service_tunnel.on_message(tunnel, f.peer, &message);
+	assert_non_null(tunnel->gather.stream);
+	world.now_ms += 60000;
+	streams_expire(tunnel, world.now_ms);
+	assert_null(tunnel->gather.stream);
+	service_tunnel.on_batch_end(tunnel, f.peer);
+	assert_int_equal(closed_why(f.peer, 1), TUNNEL_TIMEOUT);
 }
 
 /* Without credit nothing is read, and an upstream that hangs up is heard of later. */
@@ -514,6 +597,9 @@ int main(void)
 		WITH(test_refused),
 		WITH(test_upstream_resets),
 		WITH(test_slow_client),
+		WITH(test_placed),
+		WITH(test_gathered),
+		WITH(test_gathered_and_gone),
 		WITH(test_no_credit),
 		WITH(test_slow_upstream),
 		WITH(test_overrun),

@@ -56,6 +56,22 @@ static inline bool upstream_accept(struct upstream_end *end)
 	return end->fd >= 0;
 }
 
+/* It breaks its connection off. */
+static inline void upstream_reset(struct upstream_end *end)
+{
+	struct linger hard = {.l_onoff = 1};
+
+	setsockopt(end->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+	close(end->fd);
+	end->fd = -1;
+}
+
+/* What bytes are like on their way. */
+static inline uint8_t pattern(size_t at)
+{
+	return (uint8_t)(at * 31 + at / 251);
+}
+
 struct until {
 	bool (*is_so)(void *context);
 	void *context;

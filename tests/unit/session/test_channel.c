@@ -54,6 +54,103 @@ static void identified_needs_no_finish(void **state)
 	pair_free(p);
 }
 
+/* Between what is queued and what is not the other side sees no difference; at the edge of a block
+ * of the schedule and at each length, with classes and without. */
+static void placed(void **state)
+{
+	static const size_t all[] = {0,	   1,	  7,	 8,	23,    24,
+				     4000, 16375, 16376, 32759, 32760, PH_MESSAGE_MAX};
+	struct pair *p = pair_new(PH_XK1, false);
+	struct side *from = &p->client, *to = &p->server;
+	uint8_t *at;
+	size_t len;
+
+	(void)state;
+	for (unsigned i = 0; i < 600; i++) {
+		struct ph_message message = {
+			.service = 1, .opcode = 2, .priority = PH_BULK, .request = i + 1};
+
+		message.len = all[i % ARRAY_LEN(all)];
+		if (i % 7 == 3)
+			assert_int_equal(say(from, PH_NORMAL, 4711, "queued", 6), 0);
+		assert_int_equal(channel_is_clear(&from->ch), i % 7 != 3);
+		assert_int_equal(side_write(p, from, to, WIRE_MAX / 2), 0);
+		at = to->wire + to->len;
+		message.payload = at + CHANNEL_PLACE;
+		memset(at + CHANNEL_PLACE, (int)i, message.len);
+		assert_int_equal(channel_write_placed(&from->ch, &message, at, p->now, &len), 0);
+		to->len += len;
+		assert_int_equal(side_read(p, to), 0);
+		assert_int_equal(to->len, 0);
+		assert_int_equal(to->last.request, i + 1);
+		assert_int_equal(to->last.priority, PH_BULK);
+		assert_int_equal(to->last.len, message.len);
+		for (size_t b = 0; b < message.len; b++)
+			assert_int_equal(to->payload[b], (uint8_t)i);
+	}
+	pair_free(p);
+}
+
+/* It never goes before what waits, nor on a channel that is not open. */
+static void placed_wrongly(void **state)
+{
+	struct pair *p = pair_new(PH_NK1, false);
+	struct ph_message message = {.service = 1, .opcode = 2, .len = 5};
+	uint8_t *at = p->server.wire;
+	size_t len = 77;
+
+	(void)state;
+	message.payload = at + CHANNEL_PLACE;
+	assert_false(channel_is_clear(&p->server.ch)); /* the finish has not come */
+	assert_false(channel_is_clear(&p->client.ch)); /* it is to be sent */
+	pair_settle(p);
+	assert_true(channel_is_clear(&p->server.ch));
+	message.len = PH_MESSAGE_MAX + 1;
+	assert_int_equal(channel_write_placed(&p->client.ch, &message, at, p->now, &len),
+			 CHANNEL_TOO_BIG);
+	message.len = 5;
+	assert_int_equal(say(&p->client, PH_BULK, 1, "queued", 6), 0);
+	assert_false(channel_is_clear(&p->client.ch));
+	assert_int_equal(channel_write_placed(&p->client.ch, &message, at, p->now, &len), -EINVAL);
+	assert_int_equal(len, 77);
+	channel_end(&p->client.ch);
+	assert_false(channel_is_clear(&p->client.ch));
+	assert_int_equal(channel_write_placed(&p->client.ch, &message, at, p->now, &len),
+			 CHANNEL_DROPPED);
+	pair_free(p);
+}
+
+/* A place is used up by its payload: with classes no more than a class holds. */
+static void place_lengths(void **state)
+{
+	static const size_t rooms[] = {0,   79,	 127,	128,   129,   143,
+				       144, 500, 36864, 65583, 65584, 99999};
+	struct pair *plain = pair_new(PH_XK1, false), *sized = pair_new(PH_XK1, false);
+
+	(void)state;
+	sized->client.ch.sized = true;
+	for (size_t i = 0; i < ARRAY_LEN(rooms); i++)
+		for (int classes = 0; classes < 2; classes++) {
+			struct pair *p = classes ? sized : plain;
+			size_t max = channel_place_max(&p->client.ch, rooms[i]);
+			size_t padded = record_padded_len(PH_MESSAGE_HEAD + max, classes);
+			size_t more = record_padded_len(PH_MESSAGE_HEAD + max + 1, classes);
+
+			if (!max) {
+				assert_true(rooms[i] < 128);
+				continue;
+			}
+			assert_true(padded + PH_RECORD_HEAD + PH_RECORD_TAIL <= rooms[i]);
+			assert_true(!more || more > padded);
+		}
+	assert_int_equal(channel_place_max(&sized->client.ch, 36864), 32768 - 9);
+	assert_int_equal(channel_place_max(&plain->client.ch, 36864), 36864 - 64 - 9);
+	assert_int_equal(channel_place_max(&sized->client.ch, PH_RECORD_MAX), PH_MESSAGE_MAX);
+	assert_int_equal(channel_place_max(&plain->client.ch, PH_RECORD_MAX), PH_MESSAGE_MAX);
+	pair_free(plain);
+	pair_free(sized);
+}
+
 /* Each length, also those at the edges of chunks and records. */
 static void lengths(void **state)
 {
@@ -522,6 +619,9 @@ int main(void)
 		cmocka_unit_test(finish_opens),
 		cmocka_unit_test(identified_needs_no_finish),
 		cmocka_unit_test(lengths),
+		cmocka_unit_test(placed),
+		cmocka_unit_test(placed_wrongly),
+		cmocka_unit_test(place_lengths),
 		cmocka_unit_test(priorities),
 		cmocka_unit_test(nobody_starves),
 		cmocka_unit_test(back_pressure),

@@ -90,6 +90,13 @@ int link_turn(struct link *link)
 	return ferror(stdout) ? cli_fail(CLI_FAILED, "standard output cannot be written") : 0;
 }
 
+int link_flush(struct link *link)
+{
+	if (strazh_flush(link->strazh))
+		return cli_fail(CLI_FAILED, "%s", strazh_error(link->strazh)->text);
+	return link->code;
+}
+
 int link_wait(struct link *link, struct pollfd *more, uint64_t until_ms)
 {
 	struct pollfd fds[2] = {{.fd = strazh_fd(link->strazh), .events = POLLIN}, {.fd = -1}};

@@ -33,6 +33,8 @@ int link_open(struct link *link, struct cli *cli, const struct link_ops *ops,
 void link_close(struct link *link);
 /* What can be done now. 0, or the code with which it is over. */
 int link_turn(struct link *link) must_check;
+/* What was queued goes, and nothing is read; for options.flushes, and with the same answer. */
+int link_flush(struct link *link) must_check;
 /* Until something happened, a signal came or the clock shows until_ms (0: for ever). `more` is one
  * descriptor to be waited for besides, or NULL. 0, or the code with which it is over. */
 int link_wait(struct link *link, struct pollfd *more, uint64_t until_ms) must_check;

@@ -35,6 +35,7 @@ struct stream {
 	const struct door *door;
 	enum stream_state state;
 	bool readable, writable;
+	bool hung_up;		    /* an end waits behind what is to be read */
 	bool local_ended, end_sent; /* no more comes from the socket; said so */
 	bool server_ended, shut;    /* no more comes from the server; the socket was told */
 	bool close_sent, server_closed;
@@ -136,6 +137,8 @@ static void read_socket(struct tunnel *t, struct stream *s)
 		}
 		n = recv(s->fd, t->chunk, room, MSG_DONTWAIT);
 		if (n > 0) {
+			/* What comes after a short piece is a new edge, but for the end. */
+			s->readable = (size_t)n == room || s->hung_up;
 			s->credit -= (uint64_t)n;
 			say(t, s, TUNNEL_DATA, t->chunk, (size_t)n);
 		} else if (!n) {
@@ -223,12 +226,29 @@ void stream_event(struct tunnel *t, uint32_t id, uint32_t events)
 		return;
 	}
 	s->readable = s->readable || events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP);
+	s->hung_up = s->hung_up || events & (EPOLLRDHUP | EPOLLHUP);
 	s->writable = s->writable || events & EPOLLOUT;
 	stream_step(t, s);
 }
 
+/* How much of it the socket takes at once. */
+static size_t write_first(struct stream *s, const void *bytes, size_t len)
+{
+	ssize_t n;
+
+	if (s->out.len || !s->writable)
+		return 0;
+	n = send(s->fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n < 0) /* and write_socket() finds out why */
+		return 0;
+	s->owed += (uint32_t)n;
+	return (size_t)n;
+}
+
 static void on_data(struct tunnel *t, struct stream *s, const struct strazh_message *message)
 {
+	size_t sent;
+
 	if (s->state != STREAM_OPEN)
 		return;
 	if (!message->len || message->len > s->window || s->server_ended) {
@@ -236,7 +256,9 @@ static void on_data(struct tunnel *t, struct stream *s, const struct strazh_mess
 		return;
 	}
 	s->window -= (uint32_t)message->len;
-	if (ring_add(&s->out, message->payload, message->len))
+	sent = write_first(s, message->payload, message->len);
+	if (sent < message->len &&
+	    ring_add(&s->out, (const uint8_t *)message->payload + sent, message->len - sent))
 		broken(t, s, TUNNEL_LIMIT);
 }
 

@@ -3,6 +3,10 @@
  * strazh tunnel: local TCP listeners, the doors; each connection is a stream of the tunnel service
  * to the upstream of that name. One thread, one epoll. While there is no session, or no place for
  * another stream, nobody is let in: they wait in the kernel's queue.
+ *
+ * A short piece there and back is six system calls: a wait, a read and a write each way. So the
+ * session is flushed, and gets a turn only when something came; sockets are written to before
+ * they are waited for.
  */
 #include <user/client/cli/tunnel.h>
 
@@ -190,8 +194,8 @@ static void on_message(void *data, const struct strazh_message *message)
 static void take_event(struct tunnel *t, const struct epoll_event *event)
 {
 	if (event->data.u64 & EVENT_LINK)
-		return; /* its turn comes anyway */
-	if (event->data.u64 & EVENT_DOOR)
+		t->turns = true;
+	else if (event->data.u64 & EVENT_DOOR)
 		let_in(t, &t->doors[event->data.u64 & UINT32_MAX]);
 	else
 		stream_event(t, (uint32_t)event->data.u64, event->events);
@@ -207,6 +211,28 @@ static int patience(const struct tunnel *t)
 	return t->busy ? 0 : t->filled && t->open_ms ? SHUT_MS : -1;
 }
 
+/* Streams may be gone after it: the session may be. */
+static int go_on(struct tunnel *t)
+{
+	bool turns = t->turns;
+
+	t->turns = false;
+	return turns ? link_turn(&t->link) : link_flush(&t->link);
+}
+
+/* What many sockets bring goes piece by piece, while it is in the cache. */
+static int take_events(struct tunnel *t, const struct epoll_event *events, int n)
+{
+	int r = 0;
+
+	for (int i = 0; i < n && !r; i++) {
+		take_event(t, &events[i]);
+		if (strazh_queued(t->link.strazh) >= QUEUE_FLUSH)
+			r = link_flush(&t->link);
+	}
+	return r;
+}
+
 static int run(struct tunnel *t)
 {
 	struct epoll_event events[EVENTS];
@@ -214,7 +240,8 @@ static int run(struct tunnel *t)
 	int r;
 
 	sigemptyset(&none);
-	while (!(r = link_turn(&t->link)) && !cli_stopped()) {
+	t->turns = true; /* it connects with its first one */
+	while (!(r = go_on(t)) && !cli_stopped()) {
 		int n;
 
 		if (t->busy || (t->waits && strazh_queued(t->link.strazh) < QUEUE_HIGH / 2))
@@ -223,11 +250,15 @@ static int run(struct tunnel *t)
 			t->filled = false;
 			watch_doors(t, true);
 		}
+		r = link_flush(&t->link); /* what streams_step() has queued */
+		if (r)
+			return r;
 		n = epoll_pwait(t->epoll, events, EVENTS, patience(t), &none);
 		if (n < 0 && errno != EINTR)
 			return cli_fail(CLI_FAILED, "epoll: %s", strerror(errno));
-		for (int i = 0; i < n; i++)
-			take_event(t, &events[i]);
+		r = take_events(t, events, n);
+		if (r)
+			return r;
 	}
 	return r;
 }
@@ -263,6 +294,7 @@ int cli_tunnel(struct cli *cli)
 		return r;
 	t->cli = cli;
 	t->epoll = -1;
+	cli->options.flushes = true;
 	r = link_open(&t->link, cli, &ops, t);
 	if (r)
 		return r;

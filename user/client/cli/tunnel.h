@@ -14,6 +14,9 @@
 #define STREAMS_MAX (1U << STREAMS_BITS)
 #define STREAM_WINDOW (256U * 1024) /* what the server may send ahead */
 #define QUEUE_HIGH (512U * 1024)    /* above it no socket is read */
+/* Their records go in pairs: libstrazh sends 72 KiB at once, strazhd reads as much. */
+#define CHUNK_LEN (36U * 1024 - 128)
+#define QUEUE_FLUSH (2 * CHUNK_LEN) /* above it the queue goes before another socket is read */
 
 struct door {
 	int fd;
@@ -42,8 +45,9 @@ struct tunnel {
 		unsigned more;
 	} told;
 	bool filled;	  /* all places or descriptors are taken, so that the doors are shut */
+	bool turns;	  /* the session has something for us: libstrazh gets a whole turn */
 	uint64_t open_ms; /* not before that; 0: when there is a place */
-	uint8_t chunk[32 * 1024];
+	uint8_t chunk[CHUNK_LEN];
 };
 
 /* Events carry the id of a stream, or one of these and a number. */
