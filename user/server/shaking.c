@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <user/crypto/residue.h>
 #include <user/server/parts.h>
 #include <user/wire/frame.h>
 
@@ -150,6 +151,8 @@ static size_t on_bytes(struct conn *conn, uint8_t *bytes, size_t len)
 		done(s);
 	else if (handshake_next(&s->hs) == HS_NEXT_WRITE)
 		hello(s);
+	if (frame.type == PH_CLIENT_FINISH)
+		residue_wipe(); /* of X25519; what an answer leaves goes with the shield */
 	return n;
 }
 
