@@ -131,7 +131,8 @@ int strazh_queue(struct strazh *client, const struct strazh_message *message) ST
 /* Sends what is queued and reads nothing: for who knows that nothing came. May call on_room() and
  * on_state(). In a callback it does nothing, for what is queued there goes without it. */
 int strazh_flush(struct strazh *client) STRAZH_MUST_CHECK;
-/* strazh_queue() from any thread, waking the client's. CLOSED: there will be no session any more. */
+/* strazh_queue() from any thread, waking the client's. CLOSED: there will be no session any more.
+ */
 int strazh_post(struct strazh *client, const struct strazh_message *message) STRAZH_MUST_CHECK;
 size_t strazh_queued(const struct strazh *client); /* bytes */
 
