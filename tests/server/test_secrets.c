@@ -187,6 +187,18 @@ struct crowd {
 	atomic_bool *ending;
 };
 
+/* A server that is stopped for a dump may be late for whoever waits: no fault here, and a thread
+ * must not fail a test. */
+static void echo_some(struct raw *raw, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		raw_seal_echo(raw, i, "0123456789abcdef", 16);
+		raw_flush(raw);
+		if (!raw_wait(raw, i + 1))
+			return;
+	}
+}
+
 /* Handshakes and echoes, one after the other. */
 static void *keep_busy(void *arg)
 {
@@ -197,7 +209,7 @@ static void *keep_busy(void *arg)
 	for (unsigned i = 0; raw && !atomic_load(crowd->ending); i++) {
 		raw_open(raw, crowd->seen, suites[i % 4]);
 		if (raw_shake(raw))
-			secrets_echo(raw, i % 3);
+			echo_some(raw, i % 3);
 		raw_close(raw);
 	}
 	free(raw);
