@@ -4,11 +4,12 @@
  * decrease when there is (D.-M. Chiu, R. Jain, Analysis of the Increase and Decrease Algorithms for
  * Congestion Avoidance, 1989: of the linear rules the one that converges to what is fair). Two
  * things keep it from oscillating: a decrease is as large as the congestion (DCTCP, RFC 8257: 1 -
- * alpha * cut), and between `low` and `high` the share stays. No step is taken before the last one
- * could show (settle_ms).
+ * alpha * cut), and there is none while congestion falls already, for a queue takes its time to
+ * drain. Between `low` and `high` the share stays. No step is taken before the last one could show
+ * (settle_ms).
  *
- * Far below the share at which there was congestion last the increase is four times as fast, so
- * that what an attack took is soon given back (CUBIC, RFC 9438, has the same idea).
+ * Near the share at which congestion began last (the knee) the increase is slow, below it fast
+ * (CUBIC, RFC 9438, has the same idea); a knee is forgotten when there was no congestion for long.
  */
 #ifndef STRAZH_USER_GUARD_AIMD_H
 #define STRAZH_USER_GUARD_AIMD_H
@@ -19,15 +20,18 @@
 struct aimd_config {
 	float least;	    /* of the share; the most is 1 */
 	float low, high;    /* congestion below which it grows, above which it shrinks */
-	float add_per_s;    /* growth */
+	float add_per_s;    /* growth below the knee; near it a sixteenth */
 	float cut;	    /* shrinks by this under full congestion */
 	uint32_t settle_ms; /* from step to step */
 };
 
 struct aimd {
 	float share;
-	float knee;  /* the share at which there was congestion last */
-	float alpha; /* congestion, smoothed */
+	float knee;	       /* the share at which congestion began last */
+	bool cuts;	       /* it has not ended */
+	float alpha;	       /* congestion, smoothed */
+	float last;	       /* congestion, of the last step */
+	uint64_t congested_ms; /* when there was some last */
 	uint64_t stepped_ms;
 };
 

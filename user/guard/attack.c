@@ -67,16 +67,16 @@ static enum attack_state judge(const struct attack *attack, const struct attack_
 static bool rise(struct attack *attack, const struct attack_config *config, enum attack_state up,
 		 uint64_t now_ms)
 {
-	if (!attack->rise_ms) {
-		attack->rise_ms = MAX(now_ms, 1U);
+	if (!attack->rises) {
+		attack->rises = true;
+		attack->rise_ms = now_ms;
 		attack->rising = up;
 	}
 	attack->rising = MIN(attack->rising, up);
 	if (now_ms - attack->rise_ms < config->rise_ms)
 		return false;
 	attack->state = attack->rising;
-	attack->rise_ms = 0;
-	attack->fall_ms = 0;
+	attack->rises = attack->falls = false;
 	return true;
 }
 
@@ -90,17 +90,19 @@ bool attack_step(struct attack *attack, const struct attack_config *config,
 	up = judge(attack, config, load, 0);
 	if (up > attack->state)
 		return rise(attack, config, up, now_ms);
-	attack->rise_ms = 0;
+	attack->rises = false;
 	down = judge(attack, config, load, config->gap);
 	if (down >= attack->state) {
-		attack->fall_ms = 0;
+		attack->falls = false;
 		return false;
 	}
-	if (!attack->fall_ms)
-		attack->fall_ms = MAX(now_ms, 1U);
+	if (!attack->falls) {
+		attack->falls = true;
+		attack->fall_ms = now_ms;
+	}
 	if (now_ms - attack->fall_ms < config->fall_ms)
 		return false;
 	attack->state--;
-	attack->fall_ms = 0;
+	attack->falls = false;
 	return true;
 }

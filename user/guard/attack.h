@@ -66,7 +66,8 @@ struct attack_config attack_config_usual(void);
 
 struct attack {
 	enum attack_state state, rising;
-	uint64_t rise_ms, fall_ms; /* since when; 0: not */
+	bool rises, falls;
+	uint64_t rise_ms, fall_ms; /* since when */
 	float strain, hostility;
 };
 

@@ -55,7 +55,11 @@ struct guard_config {
 	struct detect_config detect;
 	struct trust_config trust;
 	struct attack_config attack;
-	struct aimd_config tiers[GUARD_TIERS]; /* who is limited gives way first, trust last */
+	/*
+	 * Who is limited gives way first, then everybody's limits, which cut who asks for most;
+	 * then admission, which cuts all alike; trusted sources last.
+	 */
+	struct aimd_config tiers[GUARD_TIERS];
 	struct aimd_config admission;
 };
 

@@ -11,7 +11,7 @@
 
 #define FAST_MS 250.0F
 #define SLOW_MS 4000.0F
-#define SMALL_OF 32.0F /* packets that the share of tiny ones remembers */
+#define SMALL_OF 8.0F /* samples that the share of tiny ones remembers; each is one length */
 #define SILENT_MS 86400000ULL
 #define AHEAD_MS 0x7000000U /* no meter is fuller than this; 33 hours */
 
@@ -135,12 +135,11 @@ void detect_touch(struct source *source, uint64_t now_ms)
 static void rates_add(const struct detect_config *config, struct source *source, uint32_t n,
 		      uint32_t frame_len)
 {
-	float weight = MIN((float)n, SMALL_OF) / SMALL_OF;
-
 	source->fast_pps += (float)n * 1000 / FAST_MS;
 	source->slow_pps += (float)n * 1000 / SLOW_MS;
 	if (frame_len)
-		source->small += ((float)(frame_len <= config->small_len) - source->small) * weight;
+		source->small += ((float)(frame_len <= config->small_len) - source->small) /
+				 SMALL_OF;
 }
 
 static unsigned detect_rates(const struct detect_config *config, struct source *source,

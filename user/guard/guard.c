@@ -91,9 +91,12 @@ int guard_new(const struct guard_config *config, const struct guard_ops *ops, vo
 	guard->now_ms = guard->filled_ms = now_ms;
 	guard->limit_tokens = (float)config->limits_s;
 	set_rules(guard);
-	for (unsigned i = 0; i < GUARD_TIERS; i++)
+	for (unsigned i = 0; i < GUARD_TIERS; i++) {
 		aimd_init(&guard->tiers[i], now_ms);
+		guard->figures.pace.tiers[i] = 1;
+	}
 	aimd_init(&guard->admission, now_ms);
+	guard->figures.pace.admission = 1;
 	for (unsigned i = 0; i < SZ_REASON_COUNT; i++)
 		guard->sampling[i].weight = 1;
 	r = make_tables(guard);

@@ -26,8 +26,9 @@ struct trust_config trust_config_usual(void)
 	};
 }
 
-/* A day with something good in it. */
-static void good_day(const struct trust_config *config, struct source *source, uint32_t now_s)
+/* A day with something good in it, so many sessions that ended among them. */
+static void good_day(const struct trust_config *config, struct source *source, unsigned ended,
+		     uint32_t now_s)
 {
 	uint8_t today = (uint8_t)(now_s / DAY_S), away = (uint8_t)(today - source->day);
 	uint32_t until_h;
@@ -39,6 +40,7 @@ static void good_day(const struct trust_config *config, struct source *source, u
 		source->days++;
 	}
 	source->day = today;
+	source->sessions = (uint8_t)MIN(source->sessions + ended, UINT8_MAX);
 	if (source->days < config->days || source->sessions < config->sessions)
 		return;
 	until_h = now_s / HOUR_S + config->lasts_h;
@@ -58,7 +60,7 @@ void trust_touch(const struct trust_config *config, struct source *source, uint3
 	source->low = source->live;
 	source->window_s = now_s;
 	if (source->mature)
-		good_day(config, source, now_s);
+		good_day(config, source, 0, now_s);
 }
 
 void trust_opened(struct source *source, uint32_t count)
@@ -81,9 +83,7 @@ bool trust_ended(const struct trust_config *config, struct source *source, uint3
 	if (lasted_ms / 1000 < config->window_s)
 		return false;
 	source->good = MIN(source->good + 1, 65535.0F);
-	if (source->sessions < 255)
-		source->sessions++;
-	good_day(config, source, now_s);
+	good_day(config, source, 1, now_s);
 	return true;
 }
 
