@@ -17,7 +17,7 @@ struct trust_config trust_config_usual(void)
 	return (struct trust_config){
 		.window_s = 30,
 		.good_half_s = 12 * HOUR_S,
-		.crowd_half = 4,
+		.crowd_half = 2,
 		.crowd_floor = 16,
 		.days = 3,
 		.sessions = 10,
