@@ -128,6 +128,7 @@ int guard_config_check(const struct guard_config *config, const char **ret_why)
 		why = aimd_fault(&config->admission);
 	if (!why && (!inside(config->trust.good_half_s, 1, 1e9F) ||
 		     !inside(config->trust.crowd_half, 0.1F, 1e6F) || !config->trust.window_s ||
+		     !inside(config->trust.live_share, 0, 1) || config->trust.short_most > 200 ||
 		     config->trust.lasts_h > 20000))
 		why = "trust: half-lives and windows of at least 1 s, at most 20,000 hours";
 	if (!why && (!inside(config->attack.loss_full, 0.0001F, 1) ||

@@ -82,7 +82,7 @@ static unsigned meter_add(const struct detect_config *config, struct source *sou
 static unsigned find(struct detection *found, unsigned kind, enum guard_evidence evidence,
 		     uint32_t count, float weight)
 {
-	*found = (struct detection){(uint8_t)kind, (uint8_t)evidence, 1, MAX(count, 1U), weight};
+	*found = (struct detection){(uint8_t)kind, (uint8_t)evidence, 1, MAX(count, 1U), weight, 0};
 	return 1;
 }
 
@@ -242,9 +242,13 @@ static unsigned detect_said(const struct detect_config *config, struct source *s
 	case GUARD_IN_SQL_INJECTION:
 		return find(found, GUARD_KIND_SQL_INJECTION, GUARD_PROVEN, seen->count, 0);
 	case GUARD_IN_FEED_LISTED:
-		return find(found, GUARD_KIND_FEED_LISTED, GUARD_PROVEN, 1, seen->weight);
+		find(found, GUARD_KIND_FEED_LISTED, GUARD_PROVEN, 1, seen->weight);
+		found->hold_s = seen->value;
+		return 1;
 	case GUARD_IN_REPORTED:
-		return find(found, GUARD_KIND_REPORTED, GUARD_PROVEN, 1, seen->weight);
+		find(found, GUARD_KIND_REPORTED, GUARD_PROVEN, 1, seen->weight);
+		found->hold_s = seen->value;
+		return 1;
 	case GUARD_IN_QUERY_FLOOD:
 		if (!may_fire(config, source, GUARD_KIND_QUERY_FLOOD, GUARD_PROVEN, seen->count,
 			      now_ms))

@@ -45,9 +45,10 @@ struct detect_config detect_config_usual(void);
 struct detection {
 	uint8_t kind;
 	uint8_t evidence;
-	uint8_t times;	/* so many observations at once */
-	uint32_t count; /* raw events in them */
-	float weight;	/* of each; 0: that of the kind */
+	uint8_t times;	 /* so many observations at once */
+	uint32_t count;	 /* raw events in them */
+	float weight;	 /* of each; 0: that of the kind */
+	uint32_t hold_s; /* so long it does not fade */
 };
 
 /* Before anything else is done with a source: what time has done to its rates and meters. */

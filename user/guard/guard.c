@@ -11,6 +11,7 @@
 #include <strazh/base/own.h>
 
 #define SAMPLE_MAX 1e6F
+#define HOLD_MOST_S 3600000U
 
 void guard_at(struct guard *guard, uint64_t now_ms)
 {
@@ -160,7 +161,8 @@ static void weigh(struct guard *guard, struct source *source, const struct detec
 	else if (is_outcome(found->kind))
 		nats *= trust_factor(&guard->config.trust, source);
 	score_add(source->slots, &guard->rules, found->kind, evidence, nats, found->count,
-		  !is_outcome(found->kind), guard_ds(guard));
+		  !is_outcome(found->kind), guard_ds(guard),
+		  guard_ds(guard) + MIN(found->hold_s, HOLD_MOST_S) * 10);
 	if (evidence == GUARD_PROVEN)
 		trust_doubt(source, false);
 	source->share = MAX(source->share / 2, (uint16_t)guard->config.share_least);
@@ -257,6 +259,25 @@ int guard_observe(struct guard *guard, const struct observation *seen, uint64_t 
 	return source->flags & SOURCE_ENFORCED ? source->level : GUARD_FREE;
 }
 
+enum guard_level guard_level(struct guard *guard, const struct prefix *host, uint64_t now_ms)
+{
+	uint64_t key = source_key(host->family, host->addr);
+	const struct source *source = roster_find(&guard->roster, key);
+	const struct host_prefix *around = NULL;
+
+	guard_at(guard, now_ms);
+	if (guard->prefixes.banned)
+		around = prefixes_find(&guard->prefixes, key);
+	if (around && around->enforced && around->until_ms > guard->now_ms)
+		return GUARD_BANNED;
+	if (!source || !(source->flags & SOURCE_ENFORCED))
+		return GUARD_FREE;
+	/* Over, and not looked at yet. */
+	if (source->level == GUARD_BANNED && source->due_ms <= guard->now_ms)
+		return GUARD_FREE;
+	return (enum guard_level)source->level;
+}
+
 void guard_tick(struct guard *guard, uint64_t now_ms)
 {
 	struct host_prefix *over;
@@ -287,7 +308,8 @@ void guard_event(struct guard *guard, const struct sz_event *event, uint64_t now
 	seen.input = (uint8_t)input;
 	if (event->flags & SZ_EVENT_PORTS)
 		seen.port = (uint16_t)(event->dport << 8 | event->dport >> 8);
-	seen.count = (uint32_t)sampling->weight;
+	/* An estimate may shrink buckets; a ban needs what was seen, not what it may stand for. */
+	seen.count = guard_inputs[input].evidence == GUARD_PROVEN ? 1 : (uint32_t)sampling->weight;
 	seen.value = event->frame_len;
 	(void)guard_observe(guard, &seen, now_ms); /* family and input are right */
 }

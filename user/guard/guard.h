@@ -20,6 +20,7 @@
 #include <user/guard/config.h>
 #include <user/guard/observation.h>
 #include <user/guard/record.h>
+#include <user/guard/source.h>
 
 /* ---- what goes out ---- */
 
@@ -63,6 +64,7 @@ struct guard_kept {
 		float nats;
 		uint32_t count;		    /* 0: none */
 		uint64_t since_ms, last_ms; /* ago */
+		uint64_t holds_ms;	    /* so long it does not fade */
 		uint8_t kind, evidence;
 	} evidence[SCORE_SLOTS];
 };
@@ -99,7 +101,12 @@ int guard_configure(struct guard *guard, const struct guard_config *config) must
  * Facts about ::/64, which is nobody's, are left alone.
  */
 int guard_observe(struct guard *guard, const struct observation *seen, uint64_t now_ms);
-/* A sample of the gate; weighs as much as guard_counts() found that a sample stands for. */
+/*
+ * What holds for a host now, its prefix included: for who asks before a connection is taken, where
+ * there is no gate.
+ */
+enum guard_level guard_level(struct guard *guard, const struct prefix *host, uint64_t now_ms);
+/* A sample of the gate; spoofable ones weigh what guard_counts() found that a sample stands for. */
 void guard_event(struct guard *guard, const struct sz_event *event, uint64_t now_ms);
 /* The gate's counters, summed over CPUs, as they stand. Every 100 ms to 1 s, before guard_load().
  */

@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <math.h>
 
+#define HOLD_MOST_DS 36000000U /* 1,000 hours */
+
 struct guard_kept keep_source(const struct guard *guard, const struct source *source)
 {
 	uint32_t now_s = guard_s(guard), now_ds = guard_ds(guard);
@@ -41,6 +43,7 @@ struct guard_kept keep_source(const struct guard *guard, const struct source *so
 			.count = slot->count,
 			.since_ms = (uint64_t)(now_ds - MIN(slot->since_ds, now_ds)) * 100,
 			.last_ms = (uint64_t)(now_ds - MIN(slot->last_ds, now_ds)) * 100,
+			.holds_ms = (uint64_t)(slot->last_ds - MIN(slot->last_ds, now_ds)) * 100,
 			.kind = slot->kind,
 			.evidence = slot->proven,
 		};
@@ -104,7 +107,10 @@ void guard_kept_age(struct guard_kept *kept, uint64_t passed_ms)
 	kept->good_ago_d += (uint32_t)MIN(hours / 24, UINT16_MAX);
 	for (unsigned i = 0; i < SCORE_SLOTS; i++) {
 		kept->evidence[i].since_ms += passed_ms;
-		kept->evidence[i].last_ms += passed_ms;
+		uint64_t held_ms = MIN(passed_ms, kept->evidence[i].holds_ms);
+
+		kept->evidence[i].holds_ms -= held_ms;
+		kept->evidence[i].last_ms += passed_ms - held_ms;
 	}
 }
 
@@ -141,7 +147,7 @@ static void restore_evidence(const struct guard *guard, const struct guard_kept 
 		if (!from->count)
 			continue;
 		score_add(source->slots, &guard->rules, from->kind, evidence, nats, from->count,
-			  true, now_ds);
+			  true, now_ds, now_ds + (uint32_t)MIN(from->holds_ms / 100, HOLD_MOST_DS));
 		slot = score_find(source->slots, from->kind, evidence);
 		if (slot)
 			slot->since_ds = less(now_ds, from->since_ms / 100);

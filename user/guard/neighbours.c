@@ -41,7 +41,7 @@ void neighbours_bad(struct guard *guard, struct source *source)
 	unsigned before;
 
 	/* The address that many share is not what is bad about its prefix. */
-	if (trust_crowd(source) >= 1)
+	if (trust_crowd(&guard->config.trust, source) >= 1)
 		return;
 	source->flags |= SOURCE_BAD_HOST;
 	bad = prefixes_bad(&guard->prefixes, source->key, guard_s(guard));

@@ -31,8 +31,8 @@
 	X(SESSION_LOST, "session-lost", PROVEN, "a session ended in another way")                  \
 	X(SQL_INJECTION, "sql-injection", PROVEN, "a value that was written to be SQL")            \
 	X(QUERY_FLOOD, "query-flood", PROVEN, "queries like a machine's")                          \
-	X(FEED_LISTED, "feed-listed", PROVEN, "a feed names it; weight: of the feed")              \
-	X(REPORTED, "reported", PROVEN, "an operator reports it; weight: what it deserves")
+	X(FEED_LISTED, "feed-listed", PROVEN, "a feed names it, so long as value says, in s")      \
+	X(REPORTED, "reported", PROVEN, "an operator reports it; value as with a feed")
 
 enum guard_input {
 #define X(code, name, evidence, text) GUARD_IN_##code,
@@ -41,7 +41,10 @@ enum guard_input {
 		GUARD_INPUT_COUNT,
 };
 
-/* All zero but `family`, `addr` and `input` is fine. */
+/*
+ * All zero but `family`, `addr` and `input` is fine. Of feeds, tell who is listed and comes, not
+ * the whole list: that belongs into the gate, and would push out of the guard whom it has met.
+ */
 struct observation {
 	uint8_t addr[16]; /* network order; IPv4 in the first four bytes */
 	uint8_t family;	  /* 4 or 6 */

@@ -105,7 +105,7 @@ static bool is_known(const struct guard *guard, const struct source *source)
 
 static bool is_crowd(const struct guard *guard, const struct source *source)
 {
-	return trust_crowd(source) >= guard->config.trust.crowd_floor;
+	return trust_crowd(&guard->config.trust, source) >= guard->config.trust.crowd_floor;
 }
 
 static uint16_t slowness(const struct guard *guard, const struct source *source,

@@ -51,7 +51,9 @@ unsigned guard_shares(const struct score_slot slots[SCORE_SLOTS], const struct s
 			.evidence = slot->proven,
 			.share = score_of(sum[slot->proven]) * nats / sum[slot->proven],
 			.count = slot->count,
-			.span_ms = (uint64_t)(slot->last_ds - slot->since_ds) * 100,
+			.span_ms = (uint64_t)(MIN(slot->last_ds, MAX(now_ds, slot->since_ds)) -
+					      slot->since_ds) *
+				   100,
 			.age_ms = now_ds > slot->last_ds ? (uint64_t)(now_ds - slot->last_ds) * 100
 							 : 0,
 		};

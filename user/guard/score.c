@@ -82,7 +82,8 @@ static struct score_slot *make_room(struct score_slot slots[SCORE_SLOTS],
 }
 
 void score_add(struct score_slot slots[SCORE_SLOTS], const struct score_rules *rules, unsigned kind,
-	       enum guard_evidence evidence, float nats, uint32_t count, bool once, uint32_t now_ds)
+	       enum guard_evidence evidence, float nats, uint32_t count, bool once, uint32_t now_ds,
+	       uint32_t hold_ds)
 {
 	struct score_slot *slot = score_find(slots, kind, evidence);
 	float had = 0;
@@ -104,7 +105,7 @@ void score_add(struct score_slot slots[SCORE_SLOTS], const struct score_rules *r
 	}
 	nats = once ? MAX(had, nats) : had + nats;
 	slot->nats = MIN(nats, rules->most[kind]);
-	slot->last_ds = now_ds;
+	slot->last_ds = MAX(MAX(now_ds, hold_ds), slot->last_ds);
 	count = once ? MAX(slot->count, MAX(count, 1))
 		     : slot->count + MAX(MIN(count, SCORE_COUNT_MAX), 1);
 	slot->count = MIN(count, SCORE_COUNT_MAX) & SCORE_COUNT_MAX;

@@ -25,7 +25,7 @@
 
 /* Times in tenths of a second, as now_ms / 100: 13 years of a boot. */
 struct score_slot {
-	float nats; /* as of last_ds */
+	float nats; /* as of last_ds, which may be ahead: until then it does not fade */
 	uint32_t since_ds, last_ds;
 	uint32_t count : 24, kind : 7, proven : 1; /* count 0: the slot is free */
 };
@@ -50,10 +50,10 @@ struct score_slot *score_find(struct score_slot slots[SCORE_SLOTS], unsigned kin
 			      enum guard_evidence evidence);
 /*
  * `count` events that are one observation of `nats`. `once`: said again it is the same thing, not
- * more of it (a feed that is loaded again): the larger of the two holds.
+ * more of it (a feed that is loaded again): the larger of the two holds. It fades from hold_ds on.
  */
 void score_add(struct score_slot slots[SCORE_SLOTS], const struct score_rules *rules, unsigned kind,
-	       enum guard_evidence evidence, float nats, uint32_t count, bool once,
-	       uint32_t now_ds);
+	       enum guard_evidence evidence, float nats, uint32_t count, bool once, uint32_t now_ds,
+	       uint32_t hold_ds);
 
 #endif

@@ -65,7 +65,8 @@ struct source {
 	uint8_t days;	  /* on which it was good, in a row without proven evidence */
 	uint8_t day;	  /* the last of them, modulo 256 */
 	uint8_t sessions; /* that ended well in these days, at most 255 */
-	uint8_t room[2];
+	uint8_t shorts;	  /* short sessions that counted in this window */
+	uint8_t room;
 };
 
 _Static_assert(sizeof(struct source) == 192, "three cache lines, and the budget of roster.h");

@@ -16,6 +16,8 @@ struct trust_config trust_config_usual(void)
 {
 	return (struct trust_config){
 		.window_s = 30,
+		.short_most = 4,
+		.live_share = 0.25F,
 		.good_half_s = 12 * HOUR_S,
 		.crowd_half = 2,
 		.crowd_floor = 16,
@@ -58,6 +60,7 @@ void trust_touch(const struct trust_config *config, struct source *source, uint3
 			       : 0;
 	source->mature = source->low;
 	source->low = source->live;
+	source->shorts = 0;
 	source->window_s = now_s;
 	if (source->mature)
 		good_day(config, source, 0, now_s);
@@ -80,8 +83,10 @@ bool trust_ended(const struct trust_config *config, struct source *source, uint3
 		 uint32_t now_s)
 {
 	trust_lost(source);
-	if (lasted_ms / 1000 < config->window_s)
+	if (lasted_ms / 1000 < config->window_s && source->shorts++ >= config->short_most) {
+		source->shorts--;
 		return false;
+	}
 	source->good = MIN(source->good + 1, 65535.0F);
 	good_day(config, source, 1, now_s);
 	return true;
@@ -102,12 +107,14 @@ bool trust_has(const struct source *source, uint32_t now_s)
 	return source->trust_h && (int16_t)(source->trust_h - (uint16_t)(now_s / HOUR_S)) > 0;
 }
 
-float trust_crowd(const struct source *source)
+float trust_crowd(const struct trust_config *config, const struct source *source)
 {
-	return (float)source->mature + source->good;
+	float live = (float)source->live * config->live_share;
+
+	return MAX((float)source->mature, live) + source->good;
 }
 
 float trust_factor(const struct trust_config *config, const struct source *source)
 {
-	return 1 / (1 + trust_crowd(source) / config->crowd_half);
+	return 1 / (1 + trust_crowd(config, source) / config->crowd_half);
 }

@@ -78,7 +78,7 @@ static void tell_standing(struct story *story, const struct guard *guard,
 						      : "has never answered us");
 	if (source->live || source->good > 0.5F)
 		tell(story, "%u sessions now, a crowd of %.0f: evidence weighs %.2f\n",
-		     source->live, (double)trust_crowd(source),
+		     source->live, (double)trust_crowd(&guard->config.trust, source),
 		     (double)trust_factor(&guard->config.trust, source));
 	if (source->flags & SOURCE_CROWD_TOLD)
 		tell(story, "not banned: many others behind this address behave\n");

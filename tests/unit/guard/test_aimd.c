@@ -40,7 +40,7 @@ static void it_grows_and_shrinks(void **state)
 	(void)aimd_step(&aimd, &config, 1, true, now_ms += 200);
 	(void)aimd_step(&aimd, &config, 1, true, now_ms += 200);
 	aimd.knee = aimd.share = 0.5F;
-	(void)aimd_step(&aimd, &config, 0, true, now_ms += 86400000);
+	(void)aimd_step(&aimd, &config, 0, true, now_ms + 86400000);
 	assert_true(aimd.share < 0.59F);
 }
 
@@ -50,7 +50,8 @@ static void more_congestion_cuts_more(void **state)
 	float before = 1;
 
 	(void)state;
-	for (float congestion = 0.65F; congestion <= 1.0F; congestion += 0.05F) {
+	for (unsigned k = 0; k < 8; k++) {
+		float congestion = 0.65F + 0.05F * (float)k;
 		struct aimd aimd;
 
 		aimd_init(&aimd, 0);

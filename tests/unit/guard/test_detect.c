@@ -51,7 +51,7 @@ static void see(struct observation seen)
 		/* As the guard does: a rate that stays is told from a new one by it. */
 		score_add(source.slots, &rules, found[i].kind,
 			  (enum guard_evidence)found[i].evidence, rules.nats[found[i].kind],
-			  found[i].count, false, (uint32_t)(now_ms / 100));
+			  found[i].count, false, (uint32_t)(now_ms / 100), 0);
 	}
 }
 

@@ -130,7 +130,29 @@ static void three_bad_behind_a_nat(void **state)
 	kit_close(&kit);
 }
 
-/* Opening sessions right before is no crowd. */
+/* The bad ones are there from the first moment, and sessions are short. */
+static void three_bad_among_many_who_come_at_once(void **state)
+{
+	struct prefix nat = kit_prefix("198.51.100.7");
+	struct kit kit;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	for (unsigned i = 0; i < 500; i++) {
+		(void)kit_see(&kit, &nat, GUARD_IN_SESSION_PROVEN);
+		if (i % 20 == 0)
+			(void)kit_see(&kit, &nat, GUARD_IN_HELLO_BAD);
+	}
+	for (unsigned i = 0; i < 6000; i++) {
+		assert_int_not_equal(kit_see(&kit, &nat, GUARD_IN_HELLO_BAD), GUARD_BANNED);
+		if (i % 30 == 0)
+			kit_pass(&kit, 100);
+	}
+	assert_int_equal(kit.bans, 0);
+	kit_close(&kit);
+}
+
+/* A few sessions, opened right before, are no crowd. */
 static void a_hurried_crowd_is_none(void **state)
 {
 	struct prefix host = kit_prefix("198.51.100.7");
@@ -138,10 +160,10 @@ static void a_hurried_crowd_is_none(void **state)
 
 	(void)state;
 	kit_open(&kit, NULL);
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 20; i++)
 		(void)kit_see(&kit, &host, GUARD_IN_SESSION_PROVEN);
 	kit_pass(&kit, 10000);
-	kit_see_many(&kit, &host, GUARD_IN_AUTH_BAD, 20);
+	kit_see_many(&kit, &host, GUARD_IN_AUTH_BAD, 40);
 	assert_int_equal(kit.bans, 1);
 	kit_close(&kit);
 }
@@ -155,7 +177,7 @@ static void rotate(struct kit *kit, const struct prefix *host)
 
 static void rotating_in_a_24(void **state)
 {
-	struct prefix net = kit_prefix("10.0.1.0/24"), neighbour = kit_prefix("10.0.2.1");
+	struct prefix net = kit_prefix("10.0.1.0/24"), neighbour = kit_prefix("10.0.2.1"), inside;
 	struct kit kit;
 	uint32_t n = 0;
 
@@ -170,6 +192,18 @@ static void rotating_in_a_24(void **state)
 	assert_int_equal(prefix_compare(&kit.ban.prefix, &net), 0);
 	assert_int_equal(kit.record[GUARD_ACT_BAN].hosts.bad, 8);
 	assert_int_equal(kit_see(&kit, &neighbour, GUARD_IN_CONN_OPENED), GUARD_FREE);
+	/* Who was never seen is inside as well. */
+	inside = kit_prefix("10.0.1.200");
+	assert_int_equal(guard_level(kit.guard, &inside, kit.now_ms), GUARD_BANNED);
+	assert_int_equal(guard_level(kit.guard, &neighbour, kit.now_ms), GUARD_FREE);
+	assert_int_equal(guard_level(kit.guard, &inside, kit.now_ms + 600000), GUARD_FREE);
+	guard_free(kit.guard);
+	kit_open(&kit, NULL);
+	for (n = 0; n < 8; n++) {
+		struct prefix host = kit_host(0x100 + n);
+
+		rotate(&kit, &host);
+	}
 	kit_pass(&kit, 600000);
 	assert_int_equal(kit.lifts, 1);
 	assert_int_equal(prefix_compare(&kit.lifted, &net), 0);
@@ -470,6 +504,7 @@ int main(void)
 		cmocka_unit_test(nobody_listens),
 		cmocka_unit_test(a_flash_crowd),
 		cmocka_unit_test(three_bad_behind_a_nat),
+		cmocka_unit_test(three_bad_among_many_who_come_at_once),
 		cmocka_unit_test(a_hurried_crowd_is_none),
 		cmocka_unit_test(rotating_in_a_24),
 		cmocka_unit_test(rotating_in_a_64),

@@ -283,6 +283,31 @@ static void a_feed_is_not_a_verdict(void **state)
 	kit_close(&kit);
 }
 
+/* As long as the feed says so, and fading from then on. */
+static void a_listing_holds(void **state)
+{
+	struct prefix host = kit_prefix("192.0.2.1");
+	struct observation seen = kit_of(&host, GUARD_IN_FEED_LISTED);
+	struct guard_kept kept;
+	struct kit kit;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	seen.value = 86400;
+	(void)guard_observe(kit.guard, &seen, kit.now_ms);
+	kit_pass(&kit, 80000000);
+	assert_true(kit.limit.score > 0.69F);
+	assert_int_equal(kit.unlimits, 0);
+	/* The store knows how long. */
+	assert_true(guard_keep(kit.guard, &host, kit.now_ms, &kept));
+	assert_true(kept.evidence[0].holds_ms == 6400000);
+	guard_kept_age(&kept, 6400000 + 600000);
+	assert_true(kept.evidence[0].holds_ms == 0 && kept.evidence[0].last_ms == 600000);
+	kit_pass(&kit, 6400000 + 3600000);
+	assert_int_equal(kit.unlimits, 1);
+	kit_close(&kit);
+}
+
 static void a_report_bans(void **state)
 {
 	struct prefix host = kit_prefix("192.0.2.1");
@@ -310,6 +335,7 @@ int main(void)
 		cmocka_unit_test(learning_only_says),
 		cmocka_unit_test(forgiven),
 		cmocka_unit_test(a_feed_is_not_a_verdict),
+		cmocka_unit_test(a_listing_holds),
 		cmocka_unit_test(a_report_bans),
 	};
 

@@ -180,7 +180,7 @@ static void step(struct roster *roster, uint32_t r, uint64_t *now)
 		enum guard_evidence evidence = r % 8 == 1 ? GUARD_PROVEN : GUARD_SPOOFABLE;
 		struct model was = *model;
 
-		source = roster_get(roster, key, evidence, *now);
+		(void)roster_get(roster, key, evidence, *now);
 		*model = was; /* moving over is no end */
 		model->known = true;
 		model->proven |= evidence == GUARD_PROVEN;

@@ -31,7 +31,7 @@ static int set_up(void **state)
 
 static void add(unsigned kind, enum guard_evidence evidence, uint32_t count, uint32_t at_ds)
 {
-	score_add(slots, &rules, kind, evidence, rules.nats[kind], count, false, at_ds);
+	score_add(slots, &rules, kind, evidence, rules.nats[kind], count, false, at_ds, 0);
 }
 
 static float score(enum guard_evidence evidence, uint32_t at_ds)
@@ -142,10 +142,10 @@ static void once_is_once(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 10; i++)
 		score_add(slots, &rules, GUARD_KIND_FEED_LISTED, GUARD_PROVEN, score_nats(0.4F), 1,
-			  true, 1000 + i);
+			  true, 1000 + i, 0);
 	assert_true(near(score(GUARD_PROVEN, 1009), 0.4));
 	score_add(slots, &rules, GUARD_KIND_FEED_LISTED, GUARD_PROVEN, score_nats(0.7F), 1, true,
-		  1010);
+		  1010, 0);
 	assert_true(near(score(GUARD_PROVEN, 1010), 0.7));
 	assert_int_equal(score_find(slots, GUARD_KIND_FEED_LISTED, GUARD_PROVEN)->count, 1);
 }

@@ -42,33 +42,42 @@ static bool session(void)
 static void sessions_count_once_they_last(void **state)
 {
 	(void)state;
-	trust_opened(&source, 500);
-	assert_true(trust_crowd(&source) == 0);
+	trust_opened(&source, 10);
+	assert_true(trust_crowd(&config, &source) == 2.5F);
+	pass(30); /* the window in which they came: there were none at its begin */
+	assert_true(trust_crowd(&config, &source) == 2.5F);
 	pass(29);
-	assert_true(trust_crowd(&source) == 0);
-	pass(1); /* the window in which they came: there were none at its begin */
-	assert_true(trust_crowd(&source) == 0);
-	pass(30);
-	assert_true(trust_crowd(&source) == 500);
-	assert_true(trust_factor(&config, &source) < 0.01F);
+	assert_true(trust_crowd(&config, &source) == 2.5F);
+	pass(1);
+	assert_true(trust_crowd(&config, &source) == 10);
+	assert_true(trust_factor(&config, &source) < 0.17F);
 	/* Those that break count no longer, at once. */
-	for (unsigned i = 0; i < 490; i++)
+	for (unsigned i = 0; i < 5; i++)
 		trust_lost(&source);
-	assert_true(trust_crowd(&source) == 10);
-	trust_lost(&source);
-	assert_int_equal(source.live, 9);
+	assert_true(trust_crowd(&config, &source) == 5);
 }
 
-static void coming_and_going_is_no_crowd(void **state)
+/* 500 clients come at once: they are a crowd before one of them has done anything. */
+static void a_crowd_that_comes_at_once(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 1000; i++) {
-		trust_opened(&source, 20);
-		for (unsigned k = 0; k < 20; k++)
-			assert_false(trust_ended(&config, &source, 500, now_s));
+	trust_opened(&source, 500);
+	assert_true(trust_crowd(&config, &source) >= config.crowd_floor);
+}
+
+static void short_sessions_earn_it_by_time(void **state)
+{
+	(void)state;
+	for (unsigned s = 0; s < 600; s++) {
+		for (unsigned k = 0; k < 20; k++) {
+			trust_opened(&source, 1);
+			(void)trust_ended(&config, &source, 500, now_s);
+		}
+		if (s < 90)
+			assert_true(trust_crowd(&config, &source) < config.crowd_floor);
 		pass(1);
 	}
-	assert_true(trust_crowd(&source) == 0);
+	assert_true(trust_crowd(&config, &source) >= config.crowd_floor);
 	/* More ends than begins: what was lost on the way to us. */
 	trust_lost(&source);
 	assert_int_equal(source.live, 0);
@@ -134,7 +143,7 @@ static void doubt(void **state)
 	assert_true(trust_has(&source, now_s));
 	trust_doubt(&source, true);
 	assert_false(trust_has(&source, now_s));
-	assert_true(trust_crowd(&source) == 0);
+	assert_true(trust_crowd(&config, &source) == 0);
 }
 
 static void away_for_long(void **state)
@@ -150,7 +159,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(sessions_count_once_they_last, set_up),
-		cmocka_unit_test_setup(coming_and_going_is_no_crowd, set_up),
+		cmocka_unit_test_setup(a_crowd_that_comes_at_once, set_up),
+		cmocka_unit_test_setup(short_sessions_earn_it_by_time, set_up),
 		cmocka_unit_test_setup(good_sessions_are_forgotten, set_up),
 		cmocka_unit_test_setup(days_earn_trust, set_up),
 		cmocka_unit_test_setup(a_long_session_earns_it_as_well, set_up),
