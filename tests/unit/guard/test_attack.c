@@ -80,6 +80,8 @@ static void around_a_threshold_it_stays(void **state)
 	for (unsigned i = 0; i < 1000; i++)
 		changes += hold(i % 2 ? &below : &above, 200);
 	assert_int_equal(changes, 1);
+	/* Below what raised it, but not by the gap: for ever. */
+	assert_int_equal(hold(&below, 100000), 0);
 	assert_int_equal(attack.state, ATTACK_HIGH);
 }
 

@@ -339,6 +339,7 @@ static void samples_weigh_what_they_stand_for(void **state)
 {
 	struct prefix host = kit_prefix("192.0.2.1");
 	struct sz_event event = event_of(&host, SZ_REASON_RATE_HOST, SZ_RATE_UDP);
+	struct sz_event proven = event_of(&host, SZ_REASON_RATE_HOST, SZ_RATE_CONN);
 	static struct sz_count sums[SZ_COUNT_MAX];
 	struct kit kit;
 
@@ -355,6 +356,10 @@ static void samples_weigh_what_they_stand_for(void **state)
 	guard_event(kit.guard, &event, kit.now_ms);
 	assert_true(kit.limits > 0);
 	assert_true(kit.limit.reasons & 1U << GUARD_KIND_HIGH_PACKET_RATE);
+	/* Proven evidence is what was seen: one sample, one connection. */
+	guard_event(kit.guard, &proven, kit.now_ms);
+	assert_false(kit.limit.reasons & 1U << GUARD_KIND_CONNECTION_FLOOD);
+	assert_int_equal(kit.bans, 0);
 	guard_load(kit.guard, &(struct guard_load){0}, kit.now_ms);
 	kit.now_ms += 100;
 	guard_load(kit.guard, &(struct guard_load){0}, kit.now_ms);
