@@ -142,6 +142,9 @@ void guard_kept_age(struct guard_kept *kept, uint64_t passed_ms);
  * long it lay there. Added to what is known of it. A ban that still lasts goes out again. -EINVAL.
  */
 int guard_restore(struct guard *guard, const struct guard_kept *kept, uint64_t now_ms) must_check;
+/* The same for the ban of a prefix (/24, /48), as ops.ban() said it. 0, -EINVAL, -ENOSPC. */
+int guard_restore_prefix(struct guard *guard, const struct prefix *prefix, uint64_t banned_ms,
+			 unsigned offences, uint64_t now_ms) must_check;
 /* False: not known. */
 bool guard_keep(struct guard *guard, const struct prefix *host, uint64_t now_ms,
 		struct guard_kept *ret_kept);

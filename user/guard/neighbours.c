@@ -2,6 +2,8 @@
 /* Bans of whole prefixes, see prefixes.h for when. */
 #include <user/guard/parts.h>
 
+#include <errno.h>
+
 static struct guard_record prefix_record(const struct guard *guard, enum guard_act act,
 					 const struct host_prefix *host_prefix)
 {
@@ -76,4 +78,32 @@ void neighbours_lift(struct guard *guard, struct host_prefix *host_prefix, enum 
 	if (record.enforced && guard->ops.lift)
 		guard->ops.lift(guard->owner, &record.prefix);
 	policy_say(guard, &record);
+}
+
+int guard_restore_prefix(struct guard *guard, const struct prefix *prefix, uint64_t banned_ms,
+			 unsigned offences, uint64_t now_ms)
+{
+	uint64_t most_ms = (uint64_t)guard->config.ban_max_s * 1000;
+	struct host_prefix *at;
+	struct guard_record record;
+
+	if ((prefix->family != 4 && prefix->family != 6) ||
+	    prefix->len != (prefix->family == 4 ? 24 : 48) || offences > UINT8_MAX)
+		return -EINVAL;
+	guard_at(guard, now_ms);
+	if (!banned_ms || guard->config.learning || spare_why_not(guard, prefix))
+		return 0;
+	at = prefixes_get(&guard->prefixes, source_key(prefix->family, prefix->addr),
+			  guard_s(guard));
+	if (!at)
+		return -ENOSPC;
+	if (at->until_ms)
+		return 0;
+	record = prefix_record(guard, GUARD_ACT_BAN, at);
+	record.offences = (uint8_t)MAX(offences, at->offences);
+	record.until_ms = guard->now_ms + MIN(banned_ms, most_ms);
+	at->enforced = true;
+	prefixes_set_ban(&guard->prefixes, at, record.until_ms);
+	send_ban(guard, at, &record, 0);
+	return 0;
 }

@@ -2,6 +2,11 @@
 /*
  * What goes into the guard: raw facts about a source, from the gate, the server, the ORM, feeds and
  * operators. Detectors (detect.h) turn them into observations that weigh something (kind.h).
+ *
+ * One thing that a peer did is one fact: a connection that ended by a failed handshake is HELLO_BAD
+ * (AUTH_BAD where its key is unknown) and not CONN_WASTED as well; a session that ended by a bad
+ * record is RECORD_BAD and then SESSION_LOST. What we ended ourselves (shutdown, reload, idle) is
+ * no fact against anyone: SESSION_ENDED. Each SESSION_PROVEN has one SESSION_ENDED or SESSION_LOST.
  */
 #ifndef STRAZH_USER_GUARD_OBSERVATION_H
 #define STRAZH_USER_GUARD_OBSERVATION_H

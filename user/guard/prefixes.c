@@ -106,7 +106,7 @@ static bool evict_one(struct prefixes *prefixes)
 	return true;
 }
 
-static struct host_prefix *get(struct prefixes *prefixes, uint64_t source, uint32_t now_s)
+struct host_prefix *prefixes_get(struct prefixes *prefixes, uint64_t source, uint32_t now_s)
 {
 	struct host_prefix *found = prefixes_find(prefixes, source);
 	uint64_t key = key_of(source);
@@ -145,7 +145,7 @@ static uint32_t count(const uint64_t bits[HOST_WORDS])
 
 void prefixes_seen(struct prefixes *prefixes, uint64_t source, uint32_t now_s)
 {
-	struct host_prefix *at = get(prefixes, source, now_s);
+	struct host_prefix *at = prefixes_get(prefixes, source, now_s);
 
 	if (at)
 		set(at->seen, host_of(prefixes, source));
@@ -153,7 +153,7 @@ void prefixes_seen(struct prefixes *prefixes, uint64_t source, uint32_t now_s)
 
 void prefixes_good(struct prefixes *prefixes, uint64_t source, uint32_t now_s)
 {
-	struct host_prefix *at = get(prefixes, source, now_s);
+	struct host_prefix *at = prefixes_get(prefixes, source, now_s);
 
 	if (!at)
 		return;
@@ -179,7 +179,7 @@ struct host_counts prefixes_count(const struct host_prefix *host_prefix)
 
 struct host_prefix *prefixes_bad(struct prefixes *prefixes, uint64_t source, uint32_t now_s)
 {
-	struct host_prefix *at = get(prefixes, source, now_s);
+	struct host_prefix *at = prefixes_get(prefixes, source, now_s);
 	const struct prefixes_config *config = &prefixes->config;
 	struct host_counts counts;
 

@@ -53,6 +53,8 @@ void prefixes_deinit(struct prefixes *prefixes);
 
 /* Keys are those of sources. NULL: none is kept for it. */
 struct host_prefix *prefixes_find(struct prefixes *prefixes, uint64_t source);
+/* Made when none is kept for it; NULL: there is no room. */
+struct host_prefix *prefixes_get(struct prefixes *prefixes, uint64_t source, uint32_t now_s);
 /* A host of it has answered. A full table forgets one that is not banned. */
 void prefixes_seen(struct prefixes *prefixes, uint64_t source, uint32_t now_s);
 void prefixes_good(struct prefixes *prefixes, uint64_t source, uint32_t now_s);

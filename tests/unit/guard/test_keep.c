@@ -127,6 +127,42 @@ static void trust_survives(void **state)
 	kit_close(&kit);
 }
 
+static void a_prefix_comes_back(void **state)
+{
+	struct guard_spared own = {kit_prefix("198.51.100.1"), true};
+	struct prefix nets[] = {kit_prefix("192.0.2.0/24"), kit_prefix("2001:db8:1::/48")};
+	struct prefix host = kit_prefix("192.0.2.77"), wide = kit_prefix("192.0.0.0/16");
+	struct prefix ours = kit_prefix("198.51.100.0/24");
+	struct kit kit;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	assert_int_equal(guard_spare(kit.guard, &own, 1, kit.now_ms), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(guard_restore_prefix(kit.guard, &nets[i], 5000, 3, kit.now_ms), 0);
+		assert_int_equal(guard_restore_prefix(kit.guard, &nets[i], 5000, 3, kit.now_ms), 0);
+		assert_int_equal(kit.bans, i + 1);
+		assert_int_equal(prefix_compare(&kit.ban.prefix, &nets[i]), 0);
+		assert_true(kit.ban.until_ms == kit.now_ms + 5000);
+	}
+	assert_int_equal(guard_level(kit.guard, &host, kit.now_ms), GUARD_BANNED);
+	/* What lists us, what is over, what is no prefix of ours. */
+	assert_int_equal(guard_restore_prefix(kit.guard, &ours, 5000, 1, kit.now_ms), 0);
+	assert_int_equal(guard_restore_prefix(kit.guard, &ours, 0, 1, kit.now_ms), 0);
+	assert_int_equal(guard_restore_prefix(kit.guard, &wide, 5000, 1, kit.now_ms), -EINVAL);
+	assert_int_equal(kit.bans, 2);
+	kit_pass(&kit, 5000);
+	assert_int_equal(kit.lifts, 2);
+	/* The fourth time. */
+	for (uint32_t n = 0; n < 8; n++) {
+		host.addr[3] = (uint8_t)n;
+		kit_see_many(&kit, &host, GUARD_IN_HELLO_BAD, 3);
+	}
+	assert_int_equal(kit.bans, 3);
+	assert_true(kit.ban.until_ms == kit.now_ms + 600000 * 8);
+	kit_close(&kit);
+}
+
 static void a_bad_store(void **state)
 {
 	struct prefix host = kit_prefix("192.0.2.1");
@@ -204,6 +240,7 @@ int main(void)
 		cmocka_unit_test(a_ban_that_is_over_is_over),
 		cmocka_unit_test(evicted_and_back),
 		cmocka_unit_test(trust_survives),
+		cmocka_unit_test(a_prefix_comes_back),
 		cmocka_unit_test(a_bad_store),
 		cmocka_unit_test(walking),
 	};
