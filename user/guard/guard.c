@@ -211,7 +211,7 @@ static void see_outcome(struct guard *guard, struct source *source, const struct
 		neighbours_bad(guard, source);
 }
 
-static void pass_time(struct guard *guard, struct source *source, enum guard_evidence evidence)
+static void pass_time(struct guard *guard, struct source *source, const struct observation *seen)
 {
 	uint32_t now_s = guard_s(guard);
 
@@ -221,7 +221,9 @@ static void pass_time(struct guard *guard, struct source *source, enum guard_evi
 		roster_clear_due(&guard->roster, source);
 		policy_review(guard, source);
 	}
-	if (evidence == GUARD_PROVEN && !(source->flags & SOURCE_IN_PREFIX)) {
+	if (!(source->flags & SOURCE_IN_PREFIX) && seen->input != GUARD_IN_FEED_LISTED &&
+	    seen->input != GUARD_IN_REPORTED &&
+	    guard_inputs[seen->input].evidence == GUARD_PROVEN) {
 		source->flags |= SOURCE_IN_PREFIX;
 		prefixes_seen(&guard->prefixes, source->key, now_s);
 	}
@@ -246,7 +248,7 @@ int guard_observe(struct guard *guard, const struct observation *seen, uint64_t 
 	evidence = guard_inputs[seen->input].evidence;
 	source = roster_get(&guard->roster, key, evidence, guard->now_ms);
 	trusted_h = source->trust_h;
-	pass_time(guard, source, evidence);
+	pass_time(guard, source, seen);
 	see_session(guard, source, seen);
 	if (source->trust_h && (source->trust_h != trusted_h || !trust_has(source, guard_s(guard))))
 		policy_trust(guard, source);
@@ -282,11 +284,12 @@ void guard_tick(struct guard *guard, uint64_t now_ms)
 {
 	struct host_prefix *over;
 	struct source *source;
+	uint32_t cursor = 0;
 
 	guard_at(guard, now_ms);
 	while ((source = roster_pop_due(&guard->roster, guard->now_ms)))
 		policy_review(guard, source);
-	while ((over = prefixes_due(&guard->prefixes, guard->now_ms)))
+	while ((over = prefixes_due(&guard->prefixes, &cursor, guard->now_ms)))
 		neighbours_lift(guard, over, GUARD_ACT_LIFT);
 }
 

@@ -45,7 +45,9 @@ void neighbours_bad(struct guard *guard, struct source *source)
 	/* The address that many share is not what is bad about its prefix. */
 	if (trust_crowd(&guard->config.trust, source) >= 1)
 		return;
-	source->flags |= SOURCE_BAD_HOST;
+	/* Who was listed or reported, and never came, is no host that we have seen. */
+	if (!(source->flags & SOURCE_IN_PREFIX))
+		return;
 	bad = prefixes_bad(&guard->prefixes, source->key, guard_s(guard));
 	if (!bad)
 		return;

@@ -206,13 +206,14 @@ struct prefix prefixes_prefix(const struct host_prefix *host_prefix)
 }
 
 /* Bans of prefixes are few and last long: a look at each of them costs less than a heap. */
-struct host_prefix *prefixes_due(struct prefixes *prefixes, uint64_t now_ms)
+struct host_prefix *prefixes_due(struct prefixes *prefixes, uint32_t *cursor, uint64_t now_ms)
 {
-	if (!prefixes->banned)
-		return NULL;
-	for (uint32_t i = 0; i < prefixes->touched; i++)
-		if (prefixes->slab[i].until_ms && prefixes->slab[i].until_ms <= now_ms)
-			return &prefixes->slab[i];
+	while (prefixes->banned && *cursor < prefixes->touched) {
+		struct host_prefix *at = &prefixes->slab[(*cursor)++];
+
+		if (at->until_ms && at->until_ms <= now_ms)
+			return at;
+	}
 	return NULL;
 }
 

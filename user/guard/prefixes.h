@@ -66,8 +66,8 @@ struct host_counts {
 };
 struct host_counts prefixes_count(const struct host_prefix *host_prefix);
 struct prefix prefixes_prefix(const struct host_prefix *host_prefix);
-/* One whose ban is over, NULL: none. To be asked until none is left. */
-struct host_prefix *prefixes_due(struct prefixes *prefixes, uint64_t now_ms);
+/* The next one whose ban is over, NULL: none is left. *cursor begins at 0. */
+struct host_prefix *prefixes_due(struct prefixes *prefixes, uint32_t *cursor, uint64_t now_ms);
 /* until_ms 0: the ban ends, and its bad hosts are forgotten. */
 void prefixes_set_ban(struct prefixes *prefixes, struct host_prefix *host_prefix,
 		      uint64_t until_ms);

@@ -18,12 +18,11 @@ enum guard_level { GUARD_FREE, GUARD_LIMITED, GUARD_BANNED };
 enum guard_source_flag {
 	SOURCE_REFERENCED = 1U << 0, /* was used since the hand of the roster passed by */
 	SOURCE_IN_PREFIX = 1U << 1,  /* counted among the hosts of its prefix */
-	SOURCE_BAD_HOST = 1U << 2,   /* counted among the bad ones of its prefix */
-	SOURCE_SPARED = 1U << 3,   /* what it would get was not carried out: an alarm was raised */
-	SOURCE_ENFORCED = 1U << 4, /* its limit or ban went out */
-	SOURCE_BLOCKED = 1U << 5,  /* by pressure, for seconds */
-	SOURCE_CROWD_TOLD = 1U << 6, /* that a crowd kept it from a ban has been said */
-	SOURCE_TRUST_TOLD = 1U << 7, /* the gate has it in the trusted tier */
+	SOURCE_SPARED = 1U << 2,   /* what it would get was not carried out: an alarm was raised */
+	SOURCE_ENFORCED = 1U << 3, /* its limit or ban went out */
+	SOURCE_BLOCKED = 1U << 4,  /* by pressure, for seconds */
+	SOURCE_CROWD_TOLD = 1U << 5, /* that a crowd kept it from a ban has been said */
+	SOURCE_TRUST_TOLD = 1U << 6, /* the gate has it in the trusted tier */
 };
 
 /* Leaky buckets of what may happen now and then, see detect.h. */

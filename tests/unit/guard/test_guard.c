@@ -302,6 +302,23 @@ static void a_spared_host_spares_its_prefix(void **state)
 	kit_close(&kit);
 }
 
+/* A list of half of a /24 bans whom it names, not the other half. */
+static void a_list_is_no_neighbourhood(void **state)
+{
+	struct kit kit;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	for (uint32_t n = 0; n < 100; n++) {
+		struct prefix host = kit_host(0x100 + n);
+
+		(void)kit_see(&kit, &host, GUARD_IN_REPORTED);
+	}
+	assert_int_equal(kit.bans, 100);
+	assert_int_equal(guard_figures(kit.guard).prefix_bans, 0);
+	kit_close(&kit);
+}
+
 /* The feed lists us. */
 static void a_feed_that_lists_our_own_address(void **state)
 {
@@ -516,6 +533,7 @@ int main(void)
 		cmocka_unit_test(one_bad_host_has_good_neighbours),
 		cmocka_unit_test(a_prefix_cannot_be_framed),
 		cmocka_unit_test(a_spared_host_spares_its_prefix),
+		cmocka_unit_test(a_list_is_no_neighbourhood),
 		cmocka_unit_test(a_feed_that_lists_our_own_address),
 		cmocka_unit_test(samples_weigh_what_they_stand_for),
 		cmocka_unit_test(old_counters_are_no_attack),

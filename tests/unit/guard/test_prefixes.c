@@ -117,6 +117,7 @@ static void windows_pass(void **state)
 static void bans_and_room(void **state)
 {
 	struct host_prefix *at;
+	uint32_t cursor = 0;
 
 	(void)state;
 	for (unsigned net = 0; net < 20; net++) {
@@ -129,8 +130,9 @@ static void bans_and_room(void **state)
 	assert_null(prefixes_find(&prefixes, ip4(100, 1)));
 	assert_null(prefixes_bad(&prefixes, ip4(100, 1), 10));
 	assert_int_equal(prefixes.banned, 20);
-	assert_null(prefixes_due(&prefixes, 999));
-	while ((at = prefixes_due(&prefixes, 1009)))
+	assert_null(prefixes_due(&prefixes, &cursor, 999));
+	cursor = 0;
+	while ((at = prefixes_due(&prefixes, &cursor, 1009)))
 		prefixes_set_ban(&prefixes, at, 0);
 	assert_int_equal(prefixes.banned, 10);
 	for (unsigned net = 100; net < 200; net++)
