@@ -125,7 +125,9 @@ BENCH_SRCS := $(filter-out %.bpf.c,$(sort $(wildcard tests/bench/*.c)))
 BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf.c)))
 ORM_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/orm/*.c))
 WIRE_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/wire/*.c))
-BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm $(O)/tests/bench/bench-wire
+GUARD_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/guard/*.c))
+BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm $(O)/tests/bench/bench-wire \
+	$(O)/tests/bench/bench-guard
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
 ORM_FUZZ := deflist guard ormjson ormsql ormtext ormurl pgvalue
@@ -249,7 +251,8 @@ server-tests: $(SERVER_BINS)
 # Of a program, not of libuser.a.
 $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
 	$(eval $(t): $(t:$(O)/tests/unit/client/cli/test_%=$(O)/obj/user/client/cli/%.o)))
-# It makes allocations fail.
+# They make allocations fail.
+$(O)/tests/unit/guard/test_guard_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc)
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
@@ -330,6 +333,9 @@ $(O)/tests/bench/bench-orm: $(ORM_BENCH_SRCS:%.c=$(O)/obj/%.o) $(ORM_LIB)
 $(O)/tests/bench/bench-wire: $(WIRE_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lssl $(LIBS)
+$(O)/tests/bench/bench-guard: $(GUARD_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 bench: all $(BENCH_BINS) $(BENCH_BPF) $(TOOL_BINS) ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <user/guard/attack.h>
+
+#include <strazh/base/compiler.h>
+
+const struct attack_scale attack_scales[ATTACK_STATE_COUNT] = {
+#define X(code, name, limits, puzzle, cookies, suspicion, text)                                    \
+	[ATTACK_##code] = {name, text, limits##F, puzzle, cookies, suspicion##F},
+	ATTACK_STATES(X)
+#undef X
+};
+
+struct attack_config attack_config_usual(void)
+{
+	return (struct attack_config){
+		.loss_full = 0.1F,
+		.delay_full_ms = 100,
+		.psi_full = 60,
+		.high = 0.5F,
+		.critical = 0.8F,
+		.hostile = 0.5F,
+		.hostile_pps = 1000,
+		.attack_pps = 100000,
+		.hostile_s = 20,
+		.gap = 0.15F,
+		.rise_ms = 100,
+		.fall_ms = 10000,
+	};
+}
+
+float attack_congestion(const struct attack_config *config, const struct guard_load *load)
+{
+	float worst = MAX(load->loss / config->loss_full, load->delay_ms / config->delay_full_ms);
+
+	return MAX(MIN(MAX(worst, load->psi / config->psi_full), 1.0F), 0.0F);
+}
+
+static float hostility(const struct attack_config *config, const struct guard_load *load)
+{
+	float packets = 0, handshakes = 0;
+
+	if (load->dropped_pps >= config->hostile_pps)
+		packets = (float)load->dropped_pps /
+			  ((float)load->dropped_pps + (float)load->passed_pps);
+	if (load->failed_s >= config->hostile_s)
+		handshakes = (float)load->failed_s /
+			     ((float)load->failed_s + (float)load->proven_s);
+	return MAX(packets, handshakes);
+}
+
+/* What the figures say, with thresholds lower by `gap`. */
+static enum attack_state judge(const struct attack *attack, const struct attack_config *config,
+			       const struct guard_load *load, float gap)
+{
+	bool strained = attack->strain >= config->high - gap;
+	bool flood = (float)load->dropped_pps >= (float)config->attack_pps * (1 - gap);
+
+	if (attack->hostility >= config->hostile - gap && (strained || flood))
+		return ATTACK_UNDER_ATTACK;
+	if (attack->strain >= config->critical - gap)
+		return ATTACK_CRITICAL;
+	return strained || attack->hostility >= config->hostile - gap ? ATTACK_HIGH : ATTACK_NORMAL;
+}
+
+/* True: the worse state has lasted. While it rises further, the lesser one counts from its own
+ * begin: what is worse than `rising` is at least `rising`. */
+static bool rise(struct attack *attack, const struct attack_config *config, enum attack_state up,
+		 uint64_t now_ms)
+{
+	if (!attack->rises) {
+		attack->rises = true;
+		attack->rise_ms = now_ms;
+		attack->rising = up;
+	}
+	attack->rising = MIN(attack->rising, up);
+	if (now_ms - attack->rise_ms < config->rise_ms)
+		return false;
+	attack->state = attack->rising;
+	attack->rises = attack->falls = false;
+	return true;
+}
+
+bool attack_step(struct attack *attack, const struct attack_config *config,
+		 const struct guard_load *load, uint64_t now_ms)
+{
+	enum attack_state up, down;
+
+	attack->strain = MAX(attack_congestion(config, load), MIN(load->slots, 1.0F));
+	attack->hostility = hostility(config, load);
+	up = judge(attack, config, load, 0);
+	if (up > attack->state)
+		return rise(attack, config, up, now_ms);
+	attack->rises = false;
+	down = judge(attack, config, load, config->gap);
+	if (down >= attack->state) {
+		attack->falls = false;
+		return false;
+	}
+	if (!attack->falls) {
+		attack->falls = true;
+		attack->fall_ms = now_ms;
+	}
+	if (now_ms - attack->fall_ms < config->fall_ms)
+		return false;
+	attack->state--;
+	attack->falls = false;
+	return true;
+}
