@@ -141,7 +141,7 @@ served here NK1 -k @server.pub
 served there NK1 -k @server.pub
 in_vain() {
 	refused there 4 "$CLOSED" -k @server.pub --hybrid
-	reload require 'hybrid ones an OpenSSL with ML-KEM-768 \(3\.5\)'
+	reload require 'hybrid suites need an OpenSSL with ML-KEM-768'
 	served here NK1 -k @server.pub
 }
 without in_vain

@@ -52,6 +52,7 @@ sed -n 's/^public: //p' server.key | base64 -d >server.pub
 SECRET=$(sed -n 's/^secret: //p' server.key | base64 -d | od -An -tx1 | tr -d ' \n')
 if /usr/bin/python3 -c 'import cryptography' 2>/dev/null; then
 	for kind in shared static; do
+		rm -f peer.log
 		/usr/bin/python3 "$TOP/tests/peers/phantom.py" server 0 "$SECRET" --count 1 >peer.log 2>&1 &
 		SERVER_PID=$!
 		for _ in $(seq 100); do

@@ -258,8 +258,8 @@ static void raise_descriptors(const struct config *config, uint32_t connections)
 		return;
 	limit.rlim_cur = MIN(wanted, limit.rlim_max);
 	if (setrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < wanted)
-		log_warning("%llu open files are allowed, and server.max_connections with the "
-			    "tunnel's streams needs %llu: connections above that are turned away "
+		log_warning("%llu open files are allowed, and server.max_connections needs %llu "
+			    "with streams of the tunnel: connections above that are turned away "
 			    "(LimitNOFILE of the unit, ulimit -n)",
 			    (unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
 }
