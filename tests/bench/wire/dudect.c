@@ -188,11 +188,11 @@ static void take(unsigned class, unsigned i, unsigned from)
 
 static void sign_again(uint8_t *bytes, const struct record_key *with)
 {
-	static const char label[] = "PHS1 mac";
+	static const uint8_t label[] = {'P', 'H', 'S', '1', ' ', 'm', 'a', 'c'};
 	uint8_t info[17], mac[32], text[PH_RECORD_HEAD + PH_TAG_LEN];
 	struct hmac_key k;
 
-	memcpy(info, label, 8);
+	memcpy(info, label, sizeof(label));
 	info[8] = bytes[0];
 	memcpy(info + 9, bytes + 8, 8);
 	kdf_expand1(&with->seed, info, sizeof(info), mac);

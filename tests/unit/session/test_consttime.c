@@ -114,9 +114,10 @@ int __wrap_aead_open(struct crypto *c, const uint8_t key[32], const uint8_t nonc
 	int r = __real_aead_open(c, key, nonce, ad, ad_len, from, len, tag, to);
 	const size_t kept = len == TICKET_PLAIN_LEN ? PH_KEY_LEN : 0; /* the psk */
 
-	if (!r)
+	if (r)
+		return r;
 	public((uint8_t *)to + kept, len - kept);
-	return r;
+	return 0;
 }
 
 int __wrap_engine_open(struct engine *engine, struct record_op *ops, size_t n)
