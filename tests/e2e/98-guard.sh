@@ -19,7 +19,7 @@ listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
 guard() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"guard\") | .$1"; }
 guard_is() { [ "$(guard "$1")" = "$2" ]; }
 # banned ADDR: by the guard, in the gate
-banned() { ctl list deny --json 2>/dev/null | jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))"; }
+banned() { ctl list deny --json 2>/dev/null | jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null; }
 free() { ! banned "$1"; }
 denials() { ctl stats --json 2>/dev/null | jq -s 'map(select(.reason == "deny-host") | .packets) | add // 0'; }
 said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
@@ -116,13 +116,11 @@ ok $? "flush deny forgives all"
 quiet allow $BAD
 sleep 2.5 # the allow list is looked at every two seconds
 is "$(garbage $BAD 60 | jq -c .)" '{"sent":60,"lost_ms":null}' "who is allowed is not dropped"
-wait_for 5 said "guard: $BAD on the never or allow list, not acted on: alarm \(not carried out: on the allow list\)"
+wait_for 5 said "guard: $BAD on the never or allow list, not acted on: alarm.* \(not carried out: on the allow list\)"
 ok $? "but raises an alarm"
 free $BAD
 ok $? "and is not banned"
-quiet disallow $BAD || quiet allow --remove $BAD || quiet unallow $BAD
-ctl list allow 2>/dev/null | grep -c "$BAD" >"$E2E_TMP/allowed"
-is "$(cat "$E2E_TMP/allowed")" 0 "no longer allowed"
+quiet disallow $BAD
 reload off
 
 echo "# a full table"
@@ -171,6 +169,7 @@ wait_for 20 st ping -c 1
 ok $? "and a new session is opened"
 
 reload off
-is "$(ctl rate show --json 2>/dev/null | jq -s 'map(select(.source)) | length')" 0 "off: its limits are gone"
+is "$(ctl rate show --json 2>/dev/null | jq -c 'select(.source)')" "" "off: its limits are gone"
 strazhd_kill TERM
+[ -z "${KEEP_LOG:-}" ] || cp "$E2E_TMP/strazhd.log" "$KEEP_LOG"
 finish

@@ -111,11 +111,6 @@ static void on_ban(void *owner, const struct guard_ban *ban)
 	act_on(owner, &ban->prefix, seconds(ban->until_ms));
 }
 
-static void on_lift(void *owner, const struct prefix *prefix)
-{
-	act_on(owner, prefix, 0);
-}
-
 /* ---- limits ---- */
 
 static void limit_failed(struct guarding *g)
@@ -174,6 +169,13 @@ static void on_unlimit(void *owner, const struct prefix *prefix)
 	r = reput_drop(g->keeper->gate, prefix);
 	if (r && r != REPUT_ABSENT) /* it is over by itself in some seconds */
 		limit_failed(g);
+}
+
+/* With the limit of before the ban; the guard sets another where it wants one. */
+static void on_lift(void *owner, const struct prefix *prefix)
+{
+	act_on(owner, prefix, 0);
+	on_unlimit(owner, prefix);
 }
 
 /* ---- what is said ---- */

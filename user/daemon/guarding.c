@@ -221,6 +221,9 @@ static void end(struct guarding *g)
 	(void)!timer_stop(&g->tick);
 	if (g->mode == GUARDING_ENFORCE)
 		spare_everyone(g);
+	guarding_retry(g);
+	g->deeds_len = 0; /* what is left in the gate is over at its time */
+	g->failing = false;
 	guard_free(g->guard);
 	g->guard = NULL;
 }
