@@ -19,7 +19,10 @@ listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
 guard() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"guard\") | .$1"; }
 guard_is() { [ "$(guard "$1")" = "$2" ]; }
 # banned ADDR: by the guard, in the gate
-banned() { ctl list deny --json 2>/dev/null | jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null; }
+banned() {
+	ctl list deny --json 2>/dev/null |
+		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null
+}
 free() { ! banned "$1"; }
 denials() { ctl stats --json 2>/dev/null | jq -s 'map(select(.reason == "deny-host") | .packets) | add // 0'; }
 said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
@@ -48,7 +51,7 @@ reload() {
 ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
 sed -n 's/^public: //p' "$E2E_TMP/server.key" >"$E2E_TMP/server.pub"
 conf "ban_time = 1h" "ban_time_most = 5m" "limit = 80" "ban = 60"
-like "$("$O/strazhd" --check --config "$CONF" 2>&1)" "guard.limit: above guard.ban, 60" "limit and ban are kept in order"
+like "$("$O/strazhd" --check --config "$CONF" 2>&1)" "guard.limit: above guard.ban, 60" "limit and ban stay in order"
 like "$("$O/strazhd" --check --config "$CONF" 2>&1)" "guard.ban_time: more than guard.ban_time_most, 5m" \
 	"and so are the times"
 
@@ -68,12 +71,14 @@ wait_for 5 said "guard: $BAD banned for 10m \(not carried out: learning\): [0-9]
 ok $? "it says what it would do, and why"
 free $BAD
 ok $? "the gate knows nothing of it"
-like "$(ctl why $BAD 2>/dev/null)" "banned for another (10m|9m[0-9]+s), but not carried out: learning" "why says so too"
+like "$(ctl why $BAD 2>/dev/null)" "banned for another (10m|9m[0-9]+s), but not carried out: learning" \
+	"why says so too"
 like "$(ctl status 2>/dev/null)" "^guard +learn: [0-9]+ sources known, 1 would be banned" "and status"
 
 echo "# enforce"
 reload enforce "ban_time = 4s"
-like "$(ctl status 2>/dev/null)" "^guard +enforce: .* 0 banned, .*attack state normal" "nobody is banned for what was learned"
+like "$(ctl status 2>/dev/null)" "^guard +enforce: .* 0 banned, .*attack state normal" \
+	"nobody is banned for what was learned"
 st ping -c 500 -i 0.01 --json >"$E2E_TMP/ping" 2>&1 &
 PING=$!
 sleep 0.3
@@ -85,7 +90,8 @@ like "$hit" '"sent": (1[0-9]|2[0-9]),' "after some, not one, and not many"
 banned $BAD
 ok $? "by a ban in the gate"
 ok "$([ "$(denials)" -gt "$before" ]; echo $?)" "which counts what it drops"
-like "$(log)" "guard: $BAD banned for 4s: [0-9]+ handshake failures in [0-9]+s \(0\.[0-9]+\)" "the log says why, in one line"
+like "$(log)" "guard: $BAD banned for 4s: [0-9]+ handshake failures in [0-9]+s \(0\.[0-9]+\)" \
+	"the log says why, in one line"
 like "$(ctl why $BAD 2>/dev/null)" "HandshakeFailure: [0-9]+ handshake failures in" "so does why"
 like "$(ctl status 2>/dev/null)" "^guard +enforce: [0-9]+ sources known, 1 banned" "and status counts it"
 banned_at=$SECONDS
@@ -95,7 +101,8 @@ echo "# after $((SECONDS - banned_at)) s"
 like "$(log)" "guard: $BAD ban lifted" "and is lifted"
 like "$(garbage $BAD 1)" '"sent": 1' "its next connection comes through"
 wait $PING
-is "$? $(of "$E2E_TMP/ping" sent) $(of "$E2E_TMP/ping" received)" "0 500 500" "strazh ping from another address: not one is lost"
+is "$? $(of "$E2E_TMP/ping" sent) $(of "$E2E_TMP/ping" received)" "0 500 500" \
+	"strazh ping from another address: not one is lost"
 
 echo "# an operator's word"
 reload enforce "ban_time = 1h" "limit = 20"
@@ -162,7 +169,8 @@ free 10.66.0.2
 ok $? "and bans nobody for it"
 like "$(ctl why 10.66.0.2 2>/dev/null)" "score 0\.00, pressure 0\.[0-9]+" "it is pressure, no score"
 wait $PING
-is "$? $(of "$E2E_TMP/framed" sent) $(of "$E2E_TMP/framed" received)" "0 600 600" "the session under it lives, without a loss"
+is "$? $(of "$E2E_TMP/framed" sent) $(of "$E2E_TMP/framed" received)" "0 600 600" \
+	"the session under it lives, without a loss"
 is "$(guard unheard)" 0 "no fact was lost"
 like "$(ctl status 2>/dev/null)" "attack state (high|critical|under-attack)" "the attack state tells of it"
 wait_for 20 st ping -c 1
@@ -171,5 +179,4 @@ ok $? "and a new session is opened"
 reload off
 is "$(ctl rate show --json 2>/dev/null | jq -c 'select(.source)')" "" "off: its limits are gone"
 strazhd_kill TERM
-[ -z "${KEEP_LOG:-}" ] || cp "$E2E_TMP/strazhd.log" "$KEEP_LOG"
 finish

@@ -199,6 +199,8 @@ int guarding_prepare(struct keeper *keeper, const struct config *config)
 {
 	struct guarding *g = keeper->guarding;
 
+	if (!g)
+		return 0;
 	/* Made for a configuration that was refused after all. */
 	guard_free(g->next);
 	g->next = NULL;
@@ -274,6 +276,8 @@ void guarding_take(struct keeper *keeper)
 	const struct config *config = keeper->options->config;
 	enum guarding_mode mode = config_guard_mode(config);
 
+	if (!g)
+		return;
 	if (mode == GUARDING_OFF && g->guard)
 		end(g);
 	else if (mode != GUARDING_OFF && g->guard)

@@ -24,7 +24,8 @@ int guarding_open(struct keeper *keeper) must_check;
 void guarding_close(struct keeper *keeper);
 /*
  * A configuration that is about to hold: what can fail, 0 or -ENOMEM. Nothing changes before
- * guarding_take(), which takes over what is in keeper->options and cannot fail.
+ * guarding_take(), which takes over what is in keeper->options and cannot fail. A keeper that has
+ * not opened it has nothing to change.
  */
 int guarding_prepare(struct keeper *keeper, const struct config *config) must_check;
 void guarding_take(struct keeper *keeper);
