@@ -86,7 +86,7 @@ before=$(denials)
 hit=$(garbage $BAD 200)
 echo "# from the first garbage to the first dropped packet: $hit"
 is "$(jq '.lost_ms != null and .lost_ms < 1000' <<<"$hit")" true "garbage: dropped within a second"
-like "$hit" '"sent": (1[0-9]|2[0-9]),' "after some, not one, and not many"
+is "$(jq '.sent > 4 and .sent < 200' <<<"$hit")" true "after some, and not the first"
 banned $BAD
 ok $? "by a ban in the gate"
 ok "$([ "$(denials)" -gt "$before" ]; echo $?)" "which counts what it drops"
@@ -98,7 +98,8 @@ banned_at=$SECONDS
 wait_for 20 free $BAD
 ok $? "the ban ends"
 echo "# after $((SECONDS - banned_at)) s"
-like "$(log)" "guard: $BAD ban lifted" "and is lifted"
+wait_for 5 said "guard: $BAD ban lifted"
+ok $? "and is lifted"
 like "$(garbage $BAD 1)" '"sent": 1' "its next connection comes through"
 wait $PING
 is "$? $(of "$E2E_TMP/ping" sent) $(of "$E2E_TMP/ping" received)" "0 500 500" \

@@ -56,8 +56,15 @@ static void test_usual(void **state)
 	(void)state;
 	assert_int_equal(config_guard_mode(config), GUARDING_OFF);
 	assert_true(guard.learning);
-	guard.learning = usual.learning;
-	assert_memory_equal(&guard, &usual, sizeof(guard));
+	assert_float_equal(guard.half_s, usual.half_s, 0.01);
+	assert_float_equal(guard.free, usual.free, 1e-6);
+	assert_float_equal(guard.limit, usual.limit, 1e-6);
+	assert_float_equal(guard.ban, usual.ban, 1e-6);
+	assert_float_equal(guard.trusted_limit, usual.trusted_limit, 1e-6);
+	assert_float_equal(guard.trusted_ban, usual.trusted_ban, 1e-6);
+	assert_float_equal(guard.block, usual.block, 1e-6);
+	assert_int_equal(guard.ban_s, usual.ban_s);
+	assert_int_equal(guard.ban_max_s, usual.ban_max_s);
 	config_free(config);
 }
 
