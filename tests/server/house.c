@@ -126,13 +126,14 @@ static void stop(struct reactor *reactor, void *context)
 }
 
 static void on_sign(void *owner, enum server_sign sign, const struct endpoint *from, uint16_t port,
-		    int condition)
+		    int condition, uint32_t age_ms)
 {
 	struct house *h = owner;
 
 	(void)from;
 	(void)port;
 	(void)condition;
+	(void)age_ms;
 	atomic_fetch_add(&h->signs[sign], 1);
 }
 

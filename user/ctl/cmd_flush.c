@@ -22,6 +22,8 @@ static int run_flush(struct request *request)
 	if (r)
 		return request_fail(request, r);
 	request_act(request, journal_flush(request->gate, table));
+	if ((table == SZ_TABLE_DENY || table == SZ_TABLES) && request->host->on_unbanned)
+		request->host->on_unbanned(request->host->context, NULL);
 	request_set(request, "removed", json_integer((json_int_t)removed));
 	return request_say(request, CTL_DONE, "%s: %llu entries removed", name ? name : "all lists",
 			   (unsigned long long)removed);

@@ -225,6 +225,23 @@ static int show_server(struct request *request)
 				     (json_int_t)server->pool_full));
 }
 
+static int show_guard(struct request *request)
+{
+	const struct host *host = request->host;
+	const struct host_guard *guard = host->guard ? host->guard(host->context) : NULL;
+
+	if (!guard)
+		return 0;
+	return request_row(request, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
+					      "kind", "guard", "mode", guard->mode, "state",
+					      guard->state, "known", (json_int_t)guard->known,
+					      "limited", (json_int_t)guard->limited, "banned",
+					      (json_int_t)guard->banned, "prefixes_banned",
+					      (json_int_t)guard->prefixes_banned, "undone",
+					      (json_int_t)guard->undone, "unheard",
+					      (json_int_t)guard->unheard));
+}
+
 static int run_status(struct request *request)
 {
 	int r = show_gate(request);
@@ -233,6 +250,8 @@ static int run_status(struct request *request)
 		r = show_interfaces(request);
 	if (!r)
 		r = show_server(request);
+	if (!r)
+		r = show_guard(request);
 	if (!r)
 		r = show_services(request);
 	if (!r)
@@ -249,7 +268,9 @@ const struct command cmd_status = {
 	.flags = CMD_READ,
 	.args = no_args,
 	.summary = "show where the gate is and how it does",
-	.help = "Which way strazhctl took, mode, interfaces, the secured server, services and "
+	.help = "Which way strazhctl took, mode, interfaces, the secured server, the guard, "
+		"services "
+		"and "
 		"whether they answer with "
 		"SYN cookies now, how full the tables are, packets.",
 	.run = run_status,

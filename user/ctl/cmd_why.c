@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * why ADDR: walks the verdict order of the gate for this source and says what decides. Rows by
- * "kind": verdict first, then entry, standing, bucket, event.
+ * "kind": verdict first, then entry, standing, bucket, guard, event.
  */
 #include <user/ctl/cmd.h>
 
@@ -20,6 +20,7 @@
 
 #define ENTRIES_MAX 160U
 #define EVENTS_SHOWN 10U
+#define STORY_LEN 4096
 
 struct case_file {
 	struct request *request;
@@ -205,6 +206,18 @@ static int show_buckets(const struct case_file *file)
 	return show_buckets_of(file, &source);
 }
 
+/* Lines of text as one string; what strazhd's guard knows of this host. */
+static int show_guard(const struct case_file *file)
+{
+	const struct host *host = file->request->host;
+	char text[STORY_LEN] = "";
+
+	if (!host->guard_why || file->prefix.len < (file->prefix.family == 4 ? 32 : 64) ||
+	    host->guard_why(host->context, &file->prefix, text, sizeof(text)) <= 0)
+		return 0;
+	return request_row(file->request, json_pack("{s:s, s:s}", "kind", "guard", "text", text));
+}
+
 static bool concerns(const struct case_file *file, const struct sz_event *event)
 {
 	struct prefix source;
@@ -248,6 +261,8 @@ static int show_all(struct case_file *file)
 	if (!stop)
 		stop = show_buckets(file);
 	if (!stop)
+		stop = show_guard(file);
+	if (!stop)
 		stop = show_events(file);
 	return stop ? CTL_FAILED : CTL_DONE;
 }
@@ -284,7 +299,7 @@ const struct command cmd_why = {
 	.summary = "say what happens to an address, and why",
 	.help = "The verdict in words, then every entry that covers the address (what is over "
 		"too), limits that are its own, how far its meters and those of its prefix are "
-		"used, and recent events about it.",
+		"used, what strazhd's guard holds against it, and recent events about it.",
 	.run = run_why,
 	.view = &view_why,
 };

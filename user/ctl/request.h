@@ -30,6 +30,13 @@ struct host_server {
 	uint64_t pool_jobs, pool_full; /* batches that it did and had no room for, since then */
 };
 
+struct host_guard {
+	const char *mode, *state; /* as guard.mode has it; of attack */
+	uint64_t known, limited, banned, prefixes_banned;
+	uint64_t undone;  /* bans and limits that the gate did not take */
+	uint64_t unheard; /* facts that were lost on their way */
+};
+
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -47,6 +54,11 @@ struct host {
 	bool (*is_wanted)(void *context, const char *ifname);
 	/* The secured server, when strazhd has one. */
 	const struct host_server *(*server)(void *context);
+	/* The guard of strazhd. The story is written as snprintf does; 0: it is off. */
+	const struct host_guard *(*guard)(void *context);
+	int (*guard_why)(void *context, const struct prefix *host, char *text, size_t size);
+	/* A ban was taken back by an operator; NULL: all of them. */
+	void (*on_unbanned)(void *context, const struct prefix *prefix);
 	void *context;
 };
 

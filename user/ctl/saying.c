@@ -158,6 +158,8 @@ int saying_remove(struct request *request, enum sz_table table, const struct pre
 		return r < 0 ? r : CTL_FAILED;
 	}
 	request_act(request, journal_remove(request->gate, table, prefix));
+	if (table == SZ_TABLE_DENY && request->host->on_unbanned)
+		request->host->on_unbanned(request->host->context, prefix);
 	len = snprintf(text, SAYING_LEN, "%s: %s", prefix_format(prefix, what), done[table]);
 	say_rest(request->gate, table, prefix, text + len, SAYING_LEN - (size_t)len);
 	return CTL_DONE;

@@ -97,6 +97,31 @@ static void show_server(const struct render *render, const json_t *row)
 		number(row, "pool_threads"), number(row, "pool_jobs"), number(row, "pool_full"));
 }
 
+static void show_guard(const struct render *render, const json_t *row)
+{
+	const char *mode = word(row, "mode");
+
+	label(render, "guard");
+	if (strcmp(mode, "off") == 0) {
+		fputs("off\n", render->out);
+		return;
+	}
+	fprintf(render->out,
+		"%s%s%s: %llu sources known, %llu %sbanned, %llu prefixes, %llu limited; attack "
+		"state %s",
+		render_paint(render, PAINT_BOLD), mode, render_paint(render, PAINT_OFF),
+		number(row, "known"), number(row, "banned"),
+		strcmp(mode, "learn") == 0 ? "would be " : "", number(row, "prefixes_banned"),
+		number(row, "limited"), word(row, "state"));
+	if (number(row, "undone"))
+		fprintf(render->out, ", %s%llu not taken by the gate%s",
+			render_paint(render, PAINT_RED), number(row, "undone"),
+			render_paint(render, PAINT_OFF));
+	if (number(row, "unheard"))
+		fprintf(render->out, ", %llu facts lost", number(row, "unheard"));
+	fputc('\n', render->out);
+}
+
 static void show_service(const struct render *render, const json_t *row)
 {
 	const bool answering = json_is_true(json_object_get(row, "answering"));
@@ -187,6 +212,7 @@ static void status_end(struct render *render)
 		fputs("none: `strazhctl attach IFACE`\n", render->out);
 	}
 	show_kind(render, "server", show_server);
+	show_kind(render, "guard", show_guard);
 	show_kind(render, "service", show_service);
 	label(render, "entries");
 	fputc('\n', render->out);

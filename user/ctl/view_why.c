@@ -82,6 +82,11 @@ static void show_buckets(struct render *render)
 	table_deinit(&table);
 }
 
+static void show_guard(const struct render *render, const json_t *row)
+{
+	fprintf(render->out, "\nguard\n%s", word(row, "text"));
+}
+
 static void show_entries(struct render *render)
 {
 	struct table table;
@@ -142,6 +147,8 @@ static void why_end(struct render *render)
 	json_array_foreach(render->gathered, i, row) if (strcmp(word(row, "kind"), "standing") == 0)
 		show_standing(render, row);
 	show_buckets(render);
+	json_array_foreach(render->gathered, i, row) if (strcmp(word(row, "kind"), "guard") == 0)
+		show_guard(render, row);
 	show_events(render);
 }
 

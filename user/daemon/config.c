@@ -15,6 +15,7 @@
 
 #include <strazh/base/own.h>
 #include <user/ctl/nearest.h>
+#include <user/daemon/config_guard.h>
 #include <user/daemon/config_parts.h>
 
 #define VARIABLE "STRAZH_"
@@ -27,7 +28,7 @@ const struct config_about config_about[CFG_KEYS] = {
 };
 
 static const char *const sections[] = {
-	"daemon", "gate", "server", "service.echo", "service.relay", "service.tunnel",
+	"daemon", "gate", "guard", "server", "service.echo", "service.relay", "service.tunnel",
 };
 
 void config_fault_add(struct config_faults *faults, const char *where, const char *key,
@@ -320,6 +321,7 @@ void config_check(const struct config *config, struct config_faults *faults)
 	if (values[CFG_TUNNEL_ENABLE].number && !config->upstreams_len)
 		config_fault_add(faults, "configuration", "service.tunnel.enable",
 				 "on, but [service.tunnel] names no upstream: NAME = host:port");
+	config_guard_check(config, faults);
 }
 
 int config_load(const struct config_sources *sources, struct config **ret_config,

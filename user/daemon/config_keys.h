@@ -33,6 +33,23 @@
 	X(SIZE_WINDOW, "gate", "size_window", TIME, "1m", 1, 86400, "", RESTART,                   \
 	  "How long sizes of packets are watched before they are judged.")
 
+/* Live as all of the keeper's: tests/e2e/98-guard.sh reloads them. */
+#define CONFIG_GUARD_KEYS(X)                                                                       \
+	X(GUARD_MODE, "guard", "mode", WORD, "off", 0, 0, "off learn enforce", LIVE,               \
+	  "off; learn: the log says what would be done, and nothing is; enforce: bans and limits " \
+	  "go to the gate. It is off unless it is asked for as long as what it has learned does "  \
+	  "not outlive strazhd. off and learn take back what was done.")                           \
+	X(GUARD_HALF_LIFE, "guard", "half_life", TIME, "10m", 1, 2592000, "", LIVE,                \
+	  "After this time what is held against a source weighs half.")                            \
+	X(GUARD_LIMIT, "guard", "limit", NUMBER, "30", 1, 90, "", LIVE,                            \
+	  "The score, in hundredths, from which on a source gets smaller limits.")                 \
+	X(GUARD_BAN, "guard", "ban", NUMBER, "70", 1, 98, "", LIVE,                                \
+	  "The score, in hundredths, above which a source is banned: not below limit.")            \
+	X(GUARD_BAN_TIME, "guard", "ban_time", TIME, "10m", 1, 34560000, "", LIVE,                 \
+	  "How long a first ban lasts; each further one lasts twice as long.")                     \
+	X(GUARD_BAN_TIME_MOST, "guard", "ban_time_most", TIME, "7d", 1, 34560000, "", LIVE,        \
+	  "How long a ban lasts at most: not below ban_time.")
+
 #define CONFIG_SERVER_KEYS(X)                                                                      \
 	X(SERVER_ENABLE, "server", "enable", SWITCH, "off", 0, 1, "", RESTART,                     \
 	  "Whether there is a secured server at all.")                                             \
@@ -156,6 +173,8 @@
 	X(TUNNEL_CLIENTS, "service.tunnel", "clients", WORD, "any", 0, 0, "any identified",        \
 	  RESTART, "Who may open streams: anybody, or who has a key (xk1, xx).")
 
-#define CONFIG_KEYS(X) CONFIG_DAEMON_KEYS(X) CONFIG_SERVER_KEYS(X) CONFIG_SERVICE_KEYS(X)
+#define CONFIG_KEYS(X)                                                                             \
+	CONFIG_DAEMON_KEYS(X)                                                                      \
+	CONFIG_GUARD_KEYS(X) CONFIG_SERVER_KEYS(X) CONFIG_SERVICE_KEYS(X)
 
 #endif

@@ -159,6 +159,7 @@ int config_show_json(const struct config *config, const struct config_faults *fa
 static const char *const section_texts[][2] = {
 	{"daemon", "The daemon itself."},
 	{"gate", "The gate in the network path."},
+	{"guard", "Who is hostile, and what is done about it: see strazhctl why."},
 	{"server", "The secured server."},
 	{"service.echo", "For measuring and for trying."},
 	{"service.relay", "Rooms and messages."},

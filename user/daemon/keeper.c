@@ -18,6 +18,7 @@
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/guarding.h>
 #include <user/daemon/run.h>
 #include <user/gate/never.h>
 #include <user/net/unix.h>
@@ -64,6 +65,9 @@ static void init_host(struct keeper *keeper)
 		.on_detached = on_detached,
 		.is_wanted = is_wanted,
 		.server = secured_show,
+		.guard = guarding_show,
+		.guard_why = guarding_why,
+		.on_unbanned = guarding_forgive,
 		.context = keeper,
 	};
 }
@@ -145,6 +149,7 @@ static void on_event(void *context, const struct sz_event *event)
 
 	history_put(&keeper->history, event);
 	server_tell(keeper, event);
+	guarding_event(keeper, event);
 }
 
 static void events_ready(struct watch *watch, uint32_t ready)
@@ -233,6 +238,8 @@ static int start(struct keeper *keeper)
 	if (!r)
 		r = ticks_open(keeper);
 	if (!r)
+		r = guarding_open(keeper);
+	if (!r)
 		r = server_open(keeper);
 	if (!r)
 		r = secured_open(keeper);
@@ -243,6 +250,7 @@ static void stop(struct keeper *keeper)
 {
 	secured_close(keeper);
 	server_close(keeper);
+	guarding_close(keeper);
 	ticks_close(keeper);
 	clockwatch_close(keeper);
 	if (keeper->event_watch.on_ready)

@@ -22,6 +22,7 @@
 #include <user/net/netwatch.h>
 
 struct client_link;
+struct guarding;
 struct reader;
 
 #define CLIENTS_MAX 64U
@@ -37,6 +38,7 @@ struct secured {
 	struct watch watch;    /* our end of the split */
 	struct split_message figures;
 	uint32_t second, said; /* messages in this second */
+	uint64_t unheard;      /* messages beyond SPLIT_RATE */
 	struct host_server shown;
 	char trouble[SECURED_TROUBLE_LEN]; /* why it does not run; "": nothing wrong */
 };
@@ -52,6 +54,7 @@ struct keeper {
 	struct wanted wanted;
 
 	struct secured secured;
+	struct guarding *guarding;
 
 	struct watch listen;
 	struct client_link *clients; /* list */

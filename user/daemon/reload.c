@@ -15,6 +15,7 @@
 #include <strazh/base/own.h>
 #include <user/base/log.h>
 #include <user/daemon/config_diff.h>
+#include <user/daemon/guarding.h>
 
 static void say_change(const struct config_change *change, void *context)
 {
@@ -45,10 +46,10 @@ static int offer(struct keeper *keeper, struct config *from, struct config_fault
 	struct config *config = keeper->options->config;
 	int r;
 
-	if (!keeper->on_config)
-		return 0;
 	config_take_live(config, from);
-	r = keeper->on_config(keeper->on_config_owner, config, faults);
+	r = guarding_prepare(keeper, config);
+	if (!r && keeper->on_config)
+		r = keeper->on_config(keeper->on_config_owner, config, faults);
 	config_take_live(config, from);
 	return r;
 }
@@ -67,6 +68,7 @@ static int take(struct keeper *keeper, struct config *from, struct config_faults
 		return r;
 	config_diff(config, from, say_change, NULL);
 	config_take_live(config, from);
+	guarding_take(keeper);
 	log_level_set(daemon_options_level(config));
 	return 0;
 }

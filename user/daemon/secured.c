@@ -16,6 +16,7 @@
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/guarding.h>
 #include <user/gate/proven.h>
 #include <user/server/server.h>
 
@@ -48,6 +49,7 @@ static bool may_speak(struct secured *s)
 		s->second = now;
 		s->said = 0;
 	}
+	s->unheard += s->said >= SPLIT_RATE;
 	return ++s->said <= SPLIT_RATE;
 }
 
@@ -77,8 +79,10 @@ static void on_ready(struct watch *watch, uint32_t events)
 			continue;
 		if (m.type == SPLIT_PROVEN || m.type == SPLIT_GONE)
 			mark(keeper, &m);
-		else if (m.type == SPLIT_FIGURES)
+		if (m.type == SPLIT_FIGURES)
 			s->figures = m;
+		else
+			guarding_sign(keeper, &m);
 	}
 	if (r == -EBADMSG)
 		log_error("the secured server said what it must not say");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #include <user/daemon/split.h>
@@ -30,14 +29,9 @@ int split_send(int fd, const struct split_message *message)
 
 static int check(const struct split_message *m)
 {
-	static const uint8_t zeros[sizeof(m->zero2)];
-
-	if (m->type < SPLIT_PROVEN || m->type > SPLIT_FIGURES || m->zero ||
-	    memcmp(m->zero2, zeros, sizeof(zeros)) != 0)
+	if (m->type < SPLIT_PROVEN || m->type > SPLIT_FIGURES || m->zero)
 		return -EBADMSG;
-	if ((m->type == SPLIT_PROVEN || m->type == SPLIT_GONE) && m->family != 4 && m->family != 6)
-		return -EBADMSG;
-	return 0;
+	return m->type == SPLIT_FIGURES || m->family == 4 || m->family == 6 ? 0 : -EBADMSG;
 }
 
 int split_receive(int fd, struct split_message *ret_message)

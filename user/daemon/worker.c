@@ -30,18 +30,31 @@
 /* ---- what the keeper is told ---- */
 
 static void on_sign(void *owner, enum server_sign sign, const struct endpoint *from, uint16_t port,
-		    int condition)
+		    int condition, uint32_t age_ms)
 {
+	static const enum split_type types[] = {
+		[SERVER_PROVEN] = SPLIT_PROVEN,
+		[SERVER_GONE] = SPLIT_GONE,
+		[SERVER_BAD_HANDSHAKE] = SPLIT_BAD_HANDSHAKE,
+		[SERVER_BAD_RECORD] = SPLIT_BAD_RECORD,
+	};
 	struct worker *w = owner;
-	struct split_message m = {.family = from->family, .sport = from->port, .dport = port};
+	struct split_message m = {.type = types[sign],
+				  .family = from->family,
+				  .sport = from->port,
+				  .dport = port,
+				  .condition = (uint16_t)condition,
+				  .age_ms = age_ms};
+	bool is_bad = sign == SERVER_BAD_HANDSHAKE || sign == SERVER_BAD_RECORD;
 
-	(void)condition; /* counted by the server */
-	if ((sign != SERVER_PROVEN && sign != SERVER_GONE) || !from->family)
+	if (!from->family)
 		return;
-	m.type = sign == SERVER_PROVEN ? SPLIT_PROVEN : SPLIT_GONE;
 	memcpy(m.addr, from->addr, sizeof(m.addr));
-	if (split_send(w->split, &m))
-		atomic_fetch_add_explicit(&w->unsaid, 1, memory_order_relaxed);
+	if ((is_bad &&
+	     atomic_fetch_add_explicit(&w->bad_said, 1, memory_order_relaxed) >= SPLIT_BAD_RATE) ||
+	    split_send(w->split, &m))
+		atomic_fetch_add_explicit(is_bad ? &w->bad_unsaid : &w->unsaid, 1,
+					  memory_order_relaxed);
 }
 
 static uint64_t sum(const _Atomic(uint64_t) *counts, size_t n)
@@ -74,6 +87,7 @@ static void tell_figures(struct worker *w)
 		m.pool_jobs = pool.jobs;
 		m.pool_full = pool.full;
 	}
+	m.bad_unsaid = atomic_load_explicit(&w->bad_unsaid, memory_order_relaxed);
 	(void)!split_send(w->split, &m);
 }
 
@@ -83,6 +97,7 @@ static void tell_unsaid(struct worker *w, uint64_t *told)
 {
 	uint64_t unsaid = atomic_load_explicit(&w->unsaid, memory_order_relaxed);
 
+	atomic_store_explicit(&w->bad_said, 0, memory_order_relaxed);
 	if (unsaid == *told)
 		return;
 	log_warning("sessions began or ended too fast: %llu flows are not marked as they should be",

@@ -27,7 +27,9 @@ struct worker {
 	struct server *servers[REACTORS_MAX];
 	struct entrance entrances[WORKER_ADDRESSES_MAX];
 	int split;
-	_Atomic(uint64_t) unsaid; /* signs that the keeper had no room for */
+	_Atomic(uint64_t) unsaid;     /* signs that the keeper had no room for */
+	_Atomic(uint64_t) bad_unsaid; /* of what clients did wrong */
+	_Atomic(uint32_t) bad_said;   /* in this second: SPLIT_BAD_RATE at most */
 	char text[160];
 
 	pthread_mutex_t lock; /* of what follows, and of plan.live */

@@ -9,8 +9,8 @@
  *	                                -> pressure (spoofable) -> limited, shut out for seconds
  *	load -> attack state, AIMD -> limits of the tiers, admission, puzzles, cookies
  *
- * What it is wired to, in one file: guard_limit -> reput_put(), guard_ban -> act.h, state and pace
- * -> limits of the gate's tiers and the server's door, record -> audit, evict -> store.
+ * What it is wired to, in user/daemon/guarding.h: guard_limit -> reput_put(), guard_ban -> act.h,
+ * record -> the log. state, pace and evict have nobody there yet.
  */
 #ifndef STRAZH_USER_GUARD_GUARD_H
 #define STRAZH_USER_GUARD_GUARD_H

@@ -26,6 +26,12 @@ static struct link *of_tick(struct wheel_timer *timer)
 	return (struct link *)(void *)((char *)timer - offsetof(struct link, tick));
 }
 
+/* Of its session; 0 only as it opens. */
+static uint32_t age(const struct link *link)
+{
+	return link->open ? (uint32_t)link->server->reactor->now_ms - link->opened : 0;
+}
+
 static bool is_bad_record(int condition)
 {
 	return condition >= CHANNEL_BAD_HEAD && condition <= CHANNEL_LATE_REKEY;
@@ -42,7 +48,8 @@ void link_end(struct link *link, int r)
 	link->ended = true;
 	server_count(&server->counters.channel[condition]);
 	if (is_bad_record(condition))
-		server_sign(server, SERVER_BAD_RECORD, &link->conn->peer, link->port, condition);
+		server_sign(server, SERVER_BAD_RECORD, &link->conn->peer, link->port, condition,
+			    age(link));
 	conn_drop(link->conn);
 }
 
@@ -141,7 +148,7 @@ void link_mark(struct link *link)
 static void prove(struct link *link)
 {
 	link->proven = (uint32_t)link->server->reactor->now_ms;
-	server_sign(link->server, SERVER_PROVEN, &link->conn->peer, link->port, 0);
+	server_sign(link->server, SERVER_PROVEN, &link->conn->peer, link->port, 0, age(link));
 }
 
 static void on_tick(struct wheel_timer *timer)
@@ -267,7 +274,7 @@ static void on_end(struct conn *conn, enum conn_end why)
 	server_count(&server->counters.ends[why]);
 	link->ended = true;
 	if (link->open) {
-		server_sign(server, SERVER_GONE, &conn->peer, link->port, 0);
+		server_sign(server, SERVER_GONE, &conn->peer, link->port, (int)why, age(link));
 		for (unsigned i = 0; i < PH_SERVICES; i++) {
 			const struct service_ops *ops = server->common->services[i].ops;
 
@@ -275,7 +282,7 @@ static void on_end(struct conn *conn, enum conn_end why)
 				ops->on_close(server->instances[i], link_peer(link));
 		}
 	} else if (why == CONN_LATE_FINISH) {
-		server_sign(server, SERVER_BAD_HANDSHAKE, &conn->peer, link->port, HS_NONE);
+		server_sign(server, SERVER_BAD_HANDSHAKE, &conn->peer, link->port, HS_NONE, 0);
 	}
 	wheel_stop(&server->reactor->wheel, &link->tick);
 	channel_deinit(&link->channel);
@@ -316,6 +323,7 @@ static void opened(struct link *link)
 	struct server *server = link->server;
 
 	link->open = true;
+	link->opened = (uint32_t)server->reactor->now_ms;
 	conn_opened(link->conn);
 	conn_wait(link->conn, CONN_NOTHING, 0);
 	server_count(&server->counters.opened);

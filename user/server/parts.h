@@ -42,6 +42,7 @@ struct link {
 	uint32_t proven; /* low bits of ms: when it was last said */
 	uint16_t port;
 	bool dirty, open, ended, sealing;
+	uint32_t opened; /* low bits of ms, when `open` */
 	struct wheel_timer tick;
 	struct channel channel;
 	struct peer_about about;
@@ -102,7 +103,7 @@ static inline void server_count(_Atomic(uint64_t) *counter)
 void *server_array(size_t n, size_t size);
 void server_array_free(void *array, size_t n, size_t size);
 void server_sign(struct server *server, enum server_sign sign, const struct endpoint *from,
-		 uint16_t port, int condition);
+		 uint16_t port, int condition, uint32_t age_ms);
 
 /* ---- guise.c ---- */
 int guise_new(struct identity *identity, const struct ticket_keys *tickets,

@@ -30,12 +30,12 @@ struct server_limits server_limits_usual(void)
 }
 
 void server_sign(struct server *server, enum server_sign sign, const struct endpoint *from,
-		 uint16_t port, int condition)
+		 uint16_t port, int condition, uint32_t age_ms)
 {
 	const struct server_watcher *watcher = &server->common->watcher;
 
 	if (watcher->on_sign)
-		watcher->on_sign(watcher->owner, sign, from, port, condition);
+		watcher->on_sign(watcher->owner, sign, from, port, condition, age_ms);
 }
 
 void *server_array(size_t n, size_t size)

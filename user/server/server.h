@@ -53,12 +53,15 @@ struct server_counters {
 };
 
 /* What happens to clients, told to whoever watches: in the reactor's thread, without waiting.
- * SERVER_PROVEN comes when a session opens and each prove_ms of its life. */
+ * SERVER_PROVEN comes when a session opens and each prove_ms of its life. `condition`: of
+ * SERVER_GONE enum conn_end, of SERVER_BAD_HANDSHAKE enum hs_condition (HS_NONE: it came to no end
+ * in time), of SERVER_BAD_RECORD that of its channel. */
 enum server_sign { SERVER_PROVEN, SERVER_GONE, SERVER_BAD_HANDSHAKE, SERVER_BAD_RECORD };
 struct server_watcher {
 	void *owner;
+	/* age_ms: of its session; 0 when it opens, and where there is none. */
 	void (*on_sign)(void *owner, enum server_sign sign, const struct endpoint *from,
-			uint16_t port, int condition);
+			uint16_t port, int condition, uint32_t age_ms);
 };
 
 #define SERVER_PROVE_MS (5U * 60 * 1000)

@@ -39,7 +39,7 @@ static void fail(struct shaking *s, int r)
 
 	server_count(&server->counters.handshake[condition]);
 	if (r > 0)
-		server_sign(server, SERVER_BAD_HANDSHAKE, &s->conn->peer, s->port, condition);
+		server_sign(server, SERVER_BAD_HANDSHAKE, &s->conn->peer, s->port, condition, 0);
 	conn_drop(s->conn);
 }
 
@@ -162,7 +162,7 @@ static void on_end(struct conn *conn, enum conn_end why)
 
 	server_count(&s->server->counters.ends[why]);
 	if (why == CONN_LATE_HELLO || why == CONN_LATE_FINISH)
-		server_sign(s->server, SERVER_BAD_HANDSHAKE, &conn->peer, s->port, HS_NONE);
+		server_sign(s->server, SERVER_BAD_HANDSHAKE, &conn->peer, s->port, HS_NONE, 0);
 	s->conn = NULL;
 	if (!s->waiting)
 		shaking_release(s);

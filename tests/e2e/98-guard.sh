@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# The guard: who sends garbage to the secured server is banned in the gate, by nobody's word; who is
+# framed is not. Learning says so and does nothing; bans end on time; an operator has the last word.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+net_up
+AT=10.66.0.1:8000
+BAD=10.66.0.66
+CONF=$E2E_TMP/strazh.conf
+
+quiet() { ctl -q "$@" >/dev/null 2>&1; }
+log() { cat "$E2E_TMP/strazhd.log"; }
+# st COMMAND ARGS...: strazh on the client, at the server
+st() { cl timeout 100 "$O/strazh" "$@" -s "$AT" -k "@$E2E_TMP/server.pub"; }
+of() { jq -r "select(.$2 != null) | .$2" "$1"; }
+listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
+# guard KEY: of strazhctl status
+guard() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"guard\") | .$1"; }
+guard_is() { [ "$(guard "$1")" = "$2" ]; }
+# banned ADDR: by the guard, in the gate
+banned() {
+	ctl list deny --json 2>/dev/null |
+		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null
+}
+free() { ! banned "$1"; }
+denials() { ctl stats --json 2>/dev/null | jq -s 'map(select(.reason == "deny-host") | .packets) | add // 0'; }
+said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
+garbage() { cl timeout 60 /usr/bin/python3 "$HERE/garbage_send.py" "$@"; }
+# conf LINES...: of [guard]
+conf() {
+	cat >"$CONF" <<-CONF
+		[server]
+		enable = on
+		listen = 10.66.0.1:8000
+		key = $E2E_TMP/server.key
+		[guard]
+	CONF
+	printf '%s\n' "$@" >>"$CONF"
+}
+# reload MODE LINES...: and wait until it holds
+reload() {
+	local mode=$1
+	shift
+	conf "mode = $mode" "$@"
+	kill -HUP "$STRAZHD_PID"
+	wait_for 5 guard_is mode "$mode"
+	ok $? "reload: guard.mode = $mode"
+}
+
+ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
+sed -n 's/^public: //p' "$E2E_TMP/server.key" >"$E2E_TMP/server.pub"
+conf "ban_time = 1h" "ban_time_most = 5m" "limit = 80" "ban = 60"
+like "$("$O/strazhd" --check --config "$CONF" 2>&1)" "guard.limit: above guard.ban, 60" "limit and ban stay in order"
+like "$("$O/strazhd" --check --config "$CONF" 2>&1)" "guard.ban_time: more than guard.ban_time_most, 5m" \
+	"and so are the times"
+
+echo "# off"
+conf
+strazhd_up --interface sv0 --config "$CONF" --max-hosts 16
+wait_for 5 listening
+ok $? "it listens"
+like "$(ctl status 2>/dev/null)" "^guard +off" "off unless it is asked for"
+is "$(garbage $BAD 40 | jq -c .)" '{"sent":40,"lost_ms":null}' "garbage, and nobody minds"
+is "$(ctl why $BAD --json 2>/dev/null | jq -r 'select(.kind == "guard") | .text')" "" "why tells of no guard"
+
+echo "# learn"
+reload learn
+is "$(garbage $BAD 40 | jq -c .)" '{"sent":40,"lost_ms":null}' "learning: nothing is dropped"
+wait_for 5 said "guard: $BAD banned for 10m \(not carried out: learning\): [0-9]+ handshake failures in "
+ok $? "it says what it would do, and why"
+free $BAD
+ok $? "the gate knows nothing of it"
+like "$(ctl why $BAD 2>/dev/null)" "banned for another (10m|9m[0-9]+s), but not carried out: learning" \
+	"why says so too"
+like "$(ctl status 2>/dev/null)" "^guard +learn: [0-9]+ sources known, 1 would be banned" "and status"
+
+echo "# enforce"
+reload enforce "ban_time = 4s"
+like "$(ctl status 2>/dev/null)" "^guard +enforce: .* 0 banned, .*attack state normal" \
+	"nobody is banned for what was learned"
+st ping -c 500 -i 0.01 --json >"$E2E_TMP/ping" 2>&1 &
+PING=$!
+sleep 0.3
+before=$(denials)
+hit=$(garbage $BAD 200)
+echo "# from the first garbage to the first dropped packet: $hit"
+is "$(jq '.lost_ms != null and .lost_ms < 1000' <<<"$hit")" true "garbage: dropped within a second"
+is "$(jq '.sent > 4 and .sent < 200' <<<"$hit")" true "after some, and not the first"
+banned $BAD
+ok $? "by a ban in the gate"
+ok "$([ "$(denials)" -gt "$before" ]; echo $?)" "which counts what it drops"
+like "$(log)" "guard: $BAD banned for 4s: [0-9]+ handshake failures in [0-9]+s \(0\.[0-9]+\)" \
+	"the log says why, in one line"
+like "$(ctl why $BAD 2>/dev/null)" "HandshakeFailure: [0-9]+ handshake failures in" "so does why"
+like "$(ctl status 2>/dev/null)" "^guard +enforce: [0-9]+ sources known, 1 banned" "and status counts it"
+banned_at=$SECONDS
+wait_for 20 free $BAD
+ok $? "the ban ends"
+echo "# after $((SECONDS - banned_at)) s"
+wait_for 5 said "guard: $BAD ban lifted"
+ok $? "and is lifted"
+like "$(garbage $BAD 1)" '"sent": 1' "its next connection comes through"
+wait $PING
+is "$? $(of "$E2E_TMP/ping" sent) $(of "$E2E_TMP/ping" received)" "0 500 500" \
+	"strazh ping from another address: not one is lost"
+
+echo "# an operator's word"
+reload enforce "ban_time = 1h" "limit = 20"
+garbage $BAD 200 >/dev/null
+wait_for 5 banned $BAD
+ok $? "banned again"
+like "$(ctl why $BAD 2>/dev/null)" "[12] bans remembered" "a repeat offender"
+quiet unban $BAD
+free $BAD
+ok $? "unban takes it back"
+like "$(ctl status 2>/dev/null)" "^guard .* 0 banned" "and the guard knows"
+garbage $BAD 200 >/dev/null
+wait_for 5 banned $BAD
+ok $? "its next deeds count anew"
+quiet flush deny --yes
+wait_for 5 guard_is banned 0
+ok $? "flush deny forgives all"
+quiet allow $BAD
+sleep 2.5 # the allow list is looked at every two seconds
+is "$(garbage $BAD 60 | jq -c .)" '{"sent":60,"lost_ms":null}' "who is allowed is not dropped"
+wait_for 5 said "guard: $BAD on the never or allow list, not acted on: alarm.* \(not carried out: on the allow list\)"
+ok $? "but raises an alarm"
+free $BAD
+ok $? "and is not banned"
+quiet disallow $BAD
+reload off
+
+echo "# a full table"
+reload enforce
+for i in {1..16}; do quiet ban "192.0.2.$i"; done
+garbage $BAD 60 >/dev/null
+wait_for 5 said "guard: $BAD cannot be banned: the table of denied hosts or prefixes is full"
+ok $? "a ban that does not fit is said"
+free $BAD
+ok $? "and is not there"
+like "$(ctl status 2>/dev/null)" "^guard .* [0-9]+ not taken by the gate" "status tells"
+quiet unban 192.0.2.1
+wait_for 5 banned $BAD
+ok $? "there is room: it is tried again"
+like "$(log)" "guard: the gate takes bans again" "and that is said"
+reload learn
+wait_for 5 free $BAD
+ok $? "from enforce to learn: what was done is taken back"
+is "$(ctl list deny --json 2>/dev/null | jq -s 'map(select(.prefix)) | length')" 15 "and nothing of the operator's"
+quiet flush deny --yes
+reload off
+
+echo "# framing"
+reload enforce
+quiet set rate.mode enforce
+quiet rate set udp --pps 200 --burst 100
+quiet rate set syn --pps 100 --burst 100
+mac=$(ip -j link show sv0 | jq -r '.[0].address')
+sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.sv0.rp_filter=0
+st ping -c 600 -i 0.01 --json >"$E2E_TMP/framed" 2>&1 &
+PING=$!
+sleep 0.3
+cl "$O/tests/tools/attack" --dev cl0 --mac "$mac" --from-mac 02:00:00:00:00:66 --to 10.66.0.1 --kind syn \
+	--kind udp --as 10.66.0.2 --rate 20000 --seconds 4 >"$E2E_TMP/attack" 2>&1
+is $? 0 "SYNs and UDP under an honest address, 20,000 a second"
+like "$(ctl why 10.66.0.2 2>/dev/null)" "(HighPacketRate|ConnectionFlood|BurstTraffic|SmallPacketFlood): .*spoofable" \
+	"the guard has seen it"
+free 10.66.0.2
+ok $? "and bans nobody for it"
+like "$(ctl why 10.66.0.2 2>/dev/null)" "score 0\.00, pressure 0\.[0-9]+" "it is pressure, no score"
+wait $PING
+is "$? $(of "$E2E_TMP/framed" sent) $(of "$E2E_TMP/framed" received)" "0 600 600" \
+	"the session under it lives, without a loss"
+is "$(guard unheard)" 0 "no fact was lost"
+like "$(ctl status 2>/dev/null)" "attack state (high|critical|under-attack)" "the attack state tells of it"
+wait_for 20 st ping -c 1
+ok $? "and a new session is opened"
+
+reload off
+is "$(ctl rate show --json 2>/dev/null | jq -c 'select(.source)')" "" "off: its limits are gone"
+strazhd_kill TERM
+finish

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Life of the guard and its food. It is there while its mode is not off: made by
+ * guarding_prepare(), in use from guarding_take() on.
+ *
+ *	off -> others: an empty guard
+ *	others -> off: everything taken back, by sparing everyone, and the guard is gone
+ *	enforce -> learn: everything taken back; what is held against whom stays
+ *	learn  -> enforce: who would be banned is forgiven, for the guard decides nothing about him
+ *		  before that ban is over; his next deeds count
+ */
+#include <user/daemon/guarding.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <user/base/clock.h>
+#include <user/base/log.h>
+#include <user/daemon/keeper.h>
+#include <user/gate/act.h>
+#include <user/gate/stats.h>
+#include <user/net/conn.h>
+#include <user/session/hs_condition.h>
+
+#define TICK_MS 250U
+#define SPARED_S 2U
+
+static uint64_t now_ms(void)
+{
+	return clock_boot_ns() / 1000000;
+}
+
+/* ---- whom to spare ---- */
+
+struct gathering {
+	struct guarding *g;
+	size_t len;
+	uint32_t now_s;
+};
+
+static int gather(void *context, const struct entry *entry)
+{
+	struct gathering *all = context;
+
+	if (!entry_live(entry, 0, all->now_s))
+		return 0;
+	all->g->spared[all->len++] = (struct guard_spared){entry->prefix,
+							   entry->table == SZ_TABLE_NEVER};
+	return all->len > GUARD_SPARED_MAX;
+}
+
+/* With too many the old ones hold, and the gate refuses what it has to by itself. */
+static void refresh_spared(struct guarding *g)
+{
+	struct gathering all = {.g = g, .now_s = clock_boot_s()};
+	int r = act_walk(g->keeper->gate, SZ_TABLE_NEVER, gather, &all);
+
+	g->spared_s = all.now_s;
+	g->spare_now = false;
+	if (!r)
+		r = act_walk(g->keeper->gate, SZ_TABLE_ALLOW, gather, &all);
+	if (!r)
+		r = guard_spare(g->guard, g->spared, all.len, now_ms());
+	if (r && !g->spare_failing)
+		log_warning("guard: whom to spare is not known anew: %s",
+			    r < 0 ? gate_error() : "the never and allow lists are too long");
+	g->spare_failing = r != 0;
+}
+
+static void spare_everyone(struct guarding *g)
+{
+	static const struct guard_spared all[] = {{{.family = 4}, false}, {{.family = 6}, false}};
+
+	if (guard_spare(g->guard, all, ARRAY_LEN(all), now_ms()))
+		log_error("guard: nothing is taken back");
+}
+
+/* ---- by the clock ---- */
+
+static void feed_counts(struct guarding *g)
+{
+	struct sz_count sums[SZ_REASON_COUNT] = {0};
+	struct gate_stats stats;
+	int r = gate_stats_read(g->keeper->gate, &stats);
+
+	if (r && !g->counts_failing)
+		log_warning("guard: the gate's counters are not read: %s", gate_error());
+	g->counts_failing = r != 0;
+	if (r)
+		return;
+	for (size_t i = 0; i < SZ_REASON_COUNT; i++) {
+		sums[i].packets = stats.reason[i].packets;
+		sums[i].observed_packets = stats.reason[i].observed_packets;
+	}
+	guard_counts(g->guard, sums, now_ms());
+}
+
+static void feed_load(struct guarding *g)
+{
+	uint64_t now = now_ms(), passed = MAX(now - MIN(g->loaded_ms, now), 1U);
+	const struct guard_load load = {
+		.proven_s = (uint32_t)(g->proven * 1000ULL / passed),
+		.failed_s = (uint32_t)(g->failed * 1000ULL / passed),
+	};
+
+	g->loaded_ms = now;
+	g->proven = g->failed = 0;
+	guard_load(g->guard, &load, now);
+}
+
+static void on_tick(struct timer *timer)
+{
+	struct keeper *keeper = timer->context;
+	struct guarding *g = keeper->guarding;
+
+	if (g->spare_now || clock_boot_s() - g->spared_s >= SPARED_S)
+		refresh_spared(g);
+	feed_counts(g);
+	feed_load(g);
+	guard_tick(g->guard, now_ms());
+	guarding_retry(g);
+	guarding_say_unsaid(g);
+}
+
+/* ---- what goes in ---- */
+
+void guarding_event(struct keeper *keeper, const struct sz_event *event)
+{
+	struct guarding *g = keeper->guarding;
+
+	if (g->guard)
+		guard_event(g->guard, event, now_ms());
+}
+
+/* GUARD_INPUT_COUNT: no fact against anyone. */
+static enum guard_input input_of(struct guarding *g, const struct split_message *m)
+{
+	switch (m->type) {
+	case SPLIT_PROVEN:
+		g->proven += !m->age_ms;
+		return m->age_ms ? GUARD_INPUT_COUNT : GUARD_IN_SESSION_PROVEN;
+	case SPLIT_GONE:
+		return m->condition == CONN_DONE || m->condition == CONN_LINGERED ||
+				       m->condition == CONN_LATE_IDLE ||
+				       m->condition == CONN_NO_BUFFER ||
+				       m->condition == CONN_STOPPED
+			       ? GUARD_IN_SESSION_ENDED
+			       : GUARD_IN_SESSION_LOST;
+	case SPLIT_BAD_RECORD:
+		return GUARD_IN_RECORD_BAD;
+	case SPLIT_BAD_HANDSHAKE:
+		g->failed++;
+		switch (m->condition) {
+		case HS_NONE:
+			return GUARD_IN_CONN_WASTED;
+		case HS_CLIENT:
+			return GUARD_IN_AUTH_BAD;
+		case HS_TICKET_KEY:
+		case HS_TICKET_EXPIRED: /* its ticket was good once */
+			return GUARD_INPUT_COUNT;
+		default:
+			return GUARD_IN_HELLO_BAD;
+		}
+	default:
+		return GUARD_INPUT_COUNT;
+	}
+}
+
+void guarding_sign(struct keeper *keeper, const struct split_message *m)
+{
+	struct guarding *g = keeper->guarding;
+	struct observation seen = {.family = m->family, .port = m->dport, .value = m->age_ms};
+	enum guard_input input;
+
+	if (!g->guard)
+		return;
+	input = input_of(g, m);
+	if (input == GUARD_INPUT_COUNT)
+		return;
+	seen.input = (uint8_t)input;
+	memcpy(seen.addr, m->addr, sizeof(seen.addr));
+	(void)guard_observe(g->guard, &seen, now_ms()); /* split_receive() checked the family */
+}
+
+/* ---- life ---- */
+
+static int make(struct guarding *g, const struct config *config)
+{
+	struct guard_config guard = config_guard(config);
+
+	if (getrandom(guard.seed, sizeof(guard.seed), 0) != sizeof(guard.seed))
+		return -EIO;
+	return guard_new(&guard, &guarding_ops, g, now_ms(), &g->next);
+}
+
+int guarding_prepare(struct keeper *keeper, const struct config *config)
+{
+	struct guarding *g = keeper->guarding;
+
+	if (!g)
+		return 0;
+	/* Made for a configuration that was refused after all. */
+	guard_free(g->next);
+	g->next = NULL;
+	return config_guard_mode(config) == GUARDING_OFF || g->guard ? 0 : make(g, config);
+}
+
+static void begin(struct guarding *g)
+{
+	g->guard = g->next;
+	g->next = NULL;
+	g->loaded_ms = now_ms();
+	g->proven = g->failed = 0;
+	refresh_spared(g);
+	if (timer_start(&g->tick, TICK_MS, TICK_MS))
+		log_error("guard: there is no timer: bans are not lifted before their time");
+}
+
+static void end(struct guarding *g)
+{
+	(void)!timer_stop(&g->tick);
+	if (g->mode == GUARDING_ENFORCE)
+		spare_everyone(g);
+	guarding_retry(g);
+	g->deeds_len = 0; /* what is left in the gate is over at its time */
+	g->failing = false;
+	guard_free(g->guard);
+	g->guard = NULL;
+}
+
+static void note_banned(void *context, const struct guard_kept *kept, float score, float pressure,
+			enum guard_level level)
+{
+	struct guarding *g = context;
+
+	(void)score;
+	(void)pressure;
+	if (level == GUARD_BANNED)
+		g->slice[g->slice_len++] = kept->prefix;
+}
+
+static void forgive_banned(struct guarding *g)
+{
+	uint32_t cursor = 0;
+	bool more = true;
+
+	while (more) {
+		g->slice_len = 0;
+		more = guard_walk(g->guard, &cursor, GUARDING_SLICE, now_ms(), note_banned, g);
+		for (size_t i = 0; i < g->slice_len; i++)
+			(void)guard_forgive(g->guard, &g->slice[i], now_ms());
+	}
+}
+
+static void change(struct guarding *g, const struct config *config, enum guarding_mode mode)
+{
+	struct guard_config guard = config_guard(config);
+
+	if (guard_configure(g->guard, &guard))
+		log_error("guard: its configuration is not taken");
+	if (mode == g->mode)
+		return;
+	if (mode == GUARDING_ENFORCE) {
+		forgive_banned(g);
+		return;
+	}
+	spare_everyone(g);
+	refresh_spared(g);
+}
+
+void guarding_take(struct keeper *keeper)
+{
+	struct guarding *g = keeper->guarding;
+	const struct config *config = keeper->options->config;
+	enum guarding_mode mode = config_guard_mode(config);
+
+	if (!g)
+		return;
+	if (mode == GUARDING_OFF && g->guard)
+		end(g);
+	else if (mode != GUARDING_OFF && g->guard)
+		change(g, config, mode);
+	else if (mode != GUARDING_OFF)
+		begin(g);
+	g->mode = mode;
+}
+
+int guarding_open(struct keeper *keeper)
+{
+	struct guarding *g = calloc(1, sizeof(*g));
+	int r;
+
+	if (!g)
+		return -ENOMEM;
+	g->keeper = keeper;
+	keeper->guarding = g;
+	r = timer_open(keeper->loop, &g->tick, on_tick, keeper);
+	if (!r)
+		r = guarding_prepare(keeper, keeper->options->config);
+	if (r) {
+		log_error("the guard cannot start: %s", strerror(-r));
+		return r;
+	}
+	guarding_take(keeper);
+	if (g->guard)
+		log_info("guard: %s", config_text(keeper->options->config, CFG_GUARD_MODE));
+	return 0;
+}
+
+void guarding_close(struct keeper *keeper)
+{
+	struct guarding *g = keeper->guarding;
+
+	if (!g)
+		return;
+	timer_close(&g->tick);
+	guard_free(g->guard);
+	guard_free(g->next);
+	free(g);
+	keeper->guarding = NULL;
+}
+
+/* ---- for commands ---- */
+
+const struct host_guard *guarding_show(void *context)
+{
+	struct keeper *keeper = context;
+	struct guarding *g = keeper->guarding;
+	struct guard_figures figures = {0};
+
+	if (g->guard)
+		figures = guard_figures(g->guard);
+	g->shown = (struct host_guard){
+		.mode = config_text(keeper->options->config, CFG_GUARD_MODE),
+		.state = attack_scales[figures.state].name,
+		.known = (uint64_t)figures.strangers + figures.proven,
+		.limited = figures.limited,
+		.banned = figures.banned,
+		.prefixes_banned = figures.prefixes_banned,
+		.undone = g->deeds_len + g->deeds_lost + g->limits_lost,
+		.unheard = keeper->secured.figures.bad_unsaid + keeper->secured.unheard,
+	};
+	return &g->shown;
+}
+
+int guarding_why(void *context, const struct prefix *host, char *text, size_t size)
+{
+	struct keeper *keeper = context;
+	struct guarding *g = keeper->guarding;
+
+	return g->guard ? guard_why(g->guard, host, now_ms(), text, size) : 0;
+}
+
+/* Of its own lengths only: what an operator said of others is no word about the guard's. */
+static bool is_guards(const struct prefix *prefix)
+{
+	return prefix->family == 4 ? prefix->len == 32 || prefix->len == 24
+				   : prefix->len == 64 || prefix->len == 48;
+}
+
+void guarding_forgive(void *context, const struct prefix *prefix)
+{
+	struct keeper *keeper = context;
+	struct guarding *g = keeper->guarding;
+
+	if (!g->guard)
+		return;
+	if (!prefix) {
+		spare_everyone(g);
+		refresh_spared(g);
+	} else if (is_guards(prefix)) {
+		(void)guard_forgive(g->guard, prefix, now_ms());
+	}
+}
