@@ -100,6 +100,11 @@ ORM_TEST_KIT := $(sort $(wildcard tests/orm/kit/*.c))
 # Allocations of the library that fail on purpose: tests/orm/kit/failalloc.h.
 ORM_FAILALLOC := $(O)/obj/tests/orm/kit/failalloc.o
 ORM_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray aligned_alloc strdup strndup)
+# tests/store/test_X.c: what user/ keeps in a database, on both of them; the other files of that folder are
+# helpers of each of them.
+STORE_TEST_SRCS := $(sort $(wildcard tests/store/test_*.c))
+STORE_TEST_BINS := $(STORE_TEST_SRCS:%.c=$(O)/%)
+STORE_TEST_HELP := $(filter-out $(STORE_TEST_SRCS),$(sort $(wildcard tests/store/*.c)))
 ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
 ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
@@ -241,10 +246,10 @@ FORCE:
 
 ##@ Prove
 .PHONY: tests check check-unit check-server soak check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
-tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(SERVER_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
+tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(STORE_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(SERVER_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
 
 .PHONY: orm-tests
-orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
+orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(STORE_TEST_BINS)
 .PHONY: server-tests
 server-tests: $(SERVER_BINS)
 
@@ -254,6 +259,9 @@ $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
 # They make allocations fail.
 $(O)/tests/unit/guard/test_guard_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc)
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
+# user/store stands on the ORM.
+$(filter $(O)/tests/unit/store/%,$(UNIT_BINS)): LIBS += $(ORM_ALONE) $(ORM_LIBS)
+$(filter $(O)/tests/unit/store/%,$(UNIT_BINS)): $(ORM_ALONE)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
@@ -268,6 +276,12 @@ $(O)/tests/server/test_client_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wra
 $(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_FAILALLOC) $(ORM_LIB)
 $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
 $(ORM_UNIT_BINS) $(ORM_TEST_BINS):
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(ORM_WRAP) -o $@ $^ -lcmocka $(ORM_LIBS)
+
+# The store's objects are those of libuser.a, and nothing else of it is drawn in.
+$(STORE_TEST_BINS): $(O)/%: $(O)/obj/%.o $(STORE_TEST_HELP:%.c=$(O)/obj/%.o) $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) \
+		$(O)/libuser.a $(ORM_LIB)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(ORM_WRAP) -o $@ $^ -lcmocka $(ORM_LIBS)
 
