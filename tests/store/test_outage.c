@@ -255,7 +255,6 @@ static void server_killed(void **state)
 	(void)state;
 	if (!servers_make(&servers))
 		skip();
-	server_must(&servers, "start", "a", "--fsync");
 	server_database(&servers, "a", "", &db);
 	options.backlog_max = 5000;
 	st = depot_open(&db, &options);
@@ -267,10 +266,10 @@ static void server_killed(void **state)
 
 			assert_int_equal(store_source_put(st, &source), 0);
 		}
-		server_must(&servers, "kill9", "a", NULL);
+		server_must(&servers, "kill9", "a", "");
 		submit_notes(st, n, 300, &count);
 		n += 300;
-		server_must(&servers, "start", "a", "--fsync");
+		server_must(&servers, "start", "a", "");
 		back += store_collect(st);
 	}
 	depot_collect(st, n - back);
