@@ -96,20 +96,22 @@ static int walk(struct orm_session *s, struct walk *w, struct store_fault *ret_f
 	return told;
 }
 
-static int verify(struct orm_session *s, struct walk *w, struct store_fault *ret_fault)
+int store_chain_walk(struct orm_session *s, struct store_audit_state *ret_state,
+		     struct store_fault *ret_fault)
 {
-	int r = store_head_read(s, &w->head, false);
+	struct walk w = {.state = ret_state};
+	int r = store_head_read(s, &w.head, false);
 
 	if (r)
 		return store_condition_of(r, s, ret_fault);
-	memcpy(w->hash, w->head.cut_hash, STORE_HASH_LEN);
-	w->seq = w->head.cut_seq;
-	w->state->cut_seq = w->head.cut_seq;
-	w->state->first_seq = w->head.cut_seq + 1;
-	r = walk(s, w, ret_fault);
-	w->state->last_seq = w->seq;
-	memcpy(w->state->head, w->hash, STORE_HASH_LEN);
-	return r ? r : finish(w);
+	memcpy(w.hash, w.head.cut_hash, STORE_HASH_LEN);
+	w.seq = w.head.cut_seq;
+	ret_state->cut_seq = w.head.cut_seq;
+	ret_state->first_seq = w.head.cut_seq + 1;
+	r = walk(s, &w, ret_fault);
+	ret_state->last_seq = w.seq;
+	memcpy(ret_state->head, w.hash, STORE_HASH_LEN);
+	return r ? r : finish(&w);
 }
 
 int store_audit_verify(struct store *st, struct store_audit_state *ret_state,
@@ -121,7 +123,6 @@ int store_audit_verify(struct store *st, struct store_audit_state *ret_state,
 		.read_only = true,
 	};
 	struct store_audit_state state = {0};
-	struct walk w = {.state = &state};
 	struct orm_session *s;
 	int r = store_reader(st, &s, ret_fault);
 
@@ -131,7 +132,7 @@ int store_audit_verify(struct store *st, struct store_audit_state *ret_state,
 	if (r) {
 		r = store_condition_of(r, s, ret_fault);
 	} else {
-		r = verify(s, &w, ret_fault);
+		r = store_chain_walk(s, &state, ret_fault);
 		orm_rollback(s);
 	}
 	orm_session_close(s);

@@ -141,6 +141,12 @@ int store_head_read(struct orm_session *s, struct store_head *ret_head, bool loc
 int store_head_next(struct store_head *head, const struct store_record *record,
 		    uint8_t hash[STORE_HASH_LEN], struct audit *ret_row) must_check;
 
+/* ---- audit.c ---- */
+/* In a transaction, so that head and records are of one moment. *ret_state is filled as far as it
+ * was walked. 0, STORE_BROKEN, or what failed. */
+int store_chain_walk(struct orm_session *s, struct store_audit_state *ret_state,
+		     struct store_fault *ret_fault) must_check;
+
 /* ---- retain.c ---- */
 /* One small transaction's worth. *ret_deleted 0: nothing is left to do. */
 int store_retain_step(struct store *store, struct orm_session *s, int64_t now_ms,
