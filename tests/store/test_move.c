@@ -189,7 +189,7 @@ static void what_is_wrong_is_named(void **state)
 		{FIRST GOOD "{\"end\":{\"rows\":1}}\n\n", "line 4, column 1: more after"},
 		{FIRST "\n", "line 2, column 1: an empty line"},
 		{FIRST "{\"setting\":{\"name\":5}}\n", "line 2, column 13: member 'name'"},
-		{FIRST SETTING("n", ",\"set_ms\":5,\"zz\":1"), "line 2, column 60: member 'zz'"},
+		{FIRST SETTING("n", ",\"set_ms\":5,\"zz\":1"), "line 2, column 59: member 'zz'"},
 		{FIRST "{\"setting\":{\"name\":\"n\" 7}}\n", "line 2, column "},
 		{FIRST SETTING("n", ""), "line 2, column 12: member 'set_ms'"},
 		{FIRST "{\"setting\":{}\n", "line 2, column "},

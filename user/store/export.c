@@ -19,6 +19,8 @@ static void order(struct orm_session *s, struct orm_query *q, const struct orm_t
 		orm_order_by(q, orm_sql_literal(ORM_T_TEXT, "kind COLLATE \"C\""),
 			     orm_sql_literal(ORM_T_TEXT, "subject COLLATE \"C\""),
 			     C(alert, opened_ms));
+	else if (table->columns[0].type == ORM_T_CIDR)
+		orm_order_by(q, orm_sql_literal(ORM_T_TEXT, "cidr"));
 	else if (table == T(alert))
 		orm_order_by(q, C(alert, kind), C(alert, subject), C(alert, opened_ms));
 	else if (pg && table->columns[0].type == ORM_T_TEXT)
