@@ -136,18 +136,18 @@ static void pending_as_a_model(void **state)
 	enum { HOSTS = 40, MAX = 16 };
 	struct store_source out[MAX];
 	double model[HOSTS];
-	struct pending p;
+	struct store_pending p;
 	uint64_t order = 0;
 	unsigned random = 1;
 
 	(void)state;
-	assert_int_equal(pending_init(&p, MAX, 0x1234567890abcdefULL), 0);
+	assert_int_equal(store_pending_init(&p, MAX, 0x1234567890abcdefULL), 0);
 	for (unsigned i = 0; i < HOSTS; i++)
 		model[i] = -1;
 	for (unsigned i = 0; i < 200000; i++) {
 		uint32_t host, n, in = 0;
 		struct store_source source;
-		enum pending_what what;
+		enum store_pending_what what;
 
 		random = random * 1103515245U + 12345U;
 		host = (random >> 16) % HOSTS;
@@ -155,15 +155,15 @@ static void pending_as_a_model(void **state)
 		for (unsigned k = 0; k < HOSTS; k++)
 			in += model[k] >= 0;
 		assert_int_equal(p.count, in);
-		what = pending_put(&p, &source, MAX);
-		assert_int_equal(what, model[host] >= 0 ? PENDING_MERGED
-				       : in == MAX	? PENDING_FULL
-							: PENDING_NEW);
-		if (what != PENDING_FULL)
+		what = store_pending_put(&p, &source, MAX);
+		assert_int_equal(what, model[host] >= 0 ? STORE_PENDING_MERGED
+				       : in == MAX	? STORE_PENDING_FULL
+							: STORE_PENDING_NEW);
+		if (what != STORE_PENDING_FULL)
 			model[host] = i;
 		if (random >> 28)
 			continue;
-		n = pending_take(&p, out, 1 + (random >> 20) % 6, &order);
+		n = store_pending_take(&p, out, 1 + (random >> 20) % 6, &order);
 		for (uint32_t k = 0; k < n; k++) {
 			uint32_t at = out[k].prefix.addr[3];
 
@@ -175,16 +175,16 @@ static void pending_as_a_model(void **state)
 		if (n && random >> 23 & 1) { /* a newer state of one comes meanwhile */
 			source = out[0];
 			source.scores[0] = i + 0.5;
-			assert_int_equal(pending_put(&p, &source, MAX), PENDING_NEW);
+			assert_int_equal(store_pending_put(&p, &source, MAX), STORE_PENDING_NEW);
 			model[out[0].prefix.addr[3]] = i + 0.5;
 		}
-		if (!pending_return(&p, out, n, order) && n)
-			assert_int_equal(pending_oldest(&p), order);
+		if (!store_pending_return(&p, out, n, order) && n)
+			assert_int_equal(store_pending_oldest(&p), order);
 		for (uint32_t k = 0; k < n; k++)
 			if (model[out[k].prefix.addr[3]] < 0)
 				model[out[k].prefix.addr[3]] = out[k].scores[0];
 	}
-	pending_deinit(&p);
+	store_pending_deinit(&p);
 }
 
 static void old_rows_go(void **state)

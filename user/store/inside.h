@@ -96,7 +96,7 @@ struct store {
 	bool running;	  /* the writer is in the database */
 	bool unknown;	  /* whether the flight was written */
 	bool flushing;	  /* sources are due */
-	struct pending pending;
+	struct store_pending pending;
 	int64_t sources_due_ms, retain_due_ms, retry_at_ms, pause_ms;
 	struct store_health health;
 

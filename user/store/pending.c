@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct pending_slot {
+struct store_pending_slot {
 	struct store_source source;
 	uint64_t order;
 	uint32_t chain; /* of the bucket, or of free slots */
@@ -24,7 +24,7 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 33;
 }
 
-static uint32_t *bucket_of(const struct pending *p, const struct prefix *prefix)
+static uint32_t *bucket_of(const struct store_pending *p, const struct prefix *prefix)
 {
 	uint64_t half[2];
 
@@ -33,7 +33,7 @@ static uint32_t *bucket_of(const struct pending *p, const struct prefix *prefix)
 	return &p->buckets[(mix(half[0] + prefix->len + 256U * prefix->family) ^ p->key) & p->mask];
 }
 
-static uint32_t find(const struct pending *p, const struct prefix *prefix)
+static uint32_t find(const struct store_pending *p, const struct prefix *prefix)
 {
 	uint32_t at = *bucket_of(p, prefix);
 
@@ -42,17 +42,17 @@ static uint32_t find(const struct pending *p, const struct prefix *prefix)
 	return at;
 }
 
-int pending_init(struct pending *p, uint32_t max, uint64_t key)
+int store_pending_init(struct store_pending *p, uint32_t max, uint64_t key)
 {
 	uint32_t buckets = 16;
 
 	while (buckets < max && buckets < 1U << 31)
 		buckets *= 2;
-	*p = (struct pending){.max = max, .mask = buckets - 1, .key = key};
+	*p = (struct store_pending){.max = max, .mask = buckets - 1, .key = key};
 	p->slots = calloc(max, sizeof(*p->slots));
 	p->buckets = calloc(buckets, sizeof(*p->buckets));
 	if (!p->slots || !p->buckets) {
-		pending_deinit(p);
+		store_pending_deinit(p);
 		return -ENOMEM;
 	}
 	for (uint32_t i = max; i > 0; i--) {
@@ -62,36 +62,38 @@ int pending_init(struct pending *p, uint32_t max, uint64_t key)
 	return 0;
 }
 
-void pending_deinit(struct pending *p)
+void store_pending_deinit(struct store_pending *p)
 {
 	free(p->slots);
 	free(p->buckets);
-	*p = (struct pending){0};
+	*p = (struct store_pending){0};
 }
 
-static struct pending_slot *take_slot(struct pending *p, const struct store_source *source)
+static struct store_pending_slot *take_slot(struct store_pending *p,
+					    const struct store_source *source)
 {
 	uint32_t at = p->free, *bucket = bucket_of(p, &source->prefix);
-	struct pending_slot *slot = &p->slots[at - 1];
+	struct store_pending_slot *slot = &p->slots[at - 1];
 
 	p->free = slot->chain;
-	*slot = (struct pending_slot){.source = *source, .chain = *bucket};
+	*slot = (struct store_pending_slot){.source = *source, .chain = *bucket};
 	*bucket = at;
 	p->count++;
 	return slot;
 }
 
-enum pending_what pending_put(struct pending *p, const struct store_source *source, uint32_t room)
+enum store_pending_what store_pending_put(struct store_pending *p,
+					  const struct store_source *source, uint32_t room)
 {
 	uint32_t at = find(p, &source->prefix);
-	struct pending_slot *slot;
+	struct store_pending_slot *slot;
 
 	if (at) {
 		p->slots[at - 1].source = *source;
-		return PENDING_MERGED;
+		return STORE_PENDING_MERGED;
 	}
 	if (p->count >= room || !p->free)
-		return PENDING_FULL;
+		return STORE_PENDING_FULL;
 	slot = take_slot(p, source);
 	at = (uint32_t)(slot - p->slots) + 1;
 	slot->order = p->next++;
@@ -101,10 +103,10 @@ enum pending_what pending_put(struct pending *p, const struct store_source *sour
 	else
 		p->first = at;
 	p->last = at;
-	return PENDING_NEW;
+	return STORE_PENDING_NEW;
 }
 
-static void unchain(struct pending *p, uint32_t at)
+static void unchain(struct store_pending *p, uint32_t at)
 {
 	uint32_t *link = bucket_of(p, &p->slots[at - 1].source.prefix);
 
@@ -113,15 +115,15 @@ static void unchain(struct pending *p, uint32_t at)
 	*link = p->slots[at - 1].chain;
 }
 
-uint32_t pending_take(struct pending *p, struct store_source *ret_sources, uint32_t most,
-		      uint64_t *ret_order)
+uint32_t store_pending_take(struct store_pending *p, struct store_source *ret_sources,
+			    uint32_t most, uint64_t *ret_order)
 {
 	uint32_t n = 0;
 
-	*ret_order = pending_oldest(p);
+	*ret_order = store_pending_oldest(p);
 	while (n < most && p->first) {
 		uint32_t at = p->first;
-		struct pending_slot *slot = &p->slots[at - 1];
+		struct store_pending_slot *slot = &p->slots[at - 1];
 
 		ret_sources[n++] = slot->source;
 		unchain(p, at);
@@ -137,13 +139,13 @@ uint32_t pending_take(struct pending *p, struct store_source *ret_sources, uint3
 	return n;
 }
 
-uint32_t pending_return(struct pending *p, const struct store_source *sources, uint32_t count,
-			uint64_t order)
+uint32_t store_pending_return(struct store_pending *p, const struct store_source *sources,
+			      uint32_t count, uint64_t order)
 {
 	uint32_t newer = 0;
 
 	for (uint32_t i = count; i > 0; i--) {
-		struct pending_slot *slot;
+		struct store_pending_slot *slot;
 		uint32_t at;
 
 		/* There is room: the caller counted what was out as if it were in. */
@@ -164,7 +166,7 @@ uint32_t pending_return(struct pending *p, const struct store_source *sources, u
 	return newer;
 }
 
-uint64_t pending_oldest(const struct pending *p)
+uint64_t store_pending_oldest(const struct store_pending *p)
 {
 	return p->first ? p->slots[p->first - 1].order : UINT64_MAX;
 }

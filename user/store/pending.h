@@ -10,10 +10,10 @@
 
 #include <user/store/rows.h>
 
-struct pending_slot;
+struct store_pending_slot;
 
-struct pending {
-	struct pending_slot *slots;
+struct store_pending {
+	struct store_pending_slot *slots;
 	uint32_t *buckets; /* slot + 1; a power of two of them */
 	uint32_t max, mask, count;
 	uint32_t first, last, free; /* slot + 1 */
@@ -21,19 +21,21 @@ struct pending {
 	uint64_t next;		    /* order of the one that comes next */
 };
 
-int pending_init(struct pending *p, uint32_t max, uint64_t key) must_check; /* 0, -ENOMEM */
-void pending_deinit(struct pending *p);
+int store_pending_init(struct store_pending *p, uint32_t max,
+		       uint64_t key) must_check; /* 0, -ENOMEM */
+void store_pending_deinit(struct store_pending *p);
 
-enum pending_what { PENDING_NEW, PENDING_MERGED, PENDING_FULL };
+enum store_pending_what { STORE_PENDING_NEW, STORE_PENDING_MERGED, STORE_PENDING_FULL };
 /* Take it, or replace the state that waits. `room`: not more than so many. */
-enum pending_what pending_put(struct pending *p, const struct store_source *source, uint32_t room);
+enum store_pending_what store_pending_put(struct store_pending *p,
+					  const struct store_source *source, uint32_t room);
 /* The longest waiting ones out, at most `most`; how many. *ret_order: of the first of them. */
-uint32_t pending_take(struct pending *p, struct store_source *ret_sources, uint32_t most,
-		      uint64_t *ret_order);
+uint32_t store_pending_take(struct store_pending *p, struct store_source *ret_sources,
+			    uint32_t most, uint64_t *ret_order);
 /* Back to where they were, but those of which a newer state has come. How many were not needed. */
-uint32_t pending_return(struct pending *p, const struct store_source *sources, uint32_t count,
-			uint64_t order);
+uint32_t store_pending_return(struct store_pending *p, const struct store_source *sources,
+			      uint32_t count, uint64_t order);
 /* Order of the longest waiting one; UINT64_MAX: none. */
-uint64_t pending_oldest(const struct pending *p);
+uint64_t store_pending_oldest(const struct store_pending *p);
 
 #endif

@@ -179,25 +179,25 @@ static bool source_ok(const struct store_source *s)
 
 int store_source_put(struct store *st, const struct store_source *source)
 {
-	enum pending_what what;
+	enum store_pending_what what;
 
 	if (!source_ok(source))
 		return -EINVAL;
 	pthread_mutex_lock(&st->lock);
 	/* What is on its way may come back, and then needs its place. */
-	what = pending_put(&st->pending, source, st->opt.sources_max - st->group.out_count);
-	if (what == PENDING_MERGED)
+	what = store_pending_put(&st->pending, source, st->opt.sources_max - st->group.out_count);
+	if (what == STORE_PENDING_MERGED)
 		st->health.sources_merged++;
-	else if (what == PENDING_FULL)
+	else if (what == STORE_PENDING_FULL)
 		st->health.sources_dropped++;
-	if (st->pending.count == 1 && what == PENDING_NEW) {
+	if (st->pending.count == 1 && what == STORE_PENDING_NEW) {
 		st->sources_due_ms = store_now_ms() + st->opt.sources_every_ms;
 		pthread_cond_signal(&st->wake);
-	} else if (st->pending.count == STORE_SOURCES_BATCH && what == PENDING_NEW) {
+	} else if (st->pending.count == STORE_SOURCES_BATCH && what == STORE_PENDING_NEW) {
 		pthread_cond_signal(&st->wake);
 	}
 	pthread_mutex_unlock(&st->lock);
-	return what == PENDING_FULL ? STORE_FULL : 0;
+	return what == STORE_PENDING_FULL ? STORE_FULL : 0;
 }
 
 static bool written_before(const struct store *st, uint64_t ticket, uint64_t order)
@@ -205,7 +205,7 @@ static bool written_before(const struct store *st, uint64_t ticket, uint64_t ord
 	const struct store_op *oldest = st->flight.first ? st->flight.first : st->queue.first;
 
 	return (!oldest || oldest->ticket >= ticket) && !st->group.out_count &&
-	       pending_oldest(&st->pending) >= order;
+	       store_pending_oldest(&st->pending) >= order;
 }
 
 int store_flush(struct store *st, int64_t timeout_ms)

@@ -179,7 +179,7 @@ static int init(struct store *st, const char *url)
 		return -ENOMEM;
 	if (st->event < 0)
 		return -errno;
-	r = pending_init(&st->pending, st->opt.sources_max, random.key);
+	r = store_pending_init(&st->pending, st->opt.sources_max, random.key);
 	return r ? r : store_group_make(st);
 }
 
@@ -190,7 +190,7 @@ static void release(struct store *st)
 	orm_session_close(st->session);
 	orm_close(st->db);
 	store_group_free(st);
-	pending_deinit(&st->pending);
+	store_pending_deinit(&st->pending);
 	if (st->event >= 0)
 		close(st->event);
 	pthread_cond_destroy(&st->wake);

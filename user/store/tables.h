@@ -12,6 +12,19 @@
 
 #include <strazh/orm.h>
 
+/* A table's function is global and weak, of the table's name: a function of another room with the
+ * name ban_table() would silently take its place. So they are called something of this room's. */
+#define ban_table store_ban_table
+#define allowed_table store_allowed_table
+#define source_table store_source_table
+#define address_list_table store_address_list_table
+#define feed_table store_feed_table
+#define alert_table store_alert_table
+#define setting_table store_setting_table
+#define audit_table store_audit_table
+#define audit_head_table store_audit_head_table
+#define store_writer_table store_store_writer_table
+
 #define STORE_BAN(X)                                                                               \
 	X(str, cidr, CIDR, PK)                                                                     \
 	X(i64, since_ms, TIMESTAMP_MS, NN)                                                         \

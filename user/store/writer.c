@@ -168,15 +168,16 @@ static int write_sources(struct store *st, struct store_fault *fault)
 
 	pthread_mutex_lock(&st->lock);
 	if (sources_due(st))
-		g->out_count = pending_take(&st->pending, g->out, STORE_SOURCES_BATCH, &order);
+		g->out_count = store_pending_take(&st->pending, g->out, STORE_SOURCES_BATCH,
+						  &order);
 	pthread_mutex_unlock(&st->lock);
 	if (!g->out_count)
 		return 0;
 	r = store_condition_of(store_sources_write(st), st->session, fault);
 	pthread_mutex_lock(&st->lock);
 	if (r == STORE_DOWN) {
-		st->health.sources_merged += pending_return(&st->pending, g->out, g->out_count,
-							    order);
+		st->health.sources_merged += store_pending_return(&st->pending, g->out,
+								  g->out_count, order);
 	} else if (r) {
 		/* Each was checked when it was taken: that the database refuses one is our fault,
 		 * and must not stop the others for ever. */
