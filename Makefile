@@ -131,8 +131,9 @@ BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf
 ORM_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/orm/*.c))
 WIRE_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/wire/*.c))
 GUARD_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/guard/*.c))
+STORE_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/store/*.c))
 BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm $(O)/tests/bench/bench-wire \
-	$(O)/tests/bench/bench-guard
+	$(O)/tests/bench/bench-guard $(O)/tests/bench/bench-store
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
 ORM_FUZZ := deflist guard ormjson ormsql ormtext ormurl pgvalue
@@ -350,6 +351,9 @@ $(O)/tests/bench/bench-wire: $(WIRE_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(O)/tests/bench/bench-guard: $(GUARD_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(O)/tests/bench/bench-store: $(STORE_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a $(ORM_ALONE)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 bench: all $(BENCH_BINS) $(BENCH_BPF) $(TOOL_BINS) ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 
