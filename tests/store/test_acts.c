@@ -266,6 +266,53 @@ static void reading_ends_early(void **state)
 	depot_close(st);
 }
 
+struct chain_of_acts {
+	struct store *st;
+	unsigned left;
+	int result; /* of a submit in the callback */
+};
+
+static void submit_next(void *data, int result)
+{
+	struct chain_of_acts *c = data;
+	struct store_act act = depot_note("test", "s", "");
+
+	assert_int_equal(result, 0);
+	if (c->left-- > 1)
+		c->result = store_submit(c->st, &act, submit_next, c);
+}
+
+/* What was decided and not collected still counts: the owner who does not look is told so. */
+static void backlog_is_bounded(void **state)
+{
+	const struct store_options options = {.backlog_max = 3, .retain_every_ms = -1};
+	struct store *st = depot_manual(*state, &options);
+	struct store_act act = depot_note("test", "s", "");
+	struct chain_of_acts c = {.st = st, .left = 20};
+	struct depot_count count = {0};
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(store_submit(st, &act, depot_count, &count), 0);
+	assert_int_equal(store_turn(st), 0);
+	assert_int_equal(store_submit(st, &act, depot_count, &count), STORE_FULL);
+	assert_int_equal(store_collect(st), 3);
+	/* Whose callback nobody wants is given back by itself. */
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
+	assert_int_equal(store_turn(st), 0);
+	/* A callback may submit, also when the backlog was full of what is called back. */
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(store_submit(st, &act, depot_count, &count), 0);
+	assert_int_equal(store_submit(st, &act, submit_next, &c), 0);
+	while (c.left) {
+		assert_int_equal(store_turn(st), 0);
+		store_collect(st);
+		assert_int_equal(c.result, 0);
+	}
+	depot_chain(st, 3 + 3 + 2 + 20);
+	depot_close(st);
+}
+
 static void time_left(void **state)
 {
 	(void)state;
@@ -282,7 +329,7 @@ int main(void)
 		DATABASE_TEST(tables_are_declared), DATABASE_TEST(bans),
 		DATABASE_TEST(one_group_as_many),   DATABASE_TEST(other_rows),
 		DATABASE_TEST(not_taken),	    DATABASE_TEST(reading_ends_early),
-		DATABASE_TEST_SQLITE(time_left),
+		DATABASE_TEST(backlog_is_bounded),  DATABASE_TEST_SQLITE(time_left),
 	};
 
 	return DATABASE_RUN(tests);

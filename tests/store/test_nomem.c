@@ -7,6 +7,8 @@
 
 #include <errno.h>
 
+#include <user/store/move.h>
+
 #include <tests/orm/kit/failalloc.h>
 
 #define TURNS_MAX 20
@@ -106,12 +108,15 @@ static void reading(void **state)
 	work(st, &done);
 	for (unsigned long n = 1; again; n++) {
 		struct store_audit_state audit;
+		struct store_state found;
 		int r;
 
 		failalloc_arm(n);
 		r = store_each_ban(st, 0, nothing, NULL, NULL);
 		if (!r)
 			r = store_audit_verify(st, &audit, NULL);
+		if (!r)
+			r = store_check(st, &found, NULL);
 		failalloc_disarm();
 		again = failalloc_failed();
 		assert_true(r == 0 || (again && (r == STORE_DOWN || r == -ENOMEM)));
@@ -119,10 +124,62 @@ static void reading(void **state)
 	depot_close(st);
 }
 
+/* To a file and from it; an import that failed has left nothing. */
+static void moving(void **state)
+{
+	const struct database *db = *state;
+	struct store *st = depot_manual(db, &options);
+	struct database other = *db;
+	unsigned done = 0, failed = 0;
+	bool again = true;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *to, *from;
+	int r;
+
+	work(st, &done);
+	for (unsigned long n = 1; again; n++) {
+		free(text);
+		to = open_memstream(&text, &len);
+		assert_non_null(to);
+		failalloc_arm(n);
+		r = store_export(st, to, NULL, NULL);
+		failalloc_disarm();
+		fclose(to);
+		again = failalloc_failed();
+		assert_true(r == 0 || (again && (r == STORE_DOWN || r == -ENOMEM)));
+	}
+	depot_close(st);
+	other.dialect = ORM_SQLITE;
+	snprintf(other.name, sizeof(other.name), "%.200s/other", db->dir);
+	snprintf(other.url, sizeof(other.url), "sqlite://%s", other.name);
+	st = depot_manual(&other, &options);
+	for (unsigned long n = 1; failed + 1 == n; n++) {
+		from = fmemopen(text, len, "r");
+		assert_non_null(from);
+		failalloc_arm(n);
+		r = store_import(st, from, NULL, NULL);
+		failalloc_disarm();
+		fclose(from);
+		failed += r != 0;
+		if (!r)
+			break;
+		assert_true(failalloc_failed());
+		assert_true(r == STORE_DOWN || r == -ENOMEM);
+		database_expect(&other, "SELECT count(*) FROM audit", "0\n");
+	}
+	printf("# %u imports failed\n", failed);
+	assert_true(failed > 20);
+	depot_chain(st, done);
+	depot_close(st);
+	free(text);
+}
+
 int main(void)
 {
 	static const struct database_test tests[] = {DATABASE_TEST(writing), DATABASE_TEST(opening),
-						     DATABASE_TEST(reading)};
+						     DATABASE_TEST(reading),
+						     DATABASE_TEST_SQLITE(moving)};
 
 	return DATABASE_RUN(tests);
 }

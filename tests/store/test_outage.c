@@ -63,6 +63,7 @@ static void locked_by_another(void **state)
 	struct database db = *(const struct database *)*state;
 	struct depot_count count = {0};
 	struct store_act act = depot_note("test", "s", "x");
+	struct pollfd fd = {.events = POLLIN};
 	struct store_health health;
 	struct store *st;
 	sqlite3 *file;
@@ -81,7 +82,10 @@ static void locked_by_another(void **state)
 	assert_int_equal(health.failures, 3);
 	assert_int_equal(health.backlog, 100);
 	assert_int_equal(health.turned_away, 1);
-	assert_int_equal(store_collect(st), 0); /* nobody was told */
+	fd.fd = store_fd(st);
+	assert_int_equal(poll(&fd, 1, 0), 1);	/* the owner is to look at the health */
+	assert_int_equal(store_collect(st), 0); /* but no act is decided */
+	assert_int_equal(poll(&fd, 1, 0), 0);
 	unlock_file(file);
 	assert_int_equal(store_turn(st), 0);
 	health = health_of(st);
@@ -242,11 +246,12 @@ static void start_without_it(void **state)
 	rmdir(missing);
 }
 
-/* The server is killed and comes back, with bans, notes and sources on their way. */
+/* The server is killed and comes back (after STORE_AWAY_S), with notes and sources on their way. */
 static void server_killed(void **state)
 {
 	struct store_options options = quick;
 	struct depot_count count = {0};
+	const char *away = getenv("STORE_AWAY_S");
 	struct servers servers;
 	struct database db;
 	struct store *st;
@@ -269,6 +274,7 @@ static void server_killed(void **state)
 		server_must(&servers, "kill9", "a", "");
 		submit_notes(st, n, 300, &count);
 		n += 300;
+		sleep(away ? (unsigned)strtoul(away, NULL, 10) : 0);
 		server_must(&servers, "start", "a", "");
 		back += store_collect(st);
 	}

@@ -238,14 +238,18 @@ int store_group_write(struct store *st)
 	if (r)
 		return r;
 	r = check_number(st, &done);
+	if (!r)
+		st->unknown = false;
 	if (!r && !done)
 		r = put_number(st, st->batch + 1);
 	if (!r && !done)
 		r = write_rows(st);
 	if (!r && !done)
 		r = write_records(st);
-	if (!r && !done)
+	if (!r && !done) {
 		r = orm_commit(st->session);
+		st->unknown = r != 0; /* whatever it says: it may be in the WAL */
+	}
 	if (orm_in_transaction(st->session))
 		orm_rollback(st->session);
 	if (!r)

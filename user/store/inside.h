@@ -121,7 +121,7 @@ void *store_run(void *store);
 /* ---- group.c: in the database ---- */
 int store_group_make(struct store *store) must_check;
 void store_group_free(struct store *store);
-/* 0: the flight is written; else as the ORM says, ORM_E_UNKNOWN_OUTCOME among it. */
+/* 0: the flight is written; else as the ORM says, and `unknown` whether it may be all the same. */
 int store_group_write(struct store *store) must_check;
 int store_sources_write(struct store *store) must_check;
 /* Of this session's writer: the row that its groups are numbered in. */

@@ -93,6 +93,7 @@ int store_connect(struct store *st, struct store_fault *ret_fault)
 	 * locked or silent is to be said soon. */
 	static const struct orm_options options = {
 		.pool_max = 6,
+		.acquire_timeout_ms = 1000,
 		.breaker_failures = INT32_MAX,
 		.busy_timeout_ms = 3000,
 		.query_timeout_ms = 15000,

@@ -86,7 +86,7 @@ typedef void (*store_done)(void *data, int result);
  */
 int store_submit(struct store *store, const struct store_act *act, store_done done,
 		 void *data) must_check;
-/* Readable when store_collect() has something to do; for an event loop. */
+/* Readable when store_collect() has something to do, or the store became degraded or well again. */
 int store_fd(const struct store *store);
 /* Call the callbacks of what was decided. How many. They may submit. */
 unsigned store_collect(struct store *store);

@@ -116,7 +116,6 @@ static int land(struct store *st, int r, struct store_fault *fault)
 {
 	int condition = store_condition_of(r, st->session, fault);
 
-	st->unknown = r == ORM_E_UNKNOWN_OUTCOME;
 	if (condition == STORE_REFUSED && st->flight.count > 1) {
 		disembark(st);
 		return 0;
@@ -219,8 +218,12 @@ static int retain(struct store *st, struct store_fault *fault)
 static void judge(struct store *st, int r, const struct store_fault *fault)
 {
 	struct store_health *h = &st->health;
+	uint64_t one = 1;
 
 	pthread_mutex_lock(&st->lock);
+	/* Who waits in a loop is to look at the health. Full would mean that it is readable. */
+	if (h->degraded != !!r && write(st->event, &one, sizeof(one)) < 0)
+		one = 0;
 	if (!r) {
 		h->degraded = false;
 		h->failures = 0;
