@@ -313,6 +313,94 @@ static void backlog_is_bounded(void **state)
 	depot_close(st);
 }
 
+static void one_ban_is_found(void **state)
+{
+	struct store *st = depot_open(*state, NULL);
+	struct store_act act = depot_ban("2001:db8::/48", DEPOT_T0 + 5, "why");
+	struct prefix host = depot_prefix("2001:db8::");
+	struct store_ban_texts texts;
+	struct store_ban ban;
+
+	depot_do(st, &act);
+	assert_int_equal(store_find_ban(st, &host, &ban, &texts, NULL), STORE_ABSENT);
+	assert_int_equal(store_find_ban(st, &act.ban.prefix, &ban, &texts, NULL), 0);
+	assert_int_equal(ban.until_ms, DEPOT_T0 + 5);
+	assert_string_equal(ban.cause, "why");
+	assert_string_equal(ban.actor, "guard");
+	assert_string_equal(ban.origin, "test");
+	depot_close(st);
+}
+
+enum { MODEL_HOSTS = 50, MODEL_ACTS = 10000 };
+struct model {
+	char cause[MODEL_HOSTS][16]; /* "": not banned */
+	bool told[MODEL_HOSTS];	     /* by the newest record of it */
+	unsigned n;
+};
+
+static int compare_ban(void *data, const struct store_ban *ban)
+{
+	struct model *m = data;
+
+	assert_string_equal(ban->cause, m->cause[ban->prefix.addr[3]]);
+	m->n++;
+	return 0;
+}
+
+static int compare_record(void *data, const struct store_record *record)
+{
+	struct model *m = data;
+	uint8_t host = depot_prefix(record->subject).addr[3];
+
+	if (!m->told[host])
+		assert_string_equal(strcmp(record->action, "ban") ? "" : record->cause,
+				    m->cause[host]);
+	m->told[host] = true;
+	return 0;
+}
+
+/* 10,000 random acts, restarts among them: bans, model and audit agree. */
+static void random_acts(void **state)
+{
+	const struct database *db = *state;
+	const struct store_options options = {.group_max = 37, .retain_every_ms = -1};
+	struct store *st = depot_manual(db, &options);
+	struct model *m = calloc(1, sizeof(*m));
+	uint32_t random = 7;
+	unsigned banned = 0;
+
+	assert_non_null(m);
+	for (unsigned i = 0; i < MODEL_ACTS; i++) {
+		uint32_t host = (random = random * 1103515245U + 12345U) >> 16;
+		struct store_act act = depot_ban("10.0.0.0", 0, m->cause[host % MODEL_HOSTS]);
+		char *cause = m->cause[host % MODEL_HOSTS];
+
+		if (random >> 30 == 0)
+			act.verb = STORE_BAN_LIFT;
+		act.ban.prefix = depot_host(host % MODEL_HOSTS);
+		snprintf(cause, sizeof(m->cause[0]), "%u", i);
+		assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
+		if (act.verb == STORE_BAN_LIFT)
+			cause[0] = '\0';
+		if (host % 97 == 0)
+			assert_int_equal(store_turn(st), 0);
+		if (host % 1999 == 0) {
+			depot_close(st);
+			st = depot_manual(db, &options);
+		}
+	}
+	depot_close(st); /* it writes what is left */
+	st = depot_manual(db, &options);
+	for (int i = 0; i < MODEL_HOSTS; i++)
+		banned += m->cause[i][0] != '\0';
+	assert_int_equal(store_each_ban(st, 0, compare_ban, m, NULL), 0);
+	assert_int_equal(m->n, banned);
+	assert_int_equal(store_each_record(st, NULL, 0, compare_record, m, NULL), 0);
+	depot_chain(st, MODEL_ACTS);
+	depot_close(st);
+	free(m);
+}
+
 static void time_left(void **state)
 {
 	(void)state;
@@ -329,7 +417,8 @@ int main(void)
 		DATABASE_TEST(tables_are_declared), DATABASE_TEST(bans),
 		DATABASE_TEST(one_group_as_many),   DATABASE_TEST(other_rows),
 		DATABASE_TEST(not_taken),	    DATABASE_TEST(reading_ends_early),
-		DATABASE_TEST(backlog_is_bounded),  DATABASE_TEST_SQLITE(time_left),
+		DATABASE_TEST(backlog_is_bounded),  DATABASE_TEST(one_ban_is_found),
+		DATABASE_TEST(random_acts),	    DATABASE_TEST_SQLITE(time_left),
 	};
 
 	return DATABASE_RUN(tests);

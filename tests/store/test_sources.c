@@ -67,6 +67,7 @@ static void newest_wins_and_close_flushes(void **state)
 	const struct database *db = *state;
 	struct store_options options = {.sources_every_ms = 3600000};
 	struct store *st = depot_open(db, &options);
+	struct store_source found;
 	struct store_health health;
 	struct seen seen;
 
@@ -79,6 +80,10 @@ static void newest_wins_and_close_flushes(void **state)
 	store_health(st, &health);
 	assert_int_equal(health.sources, 900);
 	assert_int_equal(health.sources_merged, 2700);
+	/* What waits is found as it will be. */
+	assert_int_equal(
+		store_find_source(st, &(struct prefix){{10, 0, 0, 5}, 4, 32}, &found, NULL), 0);
+	assert_true(found.scores[0] == 3);
 	depot_close(st);
 	st = depot_open(db, NULL);
 	seen = all(st);
@@ -86,6 +91,11 @@ static void newest_wins_and_close_flushes(void **state)
 	assert_true(seen.sum == 3 * 900.0);
 	assert_int_equal(store_each_source(st, 1, see, &seen, NULL), 0);
 	assert_int_equal(seen.last.last_ms, DEPOT_T0 + 899);
+	found = (struct store_source){0};
+	assert_int_equal(store_find_source(st, &seen.last.prefix, &found, NULL), 0);
+	assert_memory_equal(&found, &seen.last, sizeof(found));
+	assert_int_equal(store_find_source(st, &(struct prefix){{11}, 4, 32}, &found, NULL),
+			 STORE_ABSENT);
 	depot_close(st);
 }
 

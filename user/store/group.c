@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TRIES_MAX 3U
+
 int store_group_make(struct store *st)
 {
 	struct store_group *g = &st->group;
@@ -230,7 +232,13 @@ static int write_records(struct store *st)
 	return r ? r : store_head_save(st->session, &head);
 }
 
-int store_group_write(struct store *st)
+/* Other writers of the same database: a transaction that met one is run again at once. */
+static bool met_another(int r, unsigned *tries)
+{
+	return (r == ORM_E_SERIALIZATION || r == ORM_E_DEADLOCK) && (*tries)++ < TRIES_MAX;
+}
+
+static int write_once(struct store *st)
 {
 	bool done = false;
 	int r = orm_begin(st->session, NULL);
@@ -257,6 +265,17 @@ int store_group_write(struct store *st)
 	return r;
 }
 
+int store_group_write(struct store *st)
+{
+	unsigned tries = 0;
+	int r;
+
+	do {
+		r = write_once(st);
+	} while (met_another(r, &tries));
+	return r;
+}
+
 /* ---- sources ---- */
 
 int store_sources_write(struct store *st)
@@ -269,8 +288,13 @@ int store_sources_write(struct store *st)
 		.conflict = key_of(T(source)),
 		.update = outside_key(T(source)),
 	};
+	unsigned tries = 0;
+	int r;
 
 	for (uint32_t i = 0; i < g->out_count; i++)
 		g->sources[i] = store_source_row(&g->out[i], g->cidrs[i]);
-	return orm_insert_batch(st->session, &batch, NULL);
+	do {
+		r = orm_insert_batch(st->session, &batch, NULL);
+	} while (met_another(r, &tries));
+	return r;
 }

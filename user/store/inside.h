@@ -152,6 +152,11 @@ int store_chain_walk(struct orm_session *s, struct store_audit_state *ret_state,
 int store_retain_step(struct store *store, struct orm_session *s, int64_t now_ms,
 		      uint64_t *ret_deleted) must_check;
 
+/* ---- read.c: rows as the callers' structs, which borrow the texts. 0 or STORE_BROKEN. ---- */
+int store_prefix_of(const char *text, struct prefix *ret_prefix) must_check;
+int store_ban_of(const struct ban *row, struct store_ban *ret_ban) must_check;
+int store_source_of(const struct source *row, struct store_source *ret_source) must_check;
+
 /* ---- store.c ---- */
 /* Connect, once. As the ORM says. */
 int store_connect(struct store *store, struct store_fault *ret_fault) must_check;

@@ -166,6 +166,14 @@ uint32_t store_pending_return(struct store_pending *p, const struct store_source
 	return newer;
 }
 
+const struct store_source *store_pending_find(const struct store_pending *p,
+					      const struct prefix *prefix)
+{
+	uint32_t at = find(p, prefix);
+
+	return at ? &p->slots[at - 1].source : NULL;
+}
+
 uint64_t store_pending_oldest(const struct store_pending *p)
 {
 	return p->first ? p->slots[p->first - 1].order : UINT64_MAX;

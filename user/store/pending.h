@@ -35,6 +35,9 @@ uint32_t store_pending_take(struct store_pending *p, struct store_source *ret_so
 /* Back to where they were, but those of which a newer state has come. How many were not needed. */
 uint32_t store_pending_return(struct store_pending *p, const struct store_source *sources,
 			      uint32_t count, uint64_t order);
+/* The state that waits, or NULL; until the next call. */
+const struct store_source *store_pending_find(const struct store_pending *p,
+					      const struct prefix *prefix);
 /* Order of the longest waiting one; UINT64_MAX: none. */
 uint64_t store_pending_oldest(const struct store_pending *p);
 

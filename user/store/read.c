@@ -37,8 +37,7 @@ static int read_rows(struct orm_session *s, struct orm_query *q, const struct re
 	return r;
 }
 
-/* PostgreSQL writes the length of hosts too. 0 or STORE_BROKEN. */
-static int prefix_of(const char *text, struct prefix *ret_prefix)
+int store_prefix_of(const char *text, struct prefix *ret_prefix)
 {
 	return prefix_parse(text, strlen(text), ret_prefix) ? STORE_BROKEN : 0;
 }
@@ -56,9 +55,8 @@ static struct orm_query *that_hold(struct orm_session *s, const struct orm_table
 
 #define CALL(reading, type, value) ((type)(reading)->fn)((reading)->data, value)
 
-static int call_ban(const struct reading *reading, const void *data)
+int store_ban_of(const struct ban *row, struct store_ban *ret_ban)
 {
-	const struct ban *row = data;
 	struct store_ban ban = {
 		.since_ms = row->since_ms,
 		.until_ms = row->until_ms,
@@ -67,7 +65,17 @@ static int call_ban(const struct reading *reading, const void *data)
 		.actor = row->actor,
 		.cause = row->cause,
 	};
-	int r = prefix_of(row->cidr, &ban.prefix);
+	int r = store_prefix_of(row->cidr, &ban.prefix);
+
+	if (!r)
+		*ret_ban = ban;
+	return r;
+}
+
+static int call_ban(const struct reading *reading, const void *row)
+{
+	struct store_ban ban;
+	int r = store_ban_of(row, &ban);
 
 	return r ? r : CALL(reading, store_ban_fn, &ban);
 }
@@ -96,7 +104,7 @@ static int call_allow(const struct reading *reading, const void *data)
 		.actor = row->actor,
 		.cause = row->cause,
 	};
-	int r = prefix_of(row->cidr, &allow.prefix);
+	int r = store_prefix_of(row->cidr, &allow.prefix);
 
 	return r ? r : CALL(reading, store_allow_fn, &allow);
 }
@@ -116,9 +124,8 @@ int store_each_allow(struct store *st, int64_t now_ms, store_allow_fn fn, void *
 	return r;
 }
 
-static int call_source(const struct reading *reading, const void *data)
+int store_source_of(const struct source *row, struct store_source *ret_source)
 {
-	const struct source *row = data;
 	struct store_source source = {
 		.kinds = (uint32_t)MIN(row->scores.n, STORE_KINDS_MAX),
 		.offences = row->offences,
@@ -129,13 +136,22 @@ static int call_source(const struct reading *reading, const void *data)
 		.first_ms = row->first_ms,
 		.last_ms = row->last_ms,
 	};
-	int r = prefix_of(row->cidr, &source.prefix);
+	int r = store_prefix_of(row->cidr, &source.prefix);
 
 	if (r)
 		return r;
 	for (uint32_t i = 0; i < source.kinds; i++)
 		source.scores[i] = row->scores.v[i];
-	return CALL(reading, store_source_fn, &source);
+	*ret_source = source;
+	return 0;
+}
+
+static int call_source(const struct reading *reading, const void *row)
+{
+	struct store_source source;
+	int r = store_source_of(row, &source);
+
+	return r ? r : CALL(reading, store_source_fn, &source);
 }
 
 int store_each_source(struct store *st, uint32_t most, store_source_fn fn, void *data,

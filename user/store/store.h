@@ -29,7 +29,8 @@
 	X(REFUSED, "the database refuses the value")                                               \
 	X(BROKEN, "what is stored is not as it should be")                                         \
 	X(MALFORMED, "the file to import is wrong")                                                \
-	X(NOT_EMPTY, "the target has rows already")
+	X(NOT_EMPTY, "the target has rows already")                                                \
+	X(ABSENT, "there is none")
 #define STORE_CONDITION_ENUM_(name, text) STORE_##name,
 enum store_condition { STORE_CONDITIONS(STORE_CONDITION_ENUM_) STORE_CONDITION_COUNT };
 const char *store_condition_text(int condition);
@@ -133,6 +134,18 @@ int store_each_setting(struct store *store, store_setting_fn fn, void *data,
 /* The newest first. */
 int store_each_alert(struct store *store, bool open_only, store_alert_fn fn, void *data,
 		     struct store_fault *ret_fault) must_check;
+
+/*
+ * One, by its exact prefix. STORE_ABSENT; STORE_DOWN. It waits for the database, unless the source
+ * waits to be written: then that state is told. The ban's texts go into `texts`.
+ */
+int store_find_source(struct store *store, const struct prefix *prefix,
+		      struct store_source *ret_source, struct store_fault *ret_fault) must_check;
+struct store_ban_texts {
+	char origin[STORE_NAME_MAX + 1], actor[STORE_NAME_MAX + 1], cause[STORE_TEXT_MAX + 1];
+};
+int store_find_ban(struct store *store, const struct prefix *prefix, struct store_ban *ret_ban,
+		   struct store_ban_texts *texts, struct store_fault *ret_fault) must_check;
 
 /* ---- how it is ---- */
 
