@@ -231,6 +231,7 @@ static void not_taken(void **state)
 	BAD(act.quiet = true);
 	BAD(act.verb = STORE_VERB_COUNT);
 	BAD(act = depot_note("", "s", "d"));
+	BAD(act = depot_note("cut", "s", "d"));
 	BAD(act = act_of(STORE_LIST_PUT));
 	BAD(act = act_of(STORE_LIST_PUT); act.list.name = "l"; act.list.weight = 1.0 / 0.0);
 	longest[STORE_TEXT_MAX] = 0;

@@ -256,6 +256,7 @@ static void server_killed(void **state)
 	struct database db;
 	struct store *st;
 	unsigned n = 0, back = 0;
+	int64_t back_ms;
 
 	(void)state;
 	if (!servers_make(&servers))
@@ -278,13 +279,16 @@ static void server_killed(void **state)
 		server_must(&servers, "start", "a", "");
 		back += store_collect(st);
 	}
+	back_ms = store_now_ms();
 	depot_collect(st, n - back);
+	back_ms = store_now_ms() - back_ms;
 	assert_int_equal(count.of[STORE_OK], n);
 	assert_int_equal(store_flush(st, 0), 0);
 	depot_chain(st, n);
 	database_expect(&db, "SELECT count(DISTINCT detail) FROM audit", "3600\n");
 	database_expect(&db, "SELECT count(*), min(scores[1]) FROM source", "100|3\n");
-	printf("# %llu outages\n", (unsigned long long)health_of(st).outages);
+	printf("# %llu outages; %lld ms from the server's last start to the last act\n",
+	       (unsigned long long)health_of(st).outages, (long long)back_ms);
 	assert_true(health_of(st).outages > 0);
 	depot_close(st);
 	servers_drop(&servers, (const char *const[]){"a", NULL});

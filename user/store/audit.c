@@ -54,7 +54,7 @@ static int step(struct walk *w, const struct audit *row)
 			      "before it");
 	w->seq = row->seq;
 	w->state->records++;
-	if (strcmp(row->action, "cut") == 0 && strcmp(row->actor, STORE_AUDIT_ACTOR) == 0)
+	if (strcmp(row->action, STORE_AUDIT_CUT) == 0 && strcmp(row->actor, STORE_AUDIT_ACTOR) == 0)
 		snprintf(w->cut, sizeof(w->cut), "%s", row->detail);
 	return 0;
 }

@@ -50,7 +50,22 @@ static int ask_sqlite(struct orm_session *s, struct store_fault *ret_fault)
 	return r;
 }
 
-/* Are the tables as declared? Indexes that an operator added are no difference. */
+/* Indexes that an operator added are no difference. */
+static int judge_change(const char *up, struct store_fault *ret_fault)
+{
+	char line[256];
+
+	for (size_t len; *up; up += len + (up[len] == '\n')) {
+		len = strcspn(up, "\n");
+		if (!len || strncmp(up, "--", 2) == 0 || strncmp(up, "DROP INDEX ", 11) == 0)
+			continue;
+		snprintf(line, sizeof(line), "%.*s", (int)MIN(len, sizeof(line) - 1), up);
+		return broken(ret_fault, "the tables differ; it would take", line);
+	}
+	return 0;
+}
+
+/* Are the tables as declared? */
 static int compare_tables(struct orm_session *s, struct store_fault *ret_fault)
 {
 	const struct orm_table *tables[STORE_TABLE_COUNT];
@@ -73,9 +88,8 @@ static int compare_tables(struct orm_session *s, struct store_fault *ret_fault)
 	if (r) {
 		store_fault_set(ret_fault, r, error.text);
 		r = r == -ENOMEM ? r : STORE_DOWN;
-	} else if (change.up[0] && strncmp(change.up, "DROP INDEX", 10) != 0) {
-		change.up[strcspn(change.up, "\n")] = '\0';
-		r = broken(ret_fault, "the tables differ; it would take", change.up);
+	} else {
+		r = judge_change(change.up, ret_fault);
 	}
 	orm_change_free(&change);
 	orm_schema_free(have);

@@ -21,7 +21,8 @@
 #include <user/store/tables.h>
 
 #define STORE_SOURCES_BATCH 1000U
-#define STORE_AUDIT_ACTOR "store"
+#define STORE_AUDIT_ACTOR "store" /* of what the store does by itself, */
+#define STORE_AUDIT_CUT "cut"	  /* which is to cut the audit */
 
 union store_row {
 	struct ban ban;

@@ -226,6 +226,9 @@ static int make_note(const struct store_act *act, struct store_op *op, char key[
 {
 	if (!named(act->note.action) || !store_text_ok(act->note.subject, KEY_MAX - 1))
 		return -EINVAL;
+	/* What retention says of itself nobody else can say. */
+	if (strcmp(act->note.action, STORE_AUDIT_CUT) == 0)
+		return -EINVAL;
 	op->record.action = act->note.action;
 	snprintf(key, KEY_MAX, "%s", act->note.subject ? act->note.subject : "");
 	return 0;

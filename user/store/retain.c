@@ -4,9 +4,10 @@
  * Bans and permissions that are over stay for a while: a clock that was wrong may have ended them.
  *
  * The audit is cut at the front. Up to where: the last record before the first one that is young
- * enough, so that a clock that jumped back takes no record with it that is not old. The hash of the
- * last one that goes stays in the head, and a record says so: a cut that no record tells of is
- * found by store_audit_verify().
+ * enough, so that a clock that jumped back takes no record with it that is not old (and one that
+ * was far ahead keeps what follows its records for as long). The hash of the last one that goes
+ * stays in the head, and a record says so: a cut that no record tells of is found by
+ * store_audit_verify().
  */
 #include <user/store/chain.h>
 #include <user/store/inside.h>
@@ -69,7 +70,7 @@ static int record_cut(struct orm_session *s, struct store_head *head, int64_t no
 	struct store_record record = {
 		.at_ms = now_ms,
 		.actor = STORE_AUDIT_ACTOR,
-		.action = "cut",
+		.action = STORE_AUDIT_CUT,
 		.subject = "audit",
 		.cause = "older than the audit is kept",
 		.detail = detail,

@@ -64,8 +64,8 @@ struct store_setting {
 	const char *actor; /* when read; of a change it is the act's */
 	int64_t set_ms;	   /* likewise: the act's time */
 };
-struct store_note { /* nothing but an audit record */
-	const char *action, *subject;
+struct store_note {		      /* nothing but an audit record */
+	const char *action, *subject; /* any action but "cut", which is retention's */
 };
 /* What is remembered of an address; written behind, never acknowledged one by one. */
 struct store_source {

@@ -197,6 +197,8 @@ static void release(struct store *st)
 	pthread_cond_destroy(&st->wake);
 	pthread_cond_destroy(&st->told);
 	pthread_mutex_destroy(&st->lock);
+	if (st->url) /* it may have a password */
+		explicit_bzero(st->url, strlen(st->url));
 	free(st->url);
 	free(st);
 }
