@@ -107,7 +107,8 @@ static void whole_store_is_checked(void **state)
 	assert_non_null(strstr(fault.text, "record 17"));
 	database_do(db, "ALTER TABLE feed DROP COLUMN fault");
 	assert_int_equal(store_check(st, &found, &fault), STORE_BROKEN);
-	assert_non_null(strstr(fault.text, "fault"));
+	if (strncmp(fault.text, "table 'feed' is not as declared", 31) != 0)
+		fail_msg("%s", fault.text);
 	depot_close(st);
 }
 

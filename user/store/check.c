@@ -3,6 +3,7 @@
 #include <user/store/inside.h>
 #include <user/store/move.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,50 +51,54 @@ static int ask_sqlite(struct orm_session *s, struct store_fault *ret_fault)
 	return r;
 }
 
-/* Indexes that an operator added are no difference. */
-static int judge_change(const char *up, struct store_fault *ret_fault)
+/* What it would take to make the table as declared; to drop an operator's index is no difference.
+ */
+static int judge_change(const char *table, const char *up, struct store_fault *ret_fault)
 {
-	char line[256];
+	char what[128], line[256];
 
 	for (size_t len; *up; up += len + (up[len] == '\n')) {
 		len = strcspn(up, "\n");
 		if (!len || strncmp(up, "--", 2) == 0 || strncmp(up, "DROP INDEX ", 11) == 0)
 			continue;
+		snprintf(what, sizeof(what), "table '%s' is not as declared; it would take", table);
 		snprintf(line, sizeof(line), "%.*s", (int)MIN(len, sizeof(line) - 1), up);
-		return broken(ret_fault, "the tables differ; it would take", line);
+		return broken(ret_fault, what, line);
 	}
 	return 0;
 }
 
-/* Are the tables as declared? */
-static int compare_tables(struct orm_session *s, struct store_fault *ret_fault)
+static int compare_table(struct orm_session *s, const struct orm_table *table,
+			 struct store_fault *ret_fault)
 {
-	const struct orm_table *tables[STORE_TABLE_COUNT];
-	const char *names[STORE_TABLE_COUNT];
 	struct orm_schema *have = NULL, *want = NULL;
 	struct orm_change change = {0};
 	struct orm_error error = {0};
-	int r;
+	int r = orm_schema_inspect(s, &table->name, 1, &have);
 
-	for (unsigned i = 0; i < STORE_TABLE_COUNT; i++) {
-		tables[i] = store_table_at(i).table;
-		names[i] = tables[i]->name;
-	}
-	r = orm_schema_inspect(s, names, STORE_TABLE_COUNT, &have);
 	if (r)
 		return store_condition_of(r, s, ret_fault);
-	r = orm_schema_of(tables, STORE_TABLE_COUNT, &want, &error);
+	r = orm_schema_of(&table, 1, &want, &error);
 	if (!r)
 		r = orm_schema_diff(have, want, orm_dialect(orm_session_db(s)), 0, &change, &error);
 	if (r) {
 		store_fault_set(ret_fault, r, error.text);
 		r = r == -ENOMEM ? r : STORE_DOWN;
 	} else {
-		r = judge_change(change.up, ret_fault);
+		r = judge_change(table->name, change.up, ret_fault);
 	}
 	orm_change_free(&change);
 	orm_schema_free(have);
 	orm_schema_free(want);
+	return r;
+}
+
+static int compare_tables(struct orm_session *s, struct store_fault *ret_fault)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < STORE_TABLE_COUNT && !r; i++)
+		r = compare_table(s, store_table_at(i).table, ret_fault);
 	return r;
 }
 
