@@ -55,10 +55,6 @@ int store_pending_init(struct store_pending *p, uint32_t max, uint64_t key)
 		store_pending_deinit(p);
 		return -ENOMEM;
 	}
-	for (uint32_t i = max; i > 0; i--) {
-		p->slots[i - 1].chain = p->free;
-		p->free = i;
-	}
 	return 0;
 }
 
@@ -72,10 +68,11 @@ void store_pending_deinit(struct store_pending *p)
 static struct store_pending_slot *take_slot(struct store_pending *p,
 					    const struct store_source *source)
 {
-	uint32_t at = p->free, *bucket = bucket_of(p, &source->prefix);
+	uint32_t at = p->free ? p->free : ++p->used, *bucket = bucket_of(p, &source->prefix);
 	struct store_pending_slot *slot = &p->slots[at - 1];
 
-	p->free = slot->chain;
+	if (p->free)
+		p->free = slot->chain;
 	*slot = (struct store_pending_slot){.source = *source, .chain = *bucket};
 	*bucket = at;
 	p->count++;
@@ -92,7 +89,7 @@ enum store_pending_what store_pending_put(struct store_pending *p,
 		p->slots[at - 1].source = *source;
 		return STORE_PENDING_MERGED;
 	}
-	if (p->count >= room || !p->free)
+	if (p->count >= room || p->count == p->max)
 		return STORE_PENDING_FULL;
 	slot = take_slot(p, source);
 	at = (uint32_t)(slot - p->slots) + 1;
@@ -149,7 +146,7 @@ uint32_t store_pending_return(struct store_pending *p, const struct store_source
 		uint32_t at;
 
 		/* There is room: the caller counted what was out as if it were in. */
-		if (find(p, &sources[i - 1].prefix) || !p->free) {
+		if (find(p, &sources[i - 1].prefix) || p->count == p->max) {
 			newer++;
 			continue;
 		}

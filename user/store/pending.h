@@ -17,6 +17,7 @@ struct store_pending {
 	uint32_t *buckets; /* slot + 1; a power of two of them */
 	uint32_t max, mask, count;
 	uint32_t first, last, free; /* slot + 1 */
+	uint32_t used;		    /* slots that were ever taken */
 	uint64_t key;		    /* of the hash */
 	uint64_t next;		    /* order of the one that comes next */
 };

@@ -70,9 +70,9 @@ struct store;
 int store_open(const char *url, const struct store_options *options, struct store **ret_store,
 	       struct store_fault *ret_fault) must_check;
 /*
- * Writes what waits, as long as close_ms allows, then gives every act back to its callback: 0, or
- * STORE_LATE or STORE_UNKNOWN. Sources that could not be written are lost; *ret_lost (may be
- * NULL) says how many. NULL is fine.
+ * Writes what waits, as long as close_ms allows (a try that has begun is waited for), then gives
+ * every act back to its callback: 0, or STORE_LATE or STORE_UNKNOWN. Sources that could not be
+ * written are lost; *ret_lost (may be NULL) says how many. NULL is fine.
  */
 void store_close(struct store *store, uint32_t *ret_lost);
 
@@ -93,7 +93,9 @@ int store_fd(const struct store *store);
 unsigned store_collect(struct store *store);
 /*
  * For tools: the same, and wait for it. After timeout_ms (0: however long) STORE_LATE, or
- * STORE_UNKNOWN when a commit was on its way and its answer lost: then it may yet be written.
+ * STORE_UNKNOWN when a commit was on its way and its answer lost: then it may yet be written. While
+ * the writer is in the database with it, that is waited for, so that the answer is true: some
+ * seconds longer when the database is silent.
  */
 int store_do(struct store *store, const struct store_act *act, int64_t timeout_ms) must_check;
 
