@@ -342,6 +342,45 @@ static void wire_is_cut(void **state)
 	}
 }
 
+/* A wire that says nothing any more: who waits is told something true, and the store comes back. */
+static void wire_is_silent(void **state)
+{
+	const struct database *db = *state;
+	struct database wire = *db;
+	struct proxy_ways ways = {.silence_of_million = 1000000};
+	struct proxy *proxy = proxy_open(db->url);
+	struct store_act act = depot_note("test", "s", "silent");
+	char url[sizeof(wire.url)];
+	struct store *st;
+	int r;
+
+	proxy_url(proxy, url, sizeof(url));
+	assert_true((size_t)snprintf(wire.url, sizeof(wire.url), "%.900s%cquery_timeout_ms=300",
+				     url, strchr(url, '?') ? '&' : '?') < sizeof(wire.url));
+	st = depot_open(&wire, &quick);
+	depot_do(st, &act);
+	proxy_behave(proxy, &ways);
+	r = store_do(st, &act, 50);
+	assert_true(r == STORE_LATE || r == STORE_UNKNOWN);
+	assert_true(health_of(st).degraded);
+	proxy_behave(proxy, &(struct proxy_ways){0});
+	act.detail = "after";
+	depot_do(st, &act);
+	assert_int_equal(store_flush(st, 0), 0);
+	depot_close(st);
+	proxy_close(proxy);
+	/* What was late is not there, what was in doubt is there once at most. */
+	database_expect(db, "SELECT count(*) FROM audit WHERE detail = 'after'", "1\n");
+	st = depot_open(db, NULL);
+	assert_int_equal(store_audit_verify(st, &(struct store_audit_state){0}, NULL), 0);
+	depot_close(st);
+	database_expect(db,
+			r == STORE_LATE ? "SELECT count(*) FROM audit WHERE detail = 'silent'"
+					: "SELECT 1",
+			"1\n");
+	database_expect(db, "SELECT count(*) <= 2 FROM audit WHERE detail = 'silent'", "t\n");
+}
+
 int main(void)
 {
 	static const struct database_test tests[] = {
@@ -353,6 +392,7 @@ int main(void)
 		DATABASE_TEST_SQLITE(start_without_it),
 		DATABASE_TEST_POSTGRESQL(server_killed),
 		DATABASE_TEST_POSTGRESQL(wire_is_cut),
+		DATABASE_TEST_POSTGRESQL(wire_is_silent),
 	};
 
 	return DATABASE_RUN(tests);
