@@ -36,6 +36,41 @@ int64_t store_wall_ms(void)
 	return clock_ms(CLOCK_REALTIME);
 }
 
+/* ---- how it is; under the lock, and before anybody is told what became of his act ---- */
+
+/* Who waits in a loop is to look at the health. Full would mean that it is readable already. */
+static void change(struct store *st, bool degraded)
+{
+	uint64_t one = 1;
+
+	if (st->health.degraded != degraded && write(st->event, &one, sizeof(one)) < 0)
+		one = 0;
+	st->health.degraded = degraded;
+}
+
+static void failed(struct store *st, const struct store_fault *fault)
+{
+	struct store_health *h = &st->health;
+
+	if (!h->degraded) {
+		h->since_ms = store_wall_ms();
+		h->outages++;
+	}
+	change(st, true);
+	h->failures++;
+	h->why = *fault;
+	st->pause_ms = st->pause_ms ? MIN(2 * st->pause_ms, st->opt.retry_max_ms)
+				    : st->opt.retry_min_ms;
+	st->retry_at_ms = store_now_ms() + st->pause_ms;
+}
+
+static void went_well(struct store *st)
+{
+	change(st, false);
+	st->health.failures = 0;
+	st->pause_ms = st->retry_at_ms = 0;
+}
+
 /* ---- acts ---- */
 
 static void decide(struct store *st, struct store_op *op, int result)
@@ -145,6 +180,10 @@ static int write_acts(struct store *st, struct store_fault *fault)
 	pthread_mutex_lock(&st->lock);
 	st->running = false;
 	r = land(st, r, fault);
+	if (r)
+		failed(st, fault);
+	else
+		went_well(st);
 	tell(st);
 	pthread_mutex_unlock(&st->lock);
 	return r;
@@ -175,6 +214,7 @@ static int write_sources(struct store *st, struct store_fault *fault)
 	r = store_condition_of(store_sources_write(st), st->session, fault);
 	pthread_mutex_lock(&st->lock);
 	if (r == STORE_DOWN) {
+		failed(st, fault);
 		st->health.sources_merged += store_pending_return(&st->pending, g->out,
 								  g->out_count, order);
 	} else if (r) {
@@ -209,56 +249,41 @@ static int retain(struct store *st, struct store_fault *fault)
 		st->retain_due_ms = store_now_ms() + st->opt.retain_every_ms;
 	pthread_mutex_lock(&st->lock);
 	st->health.retained += deleted;
+	if (r)
+		failed(st, fault);
 	pthread_mutex_unlock(&st->lock);
 	return r;
 }
 
 /* ---- turns ---- */
 
-static void judge(struct store *st, int r, const struct store_fault *fault)
+static int make_connection(struct store *st, struct store_fault *fault)
 {
-	struct store_health *h = &st->health;
-	uint64_t one = 1;
-
+	if (!store_connect(st, fault))
+		return 0;
 	pthread_mutex_lock(&st->lock);
-	/* Who waits in a loop is to look at the health. Full would mean that it is readable. */
-	if (h->degraded != !!r && write(st->event, &one, sizeof(one)) < 0)
-		one = 0;
-	if (!r) {
-		h->degraded = false;
-		h->failures = 0;
-		st->pause_ms = 0;
-		st->retry_at_ms = 0;
-	} else {
-		if (!h->degraded) {
-			h->degraded = true;
-			h->since_ms = store_wall_ms();
-			h->outages++;
-		}
-		h->failures++;
-		h->why = *fault;
-		st->pause_ms = st->pause_ms ? MIN(2 * st->pause_ms, st->opt.retry_max_ms)
-					    : st->opt.retry_min_ms;
-		st->retry_at_ms = store_now_ms() + st->pause_ms;
-	}
+	failed(st, fault);
 	pthread_mutex_unlock(&st->lock);
+	return STORE_DOWN;
 }
 
 int store_turn(struct store *st)
 {
 	struct store_fault fault = {0};
-	int r = 0;
+	int r = st->session ? 0 : make_connection(st, &fault);
 
-	if (!st->session)
-		r = store_connect(st, &fault) ? STORE_DOWN : 0;
 	if (!r)
 		r = write_acts(st, &fault);
 	if (!r)
 		r = write_sources(st, &fault);
 	if (!r)
 		r = retain(st, &fault);
-	judge(st, r, &fault);
-	return r;
+	if (r)
+		return r;
+	pthread_mutex_lock(&st->lock);
+	went_well(st);
+	pthread_mutex_unlock(&st->lock);
+	return 0;
 }
 
 /* Is there something to do now? Else *ret_ms is when. */
