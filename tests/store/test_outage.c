@@ -275,6 +275,8 @@ static void server_killed(void **state)
 		server_must(&servers, "kill9", "a", "");
 		submit_notes(st, n, 300, &count);
 		n += 300;
+		while (!health_of(st).degraded) /* acts wait: it must find out */
+			usleep(1000);
 		sleep(away ? (unsigned)strtoul(away, NULL, 10) : 0);
 		server_must(&servers, "start", "a", "");
 		back += store_collect(st);
