@@ -100,6 +100,11 @@ ORM_TEST_KIT := $(sort $(wildcard tests/orm/kit/*.c))
 # Allocations of the library that fail on purpose: tests/orm/kit/failalloc.h.
 ORM_FAILALLOC := $(O)/obj/tests/orm/kit/failalloc.o
 ORM_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray aligned_alloc strdup strndup)
+# tests/store/test_X.c: what user/ keeps in a database, on both of them; the other files of that folder are
+# helpers of each of them.
+STORE_TEST_SRCS := $(sort $(wildcard tests/store/test_*.c))
+STORE_TEST_BINS := $(STORE_TEST_SRCS:%.c=$(O)/%)
+STORE_TEST_HELP := $(filter-out $(STORE_TEST_SRCS),$(sort $(wildcard tests/store/*.c)))
 ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
 ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
@@ -126,8 +131,9 @@ BENCH_BPF := $(patsubst %.bpf.c,$(O)/%.bpf.o,$(sort $(wildcard tests/bench/*.bpf
 ORM_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/orm/*.c))
 WIRE_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/wire/*.c))
 GUARD_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/guard/*.c))
+STORE_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/store/*.c))
 BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm $(O)/tests/bench/bench-wire \
-	$(O)/tests/bench/bench-guard
+	$(O)/tests/bench/bench-guard $(O)/tests/bench/bench-store
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 # Targets of the ORM's parsers link libstrazh-orm, all others libuser.
 ORM_FUZZ := deflist guard ormjson ormsql ormtext ormurl pgvalue
@@ -241,10 +247,10 @@ FORCE:
 
 ##@ Prove
 .PHONY: tests check check-unit check-server soak check-orm check-gate check-e2e check-san check-tsan check-vm vm-build bench lint fuzz
-tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(SERVER_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
+tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(STORE_TEST_BINS) $(ORM_TEST_TOOLS) $(GATE_BINS) $(SERVER_BINS) $(TOOL_BINS) $(TOOL_BPF) $(REPLAY_BINS) $(DIFF_BINS) $(VECTORS_BIN) ## Build every test program
 
 .PHONY: orm-tests
-orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS)
+orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(STORE_TEST_BINS)
 .PHONY: server-tests
 server-tests: $(SERVER_BINS)
 
@@ -254,6 +260,9 @@ $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
 # They make allocations fail.
 $(O)/tests/unit/guard/test_guard_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc)
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
+# user/store stands on the ORM.
+$(filter $(O)/tests/unit/store/%,$(UNIT_BINS)): LIBS += $(ORM_ALONE) $(ORM_LIBS)
+$(filter $(O)/tests/unit/store/%,$(UNIT_BINS)): $(ORM_ALONE)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
@@ -268,6 +277,12 @@ $(O)/tests/server/test_client_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wra
 $(ORM_UNIT_BINS): $(O)/%: $(O)/obj/%.o $(ORM_FAILALLOC) $(ORM_LIB)
 $(ORM_TEST_BINS): $(O)/%: $(O)/obj/%.o $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) $(ORM_LIB)
 $(ORM_UNIT_BINS) $(ORM_TEST_BINS):
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(ORM_WRAP) -o $@ $^ -lcmocka $(ORM_LIBS)
+
+# The store's objects are those of libuser.a, and nothing else of it is drawn in.
+$(STORE_TEST_BINS): $(O)/%: $(O)/obj/%.o $(STORE_TEST_HELP:%.c=$(O)/obj/%.o) $(ORM_TEST_KIT:%.c=$(O)/obj/%.o) \
+		$(O)/libuser.a $(ORM_LIB)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) $(ORM_WRAP) -o $@ $^ -lcmocka $(ORM_LIBS)
 
@@ -336,6 +351,9 @@ $(O)/tests/bench/bench-wire: $(WIRE_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(O)/tests/bench/bench-guard: $(GUARD_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+$(O)/tests/bench/bench-store: $(STORE_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a $(ORM_ALONE)
+	$(call say,LD)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
 bench: all $(BENCH_BINS) $(BENCH_BPF) $(TOOL_BINS) ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 
