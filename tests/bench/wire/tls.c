@@ -19,8 +19,9 @@
 #define EVENTS_MAX 64
 
 static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-static const char *const files[] = {"cert.pem",	    "key.pem",	    "both.pem",	   "nginx.conf",
-				    "stunnel.conf", "haproxy.conf", "s-near.conf", "h-near.conf"};
+static const char *const files[] = {"cert.pem",	   "key.pem",	   "both.pem",
+				    "nginx.conf",  "stunnel.conf", "haproxy.conf",
+				    "s-near.conf", "h-near.conf",  "nginx.pid"};
 
 /* ---- its folder ---- */
 
@@ -82,7 +83,8 @@ void tls_folder_free(const struct tls_folder *folder)
 /* ---- servers ---- */
 
 static const char nginx_conf[] =
-	"daemon off; master_process off; pid /dev/null; error_log /dev/null;\n"
+	/* It unlinks its pid file at the end, whatever that is: as root /dev/null, too. */
+	"daemon off; master_process off; pid %1$s/nginx.pid; error_log /dev/null;\n"
 	"events { worker_connections 4096; }\n"
 	"http {\n"
 	"access_log off; keepalive_requests 1000000000; tcp_nodelay on; server_tokens off;\n"
