@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -443,6 +444,18 @@ long memory_resident(void)
 	assert_int_equal(fscanf(file, "%ld %ld", &size, &resident), 2);
 	fclose(file);
 	return resident * sysconf(_SC_PAGESIZE);
+}
+
+unsigned house_descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		n++;
+	closedir(folder);
+	return n;
 }
 
 uint64_t house_now_ms(void)

@@ -101,6 +101,7 @@ struct strazh *house_client(const struct house *house, const struct strazh_optio
 int house_echo(struct strazh *client, uint32_t request, size_t len, int64_t timeout_ms);
 /* Bytes of this process that are in memory. */
 long memory_resident(void);
+unsigned house_descriptors(void); /* that this process has open, and two */
 uint64_t house_now_ms(void);
 /* A connected socket that knows nothing of the protocol. */
 int house_socket(const struct house *house);

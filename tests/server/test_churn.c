@@ -3,7 +3,6 @@
  * Sessions and strangers come and go, in order and not: afterwards the server has as much memory
  * and as many descriptors as before. STRAZH_CHURN says how many come (default 1,200).
  */
-#include <dirent.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -17,18 +16,6 @@
 #define USUAL 1200
 #define WARM 300
 #define GROWTH_MAX (4L << 20)
-
-static unsigned open_descriptors(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(folder);
-	while (readdir(folder))
-		n++;
-	closedir(folder);
-	return n;
-}
 
 static void break_off(int fd)
 {
@@ -116,12 +103,12 @@ static void come_and_go(void **state)
 	house_open(&house, &plan);
 	churn(raw, &house, WARM);
 	before = memory_resident();
-	descriptors = open_descriptors();
+	descriptors = house_descriptors();
 	churn(raw, &house, count);
 	after = memory_resident();
 	fprintf(stderr, "# %u sessions, %u strangers: %ld KiB before, %ld KiB after\n", count,
 		count, before / 1024, after / 1024);
-	assert_int_equal(open_descriptors(), descriptors);
+	assert_int_equal(house_descriptors(), descriptors);
 	assert_int_equal(HOUSE_COUNT(&house, opened), WARM + count);
 	if (!SANITIZED)
 		assert_true(after - before < GROWTH_MAX);

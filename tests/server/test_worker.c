@@ -4,7 +4,6 @@
  * had got no port were forgotten: their memory, and the timers of their services.
  */
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
@@ -15,18 +14,6 @@
 #include <user/daemon/worker.h>
 
 #include <tests/server/house.h>
-
-static unsigned open_descriptors(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(folder);
-	while (readdir(folder))
-		n++;
-	closedir(folder);
-	return n;
-}
 
 /* Without SO_REUSEPORT: nobody else gets it. */
 static uint16_t take_port(int *ret_fd)
@@ -84,17 +71,17 @@ static void a_port_that_is_taken(void **state)
 	(void)state;
 	house_open(&house, NULL);
 	config = config_for(&house, take_port(&fd));
-	before = open_descriptors();
+	before = house_descriptors();
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(start(config, &worker, &split), CONFIG_WRONG);
 		close(split);
-		assert_int_equal(open_descriptors(), before);
+		assert_int_equal(house_descriptors(), before);
 	}
 	close(fd);
 	assert_int_equal(start(config, &worker, &split), 0);
 	worker_stop(worker);
 	close(split);
-	assert_int_equal(open_descriptors(), before - 1);
+	assert_int_equal(house_descriptors(), before - 1);
 	config_free(config);
 	house_close(&house);
 }

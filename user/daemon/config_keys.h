@@ -8,7 +8,7 @@
  *	words	of WORD and WORDS, with spaces between them
  *	when	LIVE: a reload is enough, for connections that come or as the help says;
  *		RESTART: strazhd has to be started again. tests/server/test_reload.c tries each
- *		key that is LIVE.
+ *		key of the server that is LIVE.
  *
  * [service.tunnel] has, besides these, one line for each upstream: name = host:port.
  */
@@ -33,7 +33,7 @@
 	X(SIZE_WINDOW, "gate", "size_window", TIME, "1m", 1, 86400, "", RESTART,                   \
 	  "How long sizes of packets are watched before they are judged.")
 
-/* Live as all of the keeper's: tests/e2e/98-guard.sh reloads them. */
+/* tests/e2e/98-guard.sh reloads mode, limit and ban_time; the others have no trial. */
 #define CONFIG_GUARD_KEYS(X)                                                                       \
 	X(GUARD_MODE, "guard", "mode", WORD, "off", 0, 0, "off learn enforce", LIVE,               \
 	  "off; learn: the log says what would be done, and nothing is; enforce: bans and limits " \

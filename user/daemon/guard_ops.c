@@ -227,7 +227,7 @@ static void on_record(void *owner, const struct guard_record *record)
 		log_at(level, "guard: %s", text);
 }
 
-/* Pace and attack state change nothing in the gate: they are shown. */
+/* The pace is not used, and the attack state is shown: neither changes anything in the gate. */
 const struct guard_ops guarding_ops = {
 	.limit = on_limit,
 	.unlimit = on_unlimit,

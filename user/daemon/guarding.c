@@ -230,25 +230,26 @@ static void end(struct guarding *g)
 	g->guard = NULL;
 }
 
-static void note_banned(void *context, const struct guard_kept *kept, float score, float pressure,
-			enum guard_level level)
+static void note_held(void *context, const struct guard_kept *kept, float score, float pressure,
+		      enum guard_level level)
 {
 	struct guarding *g = context;
 
 	(void)score;
 	(void)pressure;
-	if (level == GUARD_BANNED)
+	if (level != GUARD_FREE)
 		g->slice[g->slice_len++] = kept->prefix;
 }
 
-static void forgive_banned(struct guarding *g)
+/* Nothing was done to them while it learned, and only what is new would be. */
+static void forgive_held(struct guarding *g)
 {
 	uint32_t cursor = 0;
 	bool more = true;
 
 	while (more) {
 		g->slice_len = 0;
-		more = guard_walk(g->guard, &cursor, GUARDING_SLICE, now_ms(), note_banned, g);
+		more = guard_walk(g->guard, &cursor, GUARDING_SLICE, now_ms(), note_held, g);
 		for (size_t i = 0; i < g->slice_len; i++)
 			(void)guard_forgive(g->guard, &g->slice[i], now_ms());
 	}
@@ -263,7 +264,7 @@ static void change(struct guarding *g, const struct config *config, enum guardin
 	if (mode == g->mode)
 		return;
 	if (mode == GUARDING_ENFORCE) {
-		forgive_banned(g);
+		forgive_held(g);
 		return;
 	}
 	spare_everyone(g);

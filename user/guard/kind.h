@@ -7,8 +7,8 @@
  * X(CODE, "name", weight, cap, CLASS, "words after a number"). weight: the score that one
  * observation makes alone. cap: the score that this kind alone never passes, however often it is
  * seen; below the bar of a ban (0.7) means that it takes another kind as well. CLASS: what it is
- * unless the input says otherwise (evidence.h). The order is that of the bits of sz_reput.reasons
- * and of what the store keeps: add at the end, at most 32.
+ * unless the input says otherwise (observation.h). The order is that of the bits of
+ * sz_reput.reasons and of what the store keeps: add at the end, at most 32.
  */
 #ifndef STRAZH_USER_GUARD_KIND_H
 #define STRAZH_USER_GUARD_KIND_H

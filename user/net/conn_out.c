@@ -210,11 +210,6 @@ static void send_all(struct conn *conn)
 		conn_out_release(conn);
 }
 
-void conn_push(struct conn *conn)
-{
-	conn_flush(conn);
-}
-
 void conn_flush(struct conn *conn)
 {
 	if (conn->dead || conn->connecting)

@@ -8,17 +8,19 @@
  * oldest first. So nothing depends on there being a thread.
  *
  * A slot that waits (`waiting`) is in the list `waiting`, or in one batch. A batch is free, or
- *under way (handed to the pool), or being worked on by a call of this file.
+ * with the pool ("under way"), or being worked on by a call of this file.
  *
  * Who may touch what, while a batch is under way:
  *   the thread that runs it	`hs` of its slots, and all of the batch but `next` and `job`
  *   both, and none changes it	`guise` of its slots: counted by the slot; the identity behind it
  *				guards itself, the rest of it never changes
- *   the reactor		everything else, `conn` above all: a connection may end meanwhile,
- *and then the slot is released when the batch is back. Its input is paused, so nothing calls the
- *handshake The thread hands it back by `computed` (release; the reactor looks: acquire), and the
- *letter that follows is a reminder and carries nothing: where the mailbox is full, a timer looks.
- * Before the server is freed it waits for those that run: shakings_deinit().
+ *   the reactor		everything else, `conn` above all
+ *
+ * A connection may end meanwhile: then its slot is released when the batch is back. Its input is
+ * paused, so nothing calls the handshake. The thread hands the batch back by `computed` (release;
+ * the reactor looks: acquire); the letter that follows is a reminder and carries nothing: where the
+ * mailbox is full, a timer looks. Before the server is freed it waits for those that run:
+ * shakings_deinit().
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -62,7 +62,7 @@ uint8_t *peer_place(struct peer *peer, size_t *ret_max)
 	uint8_t *to;
 
 	if (link->ended || link->sealing || !channel_is_clear(&link->channel) ||
-	    conn_unsent(link->conn) >= link->server->common->limits.conn.high ||
+	    conn_unsent(link->conn) >= link->server->limits.conn.high ||
 	    conn_reserve(link->conn, PLACE_ROOM, &to))
 		return NULL;
 	*ret_max = channel_place_max(&link->channel, PLACE_ROOM);
@@ -88,7 +88,7 @@ int peer_placed(struct peer *peer, const struct ph_message *message)
 	if (channel_has_output(&link->channel)) /* a rekey */
 		link_mark(link);
 	if (conn_unsent(link->conn) > PLACE_ROOM)
-		conn_push(link->conn);
+		conn_flush(link->conn);
 	return 0;
 }
 
@@ -97,7 +97,7 @@ void peer_push(struct peer *peer)
 	struct link *link = peer_link(peer);
 
 	if (!link->ended && !link->sealing)
-		conn_push(link->conn);
+		conn_flush(link->conn);
 }
 
 void peer_refuse(struct peer *peer, const struct ph_message *to, enum ph_code code,

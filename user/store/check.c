@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
-/* A store is looked over. What is found first is told; the counts are told in any case. */
+/* A store is looked over. What is found first is told; the counts come last. */
 #include <user/store/inside.h>
 #include <user/store/move.h>
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Retention: what is too old goes, a small transaction at a time, so that nobody waits long for it.
+ * Retention: what is too old goes, a small transaction at a time, so that nobody waits long for it;
+ * of the alerts all of one kind together.
  * Bans and permissions that are over stay for a while: a clock that was wrong may have ended them.
  *
  * The audit is cut at the front. Up to where: the last record before the first one that is young

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The memory of strazh: SQLite or PostgreSQL, by URL (strazh/orm/db.h). It is the truth; maps and
- * caches are made from it again.
+ * The memory of strazh: SQLite or PostgreSQL, by URL (strazh/orm/db.h). Maps and caches can
+ * be made from it again.
  *
  * Writes go through one thread of the store's, which takes what has gathered and writes it in one
  * transaction (group commit); so a caller that may not wait never does. An act (rows.h) is
@@ -41,7 +41,7 @@ struct store_fault {
 	char text[512];
 };
 
-/* X(type, name, default, text); 0 is the default, -1 never (of ages and pauses). */
+/* X(type, name, default, text); 0 is the default, -1 never (of ages and retain_every_ms). */
 #define STORE_OPTIONS(X)                                                                           \
 	X(uint32_t, backlog_max, 16384, "acts taken and not given back")                           \
 	X(uint32_t, sources_max, 16384, "sources that wait to be written")                         \

@@ -5,12 +5,10 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,7 +16,6 @@
 
 #include <tests/bench/wire/bench.h>
 
-#define BACKLOG 256
 #define EVENTS_MAX 64
 #define PIECE (1 << 16)
 
@@ -71,8 +68,9 @@ static void carry(struct side *side)
 		(void)shutdown(side->other->fd, SHUT_RDWR);
 }
 
-static void serve(int listener, uint16_t upstream)
+static void serve(int listener, const void *arg)
 {
+	const uint16_t *upstream = arg;
 	struct epoll_event events[EVENTS_MAX], event = {.events = EPOLLIN};
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 
@@ -85,7 +83,7 @@ static void serve(int listener, uint16_t upstream)
 			struct side *side = events[i].data.ptr;
 
 			if (!side)
-				take(epoll, listener, upstream);
+				take(epoll, listener, *upstream);
 			else if (!side->over)
 				carry(side);
 		}
@@ -94,26 +92,7 @@ static void serve(int listener, uint16_t upstream)
 
 struct rig rig_relay(uint16_t upstream)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct rig rig = {.said = NULL};
-	socklen_t len = sizeof(at);
-
-	if (listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) ||
-	    listen(listener, BACKLOG) || getsockname(listener, (struct sockaddr *)&at, &len))
-		die("listen: %s", strerror(errno));
-	rig.port = ntohs(at.sin_port);
-	rig.pid = fork();
-	if (rig.pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!rig.pid) {
-		pin(0);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		serve(listener, upstream);
-		_exit(0);
-	}
-	close(listener);
-	return rig;
+	return rig_serve(serve, &upstream);
 }
 
 struct rig rig_relay_near(const struct rig *far)

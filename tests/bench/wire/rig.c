@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BACKLOG 256
+
 void want_descriptors(rlim_t need)
 {
 	struct rlimit limit;
@@ -60,6 +62,30 @@ struct rig rig_spawn(char *const argv[], char line[RIG_LINE])
 		die("fdopen: %s", strerror(errno));
 	if (line && !fgets(line, RIG_LINE, rig.said))
 		die("'%s' does not start", argv[0]);
+	return rig;
+}
+
+struct rig rig_serve(void (*serve)(int listener, const void *arg), const void *arg)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct rig rig = {.said = NULL};
+	socklen_t len = sizeof(at);
+
+	if (listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) ||
+	    listen(listener, BACKLOG) || getsockname(listener, (struct sockaddr *)&at, &len))
+		die("listen: %s", strerror(errno));
+	rig.port = ntohs(at.sin_port);
+	rig.pid = fork();
+	if (rig.pid < 0)
+		die("fork: %s", strerror(errno));
+	if (!rig.pid) {
+		pin(0);
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		serve(listener, arg);
+		_exit(0);
+	}
+	close(listener);
 	return rig;
 }
 

@@ -25,6 +25,8 @@ struct rig {
 
 /* `line` NULL: it says nothing; else its first line, which it says when it listens. */
 struct rig rig_spawn(char *const argv[], char line[RIG_LINE]);
+/* One of our own: a process that listens at a port of 127.0.0.1, and serve() does not return. */
+struct rig rig_serve(void (*serve)(int listener, const void *arg), const void *arg);
 /* `line` NULL, or what it says at its end. */
 void rig_stop(struct rig *rig, char line[RIG_LINE]);
 /* tests/tools/secured-echo; `tickets`: it gives some. */

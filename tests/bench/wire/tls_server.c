@@ -6,16 +6,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <tests/bench/wire/bench.h>
 
-#define BACKLOG 256
 #define EVENTS_MAX 64
 #define RECORD_MAX (1 << 14)
 
@@ -59,8 +56,9 @@ static void echo(SSL *ssl)
 	} while (SSL_pending(ssl));
 }
 
-static void serve(const struct tls_folder *folder, int listener)
+static void serve(int listener, const void *arg)
 {
+	const struct tls_folder *folder = arg;
 	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
 	int epoll = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event events[EVENTS_MAX];
@@ -86,24 +84,5 @@ static void serve(const struct tls_folder *folder, int listener)
 
 struct rig rig_openssl(const struct tls_folder *folder)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct rig rig = {.said = NULL};
-	socklen_t len = sizeof(at);
-
-	if (listener < 0 || bind(listener, (struct sockaddr *)&at, sizeof(at)) ||
-	    listen(listener, BACKLOG) || getsockname(listener, (struct sockaddr *)&at, &len))
-		die("listen: %s", strerror(errno));
-	rig.port = ntohs(at.sin_port);
-	rig.pid = fork();
-	if (rig.pid < 0)
-		die("fork: %s", strerror(errno));
-	if (!rig.pid) {
-		pin(0);
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		serve(folder, listener);
-		_exit(0);
-	}
-	close(listener);
-	return rig;
+	return rig_serve(serve, folder);
 }
