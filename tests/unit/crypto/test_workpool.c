@@ -367,6 +367,44 @@ static void nothing_runs_while_it_is_held(void **state)
 	sem_destroy(&done);
 }
 
+/* And it waits for one that runs. */
+static struct workpool *held_pool;
+static atomic_bool held;
+
+static void *hold(void *arg)
+{
+	(void)arg;
+	workpool_hold(held_pool);
+	atomic_store(&held, true);
+	workpool_let_go(held_pool);
+	return NULL;
+}
+
+static void a_hold_waits_for_who_runs(void **state)
+{
+	const struct timespec pause = {.tv_nsec = 50000000};
+	struct task task;
+	pthread_t thread;
+	sem_t begun, go, done;
+
+	(void)state;
+	sem_init(&begun, 0, 0);
+	sem_init(&go, 0, 0);
+	sem_init(&done, 0, 0);
+	task = (struct task){.job.run = run, .begun = &begun, .go = &go, .done = &done, .r = -1};
+	held_pool = new_pool(1, 1, 10000);
+	assert_int_equal(workpool_put(held_pool, &task.job), 0);
+	wait_for(&begun);
+	assert_int_equal(pthread_create(&thread, NULL, hold, NULL), 0);
+	nanosleep(&pause, NULL); /* time enough for one that does not wait */
+	assert_false(atomic_load(&held));
+	sem_post(&go);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(atomic_load(&held));
+	assert_int_equal(task.r, 0);
+	workpool_free(held_pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -382,6 +420,7 @@ int main(void)
 		cmocka_unit_test(they_come_and_go),
 		cmocka_unit_test(many_owners),
 		cmocka_unit_test(nothing_runs_while_it_is_held),
+		cmocka_unit_test(a_hold_waits_for_who_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
