@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <orm/base/utf8.h>
+
 #include <stdint.h>
 #include <string.h>
 
-#include <orm/base/utf8.h>
+#include <strazh/base/utf8.h>
 
 #define ONES 0x0101010101010101ULL
 #define HIGHS 0x8080808080808080ULL
@@ -16,41 +18,13 @@ static int is_plain(const unsigned char *p)
 	return !((word | (word - ONES)) & HIGHS);
 }
 
-/* Bytes of the character that begins at p, of at most `left`; 0: none does. Table 3-7 of Unicode.
- */
-static size_t char_len(const unsigned char *p, size_t left)
-{
-	unsigned char low = 0x80, high = 0xbf;
-	size_t n;
-
-	if (p[0] < 0xc2 || p[0] > 0xf4)
-		return 0;
-	n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-	if (n > left)
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 enum orm_utf8 orm_utf8_check(const void *text, size_t len)
 {
 	const unsigned char *p = text;
 	const unsigned char *end = len ? p + len : p; /* NULL is an empty text */
 
 	while (p < end) {
-		size_t n = 1;
+		size_t n;
 
 		if (end - p >= 8 && is_plain(p)) {
 			p += 8;
@@ -58,8 +32,7 @@ enum orm_utf8 orm_utf8_check(const void *text, size_t len)
 		}
 		if (!*p)
 			return ORM_UTF8_NUL;
-		if (*p >= 0x80)
-			n = char_len(p, (size_t)(end - p));
+		n = utf8_len(p, (size_t)(end - p));
 		if (!n)
 			return ORM_UTF8_BAD;
 		p += n;

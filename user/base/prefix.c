@@ -20,6 +20,21 @@ uint8_t prefix_len_max(uint8_t family)
 	return family == 4 ? 32 : 128;
 }
 
+uint8_t prefix_one_len(uint8_t family)
+{
+	return family == 4 ? 32 : 64;
+}
+
+uint8_t prefix_net_len(uint8_t family)
+{
+	return family == 4 ? 24 : 48;
+}
+
+bool prefix_ok(const struct prefix *p)
+{
+	return (p->family == 4 || p->family == 6) && p->len <= prefix_len_max(p->family);
+}
+
 static void cut_host_bits(uint8_t *addr, size_t size, uint8_t len)
 {
 	size_t whole = len / 8U;

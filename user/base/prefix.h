@@ -43,6 +43,14 @@ struct prefix prefix_from(uint8_t family, const void *addr, uint8_t len);
 const char *prefix_format(const struct prefix *p, char text[PREFIX_TEXT_LEN]);
 
 uint8_t prefix_len_max(uint8_t family); /* 32 or 128 */
+/*
+ * Whose deeds are one's own: IPv4 /32, IPv6 /64, whose hosts cannot be told apart, for they choose.
+ * And those around it who answer for each other: /24, /48.
+ */
+uint8_t prefix_one_len(uint8_t family);
+uint8_t prefix_net_len(uint8_t family);
+/* A family that there is, and a length that it can have: of what came from elsewhere. */
+bool prefix_ok(const struct prefix *p);
 bool prefix_is_host(const struct prefix *p);
 /* Is b inside a, or equal to it? False across families. */
 bool prefix_covers(const struct prefix *a, const struct prefix *b);

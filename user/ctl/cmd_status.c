@@ -232,14 +232,14 @@ static int show_guard(struct request *request)
 
 	if (!guard)
 		return 0;
-	return request_row(request, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}",
-					      "kind", "guard", "mode", guard->mode, "state",
-					      guard->state, "known", (json_int_t)guard->known,
-					      "limited", (json_int_t)guard->limited, "banned",
-					      (json_int_t)guard->banned, "prefixes_banned",
-					      (json_int_t)guard->prefixes_banned, "undone",
-					      (json_int_t)guard->undone, "unheard",
-					      (json_int_t)guard->unheard));
+	return request_row(
+		request,
+		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", "guard",
+			  "mode", guard->mode, "state", guard->state, "known",
+			  (json_int_t)guard->known, "limited", (json_int_t)guard->limited, "banned",
+			  (json_int_t)guard->banned, "prefixes_banned",
+			  (json_int_t)guard->prefixes_banned, "undone", (json_int_t)guard->undone,
+			  "lost", (json_int_t)guard->lost, "unheard", (json_int_t)guard->unheard));
 }
 
 static int run_status(struct request *request)

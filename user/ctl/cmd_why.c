@@ -193,7 +193,7 @@ static int show_buckets_of(const struct case_file *file, const struct prefix *so
 /* Meters of the source, and of its prefix. */
 static int show_buckets(const struct case_file *file)
 {
-	const uint8_t net = file->prefix.family == 4 ? 24 : 48;
+	const uint8_t net = prefix_net_len(file->prefix.family);
 	struct prefix source;
 	int stop = show_standing(file);
 
@@ -212,7 +212,7 @@ static int show_guard(const struct case_file *file)
 	const struct host *host = file->request->host;
 	char text[STORY_LEN] = "";
 
-	if (!host->guard_why || file->prefix.len < (file->prefix.family == 4 ? 32 : 64) ||
+	if (!host->guard_why || file->prefix.len < prefix_one_len(file->prefix.family) ||
 	    host->guard_why(host->context, &file->prefix, text, sizeof(text)) <= 0)
 		return 0;
 	return request_row(file->request, json_pack("{s:s, s:s}", "kind", "guard", "text", text));

@@ -51,7 +51,7 @@ static bool canonical(const struct prefix *p)
 {
 	struct prefix again;
 
-	if ((p->family != 4 && p->family != 6) || p->len > prefix_len_max(p->family))
+	if (!prefix_ok(p))
 		return false;
 	again = prefix_from(p->family, p->addr, p->len);
 	return memcmp(&again, p, sizeof(again)) == 0;

@@ -33,7 +33,8 @@ struct host_server {
 struct host_guard {
 	const char *mode, *state; /* as guard.mode has it; of attack */
 	uint64_t known, limited, banned, prefixes_banned;
-	uint64_t undone;  /* bans and limits that the gate did not take */
+	uint64_t undone;  /* bans that the gate did not take and that are tried again, now */
+	uint64_t lost;	  /* bans and limits that it did not take and that were given up, so far */
 	uint64_t unheard; /* facts that were lost on their way */
 };
 

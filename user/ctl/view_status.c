@@ -114,9 +114,11 @@ static void show_guard(const struct render *render, const json_t *row)
 		strcmp(mode, "learn") == 0 ? "would be " : "", number(row, "prefixes_banned"),
 		number(row, "limited"), word(row, "state"));
 	if (number(row, "undone"))
-		fprintf(render->out, ", %s%llu not taken by the gate%s",
+		fprintf(render->out, ", %s%llu not taken by the gate yet%s",
 			render_paint(render, PAINT_RED), number(row, "undone"),
 			render_paint(render, PAINT_OFF));
+	if (number(row, "lost"))
+		fprintf(render->out, ", %llu that it never took", number(row, "lost"));
 	if (number(row, "unheard"))
 		fprintf(render->out, ", %llu facts lost", number(row, "unheard"));
 	fputc('\n', render->out);

@@ -4,10 +4,9 @@
  * guarding_prepare(), in use from guarding_take() on.
  *
  *	off -> others: an empty guard
- *	others -> off: everything taken back, by sparing everyone, and the guard is gone
- *	enforce -> learn: everything taken back; what is held against whom stays
- *	learn  -> enforce: who would be banned is forgiven, for the guard decides nothing about him
- *		  before that ban is over; his next deeds count
+ *	others -> off: everything taken back, and the guard is gone
+ *	enforce -> learn: guard_withdraw(); what is held against whom stays
+ *	learn  -> enforce: guard_begin()
  */
 #include <user/daemon/guarding.h>
 
@@ -67,14 +66,6 @@ static void refresh_spared(struct guarding *g)
 		log_warning("guard: whom to spare is not known anew: %s",
 			    r < 0 ? gate_error() : "the never and allow lists are too long");
 	g->spare_failing = r != 0;
-}
-
-static void spare_everyone(struct guarding *g)
-{
-	static const struct guard_spared all[] = {{{.family = 4}, false}, {{.family = 6}, false}};
-
-	if (guard_spare(g->guard, all, ARRAY_LEN(all), now_ms()))
-		log_error("guard: nothing is taken back");
 }
 
 /* ---- by the clock ---- */
@@ -222,37 +213,12 @@ static void end(struct guarding *g)
 {
 	(void)!timer_stop(&g->tick);
 	if (g->mode == GUARDING_ENFORCE)
-		spare_everyone(g);
+		guard_withdraw(g->guard, now_ms());
 	guarding_retry(g);
 	g->deeds_len = 0; /* what is left in the gate is over at its time */
 	g->failing = false;
 	guard_free(g->guard);
 	g->guard = NULL;
-}
-
-static void note_held(void *context, const struct guard_kept *kept, float score, float pressure,
-		      enum guard_level level)
-{
-	struct guarding *g = context;
-
-	(void)score;
-	(void)pressure;
-	if (level != GUARD_FREE)
-		g->slice[g->slice_len++] = kept->prefix;
-}
-
-/* Nothing was done to them while it learned, and only what is new would be. */
-static void forgive_held(struct guarding *g)
-{
-	uint32_t cursor = 0;
-	bool more = true;
-
-	while (more) {
-		g->slice_len = 0;
-		more = guard_walk(g->guard, &cursor, GUARDING_SLICE, now_ms(), note_held, g);
-		for (size_t i = 0; i < g->slice_len; i++)
-			(void)guard_forgive(g->guard, &g->slice[i], now_ms());
-	}
 }
 
 static void change(struct guarding *g, const struct config *config, enum guarding_mode mode)
@@ -263,12 +229,10 @@ static void change(struct guarding *g, const struct config *config, enum guardin
 		log_error("guard: its configuration is not taken");
 	if (mode == g->mode)
 		return;
-	if (mode == GUARDING_ENFORCE) {
-		forgive_held(g);
-		return;
-	}
-	spare_everyone(g);
-	refresh_spared(g);
+	if (mode == GUARDING_ENFORCE)
+		guard_begin(g->guard, now_ms());
+	else
+		guard_withdraw(g->guard, now_ms());
 }
 
 void guarding_take(struct keeper *keeper)
@@ -340,7 +304,8 @@ const struct host_guard *guarding_show(void *context)
 		.limited = figures.limited,
 		.banned = figures.banned,
 		.prefixes_banned = figures.prefixes_banned,
-		.undone = g->deeds_len + g->deeds_lost + g->limits_lost,
+		.undone = g->deeds_len,
+		.lost = g->deeds_lost + g->limits_lost,
 		.unheard = keeper->secured.figures.bad_unsaid + keeper->secured.unheard,
 	};
 	return &g->shown;
@@ -357,8 +322,8 @@ int guarding_why(void *context, const struct prefix *host, char *text, size_t si
 /* Of its own lengths only: what an operator said of others is no word about the guard's. */
 static bool is_guards(const struct prefix *prefix)
 {
-	return prefix->family == 4 ? prefix->len == 32 || prefix->len == 24
-				   : prefix->len == 64 || prefix->len == 48;
+	return prefix->len == prefix_one_len(prefix->family) ||
+	       prefix->len == prefix_net_len(prefix->family);
 }
 
 void guarding_forgive(void *context, const struct prefix *prefix)
@@ -368,10 +333,8 @@ void guarding_forgive(void *context, const struct prefix *prefix)
 
 	if (!g->guard)
 		return;
-	if (!prefix) {
-		spare_everyone(g);
-		refresh_spared(g);
-	} else if (is_guards(prefix)) {
+	if (!prefix)
+		guard_forgive_all(g->guard, now_ms());
+	else if (is_guards(prefix))
 		(void)guard_forgive(g->guard, prefix, now_ms());
-	}
 }

@@ -51,7 +51,6 @@ struct deed {
 	uint32_t until_s; /* of a ban; 0: take it back */
 };
 #define DEEDS_MAX 1024U
-#define GUARDING_SLICE 1024U /* sources, of a walk */
 
 struct guarding {
 	struct keeper *keeper;
@@ -75,8 +74,6 @@ struct guarding {
 	struct host_guard shown;
 	/* Room of a moment. */
 	struct guard_spared spared[GUARD_SPARED_MAX + 1];
-	struct prefix slice[GUARDING_SLICE];
-	size_t slice_len;
 };
 
 extern const struct guard_ops guarding_ops;

@@ -128,8 +128,7 @@ static int act_check(const struct act *act)
 {
 	const struct prefix *p = &act->prefix;
 
-	if (act->table >= SZ_TABLES || act->bit >= SZ_LISTS || (p->family != 4 && p->family != 6) ||
-	    p->len > prefix_len_max(p->family) ||
+	if (act->table >= SZ_TABLES || act->bit >= SZ_LISTS || !prefix_ok(p) ||
 	    rule_bit_origin(act->table, act->bit) != act->origin) {
 		gate_explain("not an act: table %d, list bit %u, origin %d, family %u, length %u",
 			     (int)act->table, act->bit, (int)act->origin, p->family, p->len);

@@ -138,7 +138,7 @@ int gate_bucket_read(struct gate *gate, const struct prefix *source, enum sz_rat
 
 	if (class_ == SZ_RATE_FLOW)
 		return -EINVAL;
-	if (source->len == (source->family == 4 ? 24 : 48))
+	if (source->len == prefix_net_len(source->family))
 		level = SZ_RATE_NET;
 	r = bucket_limit(gate, source, level, class_, &limit);
 	if (!r)

@@ -12,34 +12,12 @@
 #include <bpf/bpf.h>
 
 #include <strazh/base/own.h>
+#include <strazh/base/utf8.h>
 #include <user/base/clock.h>
 
 #define NOTES_SLICE 512U
 
 /* ---- text ---- */
-
-/* Length of the UTF-8 sequence at `at` (RFC 3629: shortest form, no surrogates), 0 if it is none.
- */
-static size_t sequence_len(const unsigned char *at)
-{
-	size_t len = at[0] < 0x80 ? 1 : at[0] < 0xc2 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
-
-	if (!len || at[0] > 0xf4)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	if ((at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
-	    (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
-		return 0;
-	return len;
-}
-
-/* C0, DEL, C1: they could drive the terminal of whoever reads the note. */
-static bool is_control(const unsigned char *at)
-{
-	return at[0] < 0x20 || at[0] == 0x7f || (at[0] == 0xc2 && at[1] < 0xa0);
-}
 
 int note_check(const char *text)
 {
@@ -51,12 +29,12 @@ int note_check(const char *text)
 		return -EINVAL;
 	}
 	for (size_t i = 0, step; i < len; i += step) {
-		step = sequence_len(at + i);
+		step = utf8_len(at + i, len - i);
 		if (!step) {
 			gate_explain("note is not UTF-8 at byte %zu (0x%02x)", i + 1, at[i]);
 			return -EINVAL;
 		}
-		if (is_control(at + i)) {
+		if (utf8_is_control(at + i)) {
 			gate_explain("note has a control character at byte %zu (0x%02x): "
 				     "one line of plain text is wanted",
 				     i + 1, at[i + step - 1]);
@@ -129,8 +107,7 @@ static int slice_visit(struct gate *gate, const struct sz_note_key *key, note_en
 	int r;
 
 	memcpy(prefix.addr, key->addr, sizeof(prefix.addr));
-	if (key->table >= SZ_TABLES || (key->family != 4 && key->family != 6) ||
-	    key->len > prefix_len_max(key->family))
+	if (key->table >= SZ_TABLES || !prefix_ok(&prefix))
 		r = 0; /* nobody could ask for it */
 	else
 		r = is_there(gate, (enum sz_table)key->table, &prefix);

@@ -25,7 +25,7 @@ static int map_of(const struct gate *gate, uint8_t family)
 
 int reput_key(const struct prefix *prefix, struct prefix *ret_key)
 {
-	const uint8_t host = prefix->family == 4 ? 32 : 64, net = prefix->family == 4 ? 24 : 48;
+	const uint8_t host = prefix_one_len(prefix->family), net = prefix_net_len(prefix->family);
 	uint8_t len = prefix->len;
 
 	if (prefix->family == 6 && len == 128)
@@ -111,7 +111,7 @@ bool reput_is_over(const struct sz_reput *reput, uint32_t now_s)
 int reput_standing(struct gate *gate, const struct prefix *source, uint32_t now_s,
 		   struct sz_reput *ret_reput, struct prefix *ret_key)
 {
-	const uint8_t net = source->family == 4 ? 24 : 48;
+	const uint8_t net = prefix_net_len(source->family);
 	struct sz_reput reput;
 	struct prefix key;
 	int r = reput_key(source, &key);

@@ -8,10 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <strazh/base/own.h>
-
 #define SAMPLE_MAX 1e6F
-#define HOLD_MOST_S 3600000U
 
 void guard_at(struct guard *guard, uint64_t now_ms)
 {
@@ -162,7 +159,7 @@ static void weigh(struct guard *guard, struct source *source, const struct detec
 		nats *= trust_factor(&guard->config.trust, source);
 	score_add(source->slots, &guard->rules, found->kind, evidence, nats, found->count,
 		  !is_outcome(found->kind), guard_ds(guard),
-		  guard_ds(guard) + MIN(found->hold_s, HOLD_MOST_S) * 10);
+		  guard_ds(guard) + MIN(found->hold_s, SCORE_HOLD_MOST_S) * 10);
 	if (evidence == GUARD_PROVEN)
 		trust_doubt(source, false);
 	source->share = MAX(source->share / 2, (uint16_t)guard->config.share_least);
@@ -411,10 +408,8 @@ void guard_load(struct guard *guard, const struct guard_load *load, uint64_t now
 			.at_ms = guard->now_ms,
 			.act = GUARD_ACT_STATE,
 			.state = (uint8_t)guard->attack.state,
-			.enforced = !guard->config.learning,
-			.why_not = guard->config.learning ? "learning" : NULL,
 		};
-		if (record.enforced && guard->ops.state)
+		if (policy_enforces(guard, &record) && guard->ops.state)
 			guard->ops.state(guard->owner, guard->attack.state,
 					 &attack_scales[guard->attack.state]);
 		policy_say(guard, &record);

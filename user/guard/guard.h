@@ -132,6 +132,15 @@ int guard_spare(struct guard *guard, const struct guard_spared *list, size_t len
 		uint64_t now_ms) must_check;
 /* A host, or a prefix that is banned: its ban, score and offences are gone. True: it was known. */
 bool guard_forgive(struct guard *guard, const struct prefix *prefix, uint64_t now_ms);
+/* The same for everyone. */
+void guard_forgive_all(struct guard *guard, uint64_t now_ms);
+/*
+ * The guard stops to act (off, learning): what it did, trusted tiers too, is taken back. What is
+ * held against whom stays. Learning is over (guard_configure() first): who would have been limited
+ * or banned is forgiven, and who earned trust meanwhile gets it.
+ */
+void guard_withdraw(struct guard *guard, uint64_t now_ms);
+void guard_begin(struct guard *guard, uint64_t now_ms);
 
 /* ---- what it knows ---- */
 

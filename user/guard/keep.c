@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <math.h>
 
-#define HOLD_MOST_DS 36000000U /* 1,000 hours */
-
 struct guard_kept keep_source(const struct guard *guard, const struct source *source)
 {
 	uint32_t now_s = guard_s(guard), now_ds = guard_ds(guard);
@@ -117,8 +115,8 @@ void guard_kept_age(struct guard_kept *kept, uint64_t passed_ms)
 /* What a store says is checked like what a stranger says: it may be of another version. */
 static bool is_sound(const struct guard_kept *kept)
 {
-	if ((kept->prefix.family != 4 && kept->prefix.family != 6) || !(kept->good >= 0) ||
-	    kept->proven >= GUARD_EVIDENCES || kept->share > SOURCE_SHARE_ONE)
+	if (!prefix_ok(&kept->prefix) || !(kept->good >= 0) || kept->proven >= GUARD_EVIDENCES ||
+	    kept->share > SOURCE_SHARE_ONE)
 		return false;
 	for (unsigned i = 0; i < SCORE_SLOTS; i++) {
 		const struct guard_kept_evidence *from = &kept->evidence[i];
@@ -147,7 +145,8 @@ static void restore_evidence(const struct guard *guard, const struct guard_kept 
 		if (!from->count)
 			continue;
 		score_add(source->slots, &guard->rules, from->kind, evidence, nats, from->count,
-			  true, now_ds, now_ds + (uint32_t)MIN(from->holds_ms / 100, HOLD_MOST_DS));
+			  true, now_ds,
+			  now_ds + (uint32_t)MIN(from->holds_ms / 100, SCORE_HOLD_MOST_S * 10));
 		slot = score_find(source->slots, from->kind, evidence);
 		if (slot)
 			slot->since_ds = less(now_ds, from->since_ms / 100);

@@ -56,12 +56,8 @@ void neighbours_bad(struct guard *guard, struct source *source)
 	record.offences = (uint8_t)MIN(before + 1, UINT8_MAX);
 	record.until_ms = guard->now_ms + policy_ban_ms(&guard->config, record.offences);
 	record.reasons = policy_verdict(guard, source).reasons;
-	record.why_not = spare_why_not(guard, &record.prefix);
-	if (record.why_not)
-		record.act = GUARD_ACT_SPARED;
-	else if (guard->config.learning)
-		record.why_not = "learning";
-	record.enforced = bad->enforced = !record.why_not;
+	bad->enforced = policy_enforces(guard, &record);
+	bad->spared = record.act == GUARD_ACT_SPARED;
 	prefixes_set_ban(&guard->prefixes, bad, record.until_ms);
 	if (record.enforced)
 		send_ban(guard, bad, &record, record.reasons);
@@ -75,7 +71,7 @@ void neighbours_lift(struct guard *guard, struct host_prefix *host_prefix, enum 
 	record.enforced = host_prefix->enforced;
 	record.why_not = record.enforced ? NULL : "nothing had been done";
 	prefixes_set_ban(&guard->prefixes, host_prefix, 0);
-	host_prefix->enforced = false;
+	host_prefix->enforced = host_prefix->spared = false;
 	guard->figures.lifts++;
 	if (record.enforced && guard->ops.lift)
 		guard->ops.lift(guard->owner, &record.prefix);
@@ -89,8 +85,8 @@ int guard_restore_prefix(struct guard *guard, const struct prefix *prefix, uint6
 	struct host_prefix *at;
 	struct guard_record record;
 
-	if ((prefix->family != 4 && prefix->family != 6) ||
-	    prefix->len != (prefix->family == 4 ? 24 : 48) || offences > UINT8_MAX)
+	if (!prefix_ok(prefix) || prefix->len != prefix_net_len(prefix->family) ||
+	    offences > UINT8_MAX)
 		return -EINVAL;
 	guard_at(guard, now_ms);
 	if (!banned_ms || guard->config.learning || spare_why_not(guard, prefix))

@@ -32,7 +32,7 @@ struct guard {
 
 	struct guard_sampling sampling[SZ_REASON_COUNT];
 	uint64_t counted_ms; /* 0: never */
-	uint64_t passed, passed_pps, dropped_pps;
+	uint64_t passed_pps, dropped_pps;
 
 	float limit_tokens;
 	uint64_t filled_ms;
@@ -71,7 +71,12 @@ void policy_release(struct guard *guard, struct source *source, enum guard_act a
 void policy_trust(struct guard *guard, struct source *source);
 /* A record that lacks only what is particular to it. */
 struct guard_record policy_record(const struct guard *guard, enum guard_act act,
-				  const struct source *source);
+				  const struct source *source, const struct guard_verdict *verdict);
+/*
+ * Whether what it says is carried out; said in it. Never against who is spared, which is an alarm
+ * instead, and nothing while learning.
+ */
+bool policy_enforces(const struct guard *guard, struct guard_record *record);
 void policy_say(struct guard *guard, const struct guard_record *record);
 /* Doubling, with a memory that fades. */
 uint64_t policy_ban_ms(const struct guard_config *config, unsigned offences);
@@ -86,6 +91,10 @@ void neighbours_lift(struct guard *guard, struct host_prefix *host_prefix, enum 
 /* ---- spare.c ---- */
 /* Why nothing may be done to it, or to something in it: static, or NULL. */
 const char *spare_why_not(const struct guard *guard, const struct prefix *prefix);
+
+/* ---- pardon.c ---- */
+/* Every place where a source may be: `visit` is called with those that are there. */
+void pardon_each(struct guard *guard, void (*visit)(struct guard *guard, struct source *source));
 
 /* ---- keep.c ---- */
 struct guard_kept keep_source(const struct guard *guard, const struct source *source);

@@ -38,18 +38,17 @@ struct guard_verdict policy_verdict(const struct guard *guard, const struct sour
 }
 
 struct guard_record policy_record(const struct guard *guard, enum guard_act act,
-				  const struct source *source)
+				  const struct source *source, const struct guard_verdict *verdict)
 {
-	struct guard_verdict verdict = policy_verdict(guard, source);
 	struct guard_record record = {
 		.at_ms = guard->now_ms,
 		.act = (uint8_t)act,
 		.offences = source->offences,
 		.state = (uint8_t)guard->attack.state,
 		.enforced = true,
-		.score = verdict.score,
-		.pressure = verdict.pressure,
-		.reasons = verdict.reasons,
+		.score = verdict->score,
+		.pressure = verdict->pressure,
+		.reasons = verdict->reasons,
 		.prefix = source_prefix(source->key),
 	};
 
@@ -75,22 +74,24 @@ void policy_set_level(struct guard *guard, struct source *source, enum guard_lev
 	guard->figures.banned += level == GUARD_BANNED;
 }
 
-/* Whether it is carried out; said in `record`. A spared source raises an alarm instead. */
+bool policy_enforces(const struct guard *guard, struct guard_record *record)
+{
+	record->why_not = record->prefix.family ? spare_why_not(guard, &record->prefix) : NULL;
+	if (record->why_not)
+		record->act = GUARD_ACT_SPARED;
+	else if (guard->config.learning)
+		record->why_not = "learning";
+	record->enforced = !record->why_not;
+	return record->enforced;
+}
+
 static bool enforce(const struct guard *guard, struct source *source, struct guard_record *record)
 {
-	struct prefix prefix = source_prefix(source->key);
-
 	source->flags &= (uint8_t) ~(SOURCE_ENFORCED | SOURCE_SPARED);
-	record->why_not = spare_why_not(guard, &prefix);
-	if (record->why_not) {
-		source->flags |= SOURCE_SPARED;
-		record->act = GUARD_ACT_SPARED;
-	} else if (guard->config.learning) {
-		record->why_not = "learning";
-	}
-	record->enforced = !record->why_not;
-	if (record->enforced)
+	if (policy_enforces(guard, record))
 		source->flags |= SOURCE_ENFORCED;
+	else if (record->act == GUARD_ACT_SPARED)
+		source->flags |= SOURCE_SPARED;
 	return record->enforced;
 }
 
@@ -183,7 +184,8 @@ static void limit(struct guard *guard, struct source *source, const struct guard
 	if (blocks)
 		source->flags |= SOURCE_BLOCKED;
 	if (enters || (blocks && source->flags & SOURCE_ENFORCED)) {
-		record = policy_record(guard, blocks ? GUARD_ACT_BLOCK : GUARD_ACT_LIMIT, source);
+		record = policy_record(guard, blocks ? GUARD_ACT_BLOCK : GUARD_ACT_LIMIT, source,
+				       verdict);
 		if (enforce(guard, source, &record)) {
 			guard->figures.limits++;
 			record.until_ms = guard->now_ms + (blocks ? guard->config.block_ms
@@ -195,13 +197,13 @@ static void limit(struct guard *guard, struct source *source, const struct guard
 	renew_limit(guard, source, verdict, true);
 }
 
-/* Those whose trust lasts go back to their tier, others to nothing. */
+/* Those whose trust lasts go back to their tier, others to nothing; while learning all of them. */
 static void free_limit(struct guard *guard, struct source *source)
 {
 	struct prefix prefix = source_prefix(source->key);
 
 	source->flags &= (uint8_t)~SOURCE_TRUST_TOLD;
-	if (trust_has(source, guard_s(guard)))
+	if (trust_has(source, guard_s(guard)) && !guard->config.learning)
 		policy_trust(guard, source);
 	else if (guard->ops.unlimit)
 		guard->ops.unlimit(guard->owner, &prefix);
@@ -209,8 +211,8 @@ static void free_limit(struct guard *guard, struct source *source)
 
 void policy_trust(struct guard *guard, struct source *source)
 {
-	struct guard_verdict verdict = policy_verdict(guard, source);
 	uint32_t now_s = guard_s(guard);
+	struct guard_verdict verdict;
 	struct guard_record record;
 	uint64_t left_h;
 
@@ -222,7 +224,8 @@ void policy_trust(struct guard *guard, struct source *source)
 	if (source->level != GUARD_FREE || guard->config.learning)
 		return;
 	left_h = (uint16_t)(source->trust_h - (uint16_t)(now_s / 3600));
-	record = policy_record(guard, GUARD_ACT_TRUST, source);
+	verdict = policy_verdict(guard, source);
+	record = policy_record(guard, GUARD_ACT_TRUST, source, &verdict);
 	record.until_ms = guard->now_ms + left_h * 3600 * 1000;
 	send_limit(guard, source, &verdict, GUARD_TIER_TRUSTED, SZ_SLOW_ONE, record.until_ms);
 	if (source->flags & SOURCE_TRUST_TOLD)
@@ -277,7 +280,7 @@ static void ban(struct guard *guard, struct source *source, const struct guard_v
 					    guard_s(guard));
 	uint64_t until_ms = guard->now_ms + policy_ban_ms(&guard->config, before + 1);
 	bool was_limited = source->flags & SOURCE_ENFORCED;
-	struct guard_record record = policy_record(guard, GUARD_ACT_BAN, source);
+	struct guard_record record = policy_record(guard, GUARD_ACT_BAN, source, verdict);
 
 	source->flags &= (uint8_t)~SOURCE_BLOCKED;
 	record.until_ms = until_ms;
@@ -297,14 +300,15 @@ static void ban(struct guard *guard, struct source *source, const struct guard_v
 }
 
 /* A crowd is said once, until it is free again. */
-static void tell_crowd(struct guard *guard, struct source *source)
+static void tell_crowd(struct guard *guard, struct source *source,
+		       const struct guard_verdict *verdict)
 {
 	struct guard_record record;
 
 	if (source->flags & SOURCE_CROWD_TOLD)
 		return;
 	source->flags |= SOURCE_CROWD_TOLD;
-	record = policy_record(guard, GUARD_ACT_CROWD, source);
+	record = policy_record(guard, GUARD_ACT_CROWD, source, verdict);
 	record.enforced = false;
 	record.why_not = "many others behind this address behave";
 	policy_say(guard, &record);
@@ -325,7 +329,7 @@ void policy_judge(struct guard *guard, struct source *source)
 			ban(guard, source, &verdict);
 			return;
 		}
-		tell_crowd(guard, source);
+		tell_crowd(guard, source, &verdict);
 	}
 	if (MAX(verdict.score, verdict.pressure) >=
 	    (trusted ? config->trusted_limit : config->limit) - EPSILON)
@@ -334,7 +338,8 @@ void policy_judge(struct guard *guard, struct source *source)
 
 void policy_release(struct guard *guard, struct source *source, enum guard_act act)
 {
-	struct guard_record record = policy_record(guard, act, source);
+	struct guard_verdict verdict = policy_verdict(guard, source);
+	struct guard_record record = policy_record(guard, act, source, &verdict);
 	struct prefix prefix = record.prefix;
 	bool was_banned = source->level == GUARD_BANNED;
 

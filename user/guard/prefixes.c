@@ -202,7 +202,7 @@ struct prefix prefixes_prefix(const struct host_prefix *host_prefix)
 {
 	struct prefix p = source_prefix(host_prefix->key);
 
-	return prefix_from(p.family, p.addr, p.family == 4 ? 24 : 48);
+	return prefix_from(p.family, p.addr, prefix_net_len(p.family));
 }
 
 /* Bans of prefixes are few and last long: a look at each of them costs less than a heap. */

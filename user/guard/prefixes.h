@@ -31,6 +31,7 @@ struct host_prefix {
 	uint16_t ban_h;
 	uint8_t offences;
 	bool referenced, enforced;
+	bool spared; /* its ban was not carried out for who is in it */
 };
 
 struct prefixes_config {

@@ -26,6 +26,8 @@
 	X(SPARED, "spared", "on the never or allow list, not acted on: alarm")                     \
 	X(TRUST, "trust", "trusted")                                                               \
 	X(FORGIVE, "forgive", "forgiven by an operator")                                           \
+	X(UNSPARE, "unspare", "no longer spared: its next deeds count")                            \
+	X(WITHDRAW, "withdraw", "taken back, for the guard's mode was changed")                    \
 	X(STATE, "state", "attack state")
 
 enum guard_act {

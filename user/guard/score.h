@@ -21,7 +21,8 @@
 
 /* A source has this many kinds at a time; one more replaces the least of its class and below. */
 #define SCORE_SLOTS 5U
-#define SCORE_COUNT_MAX 0xffffffU /* "or more" */
+#define SCORE_COUNT_MAX 0xffffffU  /* "or more" */
+#define SCORE_HOLD_MOST_S 3600000U /* evidence does not fade for so long at most: 1,000 hours */
 
 /* Times in tenths of a second, as now_ms / 100: 13 years of a boot. */
 struct score_slot {

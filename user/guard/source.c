@@ -23,5 +23,5 @@ struct prefix source_prefix(uint64_t key)
 
 	for (unsigned i = 0; i < len; i++)
 		addr[i] = (uint8_t)(key >> 8 * (len - 1 - i));
-	return prefix_from(ip4 ? 4 : 6, addr, ip4 ? 32 : 64);
+	return prefix_from(ip4 ? 4 : 6, addr, prefix_one_len(ip4 ? 4 : 6));
 }

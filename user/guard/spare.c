@@ -23,22 +23,33 @@ const char *spare_why_not(const struct guard *guard, const struct prefix *prefix
 	return NULL;
 }
 
-static void release_sources(struct guard *guard)
+/* What was done to who is spared now is taken back; who is so no longer begins as if free. */
+static void review_source(struct guard *guard, struct source *source)
 {
-	for (unsigned table = 0; table < GUARD_EVIDENCES; table++) {
-		for (uint32_t i = 0; i < guard->roster.tables[table].touched; i++) {
-			struct source *source = roster_at(&guard->roster,
-							  (enum guard_evidence)table, i);
-			struct prefix prefix;
+	struct prefix prefix = source_prefix(source->key);
+	bool spared;
 
-			if (!source || source->level == GUARD_FREE ||
-			    !(source->flags & SOURCE_ENFORCED))
-				continue;
-			prefix = source_prefix(source->key);
-			if (spare_why_not(guard, &prefix))
-				policy_release(guard, source, GUARD_ACT_FORGIVE);
-		}
-	}
+	if (source->level == GUARD_FREE || !(source->flags & (SOURCE_ENFORCED | SOURCE_SPARED)))
+		return;
+	spared = spare_why_not(guard, &prefix);
+	if (spared && source->flags & SOURCE_ENFORCED)
+		policy_release(guard, source, GUARD_ACT_FORGIVE);
+	else if (!spared && source->flags & SOURCE_SPARED)
+		policy_release(guard, source, GUARD_ACT_UNSPARE);
+}
+
+static void review_prefix(struct guard *guard, struct host_prefix *at)
+{
+	struct prefix prefix = prefixes_prefix(at);
+	bool spared;
+
+	if (!at->until_ms || !(at->enforced || at->spared))
+		return;
+	spared = spare_why_not(guard, &prefix);
+	if (spared && at->enforced)
+		neighbours_lift(guard, at, GUARD_ACT_FORGIVE);
+	else if (!spared && at->spared)
+		neighbours_lift(guard, at, GUARD_ACT_UNSPARE);
 }
 
 int guard_spare(struct guard *guard, const struct guard_spared *list, size_t len, uint64_t now_ms)
@@ -54,39 +65,8 @@ int guard_spare(struct guard *guard, const struct guard_spared *list, size_t len
 		memcpy(guard->spared, list, len * sizeof(*list));
 	guard->spared_len = len;
 	if (guard->figures.limited || guard->figures.banned)
-		release_sources(guard);
-	for (uint32_t i = 0; i < guard->prefixes.touched && guard->prefixes.banned; i++) {
-		struct host_prefix *at = &guard->prefixes.slab[i];
-		struct prefix prefix = prefixes_prefix(at);
-
-		if (at->until_ms && at->enforced && spare_why_not(guard, &prefix))
-			neighbours_lift(guard, at, GUARD_ACT_FORGIVE);
-	}
+		pardon_each(guard, review_source);
+	for (uint32_t i = 0; i < guard->prefixes.touched && guard->prefixes.banned; i++)
+		review_prefix(guard, &guard->prefixes.slab[i]);
 	return 0;
-}
-
-bool guard_forgive(struct guard *guard, const struct prefix *prefix, uint64_t now_ms)
-{
-	uint64_t key = source_key(prefix->family, prefix->addr);
-	struct source *source = roster_find(&guard->roster, key);
-	struct host_prefix *around = prefixes_find(&guard->prefixes, key);
-	bool is_net = prefix->len == (prefix->family == 4 ? 24 : 48);
-
-	guard_at(guard, now_ms);
-	if (is_net) {
-		if (!around || !around->until_ms)
-			return false;
-		neighbours_lift(guard, around, GUARD_ACT_FORGIVE);
-		around->offences = 0;
-		return true;
-	}
-	if (!source)
-		return false;
-	/* The record tells what was forgiven, so it comes first. */
-	policy_release(guard, source, GUARD_ACT_FORGIVE);
-	memset(source->slots, 0, sizeof(source->slots));
-	source->offences = 0;
-	source->bad = 0;
-	source->share = SOURCE_SHARE_ONE;
-	return true;
 }

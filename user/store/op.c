@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <strazh/base/utf8.h>
+
 #define TIME_MAX_MS                                                                                \
 	253402300799999LL /* the end of the year 9999, as PostgreSQL and JSON read it              \
 			   */
@@ -33,46 +35,20 @@ static bool may_be_quiet(enum store_verb verb)
 	return verb >= STORE_LIST_PUT && verb <= STORE_ALERT_REMOVE;
 }
 
-/* The length of one UTF-8 sequence (RFC 3629: no overlong forms, no surrogates), or 0. */
-static size_t sequence(const unsigned char *s)
-{
-	static const struct {
-		unsigned char low, high, least, most; /* of the first byte, and of the second */
-		unsigned char len;
-	} rows[] = {
-		{0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-		{0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
-		{0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-		{0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-
-	if (s[0] < 0x80)
-		return s[0] >= 0x20 && s[0] != 0x7f;
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (s[0] < rows[i].low || s[0] > rows[i].high)
-			continue;
-		if (s[1] < rows[i].least || s[1] > rows[i].most)
-			return 0;
-		for (size_t k = 2; k < rows[i].len; k++)
-			if ((s[k] & 0xc0) != 0x80)
-				return 0;
-		return rows[i].len;
-	}
-	return 0;
-}
-
 bool store_text_ok(const char *text, size_t max)
 {
-	const unsigned char *s = (const unsigned char *)text;
-	size_t at = 0, len;
+	const unsigned char *at = (const unsigned char *)text;
+	size_t left = text ? strnlen(text, max + 1) : 0;
 
-	if (!text)
-		return true;
-	while (s[at]) {
-		len = sequence(s + at);
-		if (!len || at + len > max)
+	if (left > max)
+		return false;
+	while (left) {
+		size_t len = utf8_len(at, left);
+
+		if (!len || utf8_is_control(at))
 			return false;
 		at += len;
+		left -= len;
 	}
 	return true;
 }
@@ -91,11 +67,6 @@ static bool spans(int64_t since_ms, int64_t until_ms)
 static bool named(const char *text)
 {
 	return text && *text && store_text_ok(text, STORE_NAME_MAX);
-}
-
-static bool prefix_ok(const struct prefix *p)
-{
-	return (p->family == 4 || p->family == 6) && p->len <= prefix_len_max(p->family);
 }
 
 /* ---- rows from what the caller gave; their texts are still the caller's ---- */
