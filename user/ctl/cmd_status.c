@@ -7,6 +7,7 @@
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
+#include <user/base/machine.h>
 #include <user/ctl/lease.h>
 #include <user/ctl/names.h>
 #include <user/ctl/ports.h>
@@ -42,10 +43,26 @@ static int show_gate(struct request *request)
 	if (host->daemon) {
 		set(row, "pid", json_integer(getpid()));
 		set(row, "uptime_s", json_integer((json_int_t)(clock_boot_s() - host->started_s)));
+		set(row, "test_mode",
+		    json_boolean(host->test_mode && host->test_mode(host->context)));
 	}
 	if (!gate_memory(request->gate, &bytes))
 		set(row, "memory_bytes", json_integer((json_int_t)bytes));
 	return request_row(request, row);
+}
+
+/* Figures mean little without it. */
+static int show_machine(struct request *request)
+{
+	const struct machine_hints hints = machine_look("");
+	const struct machine machine = machine_judge(&hints);
+
+	return request_row(request,
+			   json_pack("{s:s, s:s, s:s, s:b, s:b, s:s, s:s}", "kind", "machine",
+				     "hypervisor", machine.hypervisor, "seen_by", machine.seen_by,
+				     "virtual", (int)machine.virtual, "emulated",
+				     (int)machine.emulated, "container", machine.container,
+				     "container_seen_by", machine.container_by));
 }
 
 static const char *const owner_names[] = {
@@ -247,6 +264,8 @@ static int run_status(struct request *request)
 	int r = show_gate(request);
 
 	if (!r)
+		r = show_machine(request);
+	if (!r)
 		r = show_interfaces(request);
 	if (!r)
 		r = show_server(request);
@@ -268,11 +287,9 @@ const struct command cmd_status = {
 	.flags = CMD_READ,
 	.args = no_args,
 	.summary = "show where the gate is and how it does",
-	.help = "Which way strazhctl took, mode, interfaces, the secured server, the guard, "
-		"services "
-		"and "
-		"whether they answer with "
-		"SYN cookies now, how full the tables are, packets.",
+	.help = "Test mode, where it is on; which way strazhctl took, mode, what the machine is "
+		"(hypervisor, container), interfaces, the secured server, the guard, services and "
+		"whether they answer with SYN cookies now, how full the tables are, packets.",
 	.run = run_status,
 	.view = &view_status,
 };

@@ -58,6 +58,8 @@ struct host {
 	/* The guard of strazhd. The story is written as snprintf does; 0: it is off. */
 	const struct host_guard *(*guard)(void *context);
 	int (*guard_why)(void *context, const struct prefix *host, char *text, size_t size);
+	/* Limits are relaxed for a load test. */
+	bool (*test_mode)(void *context);
 	/* A ban was taken back by an operator; NULL: all of them. */
 	void (*on_unbanned)(void *context, const struct prefix *prefix);
 	void *context;

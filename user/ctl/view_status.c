@@ -31,6 +31,9 @@ static void show_gate(const struct render *render, const json_t *row)
 	const bool observe = strcmp(word(row, "mode"), "observe") == 0;
 	char text[32];
 
+	if (json_is_true(json_object_get(row, "test_mode")))
+		fprintf(render->out, "%sTEST MODE: limits are relaxed for a load test%s\n",
+			render_paint(render, PAINT_RED), render_paint(render, PAINT_OFF));
 	label(render, "gate");
 	fprintf(render->out, "strazh %s, %s%s%s%s, rates %s\n", word(row, "version"),
 		render_paint(render, PAINT_BOLD),
@@ -71,6 +74,18 @@ static void show_interface(const struct render *render, const json_t *row)
 			render_paint(render, PAINT_YELLOW),
 			duration_format(number(row, "confirm_left_s"), left),
 			render_paint(render, PAINT_OFF));
+	fputc('\n', render->out);
+}
+
+static void show_machine(const struct render *render, const json_t *row)
+{
+	label(render, "machine");
+	fputs(word(row, "hypervisor"), render->out);
+	if (word(row, "seen_by")[0])
+		fprintf(render->out, ", seen by %s", word(row, "seen_by"));
+	if (word(row, "container")[0])
+		fprintf(render->out, "; in a container: %s, seen by %s", word(row, "container"),
+			word(row, "container_seen_by"));
 	fputc('\n', render->out);
 }
 
@@ -209,6 +224,7 @@ static size_t show_kind(struct render *render, const char *kind,
 static void status_end(struct render *render)
 {
 	show_kind(render, "gate", show_gate);
+	show_kind(render, "machine", show_machine);
 	if (!show_kind(render, "interface", show_interface)) {
 		label(render, "interface");
 		fputs("none: `strazhctl attach IFACE`\n", render->out);

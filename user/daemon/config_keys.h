@@ -22,6 +22,10 @@
 	  "What outlives a restart: the journal.")                                                 \
 	X(LOG_LEVEL, "daemon", "log_level", WORD, "info", 0, 0, "error warning info debug", LIVE,  \
 	  "What is logged: this and what is worse.")                                               \
+	X(TEST_MODE, "daemon", "test_mode", SWITCH, "off", 0, 1, "", LIVE,                         \
+	  "For a load test from one host: one source may have all connections, and the guard "     \
+	  "bans and limits for almost nothing. Said in the log each minute and in the first "      \
+	  "line of strazhctl status. Not for machines that strangers reach.")                      \
 	X(INTERFACES, "gate", "interfaces", NAMES, "", 0, 64, "", RESTART,                         \
 	  "Where the gate is attached.")                                                           \
 	X(MODE, "gate", "mode", WORD, "auto", 0, 0, "native generic auto", RESTART,                \
@@ -33,7 +37,7 @@
 	X(SIZE_WINDOW, "gate", "size_window", TIME, "1m", 1, 86400, "", RESTART,                   \
 	  "How long sizes of packets are watched before they are judged.")
 
-/* tests/e2e/98-guard.sh reloads mode, limit and ban_time; the others have no trial. */
+/* tests/e2e/98-guard.sh and 98-reload.sh reload each of them. */
 #define CONFIG_GUARD_KEYS(X)                                                                       \
 	X(GUARD_MODE, "guard", "mode", WORD, "off", 0, 0, "off learn enforce", LIVE,               \
 	  "off; learn: the log says what would be done, and nothing is; enforce: bans and limits " \

@@ -18,8 +18,10 @@
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/base/machine.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/run.h>
+#include <user/daemon/testmode.h>
 #include <user/gate/never.h>
 #include <user/net/unix.h>
 
@@ -66,6 +68,7 @@ static void init_host(struct keeper *keeper)
 		.is_wanted = is_wanted,
 		.server = secured_show,
 		.guard = guarding_show,
+		.test_mode = testmode_show,
 		.guard_why = guarding_why,
 		.on_unbanned = guarding_forgive,
 		.context = keeper,
@@ -262,6 +265,15 @@ static void stop(struct keeper *keeper)
 	loop_free(keeper->loop);
 }
 
+static void say_machine(void)
+{
+	const struct machine_hints hints = machine_look("");
+	const struct machine machine = machine_judge(&hints);
+	char text[MACHINE_TEXT_LEN];
+
+	log_info("machine: hypervisor: %s", machine_text(&machine, text));
+}
+
 int keeper_run(const struct daemon_options *options)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
@@ -274,6 +286,8 @@ int keeper_run(const struct daemon_options *options)
 	if (!r) {
 		log_info("ready: pins in '%s', socket in '%s'", keeper->gate->pin_dir,
 			 keeper->gate->run_dir);
+		say_machine();
+		testmode_tick(keeper);
 		(void)sd_notify(0, "READY=1");
 		notify_status(keeper);
 		r = loop_run(keeper->loop);

@@ -77,6 +77,7 @@ struct keeper {
 	bool watchdog;			   /* systemd wants a sign of life */
 	bool never_failing, drift_failing; /* said already */
 	bool cookies_refused;		   /* as well */
+	uint32_t test_said_s;		   /* when test mode was said last; 0: it is off */
 	/*
 	 * A configuration that is right is about to hold: what is live of it is new, the rest as at
 	 * the start. Whatever can fail is done here, and then nothing of it is taken: CONFIG_WRONG

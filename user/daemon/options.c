@@ -18,6 +18,7 @@ enum {
 	OPT_JSON,
 	OPT_EXAMPLE,
 	OPT_FOREGROUND,
+	OPT_TEST_MODE,
 	OPT_KEY, /* OPT_KEY + enum config_key */
 };
 
@@ -108,6 +109,8 @@ static int take(struct daemon_options *options, int c, const char *option)
 	case OPT_EXAMPLE:
 		options->example = true;
 		return 0;
+	case OPT_TEST_MODE:
+		return add_set(options, "--test-mode", CFG_TEST_MODE, "on");
 	case OPT_FOREGROUND:
 		return 0; /* the only way we run */
 	case '?':
@@ -127,6 +130,7 @@ static const struct option known[] = {
 	{"state-dir", required_argument, NULL, OPT_KEY + CFG_STATE_DIR},
 	{"size-window", required_argument, NULL, OPT_KEY + CFG_SIZE_WINDOW},
 	{"log-level", required_argument, NULL, OPT_KEY + CFG_LOG_LEVEL},
+	{"test-mode", no_argument, NULL, OPT_TEST_MODE},
 	{"config", required_argument, NULL, OPT_CONFIG},
 	{"set", required_argument, NULL, OPT_SET},
 	{"check", no_argument, NULL, OPT_CHECK},
@@ -252,6 +256,7 @@ void daemon_options_help(void)
 	     "  --size-window 1m       how long sizes of packets are watched before they are "
 	     "judged\n"
 	     "  --log-level LEVEL      error, warning, info (default) or debug\n"
+	     "  --test-mode            relaxed limits, for a load test: daemon.test_mode\n"
 	     "  --config FILE          the configuration (" CONFIG_FILE "): strazh.conf(5)\n"
 	     "  --set section.key=VAL  any key of it; may be repeated\n"
 	     "  --check [--json]       say what is wrong with all that, or the values, and end\n"

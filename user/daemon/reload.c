@@ -16,6 +16,7 @@
 #include <user/base/log.h>
 #include <user/daemon/config_diff.h>
 #include <user/daemon/guarding.h>
+#include <user/daemon/testmode.h>
 
 static void say_change(const struct config_change *change, void *context)
 {
@@ -70,6 +71,7 @@ static int take(struct keeper *keeper, struct config *from, struct config_faults
 	config_take_live(config, from);
 	guarding_take(keeper);
 	log_level_set(daemon_options_level(config));
+	testmode_tick(keeper);
 	return 0;
 }
 

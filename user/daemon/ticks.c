@@ -11,6 +11,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/lease.h>
+#include <user/daemon/testmode.h>
 #include <user/gate/never.h>
 
 #define TICK_MS 1000U
@@ -109,14 +110,16 @@ void notify_status(struct keeper *keeper)
 {
 	char status[sizeof(keeper->status)];
 	const bool observe = keeper->gate->settings->flags & SZ_SET_OBSERVE;
-	size_t at = (size_t)snprintf(status, sizeof(status), "STATUS=%s on",
+	const char *test = testmode_is_on(keeper->options->config) ? "TEST MODE, " : "";
+	size_t at = (size_t)snprintf(status, sizeof(status), "STATUS=%s%s on", test,
 				     observe ? "observing" : "enforcing");
 
 	for (size_t i = 0; i < keeper->wanted.len && at < sizeof(status); i++)
 		at += (size_t)snprintf(status + at, sizeof(status) - at, " %s",
 				       keeper->wanted.at[i].ifname);
 	if (!keeper->wanted.len)
-		(void)snprintf(status, sizeof(status), "STATUS=not attached to any interface");
+		(void)snprintf(status, sizeof(status), "STATUS=%snot attached to any interface",
+			       test);
 	if (strcmp(status, keeper->status) == 0)
 		return;
 	memcpy(keeper->status, status, sizeof(status));
@@ -131,6 +134,7 @@ static void on_tick(struct timer *timer)
 	check_lease(keeper);
 	clockwatch_tick(keeper);
 	server_tick(keeper);
+	testmode_tick(keeper);
 	servicewatch_tick(keeper);
 	if (now - keeper->last_never_s >= NEVER_S)
 		refresh_never(keeper);

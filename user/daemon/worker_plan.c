@@ -7,6 +7,7 @@
 
 #include <user/base/prefix.h>
 #include <user/crypto/workpool.h>
+#include <user/daemon/testmode.h>
 #include <user/daemon/worker_plan.h>
 #include <user/net/reactors.h>
 
@@ -104,6 +105,7 @@ struct worker_live worker_plan_live(const struct config *config)
 		live.ticket_s = number(config, CFG_SERVER_TICKET_LIFETIME);
 		live.ticket_chain_s = number(config, CFG_SERVER_TICKET_CHAIN);
 	}
+	testmode_relax_sources(config, &live.sources);
 	return live;
 }
 
