@@ -25,6 +25,8 @@ struct guard_config config_guard(const struct config *config)
 	guard.block = MAX(guard.block, guard.limit);
 	guard.ban_s = (uint32_t)config_number(config, CFG_GUARD_BAN_TIME);
 	guard.ban_max_s = (uint32_t)config_number(config, CFG_GUARD_BAN_TIME_MOST);
+	guard.trust.days = (uint32_t)config_number(config, CFG_GUARD_TRUST_DAYS);
+	guard.trust.sessions = (uint32_t)config_number(config, CFG_GUARD_TRUST_SESSIONS);
 	testmode_relax_guard(config, &guard);
 	return guard;
 }

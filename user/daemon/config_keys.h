@@ -37,7 +37,7 @@
 	X(SIZE_WINDOW, "gate", "size_window", TIME, "1m", 1, 86400, "", RESTART,                   \
 	  "How long sizes of packets are watched before they are judged.")
 
-/* tests/e2e/98-guard.sh and 98-reload.sh reload each of them. */
+/* tests/e2e/98-guard.sh and 98-prefix.sh reload each of them. */
 #define CONFIG_GUARD_KEYS(X)                                                                       \
 	X(GUARD_MODE, "guard", "mode", WORD, "off", 0, 0, "off learn enforce", LIVE,               \
 	  "off; learn: the log says what would be done, and nothing is; enforce: bans and limits " \
@@ -52,7 +52,12 @@
 	X(GUARD_BAN_TIME, "guard", "ban_time", TIME, "10m", 1, 34560000, "", LIVE,                 \
 	  "How long a first ban lasts; each further one lasts twice as long.")                     \
 	X(GUARD_BAN_TIME_MOST, "guard", "ban_time_most", TIME, "7d", 1, 34560000, "", LIVE,        \
-	  "How long a ban lasts at most: not below ban_time.")
+	  "How long a ban lasts at most: not below ban_time.")                                     \
+	X(GUARD_TRUST_DAYS, "guard", "trust_days", NUMBER, "3", 1, 255, "", LIVE,                  \
+	  "Days with good sessions, and nothing bad in between, that earn a source trust: larger " \
+	  "limits, and higher bars.")                                                              \
+	X(GUARD_TRUST_SESSIONS, "guard", "trust_sessions", NUMBER, "10", 1, 255, "", LIVE,         \
+	  "Sessions that must have ended well in these days.")
 
 #define CONFIG_SERVER_KEYS(X)                                                                      \
 	X(SERVER_ENABLE, "server", "enable", SWITCH, "off", 0, 1, "", RESTART,                     \
