@@ -133,8 +133,9 @@ static void on_sign(void *owner, enum server_sign sign, const struct endpoint *f
 
 	(void)from;
 	(void)port;
-	(void)condition;
 	(void)age_ms;
+	if (sign == SERVER_GONE)
+		atomic_store(&h->gone, condition);
 	atomic_fetch_add(&h->signs[sign], 1);
 }
 

@@ -296,12 +296,59 @@ static void proven_again(void **state)
 	assert_int_equal(atomic_load(&house.signs[SERVER_GONE]), 1);
 }
 
+static bool heard_gone(const void *context)
+{
+	const struct house *house = context;
+
+	return atomic_load(&house->signs[SERVER_GONE]) == 1;
+}
+
+/*
+ * Once a client that said Close and did not wait for ours was told of as one whose session was
+ * lost, when ours met a closed socket: by chance, so that honest clients earned no trust.
+ */
+static void goodbye_and_reset(void **state)
+{
+	static const uint8_t payload[BIG];
+	const struct house_plan plan = {.limits = wide_queue};
+	const struct linger at_once = {.l_onoff = 1};
+	struct house house;
+	struct raw *raw, *other;
+
+	(void)state;
+	house_open(&house, &plan);
+	raw = raw_session(&house);
+	other = raw_session(&house);
+	/* More than it takes: the server cannot have answered its Close. */
+	for (uint32_t i = 0; i < BIGS; i++) {
+		raw_seal_echo(raw, i, payload, BIG);
+		raw_flush(raw);
+	}
+	HOUSE_WAIT(&house, messages_in, BIGS);
+	seal_close(raw);
+	raw_flush(raw);
+	/* What the one reactor answers after it, it has read after it. */
+	for (unsigned i = 1; i <= 3; i++) {
+		raw_seal_echo(other, i, "x", 1);
+		raw_flush(other);
+		assert_true(raw_wait(other, i));
+	}
+	assert_int_equal(setsockopt(raw->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)), 0);
+	raw_free(raw);
+	assert_true(house_until(heard_gone, &house));
+	assert_int_equal(house_ended(&house, CONN_RESET), 1);
+	assert_int_equal(atomic_load(&house.gone), CONN_DONE);
+	raw_free(other);
+	house_quiet(&house);
+	house_close(&house);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exactly_the_mark),	cmocka_unit_test(half_closed_after_close),
 		cmocka_unit_test(drained_while_paused), cmocka_unit_test(many_ends),
-		cmocka_unit_test(proven_again),
+		cmocka_unit_test(proven_again),		cmocka_unit_test(goodbye_and_reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,7 +274,9 @@ static void on_end(struct conn *conn, enum conn_end why)
 	server_count(&server->counters.ends[why]);
 	link->ended = true;
 	if (link->open) {
-		server_sign(server, SERVER_GONE, &conn->peer, link->port, (int)why, age(link));
+		/* Who has said goodbye and closes before ours is there is reset by it: no fault. */
+		server_sign(server, SERVER_GONE, &conn->peer, link->port,
+			    (int)(link->left && why == CONN_RESET ? CONN_DONE : why), age(link));
 		for (unsigned i = 0; i < PH_SERVICES; i++) {
 			const struct service_ops *ops = server->common->services[i].ops;
 
@@ -384,6 +386,7 @@ static void on_channel_close(struct channel *ch, void *context, uint16_t code)
 	struct link *link = context;
 
 	(void)code;
+	link->left = true;
 	channel_close(ch, 0);
 	conn_wait(link->conn, CONN_CLOSING, CLOSE_MS);
 	link_mark(link);

@@ -42,6 +42,7 @@ struct link {
 	uint32_t proven; /* low bits of ms: when it was last said */
 	uint16_t port;
 	bool dirty, open, ended, sealing;
+	bool left;	 /* the peer said goodbye */
 	uint32_t opened; /* low bits of ms, when `open` */
 	struct wheel_timer tick;
 	struct channel channel;
