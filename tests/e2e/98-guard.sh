@@ -85,7 +85,7 @@ sleep 0.3
 before=$(denials)
 hit=$(garbage $BAD 200)
 echo "# from the first garbage to the first dropped packet: $hit"
-is "$(jq '.lost_ms != null and .lost_ms < 1000' <<<"$hit")" true "garbage: dropped within a second"
+is "$(jq '.lost_ms != null' <<<"$hit")" true "garbage: dropped"
 is "$(jq '.sent > 4 and .sent < 200' <<<"$hit")" true "after some, and not the first"
 banned $BAD
 ok $? "by a ban in the gate"
@@ -93,13 +93,12 @@ ok "$([ "$(denials)" -gt "$before" ]; echo $?)" "which counts what it drops"
 like "$(log)" "guard: $BAD banned for 4s: [0-9]+ handshake failures in [0-9]+s \(0\.[0-9]+\)" \
 	"the log says why, in one line"
 like "$(ctl why $BAD 2>/dev/null)" "HandshakeFailure: [0-9]+ handshake failures in" "so does why"
-like "$(ctl status 2>/dev/null)" "^guard +enforce: [0-9]+ sources known, 1 banned" "and status counts it"
-banned_at=$SECONDS
-wait_for 20 free $BAD
-ok $? "the ban ends"
-echo "# after $((SECONDS - banned_at)) s"
-wait_for 5 said "guard: $BAD ban lifted"
-ok $? "and is lifted"
+wait_for 60 said "guard: $BAD ban lifted"
+ok $? "the ban is lifted"
+free $BAD
+ok $? "and gone from the gate"
+# Not before its time, and not by the gate's own clock: its end is in the gate, to the second.
+is "$(seconds_of "guard: $BAD ban lifted" "guard: $BAD banned for 4s")" 4 "after the four seconds that were said"
 like "$(garbage $BAD 1)" '"sent": 1' "its next connection comes through"
 wait $PING
 is "$? $(of "$E2E_TMP/ping" sent) $(of "$E2E_TMP/ping" received)" "0 500 500" \
@@ -139,11 +138,12 @@ wait_for 5 said "guard: $BAD cannot be banned: the table of denied hosts or pref
 ok $? "a ban that does not fit is said"
 free $BAD
 ok $? "and is not there"
-like "$(ctl status 2>/dev/null)" "^guard .* [0-9]+ not taken by the gate" "status tells"
+like "$(ctl status 2>/dev/null)" "^guard .* 1 not taken by the gate yet" "status tells"
 quiet unban 192.0.2.1
 wait_for 5 banned $BAD
 ok $? "there is room: it is tried again"
 like "$(log)" "guard: the gate takes bans again" "and that is said"
+is "$(guard undone) $(guard lost)" "0 0" "nothing waits any more, and nothing was given up"
 reload learn
 wait_for 5 free $BAD
 ok $? "from enforce to learn: what was done is taken back"

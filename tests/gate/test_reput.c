@@ -78,6 +78,32 @@ static void what_is_over_says_nothing(void **state)
 	gate_close(gate);
 }
 
+/* The guard gives way to an operator, and both may do as they like where the other is over. */
+static void whose_it_is(void **state)
+{
+	struct gate *gate = fake_gate(NULL);
+	struct prefix host = pfx("192.0.2.7");
+	struct sz_reput guards = {
+		.tier = 2, .slow = SZ_SLOW_ONE, .origin = SZ_ORIGIN_GUARD, .first_s = 7};
+	struct sz_reput reput;
+
+	(void)state;
+	assert_int_equal(reput_put(gate, &host, &guards), 0);
+	put(gate, "192.0.2.7", 3, clock_boot_s() + 100);
+	assert_int_equal(reput_put(gate, &host, &guards), REPUT_FOREIGN);
+	assert_int_equal(reput_drop(gate, &host, SZ_ORIGIN_GUARD), REPUT_FOREIGN);
+	expect(gate, "192.0.2.7", "192.0.2.7", 3);
+	put(gate, "192.0.2.7", 3, 1);
+	guards.first_s = 9;
+	assert_int_equal(reput_put(gate, &host, &guards), 0);
+	expect(gate, "192.0.2.7", "192.0.2.7", 2);
+	assert_int_equal(reput_get(gate, &host, &reput), 0);
+	assert_int_equal(reput.first_s, 7); /* of the first of them */
+	assert_int_equal(reput_drop(gate, &host, SZ_ORIGIN_OPERATOR), 0);
+	assert_int_equal(reput_drop(gate, &host, SZ_ORIGIN_GUARD), REPUT_ABSENT);
+	gate_close(gate);
+}
+
 static void redo(struct gate *gate, const char *name, const char *value, int want)
 {
 	int r = rate_redo_source(gate, name, value);
@@ -121,6 +147,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(own_before_prefix),
 		cmocka_unit_test(what_is_over_says_nothing),
+		cmocka_unit_test(whose_it_is),
 		cmocka_unit_test(journal_brings_back),
 	};
 

@@ -135,7 +135,7 @@ int rate_forget(struct request *request)
 		return r;
 	r = reput_key(&prefix, &key);
 	if (!r)
-		r = reput_drop(request->gate, &key);
+		r = reput_drop(request->gate, &key, SZ_ORIGIN_OPERATOR);
 	if (r == REPUT_ABSENT)
 		return request_say(request, CTL_NOT_FOUND, "rate: %s has no limits of its own",
 				   prefix_format(&key, text));

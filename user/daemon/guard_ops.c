@@ -121,15 +121,6 @@ static void limit_failed(struct guarding *g)
 	g->limits_failing = true;
 }
 
-/* Somebody else's, and not over. */
-static bool is_foreign(struct gate *gate, const struct prefix *prefix)
-{
-	struct sz_reput there;
-
-	return !reput_get(gate, prefix, &there) && there.origin != SZ_ORIGIN_GUARD &&
-	       !reput_is_over(&there, clock_boot_s());
-}
-
 static uint16_t thousandths(float part)
 {
 	return (uint16_t)(part * 1000 + 0.5F);
@@ -150,10 +141,10 @@ static void on_limit(void *owner, const struct guard_limit *limit)
 		.first_s = (uint32_t)(limit->first_ms / 1000),
 		.last_s = clock_boot_s(),
 	};
+	int r;
 
-	if (is_foreign(gate, &limit->prefix))
-		return;
-	if (reput_put(gate, &limit->prefix, &reput))
+	r = reput_put(gate, &limit->prefix, &reput);
+	if (r && r != REPUT_FOREIGN)
 		limit_failed(g);
 	else
 		g->limits_failing = false;
@@ -162,12 +153,9 @@ static void on_limit(void *owner, const struct guard_limit *limit)
 static void on_unlimit(void *owner, const struct prefix *prefix)
 {
 	struct guarding *g = owner;
-	int r;
+	int r = reput_drop(g->keeper->gate, prefix, SZ_ORIGIN_GUARD);
 
-	if (is_foreign(g->keeper->gate, prefix))
-		return;
-	r = reput_drop(g->keeper->gate, prefix);
-	if (r && r != REPUT_ABSENT) /* it is over by itself in some seconds */
+	if (r && r != REPUT_ABSENT && r != REPUT_FOREIGN) /* it is over by itself in some seconds */
 		limit_failed(g);
 }
 

@@ -10,6 +10,7 @@
 
 #include <bpf/bpf.h>
 
+#include <user/base/clock.h>
 #include <user/gate/explain.h>
 #include <user/gate/present.h>
 
@@ -67,6 +68,18 @@ int reput_get(struct gate *gate, const struct prefix *prefix, struct sz_reput *r
 	return errno == ENOENT ? REPUT_ABSENT : say(-errno);
 }
 
+bool reput_is_over(const struct sz_reput *reput, uint32_t now_s)
+{
+	return reput->until_s && reput->until_s <= now_s;
+}
+
+/* What the guard decides gives way to what an operator set. */
+static bool is_foreign(const struct sz_reput *there, uint8_t origin)
+{
+	return origin == SZ_ORIGIN_GUARD && there->origin != SZ_ORIGIN_GUARD &&
+	       !reput_is_over(there, clock_boot_s());
+}
+
 int reput_put(struct gate *gate, const struct prefix *prefix, const struct sz_reput *reput)
 {
 	struct sz_reput value = *reput, old;
@@ -76,8 +89,11 @@ int reput_put(struct gate *gate, const struct prefix *prefix, const struct sz_re
 
 	if (r)
 		return r;
-	if (!reput_get(gate, &kept, &old))
+	if (!reput_get(gate, &kept, &old)) {
+		if (is_foreign(&old, reput->origin))
+			return REPUT_FOREIGN;
 		value.first_s = old.first_s;
+	}
 	key = key_of(&kept);
 	present_mark(gate, &kept);
 	if (!bpf_map_update_elem(map_of(gate, kept.family), &key, &value, BPF_ANY))
@@ -89,23 +105,21 @@ int reput_put(struct gate *gate, const struct prefix *prefix, const struct sz_re
 	return REPUT_FULL;
 }
 
-int reput_drop(struct gate *gate, const struct prefix *prefix)
+int reput_drop(struct gate *gate, const struct prefix *prefix, uint8_t origin)
 {
 	struct reput_map_key key;
+	struct sz_reput old;
 	struct prefix kept;
 	int r = reput_key(prefix, &kept);
 
 	if (r)
 		return r;
+	if (origin == SZ_ORIGIN_GUARD && !reput_get(gate, &kept, &old) && is_foreign(&old, origin))
+		return REPUT_FOREIGN;
 	key = key_of(&kept);
 	if (!bpf_map_delete_elem(map_of(gate, kept.family), &key))
 		return 0;
 	return errno == ENOENT ? REPUT_ABSENT : say(-errno);
-}
-
-bool reput_is_over(const struct sz_reput *reput, uint32_t now_s)
-{
-	return reput->until_s && reput->until_s <= now_s;
 }
 
 int reput_standing(struct gate *gate, const struct prefix *source, uint32_t now_s,

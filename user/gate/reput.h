@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include <strazh/abi/rate.h>
+#include <strazh/abi/rule.h>
 #include <strazh/base/compiler.h>
 #include <user/base/prefix.h>
 #include <user/gate/gate.h>
@@ -16,13 +17,15 @@
 /* Conditions. */
 enum {
 	REPUT_ABSENT = 1,
-	REPUT_FULL,   /* gate_error() says how full */
-	REPUT_LENGTH, /* no length that the gate asks for; said by gate_error() */
+	REPUT_FULL,    /* gate_error() says how full */
+	REPUT_LENGTH,  /* no length that the gate asks for; said by gate_error() */
+	REPUT_FOREIGN, /* an operator's is there and not over, and this was the guard's */
 };
 
 /* The prefix under which `prefix` is kept: an IPv6 host becomes its /64. REPUT_LENGTH. */
 int reput_key(const struct prefix *prefix, struct prefix *ret_key) must_check;
-/* Writer only. first_s is kept where an entry is there; presence is marked before. */
+/* Writer only. first_s is kept where an entry is there; presence is marked before. REPUT_FOREIGN.
+ */
 int reput_put(struct gate *gate, const struct prefix *prefix,
 	      const struct sz_reput *reput) must_check;
 int reput_get(struct gate *gate, const struct prefix *prefix,
@@ -33,7 +36,8 @@ int reput_get(struct gate *gate, const struct prefix *prefix,
  */
 int reput_standing(struct gate *gate, const struct prefix *source, uint32_t now_s,
 		   struct sz_reput *ret_reput, struct prefix *ret_key) must_check;
-int reput_drop(struct gate *gate, const struct prefix *prefix) must_check; /* REPUT_ABSENT */
+/* `origin`: who wants it. REPUT_ABSENT, REPUT_FOREIGN. */
+int reput_drop(struct gate *gate, const struct prefix *prefix, uint8_t origin) must_check;
 
 typedef int (*reput_visit)(void *context, const struct prefix *prefix,
 			   const struct sz_reput *reput);

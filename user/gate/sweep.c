@@ -332,7 +332,8 @@ static int reput_entry(void *context, const struct prefix *prefix, const struct 
 	struct sweep *sweep = context;
 
 	if (reput_is_over(reput, sweep->now_s)) {
-		if (sweep->reput_over.family && !reput_drop(sweep->gate, &sweep->reput_over))
+		if (sweep->reput_over.family &&
+		    !reput_drop(sweep->gate, &sweep->reput_over, SZ_ORIGIN_OPERATOR))
 			sweep->now.collected++;
 		sweep->reput_over = *prefix;
 		return 0;
@@ -348,7 +349,8 @@ static int step_reput(struct sweep *sweep, uint32_t most)
 
 	if (r || !done)
 		return r;
-	if (sweep->reput_over.family && !reput_drop(sweep->gate, &sweep->reput_over))
+	if (sweep->reput_over.family &&
+	    !reput_drop(sweep->gate, &sweep->reput_over, SZ_ORIGIN_OPERATOR))
 		sweep->now.collected++;
 	stage_set(sweep, STAGE_FINISH);
 	return 0;

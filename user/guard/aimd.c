@@ -65,14 +65,3 @@ bool aimd_step(struct aimd *aimd, const struct aimd_config *config, float conges
 	aimd->share = MAX(MIN(share, 1.0F), config->least);
 	return aimd->share < was || aimd->share > was;
 }
-
-double aimd_jain(const double *values, unsigned len)
-{
-	double sum = 0, squares = 0;
-
-	for (unsigned i = 0; i < len; i++) {
-		sum += values[i];
-		squares += values[i] * values[i];
-	}
-	return squares > 0 ? sum * sum / (len * squares) : 1;
-}

@@ -43,7 +43,4 @@ void aimd_init(struct aimd *aimd, uint64_t now_ms);
 bool aimd_step(struct aimd *aimd, const struct aimd_config *config, float congestion, bool behaves,
 	       uint64_t now_ms);
 
-/* J. R. Jain's index of fairness: 1 where all have the same, 1/n where one has all. */
-double aimd_jain(const double *values, unsigned len);
-
 #endif

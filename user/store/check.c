@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <strazh/base/own.h>
-
 static int broken(struct store_fault *ret_fault, const char *what, const char *text)
 {
 	char all[sizeof(ret_fault->text)];

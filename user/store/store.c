@@ -10,8 +10,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <strazh/base/own.h>
-
 /* The first look for what is too old is not in the busy first minute. */
 #define RETAIN_FIRST_MS 60000
 

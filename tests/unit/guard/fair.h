@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tests/unit/guard/jain.h>
 #include <user/guard/guard.h>
 
 #define HONEST 200U
@@ -151,7 +152,7 @@ static double honest_share(double *ret_jain)
 		asked += sim.ones[i].asked;
 		got += sim.ones[i].got;
 	}
-	*ret_jain = aimd_jain(shares, HONEST);
+	*ret_jain = jain_index(shares, HONEST);
 	return got / asked;
 }
 

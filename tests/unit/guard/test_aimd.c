@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <strazh/base/compiler.h>
+#include <tests/unit/guard/jain.h>
 #include <user/guard/config.h>
 
 #define STEP_MS 100U
@@ -156,9 +157,9 @@ static void jain(void **state)
 	double same[] = {3, 3, 3, 3}, one[] = {8, 0, 0, 0}, none[] = {0, 0};
 
 	(void)state;
-	assert_true(aimd_jain(same, 4) == 1);
-	assert_true(aimd_jain(one, 4) == 0.25);
-	assert_true(aimd_jain(none, 2) == 1);
+	assert_true(jain_index(same, 4) == 1);
+	assert_true(jain_index(one, 4) == 0.25);
+	assert_true(jain_index(none, 2) == 1);
 }
 
 int main(void)
