@@ -23,6 +23,10 @@ void testmode_relax_guard(const struct config *config, struct guard_config *guar
 #define X(member, value, text) guard->member = MAX(guard->member, value);
 	TEST_MODE_GUARD(X)
 #undef X
+#define X(kind, value, text)                                                                       \
+	guard->cap[GUARD_KIND_##kind] = MIN(guard->cap[GUARD_KIND_##kind], value);
+	TEST_MODE_CAPS(X)
+#undef X
 }
 
 void testmode_relax_sources(const struct config *config, struct sources_limits *limits)
@@ -46,7 +50,7 @@ static void say(void)
 {
 	static const char *const texts[] = {
 #define X(member, value, text) text,
-		TEST_MODE_SOURCES(X) TEST_MODE_GUARD(X)
+		TEST_MODE_SOURCES(X) TEST_MODE_GUARD(X) TEST_MODE_CAPS(X)
 #undef X
 	};
 	char all[TEXT_LEN];

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # shellcheck shell=bash
-# A machine on its own: gate tests, builds.sh and company.sh, or its share of them.
+# A machine on its own: gate tests, builds.sh, company.sh and machine.sh, or its share of them.
 # shellcheck source=vm/guest/lib.sh
 . /guest/lib.sh
 
@@ -10,7 +10,7 @@ export CMOCKA_MESSAGE_OUTPUT=TAP
 read -r SHARE SHARES < <(sed -n 's|.*strazh\.share=\([0-9]*\)/\([0-9]*\).*|\1 \2|p' /proc/cmdline)
 SLOW=(/tests/gate/test_{attach,load_list,act,adopt})
 NUMBER=0 DEALT=
-for test in "${SLOW[@]}" /tests/gate/test_* /guest/builds.sh /guest/company.sh; do
+for test in "${SLOW[@]}" /tests/gate/test_* /guest/builds.sh /guest/company.sh /guest/machine.sh; do
 	case $DEALT in *" $test "*) continue ;; esac
 	DEALT="$DEALT $test "
 	NUMBER=$((NUMBER + 1))

@@ -64,12 +64,12 @@ static void on(void **state)
 	config_free(config);
 }
 
-/* A load test makes connections in vain and queries, never both above the bar; an attack is more.
- */
+/* All that load makes, for minutes: neither limited nor banned; an attack is more than that. */
 static void whom_it_bans(void **state)
 {
 	static const enum guard_input load[] = {GUARD_IN_CONN_WASTED, GUARD_IN_CONN_REFUSED,
-						GUARD_IN_QUERY_FLOOD};
+						GUARD_IN_QUERY_FLOOD, GUARD_IN_PACKETS,
+						GUARD_IN_SYNS,	      GUARD_IN_ODD_SIZE};
 	struct config *config = read_text("[daemon]\ntest_mode = on\n[guard]\nmode = enforce\n");
 	struct guard_config guard_config = config_guard(config);
 	struct observation seen = {.addr = {192, 0, 2, 1}, .family = 4};
@@ -80,10 +80,14 @@ static void whom_it_bans(void **state)
 
 	(void)state;
 	assert_int_equal(guard_new(&guard_config, &none, NULL, now_ms, &guard), 0);
-	for (unsigned i = 0; i < 30000; i++) {
+	for (unsigned i = 0; i < 200000; i++) {
 		seen.input = (uint8_t)load[i % ARRAY_LEN(load)];
+		seen.value = 64;
+		seen.count = 100;
 		assert_int_equal(guard_observe(guard, &seen, now_ms++), GUARD_FREE);
 	}
+	/* They are seen, and would be banned otherwise. */
+	assert_true(guard_figures(guard).observations > 100);
 	for (unsigned i = 0; i < 1000 && level != GUARD_BANNED; i++) {
 		seen.input = i % 2 ? GUARD_IN_HELLO_BAD : GUARD_IN_AUTH_BAD;
 		level = guard_observe(guard, &seen, now_ms++);
