@@ -89,7 +89,7 @@ is "$(jq '.lost_ms != null' <<<"$hit")" true "garbage: dropped"
 is "$(jq '.sent > 4 and .sent < 200' <<<"$hit")" true "after some, and not the first"
 # One look, for the ban is a short one: by whom, and for how many seconds (they are whole ones).
 is "$(ctl list deny --json 2>/dev/null | jq -c "select(.prefix == \"$BAD\") |
-	[.lists, (.until - .since | . == 4 or . == 5)]")" '[["guard"],true]' "by a ban of the guard's in the gate, for 4 s"
+	[.lists, (.until - .since | . == 4 or . == 5)]")" '[["guard"],true]' "a ban of the guard's in the gate, for 4 s"
 ok "$([ "$(denials)" -gt "$before" ]; echo $?)" "which counts what it drops"
 like "$(log)" "guard: $BAD banned for 4s: [0-9]+ handshake failures in [0-9]+s \(0\.[0-9]+\)" \
 	"the log says why, in one line"

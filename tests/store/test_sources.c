@@ -230,9 +230,35 @@ static void old_rows_go(void **state)
 	depot_close(st);
 }
 
+/* Once the alerts of one kind went all together, in one statement, however many there were. */
+static void alerts_go_in_rounds(void **state)
+{
+	const struct database *db = *state;
+	struct store_options options = {.retain_every_ms = -1, .alerts_keep_ms = DAY_MS};
+	struct store *st = depot_open(db, &options);
+	struct orm_session *s;
+	struct store_fault fault;
+	uint64_t deleted = 0;
+
+	database_do(db, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE "
+			"i < 2500) INSERT INTO alert (kind, subject, opened_ms, closed_ms, "
+			"severity, what) SELECT 'k', 's' || i, 1000, CASE WHEN i <= 2490 THEN 2000 "
+			"END, 1, 'w' FROM n");
+	assert_int_equal(store_reader(st, &s, &fault), 0);
+	orm_session_promise(s, ORM_DURABLE);
+	assert_int_equal(store_retain_step(st, s, DEPOT_T0, &deleted), 0);
+	assert_int_equal(deleted, 1000);
+	orm_session_close(s);
+	assert_int_equal(store_retain(st, DEPOT_T0, &deleted, NULL), 0);
+	assert_int_equal(deleted, 1490);
+	database_expect(db, "SELECT count(*) FROM alert", "10\n");
+	depot_close(st);
+}
+
 int main(void)
 {
 	static const struct database_test tests[] = {
+		DATABASE_TEST_SQLITE(alerts_go_in_rounds),
 		DATABASE_TEST(a_source_comes_back),
 		DATABASE_TEST(newest_wins_and_close_flushes),
 		DATABASE_TEST(full_is_said),

@@ -62,6 +62,7 @@ struct store_ops {
 	struct store_op *first, **last;
 	uint32_t count;
 };
+void store_ops_push(struct store_ops *ops, struct store_op *op); /* at the end */
 
 /* What a group needs, made once for group_max. */
 struct store_group {

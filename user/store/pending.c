@@ -13,7 +13,7 @@ struct store_pending_slot {
 	struct store_source source;
 	uint64_t order;
 	uint32_t chain; /* of the bucket, or of free slots */
-	uint32_t older, newer;
+	uint32_t newer; /* by age */
 };
 
 /* Two rounds of a 64-bit mixer (Murmur3's finalizer) over both halves, keyed at start. */
@@ -94,7 +94,6 @@ enum store_pending_what store_pending_put(struct store_pending *p,
 	slot = take_slot(p, source);
 	at = (uint32_t)(slot - p->slots) + 1;
 	slot->order = p->next++;
-	slot->older = p->last;
 	if (p->last)
 		p->slots[p->last - 1].newer = at;
 	else
@@ -125,9 +124,7 @@ uint32_t store_pending_take(struct store_pending *p, struct store_source *ret_so
 		ret_sources[n++] = slot->source;
 		unchain(p, at);
 		p->first = slot->newer;
-		if (p->first)
-			p->slots[p->first - 1].older = 0;
-		else
+		if (!p->first)
 			p->last = 0;
 		slot->chain = p->free;
 		p->free = at;
@@ -154,9 +151,7 @@ uint32_t store_pending_return(struct store_pending *p, const struct store_source
 		at = (uint32_t)(slot - p->slots) + 1;
 		slot->order = order;
 		slot->newer = p->first;
-		if (p->first)
-			p->slots[p->first - 1].older = at;
-		else
+		if (!p->first)
 			p->last = at;
 		p->first = at;
 	}

@@ -14,7 +14,7 @@
 
 #include <math.h>
 
-static void push(struct store_ops *ops, struct store_op *op)
+void store_ops_push(struct store_ops *ops, struct store_op *op)
 {
 	op->next = NULL;
 	*ops->last = op;
@@ -45,7 +45,7 @@ static int take(struct store *st, struct store_op *op)
 	}
 	st->held++;
 	op->ticket = st->tickets++;
-	push(&st->queue, op);
+	store_ops_push(&st->queue, op);
 	pthread_cond_signal(&st->wake);
 	return 0;
 }
@@ -165,8 +165,8 @@ int store_do(struct store *st, const struct store_act *act, int64_t timeout_ms)
 
 static bool source_ok(const struct store_source *s)
 {
-	if (!prefix_ok(&s->prefix) || s->kinds > STORE_KINDS_MAX ||
-	    !isfinite(s->pressure) || !isfinite(s->trust) || !store_time_ok(s->trust_until_ms) ||
+	if (!prefix_ok(&s->prefix) || s->kinds > STORE_KINDS_MAX || !isfinite(s->pressure) ||
+	    !isfinite(s->trust) || !store_time_ok(s->trust_until_ms) ||
 	    !store_time_ok(s->scored_ms) || !store_time_ok(s->first_ms) ||
 	    !store_time_ok(s->last_ms))
 		return false;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: AGPL-3.0-or-later
 /*
- * Retention: what is too old goes, a small transaction at a time, so that nobody waits long for it;
- * of the alerts all of one kind together.
+ * Retention: what is too old goes, a small transaction at a time, so that nobody waits long for it.
  * Bans and permissions that are over stay for a while: a clock that was wrong may have ended them.
  *
  * The audit is cut at the front. Up to where: the last record before the first one that is young
@@ -37,6 +36,33 @@ static int drop_old(struct orm_session *s, const struct orm_table *table, struct
 	orm_query_free(q);
 	orm_query_free(old);
 	*deleted += r ? 0 : changed;
+	return r;
+}
+
+/* Those of alerts are keyed by more than one column, and one kind may have any number of them. */
+static int drop_old_alerts(struct orm_session *s, int64_t before_ms, uint64_t *deleted)
+{
+	struct orm_query *q = orm_select(s, T(alert));
+	struct orm_result *result = NULL;
+	const struct alert *old;
+	size_t len = 0;
+	int r;
+
+	orm_where(q, orm_lt(C(alert, closed_ms), V(before_ms)));
+	orm_limit(q, ROWS_MAX);
+	r = orm_fetch(s, q, T(alert), &result);
+	orm_query_free(q);
+	if (r)
+		return r;
+	old = orm_result_rows(result);
+	len = orm_result_count(result);
+	for (size_t i = 0; i < len && !r; i++) {
+		r = orm_delete_row(s, T(alert), &old[i]);
+		*deleted += !r;
+		if (r == ORM_E_END) /* another process was faster */
+			r = 0;
+	}
+	orm_result_free(result);
 	return r;
 }
 
@@ -140,8 +166,7 @@ static int drop_all(struct store *st, struct orm_session *s, int64_t now_ms, uin
 		r = drop_old(s, T(source), C(source, last_ms), now_ms - opt->sources_keep_ms,
 			     deleted);
 	if (!r && opt->alerts_keep_ms >= 0)
-		r = drop_old(s, T(alert), C(alert, closed_ms), now_ms - opt->alerts_keep_ms,
-			     deleted);
+		r = drop_old_alerts(s, now_ms - opt->alerts_keep_ms, deleted);
 	if (!r)
 		r = drop_old(s, T(store_writer), C(store_writer, at_ms), now_ms - WRITERS_KEEP_MS,
 			     deleted);

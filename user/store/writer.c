@@ -84,10 +84,7 @@ static void decide(struct store *st, struct store_op *op, int result)
 	if (op->waited)
 		return;
 	if (op->done && !op->abandoned) {
-		op->next = NULL;
-		*st->finished.last = op;
-		st->finished.last = &op->next;
-		st->finished.count++;
+		store_ops_push(&st->finished, op);
 		return;
 	}
 	st->held--;
@@ -117,10 +114,7 @@ static void board(struct store *st)
 		if (!op->next)
 			st->queue.last = &st->queue.first;
 		st->queue.count--;
-		op->next = NULL;
-		*st->flight.last = op;
-		st->flight.last = &op->next;
-		st->flight.count++;
+		store_ops_push(&st->flight, op);
 	}
 }
 
