@@ -123,8 +123,12 @@ int orm_json_parse(const char *text, size_t len, json_t **ret_json, struct orm_e
 	r = orm_json_load(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, ret_json, &why);
 	if (r < 0)
 		return orm_fail(err, r, "no memory for JSON");
-	if (r)
-		return orm_fail(err, r, "JSON, line %d column %d: %s", why.line, why.column,
-				why.text);
-	return 0;
+	if (!r)
+		return 0;
+	r = orm_fail(err, r, "JSON, line %d column %d: %s", why.line, why.column, why.text);
+	if (err && why.line > 0 && why.column > 0) {
+		err->json_line = (unsigned)why.line;
+		err->json_column = (unsigned)why.column;
+	}
+	return r;
 }

@@ -72,10 +72,9 @@ static size_t column_of(const struct import *im, size_t head, const struct orm_e
 {
 	char member[sizeof(error->column) + 4];
 	const char *at;
-	int line, column;
 
-	if (sscanf(error->text, "JSON, line %d column %d", &line, &column) == 2 && column > 0)
-		return head + (size_t)column;
+	if (error->json_column)
+		return head + error->json_column;
 	snprintf(member, sizeof(member), "\"%s\":", error->column);
 	at = error->column[0] ? strstr(im->line + head, member) : NULL;
 	return at ? (size_t)(at - im->line) + 1 : head + 1;

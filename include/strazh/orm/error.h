@@ -59,7 +59,9 @@ struct orm_error {
 	char table[64];	  /* as far as the database says; SQLite names none for a foreign key */
 	char column[64];  /* "" when not known; so is each name below */
 	char constraint[64];
-	uint64_t row;	/* of a batch, from 0; or ORM_NO_ROW */
+	uint64_t row;	    /* of a batch, from 0; or ORM_NO_ROW */
+	unsigned json_line; /* where a JSON text cannot be read, from 1; 0: not by that */
+	unsigned json_column;
 	char text[384]; /* one line for a person, lower case, what failed first */
 };
 
