@@ -127,7 +127,7 @@ ok $? "but raises an alarm"
 free $BAD
 ok $? "and is not banned"
 quiet disallow $BAD
-again() { garbage $BAD 20 >/dev/null && banned $BAD; }
+again() { garbage "$BAD" 20 >/dev/null && banned "$BAD"; }
 wait_for 20 again
 ok $? "allowed no longer, it is banned for its next deeds, not in an hour"
 reload off
