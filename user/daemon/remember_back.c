@@ -2,7 +2,8 @@
 /*
  * From the store to the guard. Sources come first, without their bans; then the bans, which are
  * what was acknowledged: a state that was written behind may be some seconds older. A ban whose
- * time ended while nobody was here is lifted.
+ * time ended while nobody was here is lifted. Where the gate still has it, the gate knows best how
+ * long it lasts: the wall clock may have been set.
  */
 #include <user/daemon/remember.h>
 
@@ -14,8 +15,10 @@
 #include <user/daemon/guarding.h>
 #include <user/daemon/kept_row.h>
 #include <user/daemon/memory_parts.h>
+#include <user/gate/act.h>
 
 #define WAIT_MS 5000
+#define ENTRIES_MAX 32U
 
 static uint64_t now_ms(void)
 {
@@ -59,6 +62,26 @@ static void lift(struct memory *m, const struct store_ban *ban)
 		m->remembering.unsaid++;
 }
 
+/*
+ * What the gate itself still holds of the guard's ban: its entries count on another clock, which
+ * nobody sets. 0: nothing.
+ */
+static int64_t gate_left_ms(struct gate *gate, const struct prefix *prefix)
+{
+	struct entry entries[ENTRIES_MAX];
+	uint64_t left_s = 0;
+	size_t count = 0;
+
+	if (act_covering(gate, prefix, entries, ENTRIES_MAX, &count))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (entries[i].table == SZ_TABLE_DENY &&
+		    prefix_compare(&entries[i].prefix, prefix) == 0 &&
+		    entries[i].own_lists & 1ULL << SZ_LIST_GUARD)
+			left_s = clock_left(entries[i].own_until_s[SZ_ORIGIN_GUARD]);
+	return left_s < INT64_MAX / 1000 ? (int64_t)left_s * 1000 : INT64_MAX;
+}
+
 static bool is_source(const struct prefix *prefix)
 {
 	return prefix->len == (prefix->family == 4 ? 32 : 64);
@@ -68,10 +91,12 @@ void remember_ban(void *memory, const struct store_ban *ban)
 {
 	struct memory *m = memory;
 	struct guard *guard = guard_of(m);
-	int64_t left_ms = store_left_ms(ban->since_ms, ban->until_ms, memory_wall_ms());
+	int64_t left_ms = gate_left_ms(m->keeper->gate, &ban->prefix);
 	unsigned offences = (unsigned)MIN(MAX(ban->offences, 0), UINT8_MAX);
 	int r;
 
+	if (!left_ms)
+		left_ms = store_left_ms(ban->since_ms, ban->until_ms, memory_wall_ms());
 	if (!left_ms) {
 		lift(m, ban);
 		return;
