@@ -19,7 +19,7 @@
 	X(RUN_DIR, "daemon", "run_dir", PATH, "/run/strazh", 1, 200, "", RESTART,                  \
 	  "Socket and lock.")                                                                      \
 	X(STATE_DIR, "daemon", "state_dir", PATH, "/var/lib/strazh", 1, 200, "", RESTART,          \
-	  "What outlives a restart: the journal.")                                                 \
+	  "What outlives a restart: the journal, and the store when nothing else is said.")        \
 	X(LOG_LEVEL, "daemon", "log_level", WORD, "info", 0, 0, "error warning info debug", LIVE,  \
 	  "What is logged: this and what is worse.")                                               \
 	X(TEST_MODE, "daemon", "test_mode", SWITCH, "off", 0, 1, "", LIVE,                         \
@@ -39,10 +39,10 @@
 
 /* tests/e2e/98-guard.sh and 98-prefix.sh reload each of them. */
 #define CONFIG_GUARD_KEYS(X)                                                                       \
-	X(GUARD_MODE, "guard", "mode", WORD, "off", 0, 0, "off learn enforce", LIVE,               \
+	X(GUARD_MODE, "guard", "mode", WORD, "learn", 0, 0, "off learn enforce", LIVE,             \
 	  "off; learn: the log says what would be done, and nothing is; enforce: bans and limits " \
-	  "go to the gate. It is off unless it is asked for as long as what it has learned does "  \
-	  "not outlive strazhd. off and learn take back what was done.")                           \
+	  "go to the gate. What was learned, also by learn, is kept in the store and outlives "    \
+	  "strazhd. off and learn take back what was done.")                                       \
 	X(GUARD_HALF_LIFE, "guard", "half_life", TIME, "10m", 1, 2592000, "", LIVE,                \
 	  "After this time what is held against a source weighs half.")                            \
 	X(GUARD_LIMIT, "guard", "limit", NUMBER, "30", 1, 90, "", LIVE,                            \
@@ -58,6 +58,12 @@
 	  "limits, and higher bars.")                                                              \
 	X(GUARD_TRUST_SESSIONS, "guard", "trust_sessions", NUMBER, "10", 1, 255, "", LIVE,         \
 	  "Sessions that must have ended well in these days.")
+
+#define CONFIG_STORE_KEYS(X)                                                                       \
+	X(STORE_URL, "store", "url", URL, "", 0, 4000, "", RESTART,                                \
+	  "Where it is: sqlite:/PATH, postgresql://USER@HOST/DATABASE with all that libpq takes, " \
+	  "or none. Nothing here: strazh.db in the state folder. A password is shown to nobody; "  \
+	  "better than here it is in a file that passfile= names.")
 
 #define CONFIG_SERVER_KEYS(X)                                                                      \
 	X(SERVER_ENABLE, "server", "enable", SWITCH, "off", 0, 1, "", RESTART,                     \
@@ -184,6 +190,6 @@
 
 #define CONFIG_KEYS(X)                                                                             \
 	CONFIG_DAEMON_KEYS(X)                                                                      \
-	CONFIG_GUARD_KEYS(X) CONFIG_SERVER_KEYS(X) CONFIG_SERVICE_KEYS(X)
+	CONFIG_GUARD_KEYS(X) CONFIG_STORE_KEYS(X) CONFIG_SERVER_KEYS(X) CONFIG_SERVICE_KEYS(X)
 
 #endif

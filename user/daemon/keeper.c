@@ -20,6 +20,7 @@
 #include <user/base/log.h>
 #include <user/base/machine.h>
 #include <user/daemon/guarding.h>
+#include <user/daemon/memory.h>
 #include <user/daemon/run.h>
 #include <user/daemon/testmode.h>
 #include <user/gate/never.h>
@@ -71,6 +72,7 @@ static void init_host(struct keeper *keeper)
 		.test_mode = testmode_show,
 		.guard_why = guarding_why,
 		.on_unbanned = guarding_forgive,
+		.memory = memory_show,
 		.context = keeper,
 	};
 }
@@ -241,6 +243,8 @@ static int start(struct keeper *keeper)
 	if (!r)
 		r = ticks_open(keeper);
 	if (!r)
+		r = memory_open(keeper);
+	if (!r)
 		r = guarding_open(keeper);
 	if (!r)
 		r = server_open(keeper);
@@ -254,6 +258,7 @@ static void stop(struct keeper *keeper)
 	secured_close(keeper);
 	server_close(keeper);
 	guarding_close(keeper);
+	memory_close(keeper);
 	ticks_close(keeper);
 	clockwatch_close(keeper);
 	if (keeper->event_watch.on_ready)
