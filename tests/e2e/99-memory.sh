@@ -72,7 +72,8 @@ wait_for 5 why_says $BAD "^[0-9:]+ +ban $BAD by guard: banned for 1h: [0-9]+ han
 ok $? "why tells when, by whom and for what"
 wait_for 5 rows_are "SELECT origin, offences FROM ban WHERE cidr = '$BAD/32'" "guard|1"
 ok $? "the store has the ban"
-wait_for 5 rows_are "SELECT offences, proven, score > 0.5, length(evidence) > 10 FROM source WHERE cidr = '$BAD/32'" "1|1|1|1"
+KNOWN="SELECT offences, proven, score > 0.5, length(evidence) > 10 FROM source WHERE cidr = '$BAD/32'"
+wait_for 5 rows_are "$KNOWN" "1|1|1|1"
 ok $? "and the source with its evidence"
 strazhd_kill TERM
 boot
