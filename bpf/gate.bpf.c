@@ -58,7 +58,8 @@ __attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, 
 	if (class == SZ_RATE_SYN && config->cookies) {
 		v->cookies = 1;
 		v->cookie = config->cookies == SZ_COOKIES_ALWAYS ||
-			    service_pressed(service, config, p->frame_len, now_ns);
+			    service_pressed(service, config, p->frame_len, now_ns) ||
+			    service_paced(now_ns);
 	} else if (!reason &&
 		   service_over(service, &config->limit[class], class, p->frame_len, now_ns)) {
 		return SZ_REASON_RATE_SERVICE;
@@ -79,9 +80,10 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 	const struct sz_service *config;
 	__u32 first = 0, service, class;
 	const struct sz_meta *meta = bpf_map_lookup_elem(&sz_meta, &first);
+	const struct sz_settings *settings = bpf_map_lookup_elem(&sz_settings, &first);
 	int reason = SZ_REASON_PASS;
 
-	if (!p || !v || !meta)
+	if (!p || !v || !meta || !settings)
 		return SZ_REASON_PASS;
 	of.seed = &meta->seed;
 	service = service_of(p);
@@ -97,6 +99,9 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 		reput_ask(p, &of.standing);
 	v->tier = of.standing.tier[SZ_RATE_HOST];
 	v->slow = of.standing.slow[SZ_RATE_HOST];
+	/* Of lone packets only: what proves itself (v->slow, relief) keeps what it had. */
+	if (settings->pace_until_ns > of.now_ns)
+		reput_pace(&of.standing, settings);
 	if (!v->listed)
 		reason = rate_source(&of, class);
 	if (service || config->limit[class].step_ns | config->limit[class].byte_step)

@@ -15,6 +15,7 @@ struct server_limits server_limits_usual(void)
 		.half_open = 2048,
 		.links = 65536,
 		.handshakes_s = 4000,
+		.nominal_s = 4000,
 		.puzzle_bits = PH_PUZZLE_BITS_MAX,
 		.hello_ms = 5000,
 		.finish_ms = 5000,

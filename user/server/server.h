@@ -68,9 +68,10 @@ struct server_watcher {
 struct server_limits {
 	uint32_t half_open;    /* slots of a reactor */
 	uint32_t links;	       /* sessions of a reactor */
-	uint32_t handshakes_s; /* of a reactor, above which strangers are asked for work */
+	uint32_t handshakes_s; /* of a reactor, above which strangers are asked for work; 0: never */
+	uint32_t nominal_s;    /* of a reactor: what a share of admission is of, where that is 0 */
 	bool puzzle_always;
-	unsigned puzzle_bits; /* the hardest one */
+	unsigned puzzle_bits; /* the hardest one; 0: there is none */
 	uint32_t hello_ms, finish_ms;
 	uint32_t prove_ms; /* SERVER_PROVEN is said again, a heartbeat later at most */
 	struct conn_limits conn;
@@ -85,6 +86,13 @@ struct server_service {
 
 struct workpool;
 
+/* What the load asks for: any thread sets it, reactors look at it with each hello. See door_pace().
+ */
+struct server_pace {
+	_Atomic(uint32_t) withheld; /* thousandths of admission */
+	_Atomic(uint32_t) puzzle_bits;
+};
+
 /* Of all reactors. */
 struct server_common {
 	unsigned reactors;
@@ -96,6 +104,7 @@ struct server_common {
 	bool pool_all;		 /* the pool is given all there is, not what is too much: a test */
 	struct server **servers; /* by number of the reactor */
 	_Atomic(uint64_t) next_id;
+	struct server_pace pace;
 };
 
 struct server;
