@@ -23,6 +23,9 @@ struct guard_config config_guard(const struct config *config)
 	guard.block = MAX(guard.block, guard.limit);
 	guard.ban_s = (uint32_t)config_number(config, CFG_GUARD_BAN_TIME);
 	guard.ban_max_s = (uint32_t)config_number(config, CFG_GUARD_BAN_TIME_MOST);
+	/* 0: what was measured is not told to the guard, see loading.h. */
+	if (config_number(config, CFG_GUARD_PSI))
+		guard.attack.psi_full = (float)config_number(config, CFG_GUARD_PSI);
 	return guard;
 }
 

@@ -48,7 +48,13 @@
 	X(GUARD_BAN_TIME, "guard", "ban_time", TIME, "10m", 1, 34560000, "", LIVE,                 \
 	  "How long a first ban lasts; each further one lasts twice as long.")                     \
 	X(GUARD_BAN_TIME_MOST, "guard", "ban_time_most", TIME, "7d", 1, 34560000, "", LIVE,        \
-	  "How long a ban lasts at most: not below ban_time.")
+	  "How long a ban lasts at most: not below ban_time.")                                     \
+	X(GUARD_PACE, "guard", "pace", SWITCH, "on", 0, 1, "", LIVE,                               \
+	  "Whether limits, admission, puzzles and SYN cookies follow the load, where mode is "     \
+	  "enforce. What was set of them is the base, which comes back when the load is gone.")    \
+	X(GUARD_PSI, "guard", "psi", NUMBER, "60", 0, 100, "", LIVE,                               \
+	  "Pressure stall (/proc/pressure) in per cent that is full strain, while there is "       \
+	  "traffic that smaller limits could relieve it of; 0: it is not looked at.")
 
 #define CONFIG_SERVER_KEYS(X)                                                                      \
 	X(SERVER_ENABLE, "server", "enable", SWITCH, "off", 0, 1, "", RESTART,                     \

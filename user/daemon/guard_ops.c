@@ -227,7 +227,7 @@ static void on_record(void *owner, const struct guard_record *record)
 		log_at(level, "guard: %s", text);
 }
 
-/* The pace is not used, and the attack state is shown: neither changes anything in the gate. */
+/* What the load asks for is read each tick, for it has to be said again anyhow: pacing.h. */
 const struct guard_ops guarding_ops = {
 	.limit = on_limit,
 	.unlimit = on_unlimit,

@@ -55,8 +55,14 @@ struct server_counters {
 /* What happens to clients, told to whoever watches: in the reactor's thread, without waiting.
  * SERVER_PROVEN comes when a session opens and each prove_ms of its life. `condition`: of
  * SERVER_GONE enum conn_end, of SERVER_BAD_HANDSHAKE enum hs_condition (HS_NONE: it came to no end
- * in time), of SERVER_BAD_RECORD that of its channel. */
-enum server_sign { SERVER_PROVEN, SERVER_GONE, SERVER_BAD_HANDSHAKE, SERVER_BAD_RECORD };
+ * in time), of SERVER_BAD_RECORD that of its channel, of SERVER_BAD_QUERY enum peer_fault. */
+enum server_sign {
+	SERVER_PROVEN,
+	SERVER_GONE,
+	SERVER_BAD_HANDSHAKE,
+	SERVER_BAD_RECORD,
+	SERVER_BAD_QUERY,
+};
 struct server_watcher {
 	void *owner;
 	/* age_ms: of its session; 0 when it opens, and where there is none. */
@@ -66,10 +72,11 @@ struct server_watcher {
 
 #define SERVER_PROVE_MS (5U * 60 * 1000)
 struct server_limits {
-	uint32_t half_open;    /* slots of a reactor */
-	uint32_t links;	       /* sessions of a reactor */
-	uint32_t handshakes_s; /* of a reactor, above which strangers are asked for work; 0: never */
-	uint32_t nominal_s;    /* of a reactor: what a share of admission is of, where that is 0 */
+	uint32_t half_open; /* slots of a reactor */
+	uint32_t links;	    /* sessions of a reactor */
+	uint32_t
+		handshakes_s; /* of a reactor, above which strangers are asked for work; 0: never */
+	uint32_t nominal_s;   /* of a reactor: what a share of admission is of, where that is 0 */
 	bool puzzle_always;
 	unsigned puzzle_bits; /* the hardest one; 0: there is none */
 	uint32_t hello_ms, finish_ms;
