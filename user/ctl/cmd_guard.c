@@ -19,10 +19,10 @@ static void count(json_t *row, const char *key, uint64_t value)
 static int show_guard(struct request *request, const struct host_guard *guard)
 {
 	const struct host_pace *p = &guard->pace;
-	json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b}", "kind", "guard", "mode",
+	json_t *row = json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:b}", "kind", "guard", "mode",
 				guard->mode, "state", guard->state, "why", p->why, "acts",
 				(int)p->acts, "cookies", (int)p->cookies, "psi_known",
-				(int)p->psi_known);
+				(int)p->psi_known, "probes", (int)p->probes);
 	const struct {
 		const char *key;
 		double value;

@@ -33,7 +33,8 @@ struct host_server {
 /* What the load is and what it asks for: shares are 0 to 1, PSI in per cent. */
 struct host_pace {
 	bool acts; /* it is carried out, not only shown */
-	bool cookies, psi_known;
+	bool cookies, psi_known,
+		probes;		   /* asked for; there are figures; SYNs to closed ports are told */
 	uint64_t state_s, changes; /* so long in this state; how often it changed */
 	const char *why;	   /* what the state means */
 	double strain, hostility;

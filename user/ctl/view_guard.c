@@ -88,6 +88,11 @@ static void show_guard(const struct render *render, const json_t *row)
 		duration_format(number(row, "state_s"), since), number(row, "changes"));
 	show_load(render, row);
 	show_pace(render, row);
+	if (!is(row, "probes")) {
+		label(render, "probes");
+		fputs("of closed ports are not seen: this machine passes packets on\n",
+		      render->out);
+	}
 	label(render, "so far");
 	fprintf(render->out,
 		"%llu facts, %llu observations; %llu limits, %llu bans, %llu of prefixes, %llu "

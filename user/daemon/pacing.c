@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <user/daemon/guarding.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <user/base/clock.h>
 #include <user/daemon/keeper.h>
 #include <user/gate/pace.h>
 
 #define TELL_MS 1000U
+#define LOOK_MS 30000U
 
-_Static_assert((unsigned)GUARD_TIERS <= SZ_TIERS, "tiers of the guard are the gate's");
+_Static_assert((unsigned)GUARD_TIERS <= SZ_TIERS && (unsigned)GUARD_TIER_LIMITED == SZ_TIER_LIMITED,
+	       "tiers of the guard are the gate's");
 
 static uint64_t now_ms(void)
 {
@@ -21,21 +26,50 @@ static bool acts(const struct guarding *g)
 	return g->guard && g->mode == GUARDING_ENFORCE && config_number(config, CFG_GUARD_PACE);
 }
 
+/* Where packets are passed on, ports that are no socket's here may be somebody's elsewhere. */
+static bool forwards(void)
+{
+	static const char *const files[] = {"/proc/sys/net/ipv4/ip_forward",
+					    "/proc/sys/net/ipv6/conf/all/forwarding"};
+	bool any = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		int fd = open(files[i], O_RDONLY | O_CLOEXEC);
+		char set = '0';
+
+		any |= fd >= 0 && read(fd, &set, 1) == 1 && set != '0';
+		if (fd >= 0)
+			close(fd);
+	}
+	return any;
+}
+
+/* NULL: nothing is asked for, but to tell of probes. */
 static void pace_gate(struct guarding *g, const struct guard_figures *figures)
 {
-	const struct attack_scale *scale = &attack_scales[figures->state];
-	struct gate_pace pace = {.flags = scale->cookies ? SZ_PACE_COOKIES : 0};
-	bool any = pace.flags;
+	struct pacing *p = &g->pacing;
+	struct gate_pace pace = {0};
+	uint64_t now = now_ms();
+	bool any;
 
+	if (!p->looked_ms || now - p->looked_ms >= LOOK_MS) {
+		p->looked_ms = now;
+		p->probes = !forwards();
+	}
+	if (p->probes)
+		pace.flags |= SZ_PACE_PROBES;
+	if (figures && attack_scales[figures->state].cookies)
+		pace.flags |= SZ_PACE_COOKIES;
+	any = pace.flags;
 	for (unsigned i = 0; i < GUARD_TIERS; i++) {
-		pace.tiers[i] = figures->pace.tiers[i];
+		pace.tiers[i] = figures ? figures->pace.tiers[i] : 1;
 		any |= pace.tiers[i] < 1;
 	}
 	if (any)
 		pace_put(g->keeper->gate, &pace);
-	else if (g->pacing.in_gate)
+	else if (p->in_gate)
 		pace_drop(g->keeper->gate);
-	g->pacing.in_gate = any;
+	p->in_gate = any;
 }
 
 static void pace_worker(struct guarding *g, uint32_t withheld, uint32_t puzzle)
@@ -52,6 +86,12 @@ static void pace_worker(struct guarding *g, uint32_t withheld, uint32_t puzzle)
 	p->told_ms = secured_tell(g->keeper, &m) ? now : 0;
 }
 
+static void calm_worker(struct guarding *g)
+{
+	if (g->pacing.withheld || g->pacing.puzzle)
+		pace_worker(g, 0, 0);
+}
+
 void pacing_keep(struct guarding *g)
 {
 	const struct guard_figures figures = guard_figures(g->guard);
@@ -64,11 +104,11 @@ void pacing_keep(struct guarding *g)
 		p->state = figures.state;
 		p->since_ms = now_ms();
 	}
+	pace_gate(g, acts(g) ? &figures : NULL);
 	if (!acts(g)) {
-		pacing_end(g);
+		calm_worker(g);
 		return;
 	}
-	pace_gate(g, &figures);
 	pace_worker(g, (uint32_t)((1 - admission) * 1000 + 0.5F),
 		    attack_scales[figures.state].puzzle_bits);
 }
@@ -78,8 +118,7 @@ void pacing_end(struct guarding *g)
 	if (g->pacing.in_gate)
 		pace_drop(g->keeper->gate);
 	g->pacing.in_gate = false;
-	if (g->pacing.withheld || g->pacing.puzzle)
-		pace_worker(g, 0, 0);
+	calm_worker(g);
 }
 
 void pacing_show(const struct guarding *g, const struct guard_figures *figures,
@@ -99,6 +138,7 @@ void pacing_show(const struct guarding *g, const struct guard_figures *figures,
 		.trusted = figures->pace.tiers[GUARD_TIER_TRUSTED],
 		.limited = figures->pace.tiers[GUARD_TIER_LIMITED],
 		.admission = figures->pace.admission,
+		.probes = g->pacing.probes && g->guard,
 		.puzzle = attack_scales[figures->state].puzzle_bits,
 		.cookies = attack_scales[figures->state].cookies,
 		.psi_known = l->psi_fd[LOADING_CPU] >= 0,

@@ -47,11 +47,15 @@ bool pace_get(const struct gate *gate, struct gate_pace *ret_pace)
 {
 	const volatile struct sz_settings *settings = gate->settings;
 	bool holds = __atomic_load_n(&settings->pace_until_ns, __ATOMIC_ACQUIRE) > now_ns();
+	bool any;
 
 	*ret_pace = (struct gate_pace){.flags = holds ? settings->pace_flags : 0};
-	for (unsigned i = 0; i < SZ_TIERS; i++)
-		ret_pace->tiers[i] = holds && settings->pace[i]
-					     ? (float)SZ_PACE_ONE / (float)settings->pace[i]
-					     : 1;
-	return holds;
+	any = ret_pace->flags & SZ_PACE_COOKIES;
+	for (unsigned i = 0; i < SZ_TIERS; i++) {
+		uint8_t by = holds ? settings->pace[i] : 0;
+
+		ret_pace->tiers[i] = by ? (float)SZ_PACE_ONE / (float)by : 1;
+		any |= by > SZ_PACE_ONE;
+	}
+	return any;
 }

@@ -24,7 +24,7 @@ struct gate_pace {
 void pace_put(struct gate *gate, const struct gate_pace *pace);
 /* It is over. */
 void pace_drop(struct gate *gate);
-/* False: nothing is asked, and all shares are 1. As the gate has it, in sixteenths. */
+/* False: no share is below 1, and no cookies are asked for. As the gate has it, in sixteenths. */
 bool pace_get(const struct gate *gate, struct gate_pace *ret_pace);
 
 #endif

@@ -142,7 +142,7 @@ void server_change_take(struct server *server, struct server_change *change);
 const struct server_counters *server_counters(const struct server *server);
 const char *server_engine(const struct server *server);
 unsigned server_links(const struct server *server);
-/* Bits of the puzzle that strangers are given now; 0: none. */
-unsigned server_puzzle(const struct server *server);
+/* Bits of the puzzle that strangers are given now; 0: none. In the reactor's thread. */
+unsigned server_puzzle(struct server *server);
 
 #endif

@@ -96,23 +96,13 @@ static void ask_for_work(struct shaking *s)
 
 /* ---- hellos ---- */
 
-/* An operator who wants no puzzles gets none: then what is withheld is turned away. */
-static void keep_pace(struct server *server)
-{
-	const struct server_pace *pace = &server->common->pace;
-
-	door_pace(&server->door, atomic_load_explicit(&pace->withheld, memory_order_relaxed),
-		  server->limits.nominal_s,
-		  atomic_load_explicit(&pace->puzzle_bits, memory_order_relaxed));
-}
-
 static void hello(struct shaking *s)
 {
 	struct server *server = s->server;
 	bool worked = s->hs.retried, known = handshake_resumed(&s->hs);
 
 	server_count(&server->counters.hellos);
-	keep_pace(server);
+	server_keep_pace(server);
 	switch (door_ask(&server->door, worked, known, server->reactor->now_ms)) {
 	case DOOR_OPEN:
 		answer_later(s);

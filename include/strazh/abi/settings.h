@@ -36,7 +36,7 @@
 
 #define SZ_PACE_ONE 16U
 #define SZ_PACE_COOKIES 1U /* services whose cookies are AUTO are pressed */
-#define SZ_PACE_PROBES 2U  /* SYNs to ports of sz_closed are told */
+#define SZ_PACE_PROBES 2U  /* SYNs to ports where nobody listens are told */
 
 struct sz_settings {
 	__u64 lists_off; /* a set bit silences that list of the deny maps: swaps are one store */
