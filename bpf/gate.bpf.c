@@ -9,6 +9,7 @@
  *	shape	what no honest stack sends; never and allow excuse from the ordinary bogons only
  *	policy	fragments for a service that takes none
  *	rate	of the source (never and allow excuse), of the service over all sources
+ *	probe	a SYN to a port where nobody listens is told, and passes
  *	relief	over a limit, but of a proven flow, a connection, or with a valid SYN cookie
  */
 #include <linux/bpf.h>
@@ -20,6 +21,7 @@
 #include <bpf/lib/maps.h>
 #include <bpf/lib/mode.h>
 #include <bpf/lib/parse.h>
+#include <bpf/lib/probe.h>
 #include <bpf/lib/rate.h>
 #include <bpf/lib/relief.h>
 #include <bpf/lib/reput.h>
@@ -58,7 +60,8 @@ __attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, 
 	if (class == SZ_RATE_SYN && config->cookies) {
 		v->cookies = 1;
 		v->cookie = config->cookies == SZ_COOKIES_ALWAYS ||
-			    service_pressed(service, config, p->frame_len, now_ns);
+			    service_pressed(service, config, p->frame_len, now_ns) ||
+			    service_paced(now_ns);
 	} else if (!reason &&
 		   service_over(service, &config->limit[class], class, p->frame_len, now_ns)) {
 		return SZ_REASON_RATE_SERVICE;
@@ -79,9 +82,10 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 	const struct sz_service *config;
 	__u32 first = 0, service, class;
 	const struct sz_meta *meta = bpf_map_lookup_elem(&sz_meta, &first);
+	const struct sz_settings *settings = bpf_map_lookup_elem(&sz_settings, &first);
 	int reason = SZ_REASON_PASS;
 
-	if (!p || !v || !meta)
+	if (!p || !v || !meta || !settings)
 		return SZ_REASON_PASS;
 	of.seed = &meta->seed;
 	service = service_of(p);
@@ -97,6 +101,12 @@ __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)
 		reput_ask(p, &of.standing);
 	v->tier = of.standing.tier[SZ_RATE_HOST];
 	v->slow = of.standing.slow[SZ_RATE_HOST];
+	/* Of lone packets only: what proves itself (v->slow, relief) keeps what it had. */
+	if (settings->pace_until_ns > of.now_ns) {
+		reput_pace(&of.standing, settings);
+		v->probe = class == SZ_RATE_SYN && !service && !v->listed &&
+			   settings->pace_flags & SZ_PACE_PROBES;
+	}
 	if (!v->listed)
 		reason = rate_source(&of, class);
 	if (service || config->limit[class].step_ns | config->limit[class].byte_step)
@@ -153,6 +163,8 @@ static inlined int gate_judge(struct xdp_md *ctx, struct packet *p, struct verdi
 						 ctx->ingress_ifindex);
 		return syn_answer(ctx, p, v, reason);
 	}
+	if (v->probe && !reason)
+		return probe(ctx, p);
 	if (v->odd)
 		reason = size_judge(p, v);
 	if (v->opening || mode_is_rate(reason))

@@ -27,6 +27,8 @@ static inlined int finish(struct xdp_md *ctx, struct packet *p, struct verdict *
 	observed = !pass && mode_observes(settings, reason, ctx->ingress_ifindex);
 	if (settings->tap_on && !sz_dry)
 		tap(ctx, p, v, reason | (observed ? TAP_OBSERVED : 0), settings->tap_on);
+	if (reason == SZ_REASON_PROBE)
+		report_drop(count, settings, p, v, reason, ctx->ingress_ifindex, 1);
 	if (pass || (mode_is_answer(reason) && !observed))
 		return finish_pass(count, p->frame_len, reason);
 	if (observed)

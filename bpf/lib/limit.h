@@ -29,4 +29,13 @@ static inlined struct limit limit_of(const struct sz_limit *set, __u32 slow, __u
 	return limit;
 }
 
+/* Of both what costs more; no limit costs nothing. */
+static inlined void limit_strict(struct limit *limit, const struct limit *other)
+{
+	if (other->packet.ns > limit->packet.ns)
+		limit->packet = other->packet;
+	if (other->bytes.ns > limit->bytes.ns)
+		limit->bytes = other->bytes;
+}
+
 #endif

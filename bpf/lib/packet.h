@@ -58,6 +58,7 @@ struct verdict {
 	__u8 cookies; /* a SYN to a service that answers with cookies */
 	__u8 cookie;  /* ... and the time for them is now */
 	__u8 observe; /* ... and that is only counted */
+	__u8 probe;   /* a SYN to no service, while probes are told */
 	__u8 opening; /* may be the ACK that brings back a cookie */
 };
 

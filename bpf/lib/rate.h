@@ -82,6 +82,20 @@ static inlined struct rate_slot rate_slot(const __u64 *words, __u64 tag, __u64 n
 	return (struct rate_slot){found & (SZ_RATE_WAYS - 1), found & METER_FULL_LINE};
 }
 
+/* Its tier may have wider limits than everybody's, which an operator made smaller. */
+static inlined void rate_strict(struct rate_spot *spot, const struct meter_of *of, __u32 level,
+				__u32 class)
+{
+	__u32 index = sz_limit_index(0, level, class);
+	const struct sz_limit *set = bpf_map_lookup_elem(&sz_limit, &index);
+	struct limit limit;
+
+	if (!set)
+		return;
+	limit = limit_of(set, of->standing.slow[level], of->p->frame_len);
+	limit_strict(&spot->limit, &limit);
+}
+
 /* spot->line is there. */
 static inlined void rate_find(struct rate_spot *spot, const struct meter_of *of, __u32 level,
 			      __u32 class)
@@ -92,6 +106,8 @@ static inlined void rate_find(struct rate_spot *spot, const struct meter_of *of,
 	spot->packets = rate_slot(spot->line->packets, spot->tag, of->now_ns);
 	if (set)
 		spot->limit = limit_of(set, of->standing.slow[level], of->p->frame_len);
+	if (of->standing.tier[level] == SZ_TIER_LIMITED)
+		rate_strict(spot, of, level, class);
 	/* Else some slot: to the verifier both ways end alike, and it walks on once. */
 	spot->bytes = spot->packets;
 	if (spot->limit.bytes.ns)

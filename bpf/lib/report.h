@@ -12,7 +12,8 @@
 
 #define REPORT_WINDOW_NS 1000000000ULL
 
-static inlined int report_is_due(struct sz_count *count, const struct sz_settings *settings)
+/* One of `most` in this second and on this CPU. */
+static inlined int report_is_in_time(struct sz_count *count, __u32 most)
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
 
@@ -20,10 +21,15 @@ static inlined int report_is_due(struct sz_count *count, const struct sz_setting
 		count->sample_begin_ns = now;
 		count->sample_count = 0;
 	}
-	if (count->sample_count >= (settings->events_per_s ?: SZ_EVENTS_PER_S))
+	if (count->sample_count >= most)
 		return 0;
 	count->sample_count++;
 	return 1;
+}
+
+static inlined int report_is_due(struct sz_count *count, const struct sz_settings *settings)
+{
+	return report_is_in_time(count, settings->events_per_s ?: SZ_EVENTS_PER_S);
 }
 
 static inlined void report_addresses(struct sz_event *event, const struct packet *p)

@@ -47,6 +47,17 @@ static inlined void reput_set(struct standing *standing, int level, const struct
 	standing->slow[level] = reput->slow ?: SZ_SLOW_ONE;
 }
 
+/* What the load asks for, on top. A pace has eight bits, so nothing overflows. */
+static inlined void reput_pace(struct standing *standing, const struct sz_settings *settings)
+{
+	for (int level = 0; level < SZ_RATE_LEVELS; level++) {
+		__u32 pace = settings->pace[standing->tier[level] & (SZ_TIERS - 1)] ?: SZ_PACE_ONE;
+		__u32 slow = standing->slow[level] * pace / SZ_PACE_ONE;
+
+		standing->slow[level] = slow > 0xffff ? 0xffff : (__u16)slow;
+	}
+}
+
 /* A host without an entry takes the standing of its prefix. */
 static inlined void reput_ask(const struct packet *p, struct standing *standing)
 {

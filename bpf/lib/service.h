@@ -142,6 +142,16 @@ static inlined int service_pressed(__u32 service, const struct sz_service *confi
 	return 1;
 }
 
+/* Does the load ask for cookies, though this service is not pressed itself? */
+static inlined int service_paced(__u64 now_ns)
+{
+	__u32 first = 0;
+	const struct sz_settings *settings = bpf_map_lookup_elem(&sz_settings, &first);
+
+	return settings && settings->pace_flags & SZ_PACE_COOKIES &&
+	       settings->pace_until_ns > now_ns;
+}
+
 /* Did cookies go out lately, so that ACKs may bring some back? */
 static inlined int service_expects(__u32 service, __u64 now_ns)
 {

@@ -251,12 +251,16 @@ static int show_guard(struct request *request)
 		return 0;
 	return request_row(
 		request,
-		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind", "guard",
-			  "mode", guard->mode, "state", guard->state, "known",
+		json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, "
+			  "s:f, s:f, s:f, s:b}",
+			  "kind", "guard", "mode", guard->mode, "state", guard->state, "known",
 			  (json_int_t)guard->known, "limited", (json_int_t)guard->limited, "banned",
 			  (json_int_t)guard->banned, "prefixes_banned",
 			  (json_int_t)guard->prefixes_banned, "undone", (json_int_t)guard->undone,
-			  "lost", (json_int_t)guard->lost, "unheard", (json_int_t)guard->unheard));
+			  "lost", (json_int_t)guard->lost, "unheard", (json_int_t)guard->unheard,
+			  "acts", (int)guard->pace.acts, "strain", guard->pace.strain, "all",
+			  guard->pace.all, "admission", guard->pace.admission, "psi_known",
+			  (int)guard->pace.psi_known));
 }
 
 static int show_memory(struct request *request)

@@ -30,12 +30,28 @@ struct host_server {
 	uint64_t pool_jobs, pool_full; /* batches that it did and had no room for, since then */
 };
 
+/* What the load is and what it asks for: shares are 0 to 1, PSI in per cent. */
+struct host_pace {
+	bool acts; /* it is carried out, not only shown */
+	bool cookies, psi_known,
+		probes;		   /* asked for; there are figures; SYNs to closed ports are told */
+	uint64_t state_s, changes; /* so long in this state; how often it changed */
+	const char *why;	   /* what the state means */
+	double strain, hostility;
+	double all, trusted, limited, admission;
+	unsigned puzzle, puzzle_now; /* bits: at least; that strangers are given */
+	double psi, psi_cpu, psi_memory, psi_io, loss, delay_ms, slots;
+	uint64_t passed_pps, lost_pps, half_open, accept_waiting;
+	uint64_t facts, observations, limits, bans, prefix_bans, lifts, alarms;
+};
+
 struct host_guard {
 	const char *mode, *state; /* as guard.mode has it; of attack */
 	uint64_t known, limited, banned, prefixes_banned;
 	uint64_t undone;  /* bans that the gate did not take and that are tried again, now */
 	uint64_t lost;	  /* bans and limits that it did not take and that were given up, so far */
 	uint64_t unheard; /* facts that were lost on their way */
+	struct host_pace pace;
 };
 
 struct host_memory {

@@ -20,6 +20,6 @@ struct view {
 
 extern const struct view view_list, view_lists, view_events, view_stats, view_settings, view_status,
 	view_why, view_problems, view_service, view_rate, view_explain, view_top, view_profile,
-	view_keys;
+	view_keys, view_guard;
 
 #endif

@@ -128,6 +128,16 @@ static void show_guard(const struct render *render, const json_t *row)
 		number(row, "known"), number(row, "banned"),
 		strcmp(mode, "learn") == 0 ? "would be " : "", number(row, "prefixes_banned"),
 		number(row, "limited"), word(row, "state"));
+	if (json_number_value(json_object_get(row, "all")) < 1 ||
+	    json_number_value(json_object_get(row, "admission")) < 1)
+		fprintf(render->out, ", %slimits %.0f %%, admission %.0f %%%s%s",
+			render_paint(render, PAINT_YELLOW),
+			json_number_value(json_object_get(row, "all")) * 100,
+			json_number_value(json_object_get(row, "admission")) * 100,
+			json_is_true(json_object_get(row, "acts")) ? "" : " (not done)",
+			render_paint(render, PAINT_OFF));
+	if (!json_is_true(json_object_get(row, "psi_known")))
+		fputs(", no pressure stall figures in this kernel", render->out);
 	if (number(row, "undone"))
 		fprintf(render->out, ", %s%llu not taken by the gate yet%s",
 			render_paint(render, PAINT_RED), number(row, "undone"),

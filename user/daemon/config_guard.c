@@ -27,6 +27,9 @@ struct guard_config config_guard(const struct config *config)
 	guard.ban_max_s = (uint32_t)config_number(config, CFG_GUARD_BAN_TIME_MOST);
 	guard.trust.days = (uint32_t)config_number(config, CFG_GUARD_TRUST_DAYS);
 	guard.trust.sessions = (uint32_t)config_number(config, CFG_GUARD_TRUST_SESSIONS);
+	/* 0: what was measured is not told to the guard, see loading.h. */
+	if (config_number(config, CFG_GUARD_PSI))
+		guard.attack.psi_full = (float)config_number(config, CFG_GUARD_PSI);
 	testmode_relax_guard(config, &guard);
 	return guard;
 }

@@ -57,7 +57,13 @@
 	  "Days with good sessions, and nothing bad in between, that earn a source trust: larger " \
 	  "limits, and higher bars.")                                                              \
 	X(GUARD_TRUST_SESSIONS, "guard", "trust_sessions", NUMBER, "10", 1, 255, "", LIVE,         \
-	  "Sessions that must have ended well in these days.")
+	  "Sessions that must have ended well in these days.")                                     \
+	X(GUARD_PACE, "guard", "pace", SWITCH, "on", 0, 1, "", LIVE,                               \
+	  "Whether limits, admission, puzzles and SYN cookies follow the load, where mode is "     \
+	  "enforce. What was set of them is the base, which comes back when the load is gone.")    \
+	X(GUARD_PSI, "guard", "psi", NUMBER, "60", 0, 100, "", LIVE,                               \
+	  "Pressure stall (/proc/pressure) in per cent that is full strain, while there is "       \
+	  "traffic that smaller limits could relieve it of; 0: it is not looked at.")
 
 #define CONFIG_STORE_KEYS(X)                                                                       \
 	X(STORE_URL, "store", "url", URL, "", 0, 4000, "", RESTART,                                \

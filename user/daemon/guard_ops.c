@@ -224,7 +224,7 @@ static void on_evict(void *owner, const struct guard_kept *kept)
 	remember_evict(g->keeper, kept);
 }
 
-/* The pace is not used, and the attack state is shown: neither changes anything in the gate. */
+/* What the load asks for is read each tick, for it has to be said again anyhow: pacing.h. */
 const struct guard_ops guarding_ops = {
 	.limit = on_limit,
 	.unlimit = on_unlimit,

@@ -22,6 +22,7 @@
 #include <user/gate/act.h>
 #include <user/gate/stats.h>
 #include <user/net/conn.h>
+#include <user/service/service.h>
 #include <user/session/hs_condition.h>
 
 #define TICK_MS 250U
@@ -71,32 +72,33 @@ static void refresh_spared(struct guarding *g)
 
 /* ---- by the clock ---- */
 
-static void feed_counts(struct guarding *g)
+/* False: they could not be read. */
+static bool feed_counts(struct guarding *g, struct gate_stats *stats)
 {
 	struct sz_count sums[SZ_REASON_COUNT] = {0};
-	struct gate_stats stats;
-	int r = gate_stats_read(g->keeper->gate, &stats);
+	int r = gate_stats_read(g->keeper->gate, stats);
 
 	if (r && !g->counts_failing)
 		log_warning("guard: the gate's counters are not read: %s", gate_error());
 	g->counts_failing = r != 0;
 	if (r)
-		return;
+		return false;
 	for (size_t i = 0; i < SZ_REASON_COUNT; i++) {
-		sums[i].packets = stats.reason[i].packets;
-		sums[i].observed_packets = stats.reason[i].observed_packets;
+		sums[i].packets = stats->reason[i].packets;
+		sums[i].observed_packets = stats->reason[i].observed_packets;
 	}
 	guard_counts(g->guard, sums, now_ms());
+	return true;
 }
 
-static void feed_load(struct guarding *g)
+static void feed_load(struct guarding *g, const struct gate_stats *stats)
 {
 	uint64_t now = now_ms(), passed = MAX(now - MIN(g->loaded_ms, now), 1U);
-	const struct guard_load load = {
-		.proven_s = (uint32_t)(g->proven * 1000ULL / passed),
-		.failed_s = (uint32_t)(g->failed * 1000ULL / passed),
-	};
+	struct guard_load load;
 
+	loading_take(&g->loading, stats, secured_figures(g->keeper), now, &load);
+	load.proven_s = (uint32_t)(g->proven * 1000ULL / passed);
+	load.failed_s = (uint32_t)(g->failed * 1000ULL / passed);
 	g->loaded_ms = now;
 	g->proven = g->failed = 0;
 	guard_load(g->guard, &load, now);
@@ -106,12 +108,13 @@ static void on_tick(struct timer *timer)
 {
 	struct keeper *keeper = timer->context;
 	struct guarding *g = keeper->guarding;
+	struct gate_stats stats;
 
 	if (g->spare_now || clock_boot_s() - g->spared_s >= SPARED_S)
 		refresh_spared(g);
-	feed_counts(g);
-	feed_load(g);
+	feed_load(g, feed_counts(g, &stats) ? &stats : NULL);
 	guard_tick(g->guard, now_ms());
+	pacing_keep(g);
 	guarding_retry(g);
 	guarding_say_unsaid(g);
 	remember_tick(keeper);
@@ -123,8 +126,10 @@ void guarding_event(struct keeper *keeper, const struct sz_event *event)
 {
 	struct guarding *g = keeper->guarding;
 
-	if (g->guard)
-		guard_event(g->guard, event, now_ms());
+	if (!g->guard)
+		return;
+	g->loading.events++;
+	guard_event(g->guard, event, now_ms());
 }
 
 /* GUARD_INPUT_COUNT: no fact against anyone. */
@@ -143,6 +148,13 @@ static enum guard_input input_of(struct guarding *g, const struct split_message 
 			       : GUARD_IN_SESSION_LOST;
 	case SPLIT_BAD_RECORD:
 		return GUARD_IN_RECORD_BAD;
+	case SPLIT_OPENED:
+		return GUARD_IN_CONN_OPENED;
+	case SPLIT_REFUSED:
+		return GUARD_IN_CONN_REFUSED;
+	case SPLIT_BAD_QUERY:
+		return m->condition == PEER_INJECTION ? GUARD_IN_SQL_INJECTION
+						      : GUARD_IN_QUERY_FLOOD;
 	case SPLIT_BAD_HANDSHAKE:
 		g->failed++;
 		switch (m->condition) {
@@ -219,6 +231,7 @@ static void end(struct guarding *g)
 	if (g->mode == GUARDING_ENFORCE)
 		guard_withdraw(g->guard, now_ms());
 	guarding_retry(g);
+	pacing_end(g);
 	g->deeds_len = 0; /* what is left in the gate is over at its time */
 	g->failing = false;
 	remember_end(g->keeper, false);
@@ -234,10 +247,12 @@ static void change(struct guarding *g, const struct config *config, enum guardin
 		log_error("guard: its configuration is not taken");
 	if (mode == g->mode)
 		return;
-	if (mode == GUARDING_ENFORCE)
+	if (mode == GUARDING_ENFORCE) {
 		guard_begin(g->guard, now_ms());
-	else
-		guard_withdraw(g->guard, now_ms());
+		return;
+	}
+	pacing_end(g);
+	guard_withdraw(g->guard, now_ms());
 }
 
 void guarding_take(struct keeper *keeper)
@@ -266,6 +281,7 @@ int guarding_open(struct keeper *keeper)
 		return -ENOMEM;
 	g->keeper = keeper;
 	keeper->guarding = g;
+	loading_open(&g->loading);
 	r = timer_open(keeper->loop, &g->tick, on_tick, keeper);
 	if (!r)
 		r = guarding_prepare(keeper, keeper->options->config);
@@ -289,6 +305,8 @@ void guarding_close(struct keeper *keeper)
 		return;
 	timer_close(&g->tick);
 	remember_end(keeper, true);
+	pacing_end(g);
+	loading_close(&g->loading);
 	guard_free(g->guard);
 	guard_free(g->next);
 	free(g);
@@ -316,6 +334,7 @@ const struct host_guard *guarding_show(void *context)
 		.lost = g->deeds_lost + g->limits_lost,
 		.unheard = keeper->secured.figures.bad_unsaid + keeper->secured.unheard,
 	};
+	pacing_show(g, &figures, &g->shown);
 	return &g->shown;
 }
 

@@ -14,6 +14,8 @@
 #include <strazh/base/compiler.h>
 #include <user/ctl/request.h>
 #include <user/daemon/config_guard.h>
+#include <user/daemon/loading.h>
+#include <user/daemon/pacing.h>
 #include <user/daemon/split.h>
 #include <user/guard/guard.h>
 #include <user/net/loop.h>
@@ -58,6 +60,8 @@ struct guarding {
 	struct guard *next;  /* made by guarding_prepare() */
 	enum guarding_mode mode;
 	struct timer tick;
+	struct loading loading;
+	struct pacing pacing;
 	uint64_t loaded_ms;
 	uint32_t proven, failed; /* handshakes since then */
 	uint32_t spared_s;	 /* when it was told last whom to spare */

@@ -104,6 +104,10 @@ void readers_reap(struct keeper *keeper);
 int secured_open(struct keeper *keeper) must_check;
 /* For `strazhctl status`; NULL: it is not enabled. */
 const struct host_server *secured_show(void *keeper);
+/* What the worker said last of how it stands; NULL: nothing, or it does not run. */
+const struct split_message *secured_figures(const struct keeper *keeper);
+/* To the worker; false: it does not hear it now. */
+bool secured_tell(const struct keeper *keeper, const struct split_message *message);
 void secured_close(struct keeper *keeper);
 
 int ticks_open(struct keeper *keeper) must_check;

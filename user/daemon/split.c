@@ -34,7 +34,13 @@ static int check(const struct split_message *m)
 	return m->type == SPLIT_FIGURES || m->family == 4 || m->family == 6 ? 0 : -EBADMSG;
 }
 
-int split_receive(int fd, struct split_message *ret_message)
+static int check_pace(const struct split_message *m)
+{
+	return m->type == SPLIT_PACE && m->withheld <= 1000 && m->puzzle <= 64 ? 0 : -EBADMSG;
+}
+
+static int receive(int fd, int (*right)(const struct split_message *),
+		   struct split_message *ret_message)
 {
 	struct split_message m;
 	ssize_t n = recv(fd, &m, sizeof(m), MSG_DONTWAIT | MSG_TRUNC);
@@ -44,8 +50,18 @@ int split_receive(int fd, struct split_message *ret_message)
 		return errno == EINTR ? -EAGAIN : -errno;
 	if (!n)
 		return -EPIPE;
-	r = n == sizeof(m) ? check(&m) : -EBADMSG;
+	r = n == sizeof(m) ? right(&m) : -EBADMSG;
 	if (!r)
 		*ret_message = m;
 	return r;
+}
+
+int split_receive(int fd, struct split_message *ret_message)
+{
+	return receive(fd, check, ret_message);
+}
+
+int split_hear(int fd, struct split_message *ret_message)
+{
+	return receive(fd, check_pace, ret_message);
 }

@@ -29,23 +29,15 @@
 
 /* ---- what the keeper is told ---- */
 
-static void on_sign(void *owner, enum server_sign sign, const struct endpoint *from, uint16_t port,
-		    int condition, uint32_t age_ms)
+static void tell(struct worker *w, enum split_type type, const struct endpoint *from, uint16_t port,
+		 int condition, uint32_t age_ms, bool is_bad)
 {
-	static const enum split_type types[] = {
-		[SERVER_PROVEN] = SPLIT_PROVEN,
-		[SERVER_GONE] = SPLIT_GONE,
-		[SERVER_BAD_HANDSHAKE] = SPLIT_BAD_HANDSHAKE,
-		[SERVER_BAD_RECORD] = SPLIT_BAD_RECORD,
-	};
-	struct worker *w = owner;
-	struct split_message m = {.type = types[sign],
+	struct split_message m = {.type = type,
 				  .family = from->family,
 				  .sport = from->port,
 				  .dport = port,
 				  .condition = (uint16_t)condition,
 				  .age_ms = age_ms};
-	bool is_bad = sign == SERVER_BAD_HANDSHAKE || sign == SERVER_BAD_RECORD;
 
 	if (!from->family)
 		return;
@@ -55,6 +47,21 @@ static void on_sign(void *owner, enum server_sign sign, const struct endpoint *f
 	    split_send(w->split, &m))
 		atomic_fetch_add_explicit(is_bad ? &w->bad_unsaid : &w->unsaid, 1,
 					  memory_order_relaxed);
+}
+
+static void on_sign(void *owner, enum server_sign sign, const struct endpoint *from, uint16_t port,
+		    int condition, uint32_t age_ms)
+{
+	static const enum split_type types[] = {
+		[SERVER_PROVEN] = SPLIT_PROVEN,
+		[SERVER_GONE] = SPLIT_GONE,
+		[SERVER_BAD_HANDSHAKE] = SPLIT_BAD_HANDSHAKE,
+		[SERVER_BAD_RECORD] = SPLIT_BAD_RECORD,
+		[SERVER_BAD_QUERY] = SPLIT_BAD_QUERY,
+	};
+	bool is_bad = sign != SERVER_PROVEN && sign != SERVER_GONE;
+
+	tell(owner, types[sign], from, port, condition, age_ms, is_bad);
 }
 
 static uint64_t sum(const _Atomic(uint64_t) *counts, size_t n)
@@ -79,7 +86,6 @@ static void tell_figures(struct worker *w)
 		m.bad += sum(&c->channel[CHANNEL_BAD_HEAD],
 			     CHANNEL_LATE_REKEY - CHANNEL_BAD_HEAD + 1);
 	}
-	m.sessions = sources_count(w->sources).total;
 	if (w->common.pool) {
 		const struct workpool_stats pool = workpool_stats(w->common.pool);
 
@@ -87,6 +93,7 @@ static void tell_figures(struct worker *w)
 		m.pool_jobs = pool.jobs;
 		m.pool_full = pool.full;
 	}
+	worker_measure(w, &m);
 	m.bad_unsaid = atomic_load_explicit(&w->bad_unsaid, memory_order_relaxed);
 	(void)!split_send(w->split, &m);
 }
@@ -98,6 +105,7 @@ static void tell_unsaid(struct worker *w, uint64_t *told)
 	uint64_t unsaid = atomic_load_explicit(&w->unsaid, memory_order_relaxed);
 
 	atomic_store_explicit(&w->bad_said, 0, memory_order_relaxed);
+	atomic_store_explicit(&w->opened_said, 0, memory_order_relaxed);
 	if (unsaid == *told)
 		return;
 	log_warning("sessions began or ended too fast: %llu flows are not marked as they should be",
@@ -108,18 +116,16 @@ static void tell_unsaid(struct worker *w, uint64_t *told)
 static void *control(void *data)
 {
 	struct worker *w = data;
-	unsigned halves = 0;
+	unsigned turns = 0;
 	uint64_t told = 0;
 
 	while (!atomic_load(&w->stopping)) {
-		const struct timespec pause = {.tv_nsec = SHIELD_RENEW_MS * 1000000L};
-
-		nanosleep(&pause, NULL);
-		worker_renew(w);
-		if (++halves % 2)
-			continue;
+		worker_listen(w, SPLIT_FIGURES_MS);
 		tell_figures(w);
-		tell_unsaid(w, &told);
+		if (++turns % (SHIELD_RENEW_MS / SPLIT_FIGURES_MS) == 0)
+			worker_renew(w);
+		if (turns % (1000 / SPLIT_FIGURES_MS) == 0)
+			tell_unsaid(w, &told);
 	}
 	return NULL;
 }
@@ -129,15 +135,42 @@ static void *control(void *data)
 static void on_conn(struct listener *listener, struct conn *conn)
 {
 	const struct entrance *e = listener_context(listener);
-	struct server *server = e->worker->servers[listener_reactor(listener)->number];
+	struct worker *w = e->worker;
+	struct server *server = w->servers[listener_reactor(listener)->number];
 
+	/* Nothing is lost with what is not said of these: a sample is enough. */
+	if (atomic_fetch_add_explicit(&w->opened_said, 1, memory_order_relaxed) < SPLIT_OPENED_RATE)
+		tell(w, SPLIT_OPENED, &conn->peer, e->port, 0, 0, false);
 	if (!server_take(server, conn, e->port))
 		conn_drop(conn);
 }
 
+/* What is at an end in all is nobody's fault. */
+static void on_refuse(struct listener *listener, const struct endpoint *from, enum net_counter why)
+{
+	const struct entrance *e = listener_context(listener);
+
+	if (why == NET_REFUSED_SOURCE || why == NET_REFUSED_SOURCE_HALF_OPEN)
+		tell(e->worker, SPLIT_REFUSED, from, e->port, 0, 0, true);
+}
+
+/* It never said a thing. What it said was no proxy's header: that is no sign of anything. */
+static void on_lost(struct listener *listener, const struct endpoint *from, enum conn_end why)
+{
+	const struct entrance *e = listener_context(listener);
+
+	if (listener_reactor(listener)->draining)
+		return;
+	if (why == CONN_LATE_HELLO || why == CONN_RESET || why == CONN_DONE)
+		tell(e->worker, SPLIT_BAD_HANDSHAKE, from, e->port, HS_NONE, 0, true);
+	else if (why == CONN_REFUSED)
+		tell(e->worker, SPLIT_REFUSED, from, e->port, 0, 0, true);
+}
+
 static int open_listeners(struct worker *w, struct reactor *reactor)
 {
-	static const struct listener_ops ops = {.on_conn = on_conn};
+	static const struct listener_ops ops = {
+		.on_conn = on_conn, .on_refuse = on_refuse, .on_lost = on_lost};
 	struct listener *ignored; /* the reactor ends it */
 
 	for (size_t i = 0; i < w->plan.addresses_len; i++) {

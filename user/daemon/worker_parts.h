@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+#include <user/daemon/split.h>
 #include <user/daemon/worker.h>
 #include <user/daemon/worker_plan.h>
 #include <user/net/reactors.h>
@@ -17,6 +18,13 @@
 struct entrance {
 	struct worker *worker;
 	uint16_t port;
+};
+
+/* Asks a reactor how it is: a letter that comes back. */
+struct worker_probe {
+	struct mail letter;
+	_Atomic(uint64_t) sent_us; /* 0: it is back */
+	_Atomic(uint32_t) lag_us, waiting, most, puzzle;
 };
 
 struct worker {
@@ -30,6 +38,10 @@ struct worker {
 	_Atomic(uint64_t) unsaid;     /* signs that the keeper had no room for */
 	_Atomic(uint64_t) bad_unsaid; /* of what clients did wrong */
 	_Atomic(uint32_t) bad_said;   /* in this second: SPLIT_BAD_RATE at most */
+	_Atomic(uint32_t) opened_said;
+	struct worker_probe probes[REACTORS_MAX];
+	uint64_t paced_ms; /* when a pace was heard last */
+	bool deaf;	   /* nothing comes from the keeper any more */
 	char text[160];
 
 	pthread_mutex_t lock; /* of what follows, and of plan.live */
@@ -41,6 +53,13 @@ struct worker {
 	bool has_control;
 	_Atomic(bool) stopping;
 };
+
+/* ---- worker_load.c: by the control thread ---- */
+
+/* For so long, and what the keeper says meanwhile holds. */
+void worker_listen(struct worker *worker, unsigned ms);
+/* How it stands, into FIGURES. */
+void worker_measure(struct worker *worker, struct split_message *figures);
 
 /* ---- worker_check.c ---- */
 

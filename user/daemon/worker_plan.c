@@ -74,11 +74,10 @@ static struct server_limits limits_of(const struct config *config)
 	limits.links = number(config, CFG_SERVER_MAX_CONNECTIONS);
 	limits.hello_ms = ms(config, CFG_SERVER_HELLO_TIMEOUT);
 	limits.finish_ms = ms(config, CFG_SERVER_FINISH_TIMEOUT);
-	limits.handshakes_s = is(config, CFG_SERVER_PUZZLE, "off")
-				      ? 0
-				      : number(config, CFG_SERVER_PUZZLE_ABOVE);
+	limits.nominal_s = number(config, CFG_SERVER_PUZZLE_ABOVE);
+	limits.handshakes_s = is(config, CFG_SERVER_PUZZLE, "off") ? 0 : limits.nominal_s;
 	limits.puzzle_always = is(config, CFG_SERVER_PUZZLE, "always");
-	limits.puzzle_bits = number(config, CFG_SERVER_PUZZLE_BITS);
+	limits.puzzle_bits = limits.handshakes_s ? number(config, CFG_SERVER_PUZZLE_BITS) : 0;
 	limits.conn.slow_ms = ms(config, CFG_SERVER_SLOW_TIMEOUT);
 	limits.channel.queue_bytes = number(config, CFG_SERVER_QUEUE_BYTES);
 	limits.channel.heartbeat_ms = ms(config, CFG_SERVER_HEARTBEAT);

@@ -283,6 +283,9 @@ bool import_settings(struct gate *gate, struct gate *foreign)
 	ours.tcp = 0;
 	ours.lease_ifindex = 0;
 	ours.lease_until_s = 0;
+	ours.pace_until_ns = 0;
+	memset(ours.pace, 0, sizeof(ours.pace));
+	ours.pace_flags = 0;
 	if (memcmp(&ours, &untouched, sizeof(ours)) != 0)
 		return false;
 	to->bogon_flip = from->bogon_flip;

@@ -35,6 +35,7 @@ static const struct {
 	{SZ_REASON_RATE_NET, -1, GUARD_INPUT_COUNT,
 	 "nothing: the prefix is over its limit, this host may be the honest one in it"},
 	{SZ_REASON_SIZE, -1, GUARD_IN_ODD_SIZE, "spoofable: a lone packet"},
+	{SZ_REASON_PROBE, -1, GUARD_IN_PROBED, "spoofable: a lone SYN"},
 	{SZ_REASON_LAND, -1, GUARD_INPUT_COUNT, "nothing: its source is our own address"},
 	{SZ_REASON_BOGON, -1, GUARD_INPUT_COUNT, "nothing: its source is nobody's address"},
 	{SZ_REASON_FRAG_LEN, -1, GUARD_IN_MALFORMED, "spoofable: a lone fragment"},

@@ -397,3 +397,19 @@ void listeners_set_hello(struct reactor *reactor, uint32_t hello_ms)
 	for (struct listener *l = reactor->listeners; l; l = l->next)
 		l->config.hello_ms = hello_ms;
 }
+
+void listeners_waiting(const struct reactor *reactor, uint32_t *ret_waiting, uint32_t *ret_most)
+{
+	*ret_waiting = *ret_most = 0;
+	for (const struct listener *l = reactor->listeners; l; l = l->next) {
+		struct tcp_info info = {0};
+		socklen_t len = sizeof(info);
+
+		/* Of a listening socket these two are its queue and the length of that. */
+		if (getsockopt(l->watch.fd, IPPROTO_TCP, TCP_INFO, &info, &len) ||
+		    info.tcpi_unacked < *ret_waiting)
+			continue;
+		*ret_waiting = info.tcpi_unacked;
+		*ret_most = info.tcpi_sacked;
+	}
+}

@@ -55,6 +55,9 @@ int listener_new(struct reactor *reactor, const struct listener_config *config,
 void listener_free(struct listener *listener);
 /* For connections that come to any listener of this reactor; in its thread. */
 void listeners_set_hello(struct reactor *reactor, uint32_t hello_ms);
+/* In its thread: connections that wait to be accepted at the fullest listener of this reactor, and
+ * how many may. */
+void listeners_waiting(const struct reactor *reactor, uint32_t *ret_waiting, uint32_t *ret_most);
 void *listener_context(const struct listener *listener);
 struct reactor *listener_reactor(const struct listener *listener);
 /* Where it listens: the port, when 0 was asked for. */

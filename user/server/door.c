@@ -12,32 +12,57 @@ static uint64_t depth(const struct door *door)
 	return MAX(door->rate, 2U) * (uint64_t)TOKEN;
 }
 
+/* What holds, from what was set and what is withheld. */
+static void settle(struct door *door)
+{
+	uint64_t whole = door->set_rate ? door->set_rate : door->nominal;
+	bool had_rate = door->rate;
+
+	door->rate = door->set_rate;
+	if (door->withheld && whole)
+		door->rate = (uint32_t)MAX(whole * (DOOR_WHOLE - door->withheld) / DOOR_WHOLE, 1U);
+	door->always = door->set_always || door->floor;
+	door->least = MAX(door->floor, PH_PUZZLE_BITS_MIN);
+	door->least = MIN(door->least, door->most);
+	/* Without a rate nothing was taken out, and nothing filled. */
+	door->tokens = had_rate ? MIN(door->tokens, depth(door)) : depth(door);
+	door->kept = MIN(door->kept, depth(door) / 2);
+	door->bits = MIN(door->always ? MAX(door->bits, door->least) : door->bits, door->most);
+	if (!door->rate && !door->always) {
+		door->bits = 0;
+		door->short_of = 0;
+	}
+}
+
 void door_init(struct door *door, uint32_t rate, unsigned most, bool always, uint64_t now_ms)
 {
-	*door = (struct door){.rate = rate,
+	*door = (struct door){.set_rate = rate,
+			      .set_always = always,
 			      .most = most,
-			      .always = always,
-			      .bits = always ? PH_PUZZLE_BITS_MIN : 0,
 			      .filled_ms = now_ms,
 			      .stepped_ms = now_ms};
-	door->tokens = depth(door);
+	settle(door);
 	door->kept = depth(door) / 2;
 }
 
 void door_set(struct door *door, uint32_t rate, unsigned most, bool always)
 {
-	bool had_rate = door->rate;
-
-	door->rate = rate;
+	door->set_rate = rate;
 	door->most = most;
-	door->always = always;
-	/* Without a rate nothing was taken out, and nothing filled. */
-	door->tokens = had_rate ? MIN(door->tokens, depth(door)) : depth(door);
-	door->bits = MIN(always ? MAX(door->bits, PH_PUZZLE_BITS_MIN) : door->bits, most);
-	if (!rate && !always) {
-		door->bits = 0;
-		door->short_of = 0;
-	}
+	door->set_always = always;
+	settle(door);
+}
+
+void door_pace(struct door *door, uint32_t withheld, uint32_t nominal, unsigned floor)
+{
+	withheld = MIN(withheld, DOOR_WHOLE);
+	floor = MIN(floor, door->most);
+	if (door->withheld == withheld && door->nominal == nominal && door->floor == floor)
+		return;
+	door->withheld = withheld;
+	door->nominal = nominal;
+	door->floor = floor;
+	settle(door);
 }
 
 static void fill(struct door *door, uint64_t now_ms)
@@ -59,14 +84,20 @@ static void step(struct door *door, uint64_t now_ms)
 		return;
 	door->stepped_ms += steps * DOOR_STEP_MS;
 	if (door->short_of) {
-		door->bits = MIN(MAX(door->bits + 1, PH_PUZZLE_BITS_MIN), door->most);
+		door->bits = MIN(MAX(door->bits + 1, door->least), door->most);
 		steps--;
 	}
 	door->short_of = 0;
-	for (; steps && door->bits > PH_PUZZLE_BITS_MIN; steps--)
+	for (; steps && door->bits > door->least; steps--)
 		door->bits--;
 	if (steps && !door->always)
 		door->bits = 0;
+}
+
+unsigned door_bits(struct door *door, uint64_t now_ms)
+{
+	step(door, now_ms);
+	return door->bits;
 }
 
 enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t now_ms)
@@ -89,9 +120,9 @@ enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t n
 	}
 	if (!known && door->tokens < keep + TOKEN)
 		door->short_of++;
-	if (worked || known)
+	if (worked || known || !door->most)
 		return DOOR_BUSY;
 	if (!door->bits)
-		door->bits = PH_PUZZLE_BITS_MIN;
+		door->bits = door->least;
 	return DOOR_WORK;
 }

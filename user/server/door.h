@@ -6,6 +6,9 @@
  * who comes beyond that is a stranger. A stranger who finds too little is asked
  * for work, and the work gets harder, a bit a quarter of a second, as long as there are more
  * strangers than the bucket has for them; then easier, down to none.
+ *
+ * Whoever looks at the whole machine may withhold a part of the rate and set a floor for the work
+ * (door_pace()): strangers feel it first, tickets last, sessions that there are never.
  */
 #ifndef STRAZH_USER_SERVER_DOOR_H
 #define STRAZH_USER_SERVER_DOOR_H
@@ -15,10 +18,18 @@
 
 #define DOOR_STEP_MS 250U
 
+#define DOOR_WHOLE 1000U
+
 struct door {
-	uint32_t rate; /* a second; 0: no limit */
-	unsigned most; /* bits */
-	bool always;   /* everyone who is not known has to work */
+	uint32_t set_rate; /* a second; 0: no limit */
+	bool set_always;   /* everyone who is not known has to work */
+	unsigned most;	   /* bits; 0: nobody is ever asked for work */
+	uint32_t withheld, nominal;
+	unsigned floor; /* bits */
+	/* What follows from these. */
+	uint32_t rate;
+	unsigned least; /* bits, where work is asked for */
+	bool always;
 	uint64_t filled_ms;
 	uint64_t tokens; /* thousandths, at most one second of them */
 	uint64_t kept;	 /* of the lower half: what tickets may take at once */
@@ -36,6 +47,13 @@ enum door_answer {
 void door_init(struct door *door, uint32_t rate, unsigned most, bool always, uint64_t now_ms);
 /* Another measure for those who come; how hard it is now goes on as far as that allows. */
 void door_set(struct door *door, uint32_t rate, unsigned most, bool always);
+/*
+ * withheld: thousandths of the rate that are not to be had now, of `nominal` where no rate was set.
+ * floor: everyone who is not known has to do work of at least so many bits; 0: nothing of it.
+ */
+void door_pace(struct door *door, uint32_t withheld, uint32_t nominal, unsigned floor);
+/* The work that a stranger would be asked for now; 0: none. */
+unsigned door_bits(struct door *door, uint64_t now_ms);
 /* One handshake. `worked`: its puzzle is solved; `known`: it came with a good ticket. */
 enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t now_ms);
 

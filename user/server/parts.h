@@ -106,6 +106,9 @@ void server_array_free(void *array, size_t n, size_t size);
 void server_sign(struct server *server, enum server_sign sign, const struct endpoint *from,
 		 uint16_t port, int condition, uint32_t age_ms);
 
+/* The door as the load wants it now. */
+void server_keep_pace(struct server *server);
+
 /* ---- guise.c ---- */
 int guise_new(struct identity *identity, const struct ticket_keys *tickets,
 	      struct guise **ret_guise) must_check;

@@ -52,6 +52,15 @@ int peer_send_shared(struct peer *peer, const struct ph_message *head, struct sh
 	return answer_of(link, r);
 }
 
+void peer_report(struct peer *peer, enum peer_fault fault)
+{
+	struct link *link = peer_link(peer);
+
+	if (!link->ended)
+		server_sign(link->server, SERVER_BAD_QUERY, &link->conn->peer, link->port,
+			    (int)fault, 0);
+}
+
 /* Half of what a block of a connection holds, so that two go to the socket in one piece. */
 #define PLACE_ROOM (CONN_RESERVE_MAX / 2)
 

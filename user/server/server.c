@@ -15,6 +15,7 @@ struct server_limits server_limits_usual(void)
 		.half_open = 2048,
 		.links = 65536,
 		.handshakes_s = 4000,
+		.nominal_s = 4000,
 		.puzzle_bits = PH_PUZZLE_BITS_MAX,
 		.hello_ms = 5000,
 		.finish_ms = 5000,
@@ -185,6 +186,16 @@ void server_free(struct server *server)
 	free(server);
 }
 
+/* An operator who wants no puzzles gets none: then what is withheld is turned away. */
+void server_keep_pace(struct server *server)
+{
+	const struct server_pace *pace = &server->common->pace;
+
+	door_pace(&server->door, atomic_load_explicit(&pace->withheld, memory_order_relaxed),
+		  server->limits.nominal_s,
+		  atomic_load_explicit(&pace->puzzle_bits, memory_order_relaxed));
+}
+
 bool server_take(struct server *server, struct conn *conn, uint16_t port)
 {
 	return shaking_take(server, conn, port);
@@ -247,7 +258,8 @@ unsigned server_links(const struct server *server)
 	return server->links_len;
 }
 
-unsigned server_puzzle(const struct server *server)
+unsigned server_puzzle(struct server *server)
 {
-	return server->door.bits;
+	server_keep_pace(server);
+	return door_bits(&server->door, server->reactor->now_ms);
 }

@@ -55,8 +55,14 @@ struct server_counters {
 /* What happens to clients, told to whoever watches: in the reactor's thread, without waiting.
  * SERVER_PROVEN comes when a session opens and each prove_ms of its life. `condition`: of
  * SERVER_GONE enum conn_end, of SERVER_BAD_HANDSHAKE enum hs_condition (HS_NONE: it came to no end
- * in time), of SERVER_BAD_RECORD that of its channel. */
-enum server_sign { SERVER_PROVEN, SERVER_GONE, SERVER_BAD_HANDSHAKE, SERVER_BAD_RECORD };
+ * in time), of SERVER_BAD_RECORD that of its channel, of SERVER_BAD_QUERY enum peer_fault. */
+enum server_sign {
+	SERVER_PROVEN,
+	SERVER_GONE,
+	SERVER_BAD_HANDSHAKE,
+	SERVER_BAD_RECORD,
+	SERVER_BAD_QUERY,
+};
 struct server_watcher {
 	void *owner;
 	/* age_ms: of its session; 0 when it opens, and where there is none. */
@@ -66,11 +72,13 @@ struct server_watcher {
 
 #define SERVER_PROVE_MS (5U * 60 * 1000)
 struct server_limits {
-	uint32_t half_open;    /* slots of a reactor */
-	uint32_t links;	       /* sessions of a reactor */
-	uint32_t handshakes_s; /* of a reactor, above which strangers are asked for work */
+	uint32_t half_open; /* slots of a reactor */
+	uint32_t links;	    /* sessions of a reactor */
+	uint32_t
+		handshakes_s; /* of a reactor, above which strangers are asked for work; 0: never */
+	uint32_t nominal_s;   /* of a reactor: what a share of admission is of, where that is 0 */
 	bool puzzle_always;
-	unsigned puzzle_bits; /* the hardest one */
+	unsigned puzzle_bits; /* the hardest one; 0: there is none */
 	uint32_t hello_ms, finish_ms;
 	uint32_t prove_ms; /* SERVER_PROVEN is said again, a heartbeat later at most */
 	struct conn_limits conn;
@@ -85,6 +93,13 @@ struct server_service {
 
 struct workpool;
 
+/* What the load asks for: any thread sets it, reactors look at it with each hello. See door_pace().
+ */
+struct server_pace {
+	_Atomic(uint32_t) withheld; /* thousandths of admission */
+	_Atomic(uint32_t) puzzle_bits;
+};
+
 /* Of all reactors. */
 struct server_common {
 	unsigned reactors;
@@ -96,6 +111,7 @@ struct server_common {
 	bool pool_all;		 /* the pool is given all there is, not what is too much: a test */
 	struct server **servers; /* by number of the reactor */
 	_Atomic(uint64_t) next_id;
+	struct server_pace pace;
 };
 
 struct server;
@@ -126,7 +142,7 @@ void server_change_take(struct server *server, struct server_change *change);
 const struct server_counters *server_counters(const struct server *server);
 const char *server_engine(const struct server *server);
 unsigned server_links(const struct server *server);
-/* Bits of the puzzle that strangers are given now; 0: none. */
-unsigned server_puzzle(const struct server *server);
+/* Bits of the puzzle that strangers are given now; 0: none. In the reactor's thread. */
+unsigned server_puzzle(struct server *server);
 
 #endif

@@ -102,6 +102,7 @@ static void hello(struct shaking *s)
 	bool worked = s->hs.retried, known = handshake_resumed(&s->hs);
 
 	server_count(&server->counters.hellos);
+	server_keep_pace(server);
 	switch (door_ask(&server->door, worked, known, server->reactor->now_ms)) {
 	case DOOR_OPEN:
 		answer_later(s);
@@ -161,7 +162,9 @@ static void on_end(struct conn *conn, enum conn_end why)
 	struct shaking *s = conn->owner;
 
 	server_count(&s->server->counters.ends[why]);
-	if (why == CONN_LATE_HELLO || why == CONN_LATE_FINISH)
+	/* Late, or it left before the end of its handshake; where we stop, all are closed. */
+	if (why == CONN_LATE_HELLO || why == CONN_LATE_FINISH ||
+	    ((why == CONN_RESET || why == CONN_DONE) && !conn->reactor->draining))
 		server_sign(s->server, SERVER_BAD_HANDSHAKE, &conn->peer, s->port, HS_NONE, 0);
 	s->conn = NULL;
 	if (!s->waiting)

@@ -65,6 +65,12 @@ void peer_push(struct peer *peer);
 /* Once all that is queued was sent. `why` is one of the service's counted reasons. */
 void peer_close(struct peer *peer, const char *why);
 /*
+ * What a peer asked of a database was no honest question: for services whose peers' values reach an
+ * ORM, from what orm_guard_open() reports. It is told, and the peer stays: that is the service's.
+ */
+enum peer_fault { PEER_INJECTION = 1, PEER_FLOOD };
+void peer_report(struct peer *peer, enum peer_fault fault);
+/*
  * Stop and go on reading what the peer sends (back-pressure); nested calls do not count. After
  * peer_pause() no on_message() comes before peer_resume(), also none of what was read already.
  */

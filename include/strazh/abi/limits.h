@@ -28,6 +28,7 @@
 #define SZ_NOTE_LEN 120
 
 #define SZ_EVENTS_PER_S 100U
+#define SZ_PROBES_PER_S 1000U /* SYNs that the kernel is asked about, of a CPU */
 
 /* Rate tables, of cache lines with four slots: 16 MiB for hosts, 4 MiB for prefixes. */
 #define SZ_RHOST_LINES (1U << 18)

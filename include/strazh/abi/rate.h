@@ -76,7 +76,9 @@ struct sz_limit {
 #define SZ_RATE_BYTE_SHIFT 10
 #define SZ_RATE_BYTE_BURST_NS 200000000U /* unless somebody says otherwise */
 
-/* Tier 0 is everybody's; sz_reput puts sources into others. */
+/* Tier 0 is everybody's; sz_reput puts sources into others. In that of the guard for who is limited
+ * nobody may more than everybody, whatever its own limits say. */
+#define SZ_TIER_LIMITED 2U
 #define SZ_LIMITS (SZ_TIERS * SZ_RATE_LEVELS * SZ_RATE_CLASSES)
 
 static inline __u32 sz_limit_index(__u32 tier, __u32 level, __u32 class_)

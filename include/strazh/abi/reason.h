@@ -60,7 +60,8 @@ enum sz_class {
 	X(SYN_COOKIE, "syn-cookie", ANSWER, "SYN answered by the gate with a cookie")              \
 	X(PROVEN, "proven", PASS, "source is over its limits, but the flow is of a live session")  \
 	X(SOCKET, "socket", PASS, "a limit is passed, but the kernel has this connection")         \
-	X(COOKIE_ACK, "cookie-ack", PASS, "opens a connection with a valid SYN cookie")
+	X(COOKIE_ACK, "cookie-ack", PASS, "opens a connection with a valid SYN cookie")            \
+	X(PROBE, "probe", PASS, "TCP SYN to a port where nobody listens, of those looked at")
 
 /* Side counters: they share the table of counters but are no verdicts. */
 #define SZ_TALLIES(X)                                                                              \
@@ -78,7 +79,8 @@ enum sz_class {
 	X(OVER_FRAG, "over-fragment", "over the limit, fragments")                                 \
 	X(OVER_CONN, "over-connection", "over the limit, connections with a valid cookie")         \
 	X(OVER_FLOW, "over-flow", "over the limit, one connection")                                \
-	X(OVER_ODD, "over-odd-size", "over the limit, odd sizes")
+	X(OVER_ODD, "over-odd-size", "over the limit, odd sizes")                                  \
+	X(PROBE_ASKED, "probe-asked", "SYNs to no service that the kernel was asked about")
 
 enum sz_reason {
 #define X(code, name, class, text) SZ_REASON_##code,

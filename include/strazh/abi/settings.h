@@ -8,6 +8,8 @@
 
 #include <linux/types.h>
 
+#include <strazh/abi/limits.h>
+
 #define SZ_SET_OBSERVE 1U      /* count what would be dropped, drop nothing */
 #define SZ_SET_RATE_ENFORCE 2U /* rates drop; else they only count */
 
@@ -32,6 +34,10 @@
 #define SZ_BOGON_ALL 31U
 #define SZ_BOGON_DEFAULT (SZ_BOGON_MARTIAN | SZ_BOGON_RESERVED)
 
+#define SZ_PACE_ONE 16U
+#define SZ_PACE_COOKIES 1U /* services whose cookies are AUTO are pressed */
+#define SZ_PACE_PROBES 2U  /* SYNs to ports where nobody listens are told */
+
 struct sz_settings {
 	__u64 lists_off; /* a set bit silences that list of the deny maps: swaps are one store */
 	__u32 flags;	 /* SZ_SET_* */
@@ -52,7 +58,14 @@ struct sz_settings {
 	 */
 	__u64 pass4_void[4];
 	__u64 pass6_void[4];
-	__u32 room[6];
+	/*
+	 * What the load asks for, on top of what was set: it holds until pace_until_ns (coarse
+	 * monotonic clock) and ends by itself where nobody is left to renew it. 0: it is over.
+	 */
+	__u64 pace_until_ns;
+	__u8 pace[SZ_TIERS]; /* limits of sources are divided by pace / 16; 0 as 16 */
+	__u32 pace_flags;    /* SZ_PACE_* */
+	__u32 room[1];
 };
 
 /* By first octet. */

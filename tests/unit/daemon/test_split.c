@@ -53,6 +53,9 @@ static void test_wrong(void **state)
 	static const struct split_message wrong[] = {
 		{.type = 0, .family = 4},
 		{.type = SPLIT_FIGURES + 1, .family = 4},
+		{.type = SPLIT_PACE},
+		{.type = SPLIT_REFUSED, .family = 0},
+		{.type = SPLIT_BAD_QUERY, .family = 7},
 		{.type = SPLIT_BAD_HANDSHAKE, .family = 0},
 		{.type = SPLIT_BAD_RECORD, .family = 5},
 		{.type = SPLIT_GONE, .family = 0},
@@ -67,6 +70,29 @@ static void test_wrong(void **state)
 	}
 	assert_int_equal(send(fds[1], "short", 5, 0), 5);
 	assert_int_equal(split_receive(fds[0], &heard), -EBADMSG);
+}
+
+/* The other way there is one thing to say. */
+static void test_down(void **state)
+{
+	static const struct split_message wrong[] = {
+		{.type = SPLIT_FIGURES},
+		{.type = SPLIT_PROVEN, .family = 4},
+		{.type = SPLIT_PACE, .withheld = 1001},
+		{.type = SPLIT_PACE, .puzzle = 65},
+	};
+	const struct split_message said = {.type = SPLIT_PACE, .withheld = 250, .puzzle = 14};
+	struct split_message heard;
+
+	(void)state;
+	assert_int_equal(split_hear(fds[1], &heard), -EAGAIN);
+	assert_int_equal(split_send(fds[0], &said), 0);
+	assert_int_equal(split_hear(fds[1], &heard), 0);
+	assert_memory_equal(&heard, &said, sizeof(said));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(split_send(fds[0], &wrong[i]), 0);
+		assert_int_equal(split_hear(fds[1], &heard), -EBADMSG);
+	}
 }
 
 static void test_end(void **state)
@@ -89,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_whole, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_wrong, open_pair, close_pair),
+		cmocka_unit_test_setup_teardown(test_down, open_pair, close_pair),
 		cmocka_unit_test_setup_teardown(test_end, open_pair, close_pair),
 	};
 

@@ -159,6 +159,81 @@ static void another_measure(void **state)
 	assert_int_equal(door_ask(&door, false, false, now), DOOR_WORK);
 }
 
+static unsigned in_a_second(struct door *door, bool worked, bool known, uint64_t from)
+{
+	unsigned in = 0;
+
+	for (uint64_t now = from; now < from + 1000; now++)
+		for (unsigned i = 0; i < 5; i++)
+			in += door_ask(door, worked, known, now) == DOOR_OPEN;
+	return in;
+}
+
+/* A part of the rate is withheld, and comes back as it was. */
+static void a_part_is_withheld(void **state)
+{
+	struct door door;
+
+	(void)state;
+	door_init(&door, 400, 22, false, 1000);
+	(void)in_a_second(&door, true, false, 1000); /* what it had saved */
+	assert_in_range(in_a_second(&door, true, false, 2000), 390, 410);
+	door_pace(&door, 750, 4000, 0);
+	(void)in_a_second(&door, true, false, 3000);
+	assert_in_range(in_a_second(&door, true, false, 4000), 95, 105);
+	/* Strangers first: a good ticket still finds what is kept for it. */
+	assert_int_equal(door_ask(&door, false, false, 5000), DOOR_WORK);
+	assert_int_equal(door_ask(&door, false, true, 5000), DOOR_OPEN);
+	/* All of it is one handshake a second. */
+	door_pace(&door, 1000, 4000, 0);
+	assert_in_range(in_a_second(&door, true, false, 6000), 0, 3);
+	door_set(&door, 800, 22, false);
+	door_pace(&door, 500, 4000, 0);
+	(void)in_a_second(&door, true, false, 7000);
+	assert_in_range(in_a_second(&door, true, false, 8000), 390, 410);
+	door_pace(&door, 0, 4000, 0);
+	(void)in_a_second(&door, true, false, 9000);
+	assert_in_range(in_a_second(&door, true, false, 10000), 790, 810);
+}
+
+static void a_floor_of_work(void **state)
+{
+	struct door door;
+
+	(void)state;
+	door_init(&door, 4000, 22, false, 1000);
+	door_pace(&door, 0, 4000, 16);
+	for (uint64_t now = 1000; now < 60000; now += 1000) {
+		assert_int_equal(door_ask(&door, false, false, now), DOOR_WORK);
+		assert_int_equal(door.bits, 16);
+		assert_int_equal(door_ask(&door, true, false, now), DOOR_OPEN);
+		assert_int_equal(door_ask(&door, false, true, now), DOOR_OPEN);
+	}
+	door_pace(&door, 0, 4000, 30); /* what was set is the most */
+	assert_int_equal(door_ask(&door, false, false, 60000), DOOR_WORK);
+	assert_int_equal(door.bits, 22);
+	door_pace(&door, 0, 4000, 0);
+	assert_int_equal(door_bits(&door, 70000), 0);
+	assert_int_equal(door_ask(&door, false, false, 70000), DOOR_OPEN);
+}
+
+/* Without puzzles nobody is asked for work: who comes too much is turned away. */
+static void withheld_without_puzzles(void **state)
+{
+	struct door door;
+
+	(void)state;
+	door_init(&door, 0, 0, false, 1000);
+	door_pace(&door, 0, 100, 16);
+	assert_int_equal(door_ask(&door, false, false, 1000), DOOR_OPEN);
+	door_pace(&door, 900, 100, 16);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_not_equal(door_ask(&door, false, false, 1001), DOOR_WORK);
+	assert_int_equal(door_ask(&door, false, false, 1002), DOOR_BUSY);
+	door_pace(&door, 0, 100, 0);
+	assert_int_equal(door_ask(&door, false, false, 1003), DOOR_OPEN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -170,6 +245,9 @@ int main(void)
 		cmocka_unit_test(work_gets_harder_and_easier),
 		cmocka_unit_test(always),
 		cmocka_unit_test(another_measure),
+		cmocka_unit_test(a_part_is_withheld),
+		cmocka_unit_test(a_floor_of_work),
+		cmocka_unit_test(withheld_without_puzzles),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,175 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# What the load asks for: the attack state rises, limits shrink, puzzles are asked for, cookies are
+# on; the load is gone, or strazhd is, and all is as the operator set it.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+net_up
+client_native
+AT=10.66.0.1:8000
+CONF=$E2E_TMP/strazh.conf
+# What is asked for is renewed, and ends by itself after three seconds.
+HOLD=8
+
+quiet() { ctl -q "$@" >/dev/null 2>&1; }
+log() { cat "$E2E_TMP/strazhd.log"; }
+st() { cl timeout 100 "$O/strazh" "$@" -s "$AT" -k "@$E2E_TMP/server.pub"; }
+listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
+# of KIND FILTER: of strazhctl guard
+of() { ctl guard --json 2>/dev/null | jq -r "select(.kind == \"$1\") | $2"; }
+of_is() { [ "$(of "$1" "$2")" = "$3" ]; }
+limit() { ctl rate show --json 2>/dev/null | jq -r 'select(.class == "udp") | .host_pps'; }
+cookies() { ctl stats --json 2>/dev/null | jq -s 'map(select(.reason == "syn-cookie") | .packets) | add // 0'; }
+# through: of 1,500 or so packets of the bad client in half a second, those that pass
+through() {
+	local before
+	sleep 0.6 # its meter is empty again
+	before=$(passed bad4)
+	flood 10.66.0.66 3000 0.5
+	wait "$FLOOD_PID"
+	echo $(($(passed bad4) - before))
+}
+# below LESS MORE NAME: by a tenth at least
+below() {
+	[ $(($1 * 10)) -lt $(($2 * 9)) ]
+	ok $? "$3: $1 to $2"
+}
+# hold N: so many connections that say nothing, until HELD is killed
+hold() {
+	: >"$E2E_TMP/held"
+	ip netns exec cl /usr/bin/python3 - "$1" >"$E2E_TMP/held" <<-'PY' &
+		import socket, sys, time
+		held = [socket.create_connection(("10.66.0.1", 8000)) for _ in range(int(sys.argv[1]))]
+		print(len(held), flush=True)
+		time.sleep(100)
+	PY
+	HELD=$!
+	wait_for 10 grep -q . "$E2E_TMP/held"
+}
+let_go() {
+	kill "$HELD" 2>/dev/null
+	wait "$HELD" 2>/dev/null
+}
+# conf LINES...: of [guard]. Pressure is that of all who work on this machine.
+conf() {
+	cat >"$CONF" <<-CONF
+		[server]
+		enable = on
+		listen = 10.66.0.1:8000
+		key = $E2E_TMP/server.key
+		max_half_open = 10
+		max_half_open_per_source = 10
+		hello_timeout = 60s
+		[guard]
+		psi = 0
+	CONF
+	printf '%s\n' "$@" >>"$CONF"
+}
+reload() {
+	conf "$@"
+	kill -HUP "$STRAZHD_PID"
+}
+up() {
+	strazhd_up --interface sv0 --config "$CONF"
+	wait_for 5 listening
+	ok $? "it listens"
+}
+
+sysctl -qw net.ipv4.tcp_syncookies=2 net.ipv4.tcp_timestamps=2
+ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
+sed -n 's/^public: //p' "$E2E_TMP/server.key" >"$E2E_TMP/server.pub"
+conf "mode = enforce"
+up
+quiet set rate.mode enforce
+quiet rate set udp --pps 1000 --burst 100
+quiet service add 8000/tcp --cookies auto
+
+echo "# nothing is the matter"
+is "$(of guard .state) $(of guard .acts) $(of gate .scaled)" "normal true false" "normal, and nothing is scaled"
+like "$(ctl guard 2>/dev/null)" "^gate +limits as they were set" "as text, too"
+st ping -c 1 >/dev/null 2>&1
+is "$? $(of guard .puzzle_now) $(cookies)" "0 0 0" "a session without a puzzle, without a cookie"
+base=$(through)
+echo "# $base packets of 1,500 are within the limit"
+
+echo "# nearly all slots are in use"
+hold 9
+wait_for 10 of_is guard .state critical
+ok $? "the state is critical"
+wait_for 5 of_is gate .scaled true
+ok $? "the gate's limits are scaled"
+like "$(of gate .all)" "^0\.(69|[1-6])" "to seven tenths and less"
+is "$(of gate .trusted)" 1 "not those of trusted sources"
+is "$(limit)" 1000 "the limit itself stays"
+below "$(through)" "$base" "fewer packets pass"
+like "$(ctl status 2>/dev/null)" "^guard +enforce: .*attack state critical, limits [1-7][0-9] %" "status tells"
+like "$(log)" "guard: .*critical" "so does the log"
+is "$(of gate .cookies)" true "cookies are on"
+before=$(cookies)
+st ping -c 1 >/dev/null 2>&1
+is $? 0 "a new session is opened"
+ok "$([ "$(cookies)" -gt "$before" ]; echo $?)" "by a SYN cookie"
+wait_for 5 of_is guard .puzzle_now 14
+ok $? "and a puzzle: $(of guard .puzzle_now)"
+quiet rate set udp --pps 1200
+is "$(limit)" 1200 "an operator changes a limit meanwhile: it is the new base"
+quiet rate set udp --pps 1000 --burst 100
+
+echo "# strazhd is killed in the middle"
+strazhd_kill KILL
+wait_for $HOLD of_is gate .scaled false
+ok $? "the gate is back at its base by itself"
+again=$(through)
+below $((again * 9 / 10)) "$base" "no more than before"
+below $((base * 3 / 4)) "$again" "and as much"
+let_go
+
+echo "# and comes back"
+conf "mode = enforce" "pace = off"
+up
+hold 9
+wait_for 10 of_is guard .state critical
+ok $? "without guard.pace the state is shown"
+is "$(of guard .acts) $(of gate .scaled)" "false false" "and nothing is done"
+like "$(ctl guard 2>/dev/null)" "nothing of it is done" "which is said"
+reload "mode = enforce"
+wait_for 5 of_is gate .scaled true
+ok $? "guard.pace by a reload"
+reload "mode = learn"
+wait_for 5 of_is gate .scaled false
+ok $? "learning: taken back at once"
+is "$(of guard .acts)" false "and shown"
+let_go
+reload "mode = enforce"
+
+echo "# a service gets more than it may"
+quiet service add 9/udp
+quiet rate set udp --port 9/udp --pps 100
+quiet rate set udp --pps 100000
+: >"$E2E_TMP/flood"
+flood 10.66.0.66 6000 8
+wait_for 8 of_is guard .state under-attack
+ok $? "most is lost: under attack"
+admits_less() { [ "$(of guard '.admission < 0.95')" = true ]; }
+wait_for 8 admits_less
+ok $? "less is admitted"
+below "$(of gate '.limited * 1000 | floor')" "$(of gate '.all * 1000 | floor')" "who is limited gives way first"
+ok "$(of gate '.trusted >= .all' | grep -qx true; echo $?)" "and who is trusted last"
+wait "$FLOOD_PID"
+wait_for 60 st ping -c 1
+ok $? "a session is opened"
+quiet rate set udp --port 9/udp --pps none
+
+echo "# the load is gone"
+wait_for 90 of_is guard .state normal
+ok $? "normal"
+wait_for 200 of_is gate .scaled false
+ok $? "the gate's limits are as they were set"
+wait_for 60 of_is guard .admission 1
+ok $? "and all are admitted"
+st ping -c 1 >/dev/null 2>&1
+wait_for 5 of_is guard .puzzle_now 0
+ok $? "without a puzzle: $(of guard .puzzle_now)"
+is "$(of guard '.changes >= 4')" true "each change was counted"
+strazhd_kill TERM
+finish
