@@ -14,7 +14,6 @@ sleep 2
 watch
 cl timeout 100 "$O/tests/tools/guests" --to "$AT" --key "$KEY" --from $BAD --new 50 --strangers --seconds 4 \
 	--timeout-ms 500 >"$E2E_TMP/bad"
-cat "$E2E_TMP/bad"
 banned $BAD
 ok $? "it is banned"
 unwatch

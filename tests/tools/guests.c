@@ -122,7 +122,8 @@ static void on_message(void *data, const struct strazh_message *message)
 	}
 }
 
-static void open_session(struct guest *guest)
+/* What takes a while and says nothing to the server: for guests, done before the first one comes. */
+static void prepare(struct guest *guest, uint32_t number)
 {
 	uint8_t secret[32];
 	struct strazh_options options = {
@@ -136,7 +137,6 @@ static void open_session(struct guest *guest)
 		.on_message = on_message,
 		.data = guest,
 	};
-	struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = guest}};
 	struct strazh_error error;
 
 	if (want.strangers) {
@@ -144,14 +144,21 @@ static void open_session(struct guest *guest)
 			die("no random bytes");
 		options.client_key = secret;
 	}
+	guest->number = number;
+	if (strazh_open(&options, &guest->client, &error))
+		die(error.text);
+}
+
+static void come(struct guest *guest)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = guest}};
+
 	guest->asked = 0;
 	guest->greeted = false;
 	memset(guest->asked_ms, 0, sizeof(guest->asked_ms));
 	guest->begun_ms = caller_now_ms();
 	if (!guest->served)
 		guest->next_ms = guest->begun_ms + 1e3 / want.rate;
-	if (strazh_open(&options, &guest->client, &error))
-		die(error.text);
 	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, strazh_fd(guest->client), &event))
 		die(strerror(errno));
 	caller_is(&want.callers, guest->number);
@@ -201,8 +208,10 @@ static void look_after(struct guest *guest, double now, bool asks)
 	if (asks && !guest->passes && now >= guest->next_ms)
 		on_due(guest, now);
 	if (!guest->client) {
-		if (asks && !guest->passes && now - guest->begun_ms >= AGAIN_MS)
-			open_session(guest);
+		if (asks && !guest->passes && now - guest->begun_ms >= AGAIN_MS) {
+			prepare(guest, guest->number);
+			come(guest);
+		}
 		return;
 	}
 	give_up_late(guest, now);
@@ -221,10 +230,8 @@ static void look_after(struct guest *guest, double now, bool asks)
 static void arrive(double now, double begin_ms)
 {
 	while (arrivals < want.guests &&
-	       now - begin_ms >= (double)want.arrive_ms * arrivals / want.guests) {
-		guests[arrivals].number = arrivals;
-		open_session(&guests[arrivals++]);
-	}
+	       now - begin_ms >= (double)want.arrive_ms * arrivals / want.guests)
+		come(&guests[arrivals++]);
 }
 
 /* In the places behind the guests. */
@@ -235,9 +242,9 @@ static void come_and_go(double now, double begin_ms)
 			return;
 		if (guests[i].client)
 			continue;
-		guests[i].number = news++;
 		guests[i].passes = true;
-		open_session(&guests[i]);
+		prepare(&guests[i], news++);
+		come(&guests[i]);
 	}
 }
 
@@ -277,7 +284,7 @@ static void run(void)
 	}
 	look_after_all(now, false);
 	for (unsigned int i = 0; i < ARRAY_LEN(guests); i++)
-		if (guests[i].client)
+		if (guests[i].client && guests[i].begun_ms > 0)
 			close_session(&guests[i]);
 }
 
@@ -393,6 +400,8 @@ int main(int argc, char **argv)
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0)
 		die(strerror(errno));
+	for (unsigned int i = 0; i < want.guests; i++)
+		prepare(&guests[i], i);
 	begin_ms = caller_now_ms();
 	run();
 	report(begin_ms);
