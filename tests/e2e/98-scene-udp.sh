@@ -13,10 +13,14 @@ sleep 2
 watch
 flood many --kind udp --from 60.0.0.0/8 --sources 60000 --rate 100000 --seconds 3
 unwatch
+ok "$([ "$(dropped rate-service)" -gt "$(of many '.total / 2 | floor')" ]; echo $?)" \
+	"many sources: $(dropped rate-service) of $(of many .total) were dropped"
 first=$(detected many rate-service rate-host)
 watch
-flood one --kind udp --as 60.0.0.66 --rate 100000 --seconds 3
+flood one --kind udp --as 60.0.0.66 --rate 200000 --seconds 3
 unwatch
+ok "$([ "$(dropped rate-host rate-service)" -gt "$(of one '.total / 2 | floor')" ]; echo $?)" \
+	"one source: $(dropped rate-host rate-service) of $(of one .total) were dropped"
 like "$(why 60.0.0.66)" "HighPacketRate: [0-9]+ packets above its limits in .*spoofable" "why names the cause"
 is "$(bans_in 60)$(bans_in 20)" 00 "spoofable: nobody is banned"
 ended honest
