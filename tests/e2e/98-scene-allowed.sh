@@ -10,7 +10,7 @@ scene_up
 quiet allow $BAD
 sleep 2.5 # the allow list is looked at every two seconds
 watch
-pest bad --kind garbage --from $BAD --rate 100 --seconds 4
+pest bad --kind garbage --from $BAD --rate 100 --seconds 2
 unwatch
 is "$(of bad '"\(.sent) \(.unanswered)"')" "$(of bad .sent) 0" "all of its connections were answered"
 is "$(dropped deny-host rate-host rate-net)" 0 "nothing was dropped"

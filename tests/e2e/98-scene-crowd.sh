@@ -7,7 +7,7 @@
 . "$(dirname "$0")/scenes.bash"
 scene_up
 watch
-guests honest --from 20.0.0.1 --sources 2000 --step 611 --guests 2000 --arrive 3000 --rate 1 --seconds 12
+guests honest --from 20.0.0.1 --sources 2000 --step 611 --guests 2000 --arrive 3000 --rate 1 --seconds 8
 ended honest
 unwatch
 unhurt honest

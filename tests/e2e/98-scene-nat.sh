@@ -8,10 +8,10 @@
 . "$(dirname "$0")/scenes.bash"
 NAT=20.0.0.1
 scene_up 'max_per_source = 1000' 'max_half_open_per_source = 64'
-guests honest --from $NAT --guests 497 --arrive 3000 --rate 2 --new 5 --seconds 15
-sleep 6
+guests honest --from $NAT --guests 497 --arrive 3000 --rate 2 --new 5 --seconds 12
+sleep 5
 watch
-pest bad --kind garbage --from $NAT --rate 30 --seconds 5
+pest bad --kind garbage --from $NAT --rate 30 --seconds 4
 unwatch
 free $NAT
 ok $? "the address is not banned"

@@ -8,16 +8,16 @@
 . "$(dirname "$0")/scenes.bash"
 scene_up
 quiet rate set udp --port other --pps 20000 --burst 5000
-guests honest --from 20.0.0.1 --sources 200 --step 511 --guests 200 --arrive 1000 --rate 5 --new 20 --seconds 13
+guests honest --from 20.0.0.1 --sources 200 --step 511 --guests 200 --arrive 1000 --rate 5 --new 20 --seconds 9
 sleep 2
 watch
-flood many --kind udp --from 60.0.0.0/8 --sources 60000 --rate 100000 --seconds 3
+flood many --kind udp --from 60.0.0.0/8 --sources 60000 --rate 100000 --seconds 2
 unwatch
 ok "$([ "$(dropped rate-service)" -gt "$(of many '.total / 2 | floor')" ]; echo $?)" \
 	"many sources: $(dropped rate-service) of $(of many .total) were dropped"
 first=$(detected many rate-service rate-host)
 watch
-flood one --kind udp --as 60.0.0.66 --rate 200000 --seconds 3
+flood one --kind udp --as 60.0.0.66 --rate 200000 --seconds 2
 unwatch
 ok "$([ "$(dropped rate-host rate-service)" -gt "$(of one '.total / 2 | floor')" ]; echo $?)" \
 	"one source: $(dropped rate-host rate-service) of $(of one .total) were dropped"
@@ -25,7 +25,7 @@ like "$(why 60.0.0.66)" "HighPacketRate: [0-9]+ packets above its limits in .*sp
 is "$(bans_in 60)$(bans_in 20)" 00 "spoofable: nobody is banned"
 ended honest
 unhurt honest
-wait_for 30 calm
+wait_for 45 calm # a step down in ten seconds
 ok $? "all is calm"
 figures udp-spoofed "$first" honest
 figures udp-one "$(detected one rate-host)"

@@ -2,7 +2,8 @@
 /*
  * bench-guard BUILD_DIR [PART...]: facts a second on one core with 100,000 sources known, the
  * memory of them, and how even honest sources fare under attack (on a fake clock, so that figure is
- * the same each time). Speed is counted in time on the CPU: nobody waits here.
+ * the same each time). Speed is counted in time on the CPU: nobody waits here. Then, for root, how
+ * soon real attacks are dropped and what honest clients lose by them (scenes.h).
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <tests/bench/figures.h>
+#include <tests/bench/guard/scenes.h>
 #include <tests/unit/guard/fair.h>
 
 #define KNOWN_STRANGERS 25000U
@@ -189,6 +191,15 @@ static const struct {
 	void (*run)(void);
 } parts[] = {{"memory", bench_memory}, {"facts", bench_facts}, {"fair", bench_fair}};
 
+static void run_scenes(const char *build_dir)
+{
+	if (geteuid() != 0) {
+		say("scenes are left out: they need root");
+		return;
+	}
+	bench_scenes(build_dir);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 2)
@@ -203,5 +214,7 @@ int main(int argc, char **argv)
 		say("%s", parts[i].name);
 		parts[i].run();
 	}
+	if (argc == 2 || !strcmp(argv[argc - 1], "scenes")) /* last, and so it is named */
+		run_scenes(argv[1]);
 	return 0;
 }
