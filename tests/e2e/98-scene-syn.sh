@@ -9,7 +9,8 @@
 . "$(dirname "$0")/scenes.bash"
 scene_up
 quiet service add 8000/tcp
-guests honest --from 20.0.0.1 --sources 200 --step 511 --guests 200 --arrive 1000 --rate 5 --new 20 --seconds 13 --timeout-ms 8000
+guests honest --from 20.0.0.1 --sources 200 --step 511 --guests 200 --arrive 1000 --rate 5 --new 20 \
+	--seconds 13 --timeout-ms 8000
 sleep 2
 watch
 flood many --kind syn --from 60.0.0.0/8 --sources 60000 --rate 50000 --seconds 3

@@ -122,7 +122,7 @@ static void on_message(void *data, const struct strazh_message *message)
 	}
 }
 
-/* What takes a while and says nothing to the server: for guests, done before the first one comes. */
+/* What takes a while and says nothing to the server: of guests, before the first one comes. */
 static void prepare(struct guest *guest, uint32_t number)
 {
 	uint8_t secret[32];

@@ -186,24 +186,31 @@ static void bench_fair(void)
 	report("guard.jain", jain, "", "budget 0.95", jain / 0.95, &samples);
 }
 
+static const char *build_dir;
+
+static void bench_all_scenes(void)
+{
+	if (geteuid() != 0)
+		say("left out: the scenes need root");
+	else
+		bench_scenes(build_dir);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
-} parts[] = {{"memory", bench_memory}, {"facts", bench_facts}, {"fair", bench_fair}};
-
-static void run_scenes(const char *build_dir)
-{
-	if (geteuid() != 0) {
-		say("scenes are left out: they need root");
-		return;
-	}
-	bench_scenes(build_dir);
-}
+} parts[] = {
+	{"memory", bench_memory},
+	{"facts", bench_facts},
+	{"fair", bench_fair},
+	{"scenes", bench_all_scenes},
+};
 
 int main(int argc, char **argv)
 {
 	if (argc < 2)
 		die("usage: bench-guard BUILD_DIR [PART...]");
+	build_dir = argv[1];
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		bool wanted = argc == 2;
 
@@ -214,7 +221,5 @@ int main(int argc, char **argv)
 		say("%s", parts[i].name);
 		parts[i].run();
 	}
-	if (argc == 2 || !strcmp(argv[argc - 1], "scenes")) /* last, and so it is named */
-		run_scenes(argv[1]);
 	return 0;
 }

@@ -26,9 +26,9 @@
 
 static struct samples detect_ms, held_ppm, new_ppm;
 
-static void play(const char *script)
+static void play(char *script)
 {
-	char *argv[] = {(char *)script, NULL};
+	char *argv[] = {script, NULL};
 	int status;
 	pid_t pid = fork();
 
