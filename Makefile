@@ -357,7 +357,7 @@ $(O)/tests/bench/bench-guard: $(GUARD_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.
 $(O)/tests/bench/bench-store: $(STORE_BENCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a $(ORM_ALONE)
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ $(ORM_LIBS)
-bench: all $(BENCH_BINS) $(BENCH_BPF) $(TOOL_BINS) ## Measure; B=gate for one group; writes build/bench.json (root)
+bench: all $(BENCH_BINS) $(BENCH_BPF) $(TOOL_BINS) $(TOOL_BPF) ## Measure; B=gate for one group; writes build/bench.json (root)
 	@O='$(O)' tests/bench/run '$(B)'
 
 lint: ## Layers, headers alone, sizes, banned functions, shellcheck, clang-tidy, cppcheck, clang-format

@@ -194,11 +194,12 @@ static unsigned long long distinct(unsigned int family)
 	return spoofed[family] < flood.sources ? spoofed[family] : flood.sources;
 }
 
-static void report(uint64_t took_ns)
+static void report(uint64_t begin_ns, uint64_t took_ns)
 {
 	unsigned long long total = 0;
 
-	printf("{\"seconds\":%.2f,\"sent\":{", (double)took_ns / NS_PER_S);
+	printf("{\"begin_ms\":%.1f,\"seconds\":%.2f,\"sent\":{", (double)begin_ns / 1e6,
+	       (double)took_ns / NS_PER_S);
 	for (unsigned int i = 0; i < flood.picks; i++) {
 		printf("%s\"%s\":%llu", i ? "," : "", flood.pick[i].text,
 		       (unsigned long long)flood.pick[i].sent);
@@ -226,7 +227,7 @@ int main(int argc, char **argv)
 	random_seed(begin);
 	key = random_draw();
 	run(fd);
-	report(now_ns() - begin);
+	report(begin, now_ns() - begin);
 	close(fd);
 	return 0;
 }

@@ -2,7 +2,8 @@
 /*
  * bench-guard BUILD_DIR [PART...]: facts a second on one core with 100,000 sources known, the
  * memory of them, and how even honest sources fare under attack (on a fake clock, so that figure is
- * the same each time). Speed is counted in time on the CPU: nobody waits here.
+ * the same each time). Speed is counted in time on the CPU: nobody waits here. Then, for root, how
+ * soon real attacks are dropped and what honest clients lose by them (scenes.h).
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <tests/bench/figures.h>
+#include <tests/bench/guard/scenes.h>
 #include <tests/unit/guard/fair.h>
 
 #define KNOWN_STRANGERS 25000U
@@ -184,15 +186,31 @@ static void bench_fair(void)
 	report("guard.jain", jain, "", "budget 0.95", jain / 0.95, &samples);
 }
 
+static const char *build_dir;
+
+static void bench_all_scenes(void)
+{
+	if (geteuid() != 0)
+		say("left out: the scenes need root");
+	else
+		bench_scenes(build_dir);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
-} parts[] = {{"memory", bench_memory}, {"facts", bench_facts}, {"fair", bench_fair}};
+} parts[] = {
+	{"memory", bench_memory},
+	{"facts", bench_facts},
+	{"fair", bench_fair},
+	{"scenes", bench_all_scenes},
+};
 
 int main(int argc, char **argv)
 {
 	if (argc < 2)
 		die("usage: bench-guard BUILD_DIR [PART...]");
+	build_dir = argv[1];
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		bool wanted = argc == 2;
 

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# UDP to a host that has no use for much of it: under 60,000 spoofed addresses, then all under one.
+# What is above the limits is dropped; TCP beside it is not hurt, nobody is banned.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/scenes.bash
+. "$(dirname "$0")/scenes.bash"
+scene_up
+quiet rate set udp --port other --pps 20000 --burst 5000
+guests honest --from 20.0.0.1 --sources 200 --step 511 --guests 200 --arrive 1000 --rate 5 --new 20 --seconds 9
+sleep 2
+watch
+flood many --kind udp --from 60.0.0.0/8 --sources 60000 --rate 100000 --seconds 2
+unwatch
+ok "$([ "$(dropped rate-service)" -gt "$(of many '.total / 2 | floor')" ]; echo $?)" \
+	"many sources: $(dropped rate-service) of $(of many .total) were dropped"
+first=$(detected many rate-service rate-host)
+watch
+flood one --kind udp --as 60.0.0.66 --rate 200000 --seconds 2
+unwatch
+ok "$([ "$(dropped rate-host rate-service)" -gt "$(of one '.total / 2 | floor')" ]; echo $?)" \
+	"one source: $(dropped rate-host rate-service) of $(of one .total) were dropped"
+like "$(why 60.0.0.66)" "HighPacketRate: [0-9]+ packets above its limits in .*spoofable" "why names the cause"
+is "$(bans_in 60)$(bans_in 20)" 00 "spoofable: nobody is banned"
+ended honest
+unhurt honest
+wait_for 45 calm # a step down in ten seconds
+ok $? "all is calm"
+figures udp-spoofed "$first" honest
+figures udp-one "$(detected one rate-host)"
+scene_down

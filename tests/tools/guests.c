@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Clients of the secured server, by libstrazh, each under an address of its own or many behind one.
+ *
+ *	guests   keep a session and ask the echo service at a rate, or in bursts
+ *	new      connections at a rate, from the same addresses by turns: a session, one request,
+ *		 and good-bye
+ *
+ * Lost is a request of a guest that had been served before and was not answered in time, were it
+ * for want of a session: such a guest comes again after AGAIN_MS. New is every session that is
+ *opened, the first ones and those of who comes again included; failed is one that is not there in
+ *time or whose first request is not answered. With --strangers each connection has another client
+ *key.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+
+#include <strazh/base/compiler.h>
+#include <strazh/client.h>
+#include <strazh/wire/phantom.h>
+#include <tests/tools/kit/caller.h>
+#include <tests/tools/kit/number.h>
+#include <tests/tools/kit/samples.h>
+#include <tests/tools/kit/target.h>
+
+#define GUESTS_MAX 4096
+#define ASKED_MAX 64
+#define AGAIN_MS 500
+#define BEFORE_MS 1500 /* no new request after this before the end */
+
+static struct {
+	const char *to;
+	uint8_t key[32];
+	bool has_key, strangers;
+	struct callers callers;
+	unsigned int guests, arrive_ms, rate, burst, new_rate, seconds, timeout_ms;
+} want = {.guests = 0, .arrive_ms = 1, .rate = 1, .burst = 1, .seconds = 10, .timeout_ms = 5000};
+
+struct guest {
+	struct strazh *client;
+	uint32_t number;
+	bool passes;  /* one of the new: gone after its request */
+	bool served;  /* was answered once, in whatever session */
+	bool greeted; /* the session that is */
+	double begun_ms, next_ms;
+	uint32_t asked;		    /* requests of this session */
+	double asked_ms[ASKED_MAX]; /* by number, modulo; 0: answered or given up */
+};
+
+static struct guest guests[GUESTS_MAX + ASKED_MAX];
+static unsigned int arrivals, news;
+static struct {
+	unsigned int ok, lost, broken, new_ok, new_fail;
+	char why[128]; /* of the first failure */
+} told;
+static struct samples answers;
+static int epoll_fd;
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number)
+{
+	(void)number;
+	stop = 1;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "guests: %s\n", what);
+	exit(1);
+}
+
+/* ---- one guest ---- */
+
+static void ask(struct guest *guest)
+{
+	struct strazh_message message = {.service = PH_S_ECHO,
+					 .opcode = PH_OP_REQUEST,
+					 .payload = &guest->number,
+					 .len = sizeof(guest->number)};
+	double *slot;
+
+	message.request = ++guest->asked;
+	slot = &guest->asked_ms[message.request % ASKED_MAX];
+	if (*slot || strazh_queue(guest->client, &message))
+		told.lost++;
+	else
+		*slot = caller_now_ms();
+}
+
+static void on_state(void *data, enum strazh_state state, const struct strazh_error *why)
+{
+	struct guest *guest = data;
+
+	if (state == STRAZH_UP)
+		ask(guest);
+	else if (state == STRAZH_ENDED && why && !told.why[0])
+		(void)snprintf(told.why, sizeof(told.why), "%.120s", why->text);
+}
+
+static void on_message(void *data, const struct strazh_message *message)
+{
+	struct guest *guest = data;
+	double *slot = &guest->asked_ms[message->request % ASKED_MAX];
+
+	if (!*slot || message->len != sizeof(guest->number) ||
+	    memcmp(message->payload, &guest->number, sizeof(guest->number)) != 0)
+		return;
+	samples_add(&answers, (uint64_t)(*slot * 1e6));
+	*slot = 0;
+	if (!guest->greeted) {
+		guest->greeted = guest->served = true;
+		told.new_ok++;
+	} else {
+		told.ok++;
+	}
+}
+
+/* What takes a while and says nothing to the server: of guests, before the first one comes. */
+static void prepare(struct guest *guest, uint32_t number)
+{
+	uint8_t secret[32];
+	struct strazh_options options = {
+		.address = want.to,
+		.server_key = want.key,
+		.no_resume = true,
+		.connect_timeout_ms = want.timeout_ms,
+		.reconnects = -1,
+		.queue_bytes = 65536,
+		.on_state = on_state,
+		.on_message = on_message,
+		.data = guest,
+	};
+	struct strazh_error error;
+
+	if (want.strangers) {
+		if (getrandom(secret, sizeof(secret), 0) != sizeof(secret))
+			die("no random bytes");
+		options.client_key = secret;
+	}
+	guest->number = number;
+	if (strazh_open(&options, &guest->client, &error))
+		die(error.text);
+}
+
+static void come(struct guest *guest)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = guest}};
+
+	guest->asked = 0;
+	guest->greeted = false;
+	memset(guest->asked_ms, 0, sizeof(guest->asked_ms));
+	guest->begun_ms = caller_now_ms();
+	if (!guest->served)
+		guest->next_ms = guest->begun_ms + 1e3 / want.rate;
+	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, strazh_fd(guest->client), &event))
+		die(strerror(errno));
+	caller_is(&want.callers, guest->number);
+	(void)!strazh_on_ready(guest->client);
+}
+
+/* Its session is over, for whatever reason: what was asked and not answered is lost. */
+static void close_session(struct guest *guest)
+{
+	for (unsigned int i = 0; i < ASKED_MAX; i++)
+		told.lost += guest->greeted && guest->asked_ms[i];
+	if (!guest->greeted)
+		told.new_fail++;
+	(void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, strazh_fd(guest->client), NULL);
+	strazh_close(guest->client);
+	guest->client = NULL;
+}
+
+/* A guest that was served before and has no session now loses what it would ask. */
+static void on_due(struct guest *guest, double now)
+{
+	guest->next_ms += 1e3 / want.rate * want.burst;
+	if (guest->next_ms < now)
+		guest->next_ms = now;
+	for (unsigned int i = 0; i < want.burst; i++) {
+		if (guest->client && guest->greeted)
+			ask(guest);
+		else
+			told.lost += guest->served;
+	}
+}
+
+static void give_up_late(struct guest *guest, double now)
+{
+	for (unsigned int i = 0; i < ASKED_MAX; i++) {
+		if (!guest->asked_ms[i] || now - guest->asked_ms[i] < want.timeout_ms)
+			continue;
+		guest->asked_ms[i] = 0;
+		told.lost += guest->greeted;
+	}
+}
+
+static void look_after(struct guest *guest, double now, bool asks)
+{
+	struct strazh_about about;
+
+	if (asks && !guest->passes && now >= guest->next_ms)
+		on_due(guest, now);
+	if (!guest->client) {
+		if (asks && !guest->passes && now - guest->begun_ms >= AGAIN_MS) {
+			prepare(guest, guest->number);
+			come(guest);
+		}
+		return;
+	}
+	give_up_late(guest, now);
+	strazh_about(guest->client, &about);
+	if (guest->passes && guest->greeted) {
+		close_session(guest);
+	} else if (about.state == STRAZH_ENDED || about.state == STRAZH_DOWN ||
+		   (!guest->greeted && now - guest->begun_ms > want.timeout_ms)) {
+		told.broken += guest->greeted;
+		close_session(guest);
+	}
+}
+
+/* ---- all of them ---- */
+
+static void arrive(double now, double begin_ms)
+{
+	while (arrivals < want.guests &&
+	       now - begin_ms >= (double)want.arrive_ms * arrivals / want.guests)
+		come(&guests[arrivals++]);
+}
+
+/* In the places behind the guests. */
+static void come_and_go(double now, double begin_ms)
+{
+	for (unsigned int i = GUESTS_MAX; i < ARRAY_LEN(guests); i++) {
+		if (news >= (now - begin_ms) / 1e3 * want.new_rate)
+			return;
+		if (guests[i].client)
+			continue;
+		guests[i].passes = true;
+		prepare(&guests[i], news++);
+		come(&guests[i]);
+	}
+}
+
+static void look_after_all(double now, bool asks)
+{
+	for (unsigned int i = 0; i < arrivals; i++)
+		look_after(&guests[i], now, asks);
+	for (unsigned int i = GUESTS_MAX; i < ARRAY_LEN(guests); i++)
+		if (guests[i].client)
+			look_after(&guests[i], now, asks);
+}
+
+static void run(void)
+{
+	double begin_ms = caller_now_ms(), end_ms = begin_ms + want.seconds * 1e3, now;
+	struct epoll_event events[256];
+	double looked_ms = 0;
+
+	while ((now = caller_now_ms()) < end_ms && !stop) {
+		bool asks = now < end_ms - BEFORE_MS;
+		int n;
+
+		arrive(now, begin_ms);
+		if (asks && want.new_rate)
+			come_and_go(now, begin_ms);
+		if (now - looked_ms >= 5) {
+			look_after_all(now, asks);
+			looked_ms = now;
+		}
+		n = epoll_wait(epoll_fd, events, ARRAY_LEN(events), 2);
+		for (int i = 0; i < n; i++) {
+			struct guest *guest = events[i].data.ptr;
+
+			caller_is(&want.callers, guest->number);
+			(void)!strazh_on_ready(guest->client);
+		}
+	}
+	look_after_all(now, false);
+	for (unsigned int i = 0; i < ARRAY_LEN(guests); i++)
+		if (guests[i].client && guests[i].begun_ms > 0)
+			close_session(&guests[i]);
+}
+
+static void report(double begin_ms)
+{
+	samples_sort(&answers);
+	printf("{\"begin_ms\":%.1f,\"guests\":%u,\"held\":{\"ok\":%u,\"lost\":%u,\"broken\":%u},"
+	       "\"new\":{\"ok\":%u,\"fail\":%u},\"p50_us\":%u,\"p99_us\":%u,\"why\":\"%s\"}\n",
+	       begin_ms, arrivals, told.ok, told.lost, told.broken, told.new_ok, told.new_fail,
+	       samples_at(&answers, 50), samples_at(&answers, 99), told.why);
+}
+
+/* ---- the command line ---- */
+
+static void usage(void)
+{
+	fputs("usage: guests --to ADDRESS:PORT --key HEX [--from ADDRESS [--sources N] [--step "
+	      "N]]\n"
+	      "  [--guests N [--arrive MS] [--rate N [--burst N]]] [--new N] [--seconds N]\n"
+	      "  [--timeout-ms N] [--strangers]\n",
+	      stderr);
+	exit(2);
+}
+
+static void parse_key(const char *text)
+{
+	for (unsigned int i = 0; i < 32; i++) {
+		unsigned int byte;
+
+		if (sscanf(text + strnlen(text, (size_t)2 * i), "%2x", &byte) != 1)
+			usage();
+		want.key[i] = (uint8_t)byte;
+	}
+	want.has_key = true;
+}
+
+static void parse_option(int option)
+{
+	switch (option) {
+	case 't':
+		want.to = optarg;
+		break;
+	case 'k':
+		parse_key(optarg);
+		break;
+	case 'f':
+		target_parse("--from", optarg, &want.callers.first, &want.callers.len);
+		break;
+	case 'n':
+		want.callers.count = number_parse("--sources", optarg, 65536);
+		break;
+	case 'S':
+		want.callers.step = number_parse("--step", optarg, 1U << 24);
+		break;
+	case 'g':
+		want.guests = number_parse("--guests", optarg, GUESTS_MAX);
+		break;
+	case 'a':
+		want.arrive_ms = number_parse("--arrive", optarg, 600000);
+		break;
+	case 'r':
+		want.rate = number_parse("--rate", optarg, 1000);
+		break;
+	case 'b':
+		want.burst = number_parse("--burst", optarg, ASKED_MAX - 1);
+		break;
+	case 'N':
+		want.new_rate = number_parse("--new", optarg, 10000);
+		break;
+	case 's':
+		want.seconds = number_parse("--seconds", optarg, 3600);
+		break;
+	case 'w':
+		want.timeout_ms = number_parse("--timeout-ms", optarg, 60000);
+		break;
+	case 'x':
+		want.strangers = true;
+		break;
+	default:
+		usage();
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"to", required_argument, NULL, 't'},
+		{"key", required_argument, NULL, 'k'},
+		{"from", required_argument, NULL, 'f'},
+		{"sources", required_argument, NULL, 'n'},
+		{"step", required_argument, NULL, 'S'},
+		{"guests", required_argument, NULL, 'g'},
+		{"arrive", required_argument, NULL, 'a'},
+		{"rate", required_argument, NULL, 'r'},
+		{"burst", required_argument, NULL, 'b'},
+		{"new", required_argument, NULL, 'N'},
+		{"seconds", required_argument, NULL, 's'},
+		{"timeout-ms", required_argument, NULL, 'w'},
+		{"strangers", no_argument, NULL, 'x'},
+		{NULL, 0, NULL, 0},
+	};
+	struct sigaction action = {.sa_handler = on_signal};
+	double begin_ms;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "t:k:f:n:S:g:a:r:b:N:s:w:x", options, NULL)) != -1)
+		parse_option(option);
+	if (!want.to || !want.has_key || optind < argc)
+		usage();
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	caller_room((want.guests + ASKED_MAX) * 6);
+	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (epoll_fd < 0)
+		die(strerror(errno));
+	for (unsigned int i = 0; i < want.guests; i++)
+		prepare(&guests[i], i);
+	begin_ms = caller_now_ms();
+	run();
+	report(begin_ms);
+	return 0;
+}
