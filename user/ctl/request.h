@@ -28,6 +28,8 @@ struct host_server {
 	uint64_t connections, opened, refused, bad; /* now; and since its start */
 	uint64_t pool_threads;			    /* of the crypto pool, now */
 	uint64_t pool_jobs, pool_full; /* batches that it did and had no room for, since then */
+	uint64_t restarts;	       /* of its process, after it ended by itself */
+	const char *cause;	       /* how the last one ended; "": none did */
 };
 
 struct host_guard {

@@ -9,9 +9,12 @@
 #include <user/base/log.h>
 #include <user/daemon/caps.h>
 #include <user/daemon/config_show.h>
+#include <user/daemon/keeper.h>
+#include <user/daemon/launcher.h>
 #include <user/daemon/options.h>
 #include <user/daemon/run.h>
 #include <user/daemon/worker.h>
+#include <user/daemon/worker_main.h>
 
 /* With the rights that strazhd has when it reads them: root alone could read more. 0 or -ENOMEM. */
 static int check_named(const struct config *config, struct config_faults *faults)
@@ -55,16 +58,21 @@ static int check(const struct daemon_options *options, struct config_faults *fau
 	return config ? EXIT_SUCCESS : 2;
 }
 
-static int run(const struct daemon_options *options)
+static int run(const struct daemon_options *options, int argc)
 {
+	struct launched launcher = {.fd = -1};
+
 	log_init("strazhd", options->level);
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (config_number(options->config, CFG_SERVER_ENABLE) &&
+	    launcher_new(argc, &launcher.fd, &launcher.pid))
+		log_error("the launcher of the secured server cannot be forked");
 	if (caps_drop(config_number(options->config, CFG_SERVER_ENABLE))) {
 		log_error("the capabilities CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN "
 			  "are needed; run it as root");
 		return EXIT_FAILURE;
 	}
-	return keeper_run(options) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return keeper_run(options, &launcher) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -73,6 +81,8 @@ int main(int argc, char **argv)
 	static struct config_faults faults;
 	int r, status;
 
+	if (argc == 2 && strcmp(argv[1], LAUNCHER_WORD) == 0)
+		return worker_main();
 	if (daemon_options_parse(&options, argc, argv))
 		return 2;
 	if (options.help || options.version || options.example) {
@@ -96,7 +106,7 @@ int main(int argc, char **argv)
 		config_show_faults(&faults, stderr);
 		status = 2;
 	} else {
-		status = run(&options);
+		status = run(&options, argc);
 	}
 	daemon_options_deinit(&options);
 	return status;
