@@ -39,6 +39,16 @@ struct host_guard {
 	uint64_t unheard; /* facts that were lost on their way */
 };
 
+#define HOST_PROCESSES_MAX 4
+struct host_process {
+	const char *name, *does;
+	pid_t pid;	/* 0: it does not run */
+	bool confined;	/* and so by what: */
+	uint32_t calls; /* that its filter allows */
+	int landlock;	/* ABI; 0: the kernel has none */
+	uint32_t ports; /* that it may connect to */
+};
+
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -56,6 +66,8 @@ struct host {
 	bool (*is_wanted)(void *context, const char *ifname);
 	/* The secured server, when strazhd has one. */
 	const struct host_server *(*server)(void *context);
+	/* Its processes; returns how many. */
+	size_t (*security)(void *context, struct host_process list[HOST_PROCESSES_MAX]);
 	/* The guard of strazhd. The story is written as snprintf does; 0: it is off. */
 	const struct host_guard *(*guard)(void *context);
 	int (*guard_why)(void *context, const struct prefix *host, char *text, size_t size);

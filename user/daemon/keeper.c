@@ -65,6 +65,7 @@ static void init_host(struct keeper *keeper)
 		.on_detached = on_detached,
 		.is_wanted = is_wanted,
 		.server = secured_show,
+		.security = security_list,
 		.guard = guarding_show,
 		.guard_why = guarding_why,
 		.on_unbanned = guarding_forgive,

@@ -129,6 +129,8 @@ void readers_reap(struct keeper *keeper);
 /* Binds the ports, while the keeper may: before there are other threads. */
 void secured_bind(struct keeper *keeper);
 int secured_open(struct keeper *keeper) must_check;
+/* As host->security() wants it. */
+size_t security_list(void *keeper, struct host_process list[HOST_PROCESSES_MAX]);
 /* For `strazhctl status`; NULL: it is not enabled. */
 const struct host_server *secured_show(void *keeper);
 void secured_close(struct keeper *keeper);

@@ -35,9 +35,13 @@ enum { ORDER_START = 100, ORDER_KILL };
 struct launcher {
 	int fd, signals;
 	pid_t worker; /* 0: there is none */
-	char command[COMMAND_MAX];
-	char *words[WORDS_MAX + 2]; /* of the worker's command line */
 };
+
+/* The worker's command line, by launcher_note(). */
+static struct {
+	char text[COMMAND_MAX];
+	char *words[WORDS_MAX + 2];
+} command;
 
 /* ---- the worker's command line ---- */
 
@@ -45,27 +49,29 @@ struct launcher {
  * "strazhd --worker". When a dynamic loader was called to run us (ld.so --library-path DIR strazhd
  * ...), it is /proc/self/exe, and its words stand before ours: they have to come again.
  */
-static int find_words(struct launcher *l, int argc)
+int launcher_note(int argc)
 {
 	own_fd int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
-	ssize_t len = fd < 0 ? -1 : read(fd, l->command, sizeof(l->command) - 1);
-	size_t all = 0, n = 0;
-	char *at = l->command;
+	ssize_t len = fd < 0 ? -1 : read(fd, command.text, sizeof(command.text) - 1);
+	size_t all = 0, before, n = 0;
+	char *at = command.text;
 
 	if (len <= 0)
 		return -EIO;
 	for (ssize_t i = 0; i < len; i++)
-		all += !l->command[i];
-	if (all < (size_t)argc || all - (size_t)argc + 1 > WORDS_MAX) {
-		/* Longer than what was read: then no loader's words can be told from ours. */
-		all = (size_t)argc;
-	}
-	while (n < all - (size_t)argc + 1) {
-		l->words[n++] = at;
+		all += !command.text[i];
+	before = all > (size_t)argc ? all - (size_t)argc : 0;
+	/* Not all of it was read, and which words are a loader's cannot be told. */
+	if (len == sizeof(command.text) - 1)
+		before = 0;
+	if (before + 1 > WORDS_MAX)
+		return -E2BIG;
+	while (n <= before) {
+		command.words[n++] = at;
 		at += strlen(at) + 1;
 	}
-	l->words[n++] = (char *)(uintptr_t)LAUNCHER_WORD;
-	l->words[n] = NULL;
+	command.words[n++] = (char *)(uintptr_t)LAUNCHER_WORD;
+	command.words[n] = NULL;
 	return 0;
 }
 
@@ -80,7 +86,7 @@ static int place(int fd, int at)
 }
 
 /* In the child. */
-static void become_worker(struct launcher *l, int control, int split, uid_t uid)
+static void become_worker(int control, int split, uid_t uid)
 {
 	sigset_t none;
 
@@ -97,7 +103,7 @@ static void become_worker(struct launcher *l, int control, int split, uid_t uid)
 		_exit(126);
 	if (rights_drop(uid))
 		_exit(126);
-	execv("/proc/self/exe", l->words);
+	execv("/proc/self/exe", command.words);
 	_exit(127);
 }
 
@@ -120,7 +126,7 @@ static void start_worker(struct launcher *l, const int *fds, size_t fds_len)
 	}
 	pid = fork();
 	if (!pid)
-		become_worker(l, fds[0], fds[1], uid);
+		become_worker(fds[0], fds[1], uid);
 	if (pid > 0)
 		l->worker = pid;
 	say(l, LAUNCHER_STARTED, 0, pid < 0 ? -errno : 0);
@@ -202,7 +208,7 @@ static void run(struct launcher *l)
 	}
 }
 
-static void be_launcher(int fd, int argc)
+static void be_launcher(int fd)
 {
 	struct launcher *l = calloc(1, sizeof(*l));
 	sigset_t set;
@@ -219,14 +225,14 @@ static void be_launcher(int fd, int argc)
 		_exit(1);
 	l->fd = fd;
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (l->signals < 0 || find_words(l, argc))
+	if (l->signals < 0)
 		_exit(1);
 	run(l);
 	end_worker(l);
 	_exit(0);
 }
 
-int launcher_new(int argc, int *ret_fd, pid_t *ret_pid)
+int launcher_new(int *ret_fd, pid_t *ret_pid)
 {
 	int fds[2], r = control_pair(fds);
 	pid_t pid;
@@ -236,7 +242,7 @@ int launcher_new(int argc, int *ret_fd, pid_t *ret_pid)
 	pid = fork();
 	if (!pid) {
 		close(fds[0]);
-		be_launcher(fds[1], argc);
+		be_launcher(fds[1]);
 	}
 	r = pid < 0 ? -errno : 0;
 	close(fds[1]);

@@ -30,11 +30,16 @@ struct launcher_message {
 };
 
 /*
- * While there is one thread, with all rights that strazhd was given. `argc` as main() got it. The
+ * First of all in main(), before options are looked at, which cuts their texts in place: how this
+ * program was called. 0 or -errno.
+ */
+int launcher_note(int argc) must_check;
+/*
+ * While there is one thread, with all rights that strazhd was given. The
  * caller has the socket and the process's number; when it closes the socket the launcher ends, and
  * with it, within two seconds, a worker that still runs.
  */
-int launcher_new(int argc, int *ret_fd, pid_t *ret_pid) must_check;
+int launcher_new(int *ret_fd, pid_t *ret_pid) must_check;
 /* Never waits. The worker gets the descriptors; the caller's stay his. */
 int launcher_start(int fd, int control, int split) must_check;
 /* SIGKILL to the worker, when there is one. */

@@ -58,14 +58,14 @@ static int check(const struct daemon_options *options, struct config_faults *fau
 	return config ? EXIT_SUCCESS : 2;
 }
 
-static int run(const struct daemon_options *options, int argc)
+static int run(const struct daemon_options *options)
 {
 	struct launched launcher = {.fd = -1};
 
 	log_init("strazhd", options->level);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (config_number(options->config, CFG_SERVER_ENABLE) &&
-	    launcher_new(argc, &launcher.fd, &launcher.pid))
+	    launcher_new(&launcher.fd, &launcher.pid))
 		log_error("the launcher of the secured server cannot be forked");
 	if (caps_drop(config_number(options->config, CFG_SERVER_ENABLE))) {
 		log_error("the capabilities CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN "
@@ -83,6 +83,10 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], LAUNCHER_WORD) == 0)
 		return worker_main();
+	if (launcher_note(argc)) {
+		fputs("strazhd: /proc/self/cmdline cannot be read\n", stderr);
+		return EXIT_FAILURE;
+	}
 	if (daemon_options_parse(&options, argc, argv))
 		return 2;
 	if (options.help || options.version || options.example) {
@@ -106,7 +110,7 @@ int main(int argc, char **argv)
 		config_show_faults(&faults, stderr);
 		status = 2;
 	} else {
-		status = run(&options, argc);
+		status = run(&options);
 	}
 	daemon_options_deinit(&options);
 	return status;
