@@ -216,8 +216,8 @@ static int show_server(struct request *request)
 	if (!server)
 		return 0;
 	return request_row(request,
-			   json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}", "kind",
-				     "server", "running", (int)server->running, "text",
+			   json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+				     "kind", "server", "running", (int)server->running, "text",
 				     server->text, "connections", (json_int_t)server->connections,
 				     "opened", (json_int_t)server->opened, "refused",
 				     (json_int_t)server->refused, "bad", (json_int_t)server->bad,
@@ -281,7 +281,8 @@ const struct command cmd_status = {
 		"services "
 		"and "
 		"whether they answer with "
-		"SYN cookies now, how full the tables are, packets. --security: user, capabilities, "
+		"SYN cookies now, how full the tables are, packets. --security: user, "
+		"capabilities, "
 		"no_new_privs, seccomp and Landlock of each process.",
 	.run = run_status,
 	.view = &view_status,

@@ -25,8 +25,7 @@ static void show_set(const struct render *render, const json_t *row, const char 
 
 	label(render, "");
 	fprintf(render->out, "%-12s", key);
-	json_array_foreach(names, i, name)
-		fprintf(render->out, " %s", json_string_value(name));
+	json_array_foreach(names, i, name) fprintf(render->out, " %s", json_string_value(name));
 	fputs(json_array_size(names) ? "\n" : " none\n", render->out);
 }
 

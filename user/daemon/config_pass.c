@@ -147,7 +147,8 @@ static int take_value(struct words *words, struct config *config, struct config_
 	text = r ? NULL : next(words);
 	if (!text)
 		return -EBADMSG;
-	r = config_set_value(config, (enum config_key)key, text, (enum config_from)from, "", faults);
+	r = config_set_value(config, (enum config_key)key, text, (enum config_from)from, "",
+			     faults);
 	if (r)
 		return r < 0 ? r : -EBADMSG;
 	config->values[key].line = (unsigned)line;

@@ -35,9 +35,9 @@ struct control_answer {
 	int32_t r; /* 0, CONFIG_WRONG or -errno */
 	char text[CONTROL_TEXT_LEN];
 	/* What it is held by, as far as no file in /proc tells that. */
-	uint32_t calls; /* system calls that it may make; 0: no filter */
+	uint32_t calls;	  /* system calls that it may make; 0: no filter */
 	int32_t landlock; /* its ABI; 0: this kernel has none */
-	uint32_t ports; /* that it may connect to */
+	uint32_t ports;	  /* that it may connect to */
 	struct config_faults faults;
 };
 

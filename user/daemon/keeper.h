@@ -35,7 +35,7 @@ struct reader;
 #define SECURED_TROUBLE_LEN 480
 /* The secured server, when it is enabled. */
 struct secured {
-	struct watch watch;    /* our end of the split; fd -1: there is none */
+	struct watch watch; /* our end of the split; fd -1: there is none */
 	struct split_message figures;
 	uint32_t second, said; /* messages in this second */
 	uint64_t unheard;      /* messages beyond SPLIT_RATE */
@@ -62,10 +62,10 @@ struct secured {
 	uint32_t calls, upstream_ports;		    /* what holds it, as it says */
 	int landlock;
 	uint64_t restarts;
-	char text[CONTROL_TEXT_LEN]; /* where it serves, with what */
-	char cause[128];	     /* how the last one ended; "": none did */
+	char text[CONTROL_TEXT_LEN];	  /* where it serves, with what */
+	char cause[128];		  /* how the last one ended; "": none did */
 	char logged[SECURED_TROUBLE_LEN]; /* of the troubles, the last one */
-	bool expected; /* its end: it said why, or we want it */
+	bool expected;			  /* its end: it said why, or we want it */
 };
 
 struct keeper {

@@ -190,7 +190,8 @@ static int keep_rights(void)
 			(void)capng_update(CAPNG_ADD,
 					   (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
 					   wanted[i]);
-	return capng_apply(CAPNG_SELECT_CAPS) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -EPERM : 0;
+	return capng_apply(CAPNG_SELECT_CAPS) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -EPERM
+											: 0;
 }
 
 static void run(struct launcher *l)

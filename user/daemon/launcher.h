@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Starts the worker, and tells how it ended. The launcher is a process of its own, forked before
- * strazhd drops what it must not keep: it alone holds what another user's process takes (CAP_SETUID,
- * CAP_SETGID, CAP_KILL, CAP_SETPCAP), as long as strazhd runs, because a worker that died is started
- * again. The keeper, which parses what strazhctl says and holds the gate, never has them; and the
- * launcher reads nothing but a few words of the keeper, and holds nothing else. A fork() of it is
- * small, and one of a process without threads.
+ * strazhd drops what it must not keep: it alone holds what another user's process takes
+ * (CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SETPCAP), as long as strazhd runs, because a worker that
+ * died is started again. The keeper, which parses what strazhctl says and holds the gate, never has
+ * them; and the launcher reads nothing but a few words of the keeper, and holds nothing else. A
+ * fork() of it is small, and one of a process without threads.
  */
 #ifndef STRAZH_USER_DAEMON_LAUNCHER_H
 #define STRAZH_USER_DAEMON_LAUNCHER_H

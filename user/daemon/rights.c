@@ -35,6 +35,7 @@ int rights_drop(uid_t uid)
 
 bool rights_gone(void)
 {
-	return !capng_get_caps_process() && capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE &&
+	return !capng_get_caps_process() &&
+	       capng_have_capabilities(CAPNG_SELECT_CAPS) == CAPNG_NONE &&
 	       prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 }

@@ -6,8 +6,8 @@
  *	  ^                    |                       |   --on_config()-->   |
  *	  +---- the launcher tells that it ended: ended() starts the timer ---+
  *
- * A worker that ended by itself is started again, after 1 s, 2 s, 4 s to a minute; one that served a
- * minute has earned a first try anew. One that cannot start is tried again the same way (a name of
+ * A worker that ended by itself is started again, after 1 s, 2 s, 4 s to a minute; one that served
+ *a minute has earned a first try anew. One that cannot start is tried again the same way (a name of
  * an upstream may be known in a minute), and why is in the log once. Nothing here waits but
  * secured_life_open() and secured_life_close(), outside the loop and for a bounded time.
  *
@@ -268,8 +268,9 @@ static void on_control(struct watch *watch, uint32_t events)
 		reloaded(keeper);
 	} else {
 		unwatch(keeper, watch);
-		secured_kill(keeper, r == -EPIPE || r == -ECONNRESET ? NULL
-								     : "it answered what nobody asked");
+		secured_kill(keeper, r == -EPIPE || r == -ECONNRESET
+					     ? NULL
+					     : "it answered what nobody asked");
 		if (s->launcher_watch.fd < 0)
 			lost(keeper);
 	}
@@ -287,7 +288,8 @@ static int on_config(void *owner, const struct config *config, struct config_fau
 		s->pause_s = 0;
 		s->expected = true;
 		secured_kill(keeper, NULL);
-	} else if (s->state == SECURED_DOWN && s->launcher_watch.fd >= 0 && s->ports.len && !s->pid) {
+	} else if (s->state == SECURED_DOWN && s->launcher_watch.fd >= 0 && s->ports.len &&
+		   !s->pid) {
 		s->pause_s = 0;
 		later(s, 1);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * This thread obeys the keeper; the worker's own threads serve. All that is read from outside before
- * confine() is the keeper's: configuration, keys, and the answers to names of upstreams.
+ * This thread obeys the keeper; the worker's own threads serve. All that is read from outside
+ * before confine() is the keeper's: configuration, keys, and the answers to names of upstreams.
  */
 #include <user/daemon/worker_main.h>
 

@@ -21,7 +21,7 @@ struct entrance {
 
 struct worker {
 	const struct worker_given *given; /* during the start; NULL: nothing */
-	struct worker_plan plan; /* of the start, but for what is live in it */
+	struct worker_plan plan;	  /* of the start, but for what is live in it */
 	struct server_common common;
 	struct sources *sources;
 	struct reactors *reactors;

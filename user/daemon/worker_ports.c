@@ -46,9 +46,9 @@ int worker_ports_refuse(const struct worker_plan *plan, const struct config *con
 				    strerror(-r), (unsigned long long)limit.rlim_cur);
 	}
 	if (plan->failed != SIZE_MAX)
-		return worker_fault(
-			faults, config, CFG_SERVER_LISTEN, "cannot listen at '%s': %s%s",
-			plan->addresses[plan->failed].text, strerror(-r), advice(r));
+		return worker_fault(faults, config, CFG_SERVER_LISTEN,
+				    "cannot listen at '%s': %s%s",
+				    plan->addresses[plan->failed].text, strerror(-r), advice(r));
 	return worker_fault(faults, config, CFG_SERVER_ENABLE, "the server cannot start: %s",
 			    strerror(-r));
 }

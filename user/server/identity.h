@@ -31,8 +31,8 @@ struct identity_files {
 
 struct identity_config {
 	const struct identity_files *files; /* NULL: identity_load() opens what it needs */
-	const char *name;     /* of the server */
-	uint32_t suites;      /* HS_SUITE_BIT() of each; 0: all that the keys allow */
+	const char *name;		    /* of the server */
+	uint32_t suites;		    /* HS_SUITE_BIT() of each; 0: all that the keys allow */
 	bool hybrid;	      /* and the hybrid ones of these, where OpenSSL has ML-KEM-768 */
 	uint16_t demand;      /* enum ph_offer: what a client must offer */
 	const char *key_path; /* of `strazhctl keys new --server`; its .old-ID count too */
