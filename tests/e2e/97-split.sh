@@ -79,21 +79,21 @@ is "$("$O/strazhd" --help | grep -c -- --worker)" 0 '--help does not speak of it
 echo '# what it cannot do, tried with the same code'
 ip link set lo up
 probe() { "$O/tests/tools/worker-probe" --uid 4711 /sys/fs/bpf/strazh/sz_dhost4 8099 8098; }
-probe >probe 2>&1
+probe >tried 2>&1
 is $? 0 'every attempt was made'
 for what in bpf-map-open bpf-map-create raw-socket packet-socket udp-socket unix-socket read-shadow \
 	read-passwd write-file run-program new-process trace-parent signal-parent code-in-memory bind-port; do
-	is "$(sed -n "s/^before $what //p" probe)" 'done' "$what: can be done without it"
-	like "$(sed -n "s/^$what //p" probe)" '^(killed 31|refused EACCES)$' 'and not by the worker'
+	is "$(sed -n "s/^before $what //p" tried)" 'done' "$what: can be done without it"
+	like "$(sed -n "s/^$what //p" tried)" '^(killed 31|refused EACCES)$' 'and not by the worker'
 done
-like "$(sed -n 's/^become-root //p' probe)" '^killed 31$' 'nor can it become root'
+like "$(sed -n 's/^become-root //p' tried)" '^killed 31$' 'nor can it become root'
 if [ "$(of_worker '.set_up.landlock_abi')" -ge 4 ]; then
-	is "$(sed -n 's/^connect-elsewhere //p' probe)" 'refused EACCES' 'nor connect to what is no upstream'
+	is "$(sed -n 's/^connect-elsewhere //p' tried)" 'refused EACCES' 'nor connect to what is no upstream'
 else
 	skip 'it cannot connect to what is no upstream' 'Landlock of this kernel knows no ports'
 fi
 for what in connect-upstream new-thread memory; do
-	is "$(sed -n "s/^$what //p" probe)" 'done' "$what: that is its work"
+	is "$(sed -n "s/^$what //p" tried)" 'done' "$what: that is its work"
 done
 
 echo '# it dies'
