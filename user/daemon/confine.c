@@ -114,7 +114,7 @@ struct narrow {
 	struct scmp_arg_cmp args[3];
 };
 
-#define IS(n, value) SCMP_A##n(SCMP_CMP_EQ, (scmp_datum_t)(value))
+#define IS(n, value) SCMP_A##n(SCMP_CMP_EQ, (scmp_datum_t)(value), 0)
 #define BITS(n, mask, value) SCMP_A##n(SCMP_CMP_MASKED_EQ, (mask), (value))
 
 static const struct narrow narrows[] = {
