@@ -25,7 +25,7 @@ Q := $(if $(filter 1,$(V)),,@)
 say = $(if $(filter 1,$(V)),,@printf '  %-8s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)')
 
 # ---- flags ---------------------------------------------------------------------------------
-LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libpcap libcrypto inih
+LIBS_PKG := libbpf libxdp jansson libmnl libsystemd libcap-ng libseccomp libpcap libcrypto inih
 # orm/ is a library of its own: these and no others. libpg_query has no pkg-config file.
 ORM_PKG := libpq sqlite3 jansson libcrypto
 CFLAGS ?= -O2 -g

@@ -121,7 +121,7 @@ static int on_config(void *owner, const struct config *config, struct config_fau
 {
 	struct estate *e = owner;
 
-	e->reload_said = worker_reload(e->worker, config, faults);
+	e->reload_said = worker_reload(e->worker, config, NULL, faults);
 	e->faults = *faults;
 	return e->reload_said;
 }
@@ -164,7 +164,7 @@ void estate_start(struct estate *e, const char *lines)
 		fail_msg("%s: %s", e->faults.list[0].key, e->faults.list[0].why);
 	assert_int_equal(split_pair(fds), 0);
 	e->split = fds[0];
-	if (worker_start(e->options.config, fds[1], &e->worker, &e->faults))
+	if (worker_start(e->options.config, NULL, fds[1], &e->worker, &e->faults))
 		fail_msg("%s: %s", e->faults.list[0].key, e->faults.list[0].why);
 	e->keeper.options = &e->options;
 	e->keeper.on_config = on_config;

@@ -53,7 +53,7 @@ static int start(const struct config *config, struct worker **ret_worker, int *r
 	int fds[2], r;
 
 	assert_int_equal(split_pair(fds), 0);
-	r = worker_start(config, fds[1], ret_worker, &faults);
+	r = worker_start(config, NULL, fds[1], ret_worker, &faults);
 	if (r && !(faults.total == 1 && strstr(faults.list[0].why, "cannot listen at")))
 		fail_msg("%s: %s", faults.list[0].where, faults.list[0].why);
 	*ret_split = fds[0];

@@ -160,6 +160,17 @@ int certfile_write(const char *path, const uint8_t *bytes, size_t len,
 int keyfile_read_passphrase(const char *path, char ret_passphrase[KEYFILE_PASSPHRASE_MAX],
 			    size_t *ret_len) must_check;
 
+/*
+ * The same of a file that is open already, by who may open it; from its beginning, wherever it
+ * stands. keyfile_open() never waits: -errno of open(2).
+ */
+int keyfile_open(const char *path, int *ret_fd) must_check;
+int keyfile_read_fd(int fd, struct keyfile *ret_file, struct keyfile_fault *ret_fault) must_check;
+int certfile_read_fd(int fd, uint8_t ret_bytes[KEYFILE_CERT_MAX], size_t *ret_len,
+		     struct keyfile_fault *ret_fault) must_check;
+int keyfile_read_passphrase_fd(int fd, char ret_passphrase[KEYFILE_PASSPHRASE_MAX],
+			       size_t *ret_len) must_check;
+
 /* What keyfile_rotate() of ctl leaves beside a key for a while: PATH.old-ID. */
 #define KEYFILE_OLD ".old-"
 #define KEYFILE_OLDS_MAX 8

@@ -26,23 +26,27 @@
 
 /* ---- reading ---- */
 
-/* secret: KEYFILE_EXPOSED where others may do anything with it. */
-static int open_checked(const char *path, bool secret, int *ret_fd)
+int keyfile_open(const char *path, int *ret_fd)
 {
 	/* Not waiting for the writer of a pipe. */
-	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
 	if (fd < 0)
 		return -errno;
+	*ret_fd = fd;
+	return 0;
+}
+
+/* secret: KEYFILE_EXPOSED where others may do anything with it. */
+static int check_file(int fd, bool secret)
+{
+	struct stat st;
+
 	if (fstat(fd, &st))
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return KEYFILE_IRREGULAR;
-	if (secret && st.st_mode & OTHERS)
-		return KEYFILE_EXPOSED;
-	*ret_fd = take_fd(&fd);
-	return 0;
+	return secret && st.st_mode & OTHERS ? KEYFILE_EXPOSED : 0;
 }
 
 /* At most `size` bytes; *ret_len is `size` also where there are more. */
@@ -51,7 +55,7 @@ static int read_some(int fd, char *text, size_t size, size_t *ret_len)
 	size_t len = 0;
 
 	while (len < size) {
-		ssize_t n = read(fd, text + len, size - len);
+		ssize_t n = pread(fd, text + len, size - len, (off_t)len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -65,10 +69,9 @@ static int read_some(int fd, char *text, size_t size, size_t *ret_len)
 	return 0;
 }
 
-static int read_text(const char *path, bool secret, char *text, size_t size, size_t *ret_len)
+static int read_text(int fd, bool secret, char *text, size_t size, size_t *ret_len)
 {
-	own_fd int fd = -1;
-	int r = open_checked(path, secret, &fd);
+	int r = check_file(fd, secret);
 
 	return r ? r : read_some(fd, text, size, ret_len);
 }
@@ -80,11 +83,11 @@ static int too_long(struct keyfile_fault *ret_fault)
 	return KEYFILE_MALFORMED;
 }
 
-int keyfile_read(const char *path, struct keyfile *ret_file, struct keyfile_fault *ret_fault)
+int keyfile_read_fd(int fd, struct keyfile *ret_file, struct keyfile_fault *ret_fault)
 {
 	char text[KEYFILE_TEXT_MAX];
 	size_t len = 0;
-	int r = read_text(path, true, text, sizeof(text), &len);
+	int r = read_text(fd, true, text, sizeof(text), &len);
 
 	if (!r)
 		r = len < sizeof(text) ? keyfile_parse(text, len, ret_file, ret_fault)
@@ -93,12 +96,20 @@ int keyfile_read(const char *path, struct keyfile *ret_file, struct keyfile_faul
 	return r;
 }
 
-int certfile_read(const char *path, uint8_t ret_bytes[KEYFILE_CERT_MAX], size_t *ret_len,
-		  struct keyfile_fault *ret_fault)
+int keyfile_read(const char *path, struct keyfile *ret_file, struct keyfile_fault *ret_fault)
+{
+	own_fd int fd = -1;
+	int r = keyfile_open(path, &fd);
+
+	return r ? r : keyfile_read_fd(fd, ret_file, ret_fault);
+}
+
+int certfile_read_fd(int fd, uint8_t ret_bytes[KEYFILE_CERT_MAX], size_t *ret_len,
+		     struct keyfile_fault *ret_fault)
 {
 	char text[KEYFILE_TEXT_MAX];
 	size_t len = 0;
-	int r = read_text(path, false, text, sizeof(text), &len);
+	int r = read_text(fd, false, text, sizeof(text), &len);
 
 	if (r)
 		return r;
@@ -106,12 +117,20 @@ int certfile_read(const char *path, uint8_t ret_bytes[KEYFILE_CERT_MAX], size_t 
 				  : too_long(ret_fault);
 }
 
-int keyfile_read_passphrase(const char *path, char ret_passphrase[KEYFILE_PASSPHRASE_MAX],
-			    size_t *ret_len)
+int certfile_read(const char *path, uint8_t ret_bytes[KEYFILE_CERT_MAX], size_t *ret_len,
+		  struct keyfile_fault *ret_fault)
+{
+	own_fd int fd = -1;
+	int r = keyfile_open(path, &fd);
+
+	return r ? r : certfile_read_fd(fd, ret_bytes, ret_len, ret_fault);
+}
+
+int keyfile_read_passphrase_fd(int fd, char ret_passphrase[KEYFILE_PASSPHRASE_MAX], size_t *ret_len)
 {
 	char text[KEYFILE_PASSPHRASE_MAX + 2]; /* its newline, and one to see that there is more */
 	size_t len = 0, line;
-	int r = read_text(path, true, text, sizeof(text), &len);
+	int r = read_text(fd, true, text, sizeof(text), &len);
 
 	if (!r) {
 		const char *end = memchr(text, '\n', len);
@@ -125,6 +144,15 @@ int keyfile_read_passphrase(const char *path, char ret_passphrase[KEYFILE_PASSPH
 	}
 	wipe(text, sizeof(text));
 	return r;
+}
+
+int keyfile_read_passphrase(const char *path, char ret_passphrase[KEYFILE_PASSPHRASE_MAX],
+			    size_t *ret_len)
+{
+	own_fd int fd = -1;
+	int r = keyfile_open(path, &fd);
+
+	return r ? r : keyfile_read_passphrase_fd(fd, ret_passphrase, ret_len);
 }
 
 /* ---- writing ---- */

@@ -13,6 +13,7 @@
 #include <user/ctl/ports.h>
 #include <user/ctl/request.h>
 #include <user/ctl/rows.h>
+#include <user/ctl/security.h>
 #include <user/ctl/settings.h>
 #include <user/ctl/view.h>
 #include <user/gate/attach.h>
@@ -232,14 +233,15 @@ static int show_server(struct request *request)
 	if (!server)
 		return 0;
 	return request_row(request,
-			   json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "kind",
-				     "server", "running", (int)server->running, "text",
+			   json_pack("{s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s}",
+				     "kind", "server", "running", (int)server->running, "text",
 				     server->text, "connections", (json_int_t)server->connections,
 				     "opened", (json_int_t)server->opened, "refused",
 				     (json_int_t)server->refused, "bad", (json_int_t)server->bad,
 				     "pool_threads", (json_int_t)server->pool_threads, "pool_jobs",
 				     (json_int_t)server->pool_jobs, "pool_full",
-				     (json_int_t)server->pool_full));
+				     (json_int_t)server->pool_full, "restarts",
+				     (json_int_t)server->restarts, "cause", server->cause));
 }
 
 static int show_guard(struct request *request)
@@ -285,7 +287,11 @@ static int show_memory(struct request *request)
 
 static int run_status(struct request *request)
 {
-	int r = show_gate(request);
+	int r;
+
+	if (request_flag(request, "security"))
+		return security_show(request);
+	r = show_gate(request);
 
 	if (!r)
 		r = show_machine(request);
@@ -306,16 +312,21 @@ static int run_status(struct request *request)
 	return r ? request_fail(request, r) : CTL_DONE;
 }
 
-static const struct arg no_args[] = {{0}};
+static const struct arg status_args[] = {
+	{"security", ARG_FLAG, 0, NULL, "what each process of strazhd may do, as the kernel says"},
+	{0},
+};
 
 const struct command cmd_status = {
 	.name = "status",
 	.flags = CMD_READ,
-	.args = no_args,
+	.args = status_args,
 	.summary = "show where the gate is and how it does",
 	.help = "Test mode, where it is on; which way strazhctl took, mode, what the machine is "
 		"(hypervisor, container), interfaces, the secured server, the guard, services and "
-		"whether they answer with SYN cookies now, how full the tables are, packets.",
+		"whether they answer with SYN cookies now, how full the tables are, packets. "
+		"--security: user, capabilities, no_new_privs, seccomp and Landlock of each "
+		"process.",
 	.run = run_status,
 	.view = &view_status,
 };

@@ -28,6 +28,8 @@ struct host_server {
 	uint64_t connections, opened, refused, bad; /* now; and since its start */
 	uint64_t pool_threads;			    /* of the crypto pool, now */
 	uint64_t pool_jobs, pool_full; /* batches that it did and had no room for, since then */
+	uint64_t restarts;	       /* of its process, after it ended by itself */
+	const char *cause;	       /* how the last one ended; "": none did */
 };
 
 /* What the load is and what it asks for: shares are 0 to 1, PSI in per cent. */
@@ -64,6 +66,16 @@ struct host_memory {
 	uint64_t sources, dropped; /* states of sources that wait; that found no room */
 };
 
+#define HOST_PROCESSES_MAX 4
+struct host_process {
+	const char *name, *does;
+	pid_t pid;	/* 0: it does not run */
+	bool confined;	/* and so by what: */
+	uint32_t calls; /* that its filter allows */
+	int landlock;	/* ABI; 0: the kernel has none */
+	uint32_t ports; /* that it may connect to */
+};
+
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -81,6 +93,8 @@ struct host {
 	bool (*is_wanted)(void *context, const char *ifname);
 	/* The secured server, when strazhd has one. */
 	const struct host_server *(*server)(void *context);
+	/* Its processes; returns how many. */
+	size_t (*security)(void *context, struct host_process list[HOST_PROCESSES_MAX]);
 	/* The guard of strazhd. The story is written as snprintf does; 0: it is off. */
 	const struct host_guard *(*guard)(void *context);
 	int (*guard_why)(void *context, const struct prefix *host, char *text, size_t size);

@@ -7,6 +7,7 @@
 #include <user/base/clock.h>
 #include <user/ctl/render.h>
 #include <user/ctl/rows.h>
+#include <user/ctl/security.h>
 
 static const char *word(const json_t *row, const char *key)
 {
@@ -89,12 +90,23 @@ static void show_machine(const struct render *render, const json_t *row)
 	fputc('\n', render->out);
 }
 
+static void show_restarts(const struct render *render, const json_t *row)
+{
+	if (!number(row, "restarts"))
+		return;
+	label(render, "");
+	fprintf(render->out, "%sended by itself %llu times, the last time: %s%s\n",
+		render_paint(render, PAINT_YELLOW), number(row, "restarts"), word(row, "cause"),
+		render_paint(render, PAINT_OFF));
+}
+
 static void show_server(const struct render *render, const json_t *row)
 {
 	label(render, "server");
 	if (!json_is_true(json_object_get(row, "running"))) {
 		fprintf(render->out, "%snot running: %s%s\n", render_paint(render, PAINT_RED),
 			word(row, "text"), render_paint(render, PAINT_OFF));
+		show_restarts(render, row);
 		return;
 	}
 	fprintf(render->out, "%s%s%s\n", render_paint(render, PAINT_BOLD), word(row, "text"),
@@ -110,6 +122,7 @@ static void show_server(const struct render *render, const json_t *row)
 		"crypto pool: %llu threads now, %llu batches of handshakes done, %llu found it "
 		"full\n",
 		number(row, "pool_threads"), number(row, "pool_jobs"), number(row, "pool_full"));
+	show_restarts(render, row);
 }
 
 static void show_guard(const struct render *render, const json_t *row)
@@ -263,8 +276,15 @@ static size_t show_kind(struct render *render, const char *kind,
 	return shown;
 }
 
+static void show_security(const struct render *render, const json_t *row)
+{
+	security_view(render, row);
+}
+
 static void status_end(struct render *render)
 {
+	if (show_kind(render, "security", show_security))
+		return;
 	show_kind(render, "gate", show_gate);
 	show_kind(render, "machine", show_machine);
 	if (!show_kind(render, "interface", show_interface)) {

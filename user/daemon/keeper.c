@@ -68,6 +68,7 @@ static void init_host(struct keeper *keeper)
 		.on_detached = on_detached,
 		.is_wanted = is_wanted,
 		.server = secured_show,
+		.security = security_list,
 		.guard = guarding_show,
 		.test_mode = testmode_show,
 		.guard_why = guarding_why,
@@ -192,7 +193,8 @@ static void reload(struct keeper *keeper)
 	reload_config(keeper);
 	server_find_group(keeper);
 	ticks_resync(keeper);
-	(void)sd_notify(0, "READY=1");
+	if (!keeper->reloading)
+		(void)sd_notify(0, "READY=1");
 }
 
 static void on_signal(struct signals *signals, const struct signalfd_siginfo *info)
@@ -231,6 +233,7 @@ static int start(struct keeper *keeper)
 		r = open_gate(keeper);
 	if (r)
 		return r;
+	secured_bind(keeper);
 	leave_state_dir(keeper->options);
 	r = mend(keeper);
 	init_host(keeper);
@@ -279,7 +282,7 @@ static void say_machine(void)
 	log_info("machine: hypervisor: %s", machine_text(&machine, text));
 }
 
-int keeper_run(const struct daemon_options *options)
+int keeper_run(const struct daemon_options *options, const struct launched *launcher)
 {
 	struct keeper *keeper = calloc(1, sizeof(*keeper));
 	int r;
@@ -287,6 +290,7 @@ int keeper_run(const struct daemon_options *options)
 	if (!keeper)
 		return -ENOMEM;
 	keeper->options = options;
+	keeper->secured.launcher = *launcher;
 	r = start(keeper);
 	if (!r) {
 		log_info("ready: pins in '%s', socket in '%s'", keeper->gate->pin_dir,
@@ -300,6 +304,7 @@ int keeper_run(const struct daemon_options *options)
 		log_info("stopping; the gate stays as it is");
 	}
 	stop(keeper);
+	config_free(keeper->reloading);
 	free(keeper);
 	return r;
 }

@@ -11,10 +11,11 @@
 
 #include <user/ctl/history.h>
 #include <user/ctl/request.h>
+#include <user/daemon/control.h>
 #include <user/daemon/options.h>
 #include <user/daemon/split.h>
 #include <user/daemon/wanted.h>
-#include <user/daemon/worker.h>
+#include <user/daemon/worker_ports.h>
 #include <user/gate/events.h>
 #include <user/gate/gate.h>
 #include <user/gate/sweep.h>
@@ -35,13 +36,37 @@ struct reader;
 #define SECURED_TROUBLE_LEN 480
 /* The secured server, when it is enabled. */
 struct secured {
-	struct worker *worker; /* NULL: there is none */
-	struct watch watch;    /* our end of the split */
+	struct watch watch; /* our end of the split; fd -1: there is none */
 	struct split_message figures;
 	uint32_t second, said; /* messages in this second */
 	uint64_t unheard;      /* messages beyond SPLIT_RATE */
 	struct host_server shown;
 	char trouble[SECURED_TROUBLE_LEN]; /* why it does not run; "": nothing wrong */
+
+	/* Its life: secured_life.c. */
+	enum {
+		SECURED_DOWN,
+		SECURED_STARTING,
+		SECURED_RUNNING,
+		SECURED_RELOADING,
+	} state;
+	struct launched {
+		int fd; /* of the launcher; -1: there is none */
+		pid_t pid;
+	} launcher;
+	struct worker_ports ports;
+	struct watch launcher_watch, control_watch; /* fd -1: there is none */
+	struct timer timer;			    /* to start it again; it answers too late */
+	struct control_answer *answer;		    /* the last one */
+	pid_t pid;				    /* 0: none runs */
+	uint32_t since_s, pause_s;		    /* boot time; before the next start */
+	uint32_t calls, upstream_ports;		    /* what holds it, as it says */
+	int landlock;
+	uint64_t restarts;
+	char text[CONTROL_TEXT_LEN];	  /* where it serves, with what */
+	char cause[128];		  /* how the last one ended; "": none did */
+	char logged[SECURED_TROUBLE_LEN]; /* of the troubles, the last one */
+	bool expected;			  /* its end: it said why, or we want it */
 };
 
 struct keeper {
@@ -83,10 +108,13 @@ struct keeper {
 	/*
 	 * A configuration that is right is about to hold: what is live of it is new, the rest as at
 	 * the start. Whatever can fail is done here, and then nothing of it is taken: CONFIG_WRONG
-	 * and `faults`, or -errno. NULL: nobody else takes part.
+	 * and `faults`, or -errno. RELOAD_LATER: reload_end() will tell. NULL: nobody else takes
+	 * part.
 	 */
 	int (*on_config)(void *owner, const struct config *config, struct config_faults *faults);
 	void *on_config_owner;
+	struct config *reloading; /* offered, and not answered yet; NULL: none */
+	bool reload_again;	  /* SIGHUP meanwhile */
 	char status[200];
 };
 
@@ -101,7 +129,11 @@ void server_tick(struct keeper *keeper);
 /* A child has ended. */
 void readers_reap(struct keeper *keeper);
 
+/* Binds the ports, while the keeper may: before there are other threads. */
+void secured_bind(struct keeper *keeper);
 int secured_open(struct keeper *keeper) must_check;
+/* As host->security() wants it. */
+size_t security_list(void *keeper, struct host_process list[HOST_PROCESSES_MAX]);
 /* For `strazhctl status`; NULL: it is not enabled. */
 const struct host_server *secured_show(void *keeper);
 /* What the worker said last of how it stands; NULL: nothing, or it does not run. */
@@ -114,6 +146,9 @@ int ticks_open(struct keeper *keeper) must_check;
 void ticks_close(struct keeper *keeper);
 /* The configuration again: all of it is taken, as far as it needs no restart, or nothing. */
 void reload_config(struct keeper *keeper);
+#define RELOAD_LATER 2
+/* What on_config() left open: as it would have said it. */
+void reload_end(struct keeper *keeper, int r, const struct config_faults *faults);
 
 /* Everything anew: sweep, never, drift. */
 void ticks_resync(struct keeper *keeper);

@@ -9,10 +9,13 @@
 #include <user/base/log.h>
 #include <user/daemon/caps.h>
 #include <user/daemon/config_show.h>
+#include <user/daemon/keeper.h>
+#include <user/daemon/launcher.h>
 #include <user/daemon/memory.h>
 #include <user/daemon/options.h>
 #include <user/daemon/run.h>
 #include <user/daemon/worker.h>
+#include <user/daemon/worker_main.h>
 
 /* With the rights that strazhd has when it reads them: root alone could read more. 0 or -ENOMEM. */
 static int check_named(const struct config *config, struct config_faults *faults)
@@ -61,14 +64,19 @@ static int check(const struct daemon_options *options, struct config_faults *fau
 
 static int run(const struct daemon_options *options)
 {
+	struct launched launcher = {.fd = -1};
+
 	log_init("strazhd", options->level);
 	(void)signal(SIGPIPE, SIG_IGN);
+	if (config_number(options->config, CFG_SERVER_ENABLE) &&
+	    launcher_new(&launcher.fd, &launcher.pid))
+		log_error("the launcher of the secured server cannot be forked");
 	if (caps_drop(config_number(options->config, CFG_SERVER_ENABLE))) {
 		log_error("the capabilities CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON and CAP_SYS_ADMIN "
 			  "are needed; run it as root");
 		return EXIT_FAILURE;
 	}
-	return keeper_run(options) ? EXIT_FAILURE : EXIT_SUCCESS;
+	return keeper_run(options, &launcher) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -77,6 +85,12 @@ int main(int argc, char **argv)
 	static struct config_faults faults;
 	int r, status;
 
+	if (argc == 2 && strcmp(argv[1], LAUNCHER_WORD) == 0)
+		return worker_main();
+	if (launcher_note(argc)) {
+		fputs("strazhd: /proc/self/cmdline cannot be read\n", stderr);
+		return EXIT_FAILURE;
+	}
 	if (daemon_options_parse(&options, argc, argv))
 		return 2;
 	if (options.help || options.version || options.example) {

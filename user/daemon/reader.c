@@ -3,9 +3,7 @@
  * A child for a long answer. It has the maps, a copy of the history, and the client's socket; it
  * waits for a slow client as long as it takes, and nobody waits for it. It never writes a map: its
  * handle is a reader's one from the first moment.
- *
- * fork() copies the secured server's memory, too: its threads are between two rounds then, with no
- * key in hand, and sessions, shields and their secrets lie in mappings that a child does not get.
+ * Keys and sessions of the secured server are in another process, so a fork() here copies none.
  */
 #include <user/daemon/server.h>
 
@@ -84,8 +82,8 @@ static int writer_row(void *context, json_t *row)
 	return 0;
 }
 
-/* Connections of the secured server: a copy of ours would keep one open that the worker closes. */
-static void close_connections(void)
+/* Ports of the secured server: a copy of ours would keep them open when strazhd closes them. */
+static void close_ports(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	const struct dirent *entry;
@@ -114,7 +112,7 @@ static int child_main(struct client_link *link, struct request *request)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setpriority(PRIO_PROCESS, 0, 5);
-	close_connections();
+	close_ports();
 	/* The lock is the keeper's: our copy of its descriptor must not outlive it. */
 	close(request->gate->lock_fd);
 	request->gate->lock_fd = -1;
@@ -144,12 +142,8 @@ int reader_start(struct client_link *link, struct request *request, char *why, s
 		return CTL_FAILED;
 	}
 	reader = calloc(1, sizeof(*reader));
-	if (reader) {
-		worker_hold(keeper->secured.worker);
+	if (reader)
 		reader->pid = fork();
-		if (reader->pid)
-			worker_let_go(keeper->secured.worker);
-	}
 	if (!reader || reader->pid < 0) {
 		(void)snprintf(why, size, "%s: %s", request->command->name, strerror(errno));
 		free(reader);

@@ -4,6 +4,9 @@
  * one of its own; with a fault, or when somebody whom it concerns cannot take it, it is let go and
  * what there was goes on. keeper->options->config is what holds: values that need a restart stay in
  * it as they were at the start.
+ *
+ * The worker answers when it has read its files, and nobody waits for it: keeper->reloading is what
+ * it was offered meanwhile, and what there was holds until it has answered.
  */
 #include <user/daemon/keeper.h>
 
@@ -11,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <systemd/sd-daemon.h>
 
 #include <strazh/base/own.h>
 #include <user/base/log.h>
@@ -59,37 +64,56 @@ static int offer(struct keeper *keeper, struct config *from, struct config_fault
 	return r;
 }
 
-static int take(struct keeper *keeper, struct config *from, struct config_faults *faults)
+static void take(struct keeper *keeper, struct config *from)
 {
 	struct config *config = keeper->options->config;
-	int r;
 
-	if (!config_diff(config, from, NULL, NULL)) {
-		/* Files that it names may have changed all the same. */
-		log_info("the configuration is as it was");
-	}
-	r = offer(keeper, from, faults);
-	if (r)
-		return r;
 	config_diff(config, from, say_change, NULL);
 	config_take_live(config, from);
 	guarding_take(keeper);
 	log_level_set(daemon_options_level(config));
 	testmode_tick(keeper);
-	return 0;
+}
+
+/* `from` is let go. */
+static void settle(struct keeper *keeper, struct config *from, int r,
+		   const struct config_faults *faults)
+{
+	if (!r)
+		take(keeper, from);
+	else if (r == CONFIG_WRONG)
+		say_faults(faults);
+	else
+		log_error("nothing of the configuration is taken: %s", strerror(-r));
+	config_free(from);
+}
+
+void reload_end(struct keeper *keeper, int r, const struct config_faults *faults)
+{
+	settle(keeper, take_ptr(keeper->reloading), r, faults);
+	if (keeper->reload_again)
+		reload_config(keeper);
+	if (!keeper->reloading)
+		(void)sd_notify(0, "READY=1");
 }
 
 void reload_config(struct keeper *keeper)
 {
 	own_free struct config_faults *faults = calloc(1, sizeof(*faults));
 	struct config *from = NULL;
-	int r = faults ? daemon_options_reload(keeper->options, environ, &from, faults) : -ENOMEM;
+	int r;
 
+	keeper->reload_again = keeper->reloading;
+	if (keeper->reloading)
+		return;
+	r = faults ? daemon_options_reload(keeper->options, environ, &from, faults) : -ENOMEM;
+	/* Files that it names may have changed all the same. */
+	if (!r && !config_diff(keeper->options->config, from, NULL, NULL))
+		log_info("the configuration is as it was");
 	if (!r)
-		r = take(keeper, from, faults);
-	if (r == CONFIG_WRONG)
-		say_faults(faults);
-	else if (r)
-		log_error("nothing of the configuration is taken: %s", strerror(-r));
-	config_free(from);
+		r = offer(keeper, from, faults);
+	if (r == RELOAD_LATER)
+		keeper->reloading = from;
+	else
+		settle(keeper, from, r, faults);
 }

@@ -5,7 +5,9 @@
 #include <strazh/base/compiler.h>
 #include <user/daemon/options.h>
 
+struct launched;
+
 /* Until SIGTERM. 0, or -errno; what went wrong has been logged. */
-int keeper_run(const struct daemon_options *options) must_check;
+int keeper_run(const struct daemon_options *options, const struct launched *launcher) must_check;
 
 #endif

@@ -16,10 +16,10 @@
 
 #include <user/base/log.h>
 #include <user/crypto/workpool.h>
-#include <user/daemon/caps.h>
 #include <user/daemon/config_service.h>
 #include <user/daemon/split.h>
 #include <user/daemon/worker_parts.h>
+#include <user/daemon/worker_ports.h>
 #include <user/net/listener.h>
 
 #define MAILBOX_LEN 65536
@@ -172,9 +172,13 @@ static int open_listeners(struct worker *w, struct reactor *reactor)
 	static const struct listener_ops ops = {
 		.on_conn = on_conn, .on_refuse = on_refuse, .on_lost = on_lost};
 	struct listener *ignored; /* the reactor ends it */
+	int *given = w->given && w->given->sockets
+			     ? w->given->sockets + reactor->number * w->plan.addresses_len
+			     : NULL;
 
 	for (size_t i = 0; i < w->plan.addresses_len; i++) {
 		struct listener_config config = {
+			.fd = given ? given[i] : 0,
 			.address = w->plan.addresses[i].at,
 			.address_len = w->plan.addresses[i].len,
 			.backlog = BACKLOG,
@@ -193,6 +197,8 @@ static int open_listeners(struct worker *w, struct reactor *reactor)
 			w->plan.failed = i;
 			return r;
 		}
+		if (given)
+			given[i] = -1;
 	}
 	return 0;
 }
@@ -218,47 +224,6 @@ static int start_one(struct reactor *reactor, void *context)
 	return r;
 }
 
-/* What fails at night, and what then helps. */
-static const char *advice(int r)
-{
-	switch (r) {
-	case -EADDRINUSE:
-		return "; another program listens there: `ss -ltnp` shows which";
-	case -EADDRNOTAVAIL:
-		return "; no interface has this address (yet): `ip address`";
-	case -EACCES:
-	case -EPERM:
-		return "; a port below 1024 needs CAP_NET_BIND_SERVICE";
-	case -EAFNOSUPPORT:
-		return "; this kernel has no IPv6: `sysctl net.ipv6`, `ipv6.disable=1`";
-	default:
-		return "";
-	}
-}
-
-static int refuse_reactors(const struct worker *w, const struct config *config, int r,
-			   struct config_faults *faults)
-{
-	struct rlimit limit = {0};
-
-	if (r == -ENOMEM)
-		return r;
-	if (r == -EMFILE || r == -ENFILE) {
-		(void)getrlimit(RLIMIT_NOFILE, &limit);
-		return worker_fault(faults, config, CFG_SERVER_MAX_CONNECTIONS,
-				    "%s: %llu open files are allowed, and it needs a few hundred "
-				    "and one for each connection (LimitNOFILE of the unit, "
-				    "ulimit -n)",
-				    strerror(-r), (unsigned long long)limit.rlim_cur);
-	}
-	if (w->plan.failed != SIZE_MAX)
-		return worker_fault(
-			faults, config, CFG_SERVER_LISTEN, "cannot listen at '%s': %s%s",
-			w->plan.addresses[w->plan.failed].text, strerror(-r), advice(r));
-	return worker_fault(faults, config, CFG_SERVER_ENABLE, "the server cannot start: %s",
-			    strerror(-r));
-}
-
 static int open_reactors(struct worker *w, const struct config *config,
 			 struct config_faults *faults)
 {
@@ -278,7 +243,7 @@ static int open_reactors(struct worker *w, const struct config *config,
 	w->common.reactors = w->plan.reactors;
 	w->common.servers = w->servers;
 	r = reactors_new(&reactors, &w->reactors);
-	return r ? refuse_reactors(w, config, r, faults) : 0;
+	return r ? worker_ports_refuse(&w->plan, config, r, faults) : 0;
 }
 
 static int open_pool(struct worker *w)
@@ -328,18 +293,33 @@ static int start_threads(struct worker *w)
 	return r;
 }
 
-/* Up to the ports: threads inherit what this one may. */
+/* As many reactors as there are sockets for: their number was found by who bound them. */
+static int fit_given(struct worker *w)
+{
+	size_t len = w->given && w->given->sockets ? w->given->sockets_len : 0;
+
+	if (!len)
+		return 0;
+	if (len % w->plan.addresses_len || len / w->plan.addresses_len > REACTORS_MAX)
+		return -EINVAL;
+	w->plan.reactors = (unsigned)(len / w->plan.addresses_len);
+	return 0;
+}
+
+/* All that can be refused. No thread runs yet. */
 static int open_all(struct worker *w, const struct config *config, struct config_faults *faults)
 {
 	int r = worker_plan_make(config, &w->plan);
 
+	if (!r)
+		r = fit_given(w);
 	if (r)
 		return r;
 	raise_descriptors(config, w->plan.live.sources.total);
 	w->common.limits = w->plan.live.limits;
 	w->common.engine = *w->plan.engine ? w->plan.engine : NULL;
 	w->common.watcher = (struct server_watcher){w, on_sign};
-	r = worker_read_identity(config, &w->identity, faults);
+	r = worker_read_identity(config, w->given ? w->given->files : NULL, &w->identity, faults);
 	if (!r)
 		r = worker_start_tickets(w);
 	if (!r)
@@ -351,22 +331,23 @@ static int open_all(struct worker *w, const struct config *config, struct config
 	return r ? r : open_reactors(w, config, faults);
 }
 
-int worker_start(const struct config *config, int split, struct worker **ret_worker,
-		 struct config_faults *faults)
+int worker_start(const struct config *config, const struct worker_given *given, int split,
+		 struct worker **ret_worker, struct config_faults *faults)
 {
 	struct worker *w = calloc(1, sizeof(*w));
-	int r, dropped;
+	int r;
 
 	if (!w) {
 		close(split);
 		return -ENOMEM;
 	}
 	w->split = split;
+	w->given = given;
 	pthread_mutex_init(&w->lock, NULL);
 	r = open_all(w, config, faults);
-	dropped = caps_drop_ports();
-	if (!r)
-		r = dropped;
+	if (!r && given && given->confine)
+		r = given->confine(given->context);
+	w->given = NULL;
 	if (!r) {
 		worker_describe(w);
 		r = start_threads(w);
@@ -380,26 +361,6 @@ int worker_start(const struct config *config, int split, struct worker **ret_wor
 	}
 	*ret_worker = w;
 	return 0;
-}
-
-/* The lock keeps shields from being renewed meanwhile. */
-void worker_hold(struct worker *w)
-{
-	if (!w)
-		return;
-	pthread_mutex_lock(&w->lock);
-	/* A round may wait for a job, and a job for no round. */
-	reactors_hold(w->reactors);
-	workpool_hold(w->common.pool);
-}
-
-void worker_let_go(struct worker *w)
-{
-	if (!w)
-		return;
-	workpool_let_go(w->common.pool);
-	reactors_let_go(w->reactors);
-	pthread_mutex_unlock(&w->lock);
 }
 
 void worker_stop(struct worker *w)

@@ -171,11 +171,12 @@ static int change(struct worker *w, struct identity *identity, const struct work
 	return r;
 }
 
-int worker_reload(struct worker *w, const struct config *config, struct config_faults *faults)
+int worker_reload(struct worker *w, const struct config *config, const struct identity_files *files,
+		  struct config_faults *faults)
 {
 	const struct worker_live live = worker_plan_live(config);
 	struct identity *identity = NULL;
-	int r = worker_read_identity(config, &identity, faults);
+	int r = worker_read_identity(config, files, &identity, faults);
 
 	if (r)
 		return r;

@@ -33,8 +33,8 @@ int worker_fault(struct config_faults *faults, const struct config *config, enum
 
 /* ---- keys ---- */
 
-int worker_read_identity(const struct config *config, struct identity **ret_identity,
-			 struct config_faults *faults)
+int worker_read_identity(const struct config *config, const struct identity_files *files,
+			 struct identity **ret_identity, struct config_faults *faults)
 {
 	static const enum config_key keys[IDENTITY_PARTS] = {
 		[IDENTITY_KEY] = CFG_SERVER_KEY,
@@ -51,6 +51,7 @@ int worker_read_identity(const struct config *config, struct identity **ret_iden
 	if (!said)
 		return -ENOMEM;
 	worker_plan_identity(config, &wanted);
+	wanted.files = files;
 	r = identity_load(&wanted, ret_identity, said);
 	if (!r || r == -ENOMEM)
 		return r;
@@ -132,7 +133,7 @@ int worker_check(const struct config *config, struct config_faults *faults)
 {
 	struct server_service services[PH_SERVICES] = {0};
 	struct identity *identity = NULL;
-	int first = worker_read_identity(config, &identity, faults), r;
+	int first = worker_read_identity(config, NULL, &identity, faults), r;
 
 	identity_put(identity);
 	if (first < 0)

@@ -28,7 +28,8 @@ struct worker_probe {
 };
 
 struct worker {
-	struct worker_plan plan; /* of the start, but for what is live in it */
+	const struct worker_given *given; /* during the start; NULL: nothing */
+	struct worker_plan plan;	  /* of the start, but for what is live in it */
 	struct server_common common;
 	struct sources *sources;
 	struct reactors *reactors;
@@ -66,8 +67,8 @@ void worker_measure(struct worker *worker, struct split_message *figures);
 /* Where a key has its value from is where the fault is. CONFIG_WRONG. */
 int worker_fault(struct config_faults *faults, const struct config *config, enum config_key key,
 		 const char *why, ...) printf_like(4, 5);
-int worker_read_identity(const struct config *config, struct identity **ret_identity,
-			 struct config_faults *faults) must_check;
+int worker_read_identity(const struct config *config, const struct identity_files *files,
+			 struct identity **ret_identity, struct config_faults *faults) must_check;
 /* Those that are enabled. What is open is to be closed, also on failure. */
 int worker_open_services(const struct config *config, struct server_service services[PH_SERVICES],
 			 struct config_faults *faults) must_check;

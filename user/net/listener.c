@@ -226,12 +226,18 @@ static void rest(struct listener *listener)
 		wheel_start(&listener->reactor->wheel, &listener->rest, REST_MS);
 }
 
+/* The reserve: it opens nothing, so a process that may open no file has it as well. */
+static int another(int fd)
+{
+	return fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void rested(struct wheel_timer *timer)
 {
 	struct listener *listener = (void *)((char *)timer - offsetof(struct listener, rest));
 
 	if (listener->reserve < 0)
-		listener->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		listener->reserve = another(listener->watch.fd);
 	if (loop_change(listener->reactor->loop, &listener->watch, EPOLLIN))
 		wheel_start(&listener->reactor->wheel, timer, REST_MS);
 }
@@ -247,7 +253,7 @@ static void turn_away(struct listener *listener)
 			reset(fd);
 			net_count(&listener->reactor->stats, NET_NO_DESCRIPTOR, 1);
 		}
-		listener->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		listener->reserve = another(listener->watch.fd);
 		if (fd < 0)
 			break;
 	}
@@ -309,11 +315,10 @@ static void on_ready(struct watch *watch, uint32_t events)
 
 /* ---- beginning and end ---- */
 
-static int open_socket(const struct listener_config *config, int *ret_fd)
+int listener_bind(const struct sockaddr_storage *address, socklen_t len, bool v6_only, int *ret_fd)
 {
-	const struct sockaddr *address = (const struct sockaddr *)&config->address;
-	const int on = 1, v6_only = config->v6_only, unsent = UNSENT_MAX;
-	own_fd int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int on = 1, only = v6_only, unsent = UNSENT_MAX;
+	own_fd int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
@@ -323,10 +328,10 @@ static int open_socket(const struct listener_config *config, int *ret_fd)
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)))
 		return -errno;
-	if (address->sa_family == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)))
+	if (address->ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only)))
 		return -errno;
-	if (bind(fd, address, config->address_len) || listen(fd, config->backlog))
+	if (bind(fd, (const struct sockaddr *)address, len))
 		return -errno;
 	*ret_fd = take_fd(&fd);
 	return 0;
@@ -336,18 +341,24 @@ int listener_new(struct reactor *reactor, const struct listener_config *config,
 		 const struct listener_ops *ops, void *context, struct listener **ret_listener)
 {
 	own_free struct listener *listener = calloc(1, sizeof(*listener));
-	own_fd int fd = -1, reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	int r;
+	own_fd int own = -1, reserve = -1;
+	int fd = config->fd, r = 0;
 
 	if (!listener)
 		return -ENOMEM;
-	if (reserve < 0)
-		return -errno;
 	if (!config->early && config->limits->in_max < PROXY_MAX)
 		return -EINVAL;
-	r = open_socket(config, &fd);
+	if (!fd) {
+		r = listener_bind(&config->address, config->address_len, config->v6_only, &own);
+		fd = own;
+	}
 	if (r)
 		return r;
+	if (listen(fd, config->backlog))
+		return -errno;
+	reserve = another(fd);
+	if (reserve < 0)
+		return -errno;
 	listener->watch = (struct watch){.fd = fd, .on_ready = on_ready, .context = listener};
 	listener->reactor = reactor;
 	listener->ops = ops;
@@ -357,7 +368,7 @@ int listener_new(struct reactor *reactor, const struct listener_config *config,
 	r = loop_add(reactor->loop, &listener->watch, EPOLLIN);
 	if (r)
 		return r;
-	take_fd(&fd);
+	take_fd(&own);
 	listener->reserve = take_fd(&reserve);
 	listener->next = reactor->listeners;
 	reactor->listeners = listener;

@@ -36,6 +36,7 @@ struct listener_ops {
 };
 
 struct listener_config {
+	int fd; /* > 0: listener_bind() made it, the listener takes it; 0: it makes its own */
 	struct sockaddr_storage address;
 	socklen_t address_len;
 	int backlog;
@@ -47,7 +48,10 @@ struct listener_config {
 	size_t trusted_len;
 };
 
-/* -errno as socket(2), bind(2) and listen(2) say. */
+/* A socket with its address that does not listen yet, for listener_new() of any process. */
+int listener_bind(const struct sockaddr_storage *address, socklen_t len, bool v6_only,
+		  int *ret_fd) must_check;
+/* -errno as socket(2), bind(2) and listen(2) say. `fd` is taken when it succeeds. */
 int listener_new(struct reactor *reactor, const struct listener_config *config,
 		 const struct listener_ops *ops, void *context,
 		 struct listener **ret_listener) must_check;

@@ -4,7 +4,6 @@
  * order in which a client that names none gets them: the key file's, then the rotated ones.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,6 +16,7 @@
 #include <user/crypto/base64.h>
 #include <user/crypto/keyfile.h>
 #include <user/server/identity.h>
+#include <user/server/identity_files.h>
 
 #define CLIENTS_MAX 1000000U
 #define HYBRID_SUITES (0xffffU << PH_SUITE_HYBRID)
@@ -106,8 +106,11 @@ static int refuse_file(struct loading *l, enum identity_part part, int r, const 
 static int read_passphrase(struct loading *l)
 {
 	const char *path = l->config->passphrase_path;
-	int r = path ? keyfile_read_passphrase(path, l->passphrase, &l->passphrase_len) : 0;
+	own_fd int fd = -1;
+	int r = path ? identity_file_open(l->config, path, &fd) : 0;
 
+	if (path && !r)
+		r = keyfile_read_passphrase_fd(fd, l->passphrase, &l->passphrase_len);
 	return r ? refuse_file(l, IDENTITY_PASSPHRASE, r, path, NULL) : 0;
 }
 
@@ -129,8 +132,11 @@ static int refuse_lock(struct loading *l, int r, const char *path)
 static int read_key(struct loading *l, const char *path, struct keyfile *file)
 {
 	struct keyfile_fault fault = {0};
-	int r = keyfile_read(path, file, &fault);
+	own_fd int fd = -1;
+	int r = identity_file_open(l->config, path, &fd);
 
+	if (!r)
+		r = keyfile_read_fd(fd, file, &fault);
 	if (r == -ENOENT)
 		return refuse(l, IDENTITY_KEY, r,
 			      "'%.120s': there is no such file; make one: strazhctl keys new "
@@ -180,7 +186,7 @@ static int add_keys(struct loading *l)
 	int first = read_passphrase(l), r = add_key(l, l->config->key_path);
 
 	if (!r) {
-		r = keyfile_olds(l->config->key_path, &olds);
+		r = identity_files_olds(l->config, &olds);
 		if (r)
 			r = refuse_file(l, IDENTITY_KEY, r, l->config->key_path, NULL);
 	}
@@ -195,9 +201,12 @@ static int add_cert(struct loading *l, const char *path, bool keys)
 {
 	struct keyfile_fault fault = {0};
 	struct identity *id = l->id;
+	own_fd int fd = -1;
 	size_t len;
-	int r = certfile_read(path, id->cert, &len, &fault);
+	int r = identity_file_open(l->config, path, &fd);
 
+	if (!r)
+		r = certfile_read_fd(fd, id->cert, &len, &fault);
 	if (r)
 		return refuse_file(l, IDENTITY_CERTIFICATE, r, path, &fault);
 	if (!keys)
@@ -240,13 +249,15 @@ static int add_client(struct identity *id, size_t *room, const char *text, size_
 	return 0;
 }
 
-/* A pipe would make us wait for who writes to it. */
-static int open_clients(const char *path, FILE **ret_file)
+static int open_clients(const struct identity_config *config, const char *path, FILE **ret_file)
 {
-	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	own_fd int fd = -1;
 	struct stat st;
+	int r = identity_file_open(config, path, &fd);
 
-	if (fd < 0 || fstat(fd, &st))
+	if (r)
+		return r;
+	if (fstat(fd, &st))
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return KEYFILE_IRREGULAR;
@@ -273,7 +284,7 @@ static int add_clients(struct loading *l, const char *path)
 	struct identity *id = l->id;
 	size_t room = 0;
 	char line[512];
-	int r = open_clients(path, &file);
+	int r = open_clients(l->config, path, &file);
 
 	if (r)
 		return refuse_file(l, IDENTITY_CLIENTS, r, path, NULL);

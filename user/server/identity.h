@@ -16,9 +16,23 @@
 #define IDENTITY_KEYS_MAX 9 /* the key, and those that were rotated out and still count */
 #define IDENTITY_WHY_LEN 256
 
+/*
+ * The files of an identity, opened by who may, for one who must not open any: the key, those that
+ * were rotated out, and what else the configuration names. `fd` < 0: -errno of opening it.
+ */
+#define IDENTITY_FILES_MAX 16
+struct identity_files {
+	size_t count;
+	struct identity_file {
+		char *path;
+		int fd;
+	} list[IDENTITY_FILES_MAX];
+};
+
 struct identity_config {
-	const char *name;     /* of the server */
-	uint32_t suites;      /* HS_SUITE_BIT() of each; 0: all that the keys allow */
+	const struct identity_files *files; /* NULL: identity_load() opens what it needs */
+	const char *name;		    /* of the server */
+	uint32_t suites;		    /* HS_SUITE_BIT() of each; 0: all that the keys allow */
 	bool hybrid;	      /* and the hybrid ones of these, where OpenSSL has ML-KEM-768 */
 	uint16_t demand;      /* enum ph_offer: what a client must offer */
 	const char *key_path; /* of `strazhctl keys new --server`; its .old-ID count too */
@@ -44,6 +58,11 @@ struct identity_faults {
 const char *identity_why(const struct identity_faults *faults);
 
 struct identity;
+
+/* All that identity_load() would open. -ENOMEM; that one cannot be opened is told in it. */
+int identity_files_open(const struct identity_config *config,
+			struct identity_files *ret_files) must_check;
+void identity_files_close(struct identity_files *files);
 
 /* -EINVAL: there are faults; -ENOMEM and -EIO: ours, and there may be none. */
 int identity_load(const struct identity_config *config, struct identity **ret_identity,
