@@ -177,13 +177,23 @@ static void enqueue(struct decisions *d, uint32_t n)
 	d->figures.waiting++;
 }
 
+/* The whole state comes again with durations that are some ms shorter: that is no change. */
+#define NEAR_MS 2000U
+
+/* Does the gate have it as it should be? */
+static bool is_settled(const struct item *item, uint64_t until)
+{
+	uint64_t low = MIN(until, item->gate_until), high = MAX(until, item->gate_until);
+
+	return until ? item->in_gate && high - low < NEAR_MS : !item->in_gate;
+}
+
 /* What should be, and what is: it waits where they differ. */
 static void item_changed(struct decisions *d, uint32_t n)
 {
 	struct item *item = item_at(d, n);
-	uint64_t until = item_until(d, item);
 
-	if (until ? !item->in_gate || until != item->gate_until : item->in_gate) {
+	if (!is_settled(item, item_until(d, item))) {
 		set_refused(d, item, false);
 		enqueue(d, n);
 	}
@@ -375,7 +385,7 @@ bool decisions_next(struct decisions *d, uint64_t now_ms, struct decision_deed *
 		d->figures.waiting--;
 		if (until <= now_ms)
 			until = 0;
-		if (until ? item->in_gate && until == item->gate_until : !item->in_gate) {
+		if (is_settled(item, until)) {
 			item_release(d, n); /* it has changed back */
 			continue;
 		}
