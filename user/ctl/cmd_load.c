@@ -94,7 +94,8 @@ static int load_records(struct request *request, const struct records *records)
 
 static bool reserved(const char *name)
 {
-	return strcmp(name, "operator") == 0 || strcmp(name, "guard") == 0;
+	return strcmp(name, "operator") == 0 || strcmp(name, "guard") == 0 ||
+	       strncmp(name, "feed.", strlen("feed.")) == 0;
 }
 
 static int run_load(struct request *request)
@@ -108,8 +109,8 @@ static int run_load(struct request *request)
 		return request_say(request, CTL_USAGE, "load: the list needs a name: --list NAME");
 	if (reserved(name))
 		return request_say(request, CTL_USAGE,
-				   "load: '%s' is the name of what is banned by "
-				   "hand or learned; choose another",
+				   "load: '%s' is the name of what is banned by hand, learned "
+				   "or fetched; choose another",
 				   name);
 	if (request->file_fd < 0)
 		return request_say(request, CTL_USAGE, "load: no records came along");

@@ -18,6 +18,7 @@
 
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/feeding.h>
 #include <user/daemon/keeper.h>
 #include <user/gate/act.h>
 #include <user/gate/stats.h>
@@ -130,8 +131,24 @@ void guarding_event(struct keeper *keeper, const struct sz_event *event)
 {
 	struct guarding *g = keeper->guarding;
 
-	if (g->guard)
-		guard_event(g->guard, event, now_ms());
+	if (!g->guard)
+		return;
+	guard_event(g->guard, event, now_ms());
+	feeding_met(keeper, event->family, event->saddr);
+}
+
+void guarding_listed(struct keeper *keeper, const struct prefix *host, float weight, uint32_t for_s)
+{
+	struct observation seen = {
+		.family = host->family,
+		.input = GUARD_IN_FEED_LISTED,
+		.value = for_s,
+		.weight = weight,
+	};
+
+	memcpy(seen.addr, host->addr, sizeof(seen.addr));
+	if (keeper->guarding && keeper->guarding->guard)
+		(void)guard_observe(keeper->guarding->guard, &seen, now_ms());
 }
 
 /* GUARD_INPUT_COUNT: no fact against anyone. */
@@ -182,6 +199,7 @@ void guarding_sign(struct keeper *keeper, const struct split_message *m)
 	seen.input = (uint8_t)input;
 	memcpy(seen.addr, m->addr, sizeof(seen.addr));
 	(void)guard_observe(g->guard, &seen, now_ms()); /* split_receive() checked the family */
+	feeding_met(keeper, m->family, m->addr);
 }
 
 /* ---- life ---- */

@@ -12,6 +12,10 @@ int feed_judge(uint64_t before, uint64_t entries, uint64_t lines, uint64_t wrong
 			(unsigned long long)wrong, (unsigned long long)lines, FEED_WRONG_MOST);
 		return 1;
 	}
+	if (!lines) {
+		(void)snprintf(why, FEED_WHY_LEN, "it is empty");
+		return 1;
+	}
 	if (before >= FEED_SHRINK_FROM && entries * 100 < before * (100 - FEED_SHRINK_MOST)) {
 		(void)snprintf(why, FEED_WHY_LEN,
 			       "%llu entries where %llu were: it shrank by more than %u %%",

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include <user/feed/text.h>
 
 #define MEMORY_LEAST (512ULL << 20) /* of address space: libraries and stacks of threads */
+#define JSON_FACTOR 16		    /* what jansson makes of a byte at most, as seen */
 #define FILE_SCHEME "file:"
 
 static int read_exactly(int fd, void *to, size_t len)
@@ -165,7 +167,9 @@ static enum feed_outcome serve(const struct feed_request *request, char text[FEE
 {
 	const bool local = strncmp(request->url, FILE_SCHEME, strlen(FILE_SCHEME)) == 0;
 	/* Whatever the parser makes of the bytes: keys, twice for sorting, and the records. */
-	const uint64_t memory = MEMORY_LEAST + request->max_bytes * 3 + request->max_entries * 128;
+	const uint64_t factor = request->format == FEED_LAPI ? JSON_FACTOR : 3;
+	const uint64_t memory = MEMORY_LEAST + request->max_bytes * factor +
+				request->max_entries * 128;
 	own_fd int file = -1;
 	const char *what;
 	int r;
@@ -193,6 +197,7 @@ int main(void)
 	static struct feed_request request;
 	struct feed_answer answer = {.magic = FEED_MAGIC};
 
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (read_exactly(STDIN_FILENO, &request, sizeof(request)) ||
