@@ -94,8 +94,15 @@ static int load_records(struct request *request, const struct records *records)
 
 static bool reserved(const char *name)
 {
-	return strcmp(name, "operator") == 0 || strcmp(name, "guard") == 0 ||
-	       strncmp(name, "feed.", strlen("feed.")) == 0;
+	return strcmp(name, "operator") == 0 || strcmp(name, "guard") == 0;
+}
+
+/* Of strazhd's feeds: it would be replaced by the next fetch. */
+static bool fetched(const char *name)
+{
+	static const char begin[] = "feed.";
+
+	return strncmp(name, begin, sizeof(begin) - 1) == 0;
 }
 
 static int run_load(struct request *request)
@@ -107,7 +114,7 @@ static int run_load(struct request *request)
 
 	if (!name)
 		return request_say(request, CTL_USAGE, "load: the list needs a name: --list NAME");
-	if (reserved(name))
+	if (reserved(name) || fetched(name))
 		return request_say(request, CTL_USAGE,
 				   "load: '%s' is the name of what is banned by hand, learned "
 				   "or fetched; choose another",

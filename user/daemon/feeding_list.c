@@ -83,7 +83,7 @@ static int read_copy(const struct feed *feed, const char *end, struct feed_copy 
 	uint64_t most = feed_copy_size_most(feed->format, feed->max_entries);
 	char path[FEED_CHILD_PATH_LEN];
 	own_free char *bytes = NULL;
-	size_t len;
+	size_t len = 0;
 	int r = read_file(path_of(feed, end, path), most, &bytes, &len, ret_s);
 
 	if (r) {
