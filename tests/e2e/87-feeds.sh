@@ -163,7 +163,15 @@ wait_for 10 in_list 203.0.113.64/26 feed.csv
 ok $? "a file, its first column"
 wait_for 5 ping4 $BAD
 ok $? "who is weighed is not dropped"
-ctl rate global udp 10 >"$E2E_TMP/rate" 2>&1
+ctl rate set udp --pps 100 --burst 50 >"$E2E_TMP/rate" 2>&1
+flood $BAD 3000 2
+listed() { ctl why $BAD 2>/dev/null | grep -q "FeedListed"; }
+wait_for 10 listed
+ok $? "but the guard holds it against whom it meets"
+echo "# the flood sent $(flood_sent)"
+quiet_why() { ctl why 10.66.0.2 2>/dev/null | grep -q "FeedListed"; }
+quiet_why
+is $? 1 "and against nobody else"
 conf "[feed csv]" "url = file:$E2E_TMP/list.csv" "every = ${every}s" "weight = 100"
 kill -HUP "$STRAZHD_PID"
 wait_for 10 said "feed 'bad' is no more"
