@@ -18,7 +18,10 @@ chmod 600 "$E2E_TMP/key"
 feed() { ctl feeds --json 2>/dev/null | jq -r "select(.feed == \"$1\") | .$2 // \"\""; }
 feed_is() { [ "$(feed "$1" "$2")" = "$3" ]; }
 feed_like() { feed "$1" "$2" | grep -qE -- "$3"; }
-in_list() { ctl list deny --json 2>/dev/null | jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"$2\")))" >/dev/null; }
+in_list() {
+	ctl list deny --json 2>/dev/null |
+		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"$2\")))" >/dev/null
+}
 not_in_list() { ! in_list "$@"; }
 said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 asked() { grep -cE -- "$1" "$WEB/log" 2>/dev/null; }
@@ -186,7 +189,11 @@ wait_for 15 said "feed 'csv': its list was taken out of the gate"
 ok $? "a flush is noticed"
 
 echo "# CrowdSec"
-decision() { printf '{"id":%s,"type":"%s","scope":"%s","value":"%s","duration":"%s","origin":"test","scenario":"x"}' "$@"; }
+# decision ID TYPE SCOPE VALUE DURATION
+decision() {
+	printf '{"id":%s,"type":"%s","scope":"%s","value":"%s","duration":"%s",' "$@"
+	printf '"origin":"test","scenario":"x"}'
+}
 # answer FILE NEW DELETED: in one step
 answer() {
 	printf '{"new":%s,"deleted":%s}' "$2" "$3" >"$WEB/$1.new"
@@ -209,7 +216,8 @@ is "$(feed crowdsec entries) $(feed crowdsec left_out) $(feed crowdsec other)" "
 left=$(ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$BAD\") | .left_s")
 is "$((left > 14000 && left <= 14353))" 1 "of two decisions the longer one holds: $left s"
 answer delta.json null "[$(decision 2 ban Ip $BAD -1s)]"
-shorter() { [ "$(ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$BAD\") | .left_s")" -le 3600 ]; }
+left_of() { ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$1\") | .left_s"; }
+shorter() { [ "$(left_of $BAD)" -le 3600 ]; }
 wait_for 10 shorter
 ok $? "the longer one is deleted: the other still holds"
 answer delta.json "[$(decision 7 ban Ip 192.0.2.200 1h)]" "[$(decision 1 ban Ip $BAD -1s)]"
@@ -221,7 +229,9 @@ ping4 $BAD
 ok $? "its packets pass"
 for mode in 500 truncated; do
 	echo $mode >"$WEB/lapi"
-	wait_for 20 feed_like crowdsec fault "$([ $mode = 500 ] && echo 'HTTP status 500' || echo 'not what was asked for: no JSON')"
+	want='not what was asked for: no JSON'
+	[ $mode = 500 ] && want='HTTP status 500'
+	wait_for 20 feed_like crowdsec fault "$want"
 	ok $? "$mode is said"
 	in_list 192.0.2.200 feed.crowdsec
 	ok $? "and what holds, holds"

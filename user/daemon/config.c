@@ -29,7 +29,7 @@ const struct config_about config_about[CFG_KEYS] = {
 };
 
 static const char *const sections[] = {
-	"daemon", "gate",	  "guard", "crowdsec",	   "store",
+	"daemon", "gate",	  "guard",	   "crowdsec",	     "store",
 	"server", "service.echo", "service.relay", "service.tunnel",
 };
 

@@ -227,7 +227,7 @@ int lapi_parse(const char *text, size_t len, unsigned scopes, uint64_t max_entri
 	if (!root) {
 		if (json_error_code(&error) == json_error_out_of_memory)
 			return -ENOMEM;
-		(void)snprintf(why, LAPI_WHY_LEN, "no JSON: line %d, column %d: %s", error.line,
+		(void)snprintf(why, LAPI_WHY_LEN, "no JSON: line %d, column %d: %.100s", error.line,
 			       error.column, error.text);
 		feed_text_clean(why, LAPI_WHY_LEN);
 		return LAPI_NO_JSON;

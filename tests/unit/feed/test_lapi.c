@@ -65,31 +65,26 @@ static int parse(const char *text, unsigned scopes, uint64_t most, struct lapi_c
 	return lapi_parse(text, strlen(text), scopes, most, changes, why);
 }
 
+/* clang-format off */
+static const char some[] =
+	"{\"new\":["
+	DECISION(1, "ban", "Ip", "192.0.2.1", "1h") ","
+	DECISION(2, "ban", "range", "192.0.2.9/24", "1h") ","
+	DECISION(3, "captcha", "ip", "192.0.2.2", "1h") ","
+	DECISION(4, "ban", "country", "XX", "1h") ","
+	DECISION(5, "ban", "ip", "nobody", "1h") ","
+	DECISION(6, "ban", "ip", "192.0.2.3", "soon") ","
+	DECISION(7, "ban", "ip", "2001:db8::1", "-1h") ", 12, {}],"
+	"\"deleted\":[" DECISION(8, "ban", "Ip", "192.0.2.4", "-1h") "]}";
+/* clang-format on */
+
 static void test_decisions(void **state)
 {
-	static const char text[] =
-		"{\"new\":[" DECISION(1, "ban", "Ip", "192.0.2.1", "1h") "," DECISION(2, "ban", "range", "192.0.2.9/24", "1h") "," DECISION(
-			3, "captcha", "ip", "192.0.2.2",
-			"1h") "," DECISION(4, "ban", "country", "XX",
-					   "1h") "," DECISION(5, "ban", "ip", "nobody",
-							      "1h") "," DECISION(6, "ban", "ip",
-										 "192.0.2.3",
-										 "soon") "," DECISION(7,
-												      "ban",
-												      "ip",
-												      "2001:db8::1",
-												      "-1h") ", 12, {}],"
-													     "\"deleted\":[" DECISION(
-														     8,
-														     "ban",
-														     "Ip",
-														     "192.0.2.4",
-														     "-1h") "]}";
 	struct lapi_changes c;
 	char why[LAPI_WHY_LEN], shown[PREFIX_TEXT_LEN];
 
 	(void)state;
-	assert_int_equal(parse(text, FEED_SCOPE_IP | FEED_SCOPE_RANGE, MOST, &c, why), 0);
+	assert_int_equal(parse(some, FEED_SCOPE_IP | FEED_SCOPE_RANGE, MOST, &c, why), 0);
 	assert_int_equal(c.count, 4);
 	assert_int_equal(c.all, 10);
 	assert_int_equal(c.other, 2);
@@ -106,10 +101,10 @@ static void test_decisions(void **state)
 	assert_int_equal(c.wrongs[0].line, 5);
 	assert_string_equal(c.wrongs[1].text, "soon");
 	lapi_changes_deinit(&c);
-	assert_int_equal(parse(text, FEED_SCOPE_RANGE, MOST, &c, why), 0);
+	assert_int_equal(parse(some, FEED_SCOPE_RANGE, MOST, &c, why), 0);
 	assert_int_equal(c.count, 1);
 	lapi_changes_deinit(&c);
-	assert_int_equal(parse(text, FEED_SCOPE_IP | FEED_SCOPE_RANGE, 3, &c, why), LAPI_TOO_MANY);
+	assert_int_equal(parse(some, FEED_SCOPE_IP | FEED_SCOPE_RANGE, 3, &c, why), LAPI_TOO_MANY);
 }
 
 static void test_no_answers(void **state)

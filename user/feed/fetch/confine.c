@@ -180,6 +180,15 @@ static const int calls[] = {
 	SCMP_SYS(exit_group),
 };
 
+/* Where its first argument is `a`, or has `b` under the mask `a`. */
+static int allow_with(scmp_filter_ctx filter, int call, enum scmp_compare op, uint64_t a,
+		      uint64_t b)
+{
+	const struct scmp_arg_cmp first = {.arg = 0, .op = op, .datum_a = a, .datum_b = b};
+
+	return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &first);
+}
+
 static int allow_calls(scmp_filter_ctx filter)
 {
 	static const unsigned families[] = {AF_UNIX, AF_INET, AF_INET6, AF_NETLINK};
@@ -188,11 +197,10 @@ static int allow_calls(scmp_filter_ctx filter)
 	for (size_t i = 0; !r && i < ARRAY_LEN(calls); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
 	for (size_t i = 0; !r && i < ARRAY_LEN(families); i++)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-				     SCMP_A0(SCMP_CMP_EQ, families[i]));
+		r = allow_with(filter, SCMP_SYS(socket), SCMP_CMP_EQ, families[i], 0);
 	if (!r)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-				     SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+		r = allow_with(filter, SCMP_SYS(clone), SCMP_CMP_MASKED_EQ, CLONE_THREAD,
+			       CLONE_THREAD);
 	if (!r)
 		r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	return r;
