@@ -60,6 +60,10 @@ LIB_OBJS := $(LIB_SRCS:%.c=$(O)/obj/%.o) $(O)/obj/user/gate/object.o
 BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
 PROGRAMS := $(O)/strazhd $(O)/strazhctl $(O)/strazh
+# What strazhd starts to download block lists: libcurl is linked there alone.
+FETCH := $(O)/strazh-fetch
+FETCH_SRCS := $(sort $(wildcard user/feed/fetch/*.c))
+FETCH_PKG := libcurl libseccomp libcap-ng jansson
 CLI_SRCS := $(sort $(wildcard user/client/cli/*.c))
 # libstrazh-orm; orm/tools/X.c is the program X, orm/tools/kit what they share.
 ORM_VERSION := 0.1.0
@@ -152,7 +156,7 @@ help: ## Say what make can do here
 	@printf '\nVariables: O=DIR (build there)  V=1 (show commands)  DEV=1 (warnings are errors)\n'
 	@printf '  SAN=address,undefined | thread   CC=gcc|clang   CLANG_BPF=clang|clang-19   CFLAGS   DESTDIR PREFIX\n'
 
-all: $(PROGRAMS) $(BPF_OBJS) client orm ## Build strazhd, strazhctl, strazh, gate.bpf.o, libstrazh and libstrazh-orm
+all: $(PROGRAMS) $(FETCH) $(BPF_OBJS) client orm ## Build strazhd, strazhctl, strazh, gate.bpf.o, libstrazh and libstrazh-orm
 
 # user/store stands on the ORM.
 $(O)/strazhd: LIBS += $(ORM_LIBS)
@@ -162,6 +166,10 @@ $(O)/strazh: $(CLI_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(PROGRAMS):
 	$(call say,LD)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(FETCH): $(FETCH_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
+	$(call say,LD)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(FETCH_PKG)) -lpthread
 
 $(O)/libuser.a: $(LIB_OBJS)
 	$(call say,AR)
@@ -394,6 +402,7 @@ up: up-build ## Show it working: a demo in namespaces, or IFACE=eth0 for the rea
 install: all install-client install-orm ## Install under DESTDIR and PREFIX
 	install -D -m 755 $(O)/strazhd $(DESTDIR)$(PREFIX)/sbin/strazhd
 	install -D -m 755 $(O)/strazhctl $(DESTDIR)$(PREFIX)/sbin/strazhctl
+	install -D -m 755 $(FETCH) $(DESTDIR)$(PREFIX)/lib/strazh/strazh-fetch
 	install -D -m 644 $(O)/gate.bpf.o $(DESTDIR)$(PREFIX)/lib/strazh/gate.bpf.o
 	install -D -m 644 scripts/strazhd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/strazhd.service
 	install -D -m 644 scripts/strazhctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/strazhctl

@@ -97,6 +97,14 @@ static bool reserved(const char *name)
 	return strcmp(name, "operator") == 0 || strcmp(name, "guard") == 0;
 }
 
+/* Of strazhd's feeds: it would be replaced by the next fetch. */
+static bool fetched(const char *name)
+{
+	static const char begin[] = "feed.";
+
+	return strncmp(name, begin, sizeof(begin) - 1) == 0;
+}
+
 static int run_load(struct request *request)
 {
 	const char *name = request_text(request, "list");
@@ -106,10 +114,10 @@ static int run_load(struct request *request)
 
 	if (!name)
 		return request_say(request, CTL_USAGE, "load: the list needs a name: --list NAME");
-	if (reserved(name))
+	if (reserved(name) || fetched(name))
 		return request_say(request, CTL_USAGE,
-				   "load: '%s' is the name of what is banned by "
-				   "hand or learned; choose another",
+				   "load: '%s' is the name of what is banned by hand, learned "
+				   "or fetched; choose another",
 				   name);
 	if (request->file_fd < 0)
 		return request_say(request, CTL_USAGE, "load: no records came along");

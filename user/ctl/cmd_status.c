@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* status: the whole at a glance. One row a thing; "kind" says which. */
 #include <user/ctl/cmd.h>
+#include <user/ctl/cmd_feeds.h>
 
 #include <stdio.h>
 #include <unistd.h>
@@ -285,6 +286,25 @@ static int show_memory(struct request *request)
 			  (json_int_t)memory->dropped));
 }
 
+/* Only those that fail: `strazhctl feeds` has them all. */
+static int show_feeds(struct request *request)
+{
+	const struct host *host = request->host;
+	size_t count = 0;
+	const struct host_feed *feeds = host->feeds ? host->feeds(host->context, &count) : NULL;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < count; i++) {
+		json_t *row = feeds[i].fault[0] ? feed_row(&feeds[i]) : NULL;
+
+		if (!row)
+			continue;
+		set(row, "kind", json_string("feed"));
+		r = request_row(request, row);
+	}
+	return r;
+}
+
 static int run_status(struct request *request)
 {
 	int r;
@@ -303,6 +323,8 @@ static int run_status(struct request *request)
 		r = show_guard(request);
 	if (!r)
 		r = show_memory(request);
+	if (!r)
+		r = show_feeds(request);
 	if (!r)
 		r = show_services(request);
 	if (!r)

@@ -76,6 +76,19 @@ struct host_process {
 	uint32_t ports; /* that it may connect to */
 };
 
+/* A block list, or CrowdSec. Times are of the wall, 0: never; next_s is so long from now. */
+struct host_feed {
+	const char *name, *url;
+	const char *fault; /* of the last try, or "" */
+	const char *state; /* "in the gate", "weighed", "not in force", "no copy yet" */
+	const char *left;  /* the first entry that is not taken, and why, or "" */
+	uint64_t entries, left_out;
+	uint64_t lines_wrong, other; /* decisions of another type or scope */
+	uint64_t fetched, next_s, expires_s;
+	unsigned failures, weight;
+	bool running; /* it is being fetched */
+};
+
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -104,6 +117,7 @@ struct host {
 	void (*on_unbanned)(void *context, const struct prefix *prefix);
 	/* The store of strazhd. */
 	const struct host_memory *(*memory)(void *context);
+	const struct host_feed *(*feeds)(void *context, size_t *ret_count);
 	void *context;
 };
 

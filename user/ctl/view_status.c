@@ -194,6 +194,15 @@ static void show_store(const struct render *render, const json_t *row)
 	fputc('\n', render->out);
 }
 
+static void show_feed(const struct render *render, const json_t *row)
+{
+	label(render, "feed");
+	fprintf(render->out, "%s%s%s: %s, %llu entries; %s%s%s\n", render_paint(render, PAINT_BOLD),
+		word(row, "feed"), render_paint(render, PAINT_OFF), word(row, "state"),
+		number(row, "entries"), render_paint(render, PAINT_YELLOW), word(row, "fault"),
+		render_paint(render, PAINT_OFF));
+}
+
 static void show_service(const struct render *render, const json_t *row)
 {
 	const bool answering = json_is_true(json_object_get(row, "answering"));
@@ -294,6 +303,7 @@ static void status_end(struct render *render)
 	show_kind(render, "server", show_server);
 	show_kind(render, "guard", show_guard);
 	show_kind(render, "store", show_store);
+	show_kind(render, "feed", show_feed);
 	show_kind(render, "service", show_service);
 	label(render, "entries");
 	fputc('\n', render->out);

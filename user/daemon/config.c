@@ -15,6 +15,7 @@
 
 #include <strazh/base/own.h>
 #include <user/ctl/nearest.h>
+#include <user/daemon/config_feed.h>
 #include <user/daemon/config_guard.h>
 #include <user/daemon/config_parts.h>
 
@@ -28,7 +29,7 @@ const struct config_about config_about[CFG_KEYS] = {
 };
 
 static const char *const sections[] = {
-	"daemon", "gate",	  "guard",	   "store",
+	"daemon", "gate",	  "guard",	   "crowdsec",	     "store",
 	"server", "service.echo", "service.relay", "service.tunnel",
 };
 
@@ -195,6 +196,7 @@ void config_free(struct config *config)
 		free(config->upstreams[i].target);
 	}
 	free(config->upstreams);
+	config_feeds_free(config->feeds, config->feeds_len);
 	free(config->path);
 	free(config);
 }
@@ -323,6 +325,7 @@ void config_check(const struct config *config, struct config_faults *faults)
 		config_fault_add(faults, "configuration", "service.tunnel.enable",
 				 "on, but [service.tunnel] names no upstream: NAME = host:port");
 	config_guard_check(config, faults);
+	config_feed_check(config, faults);
 }
 
 int config_load(const struct config_sources *sources, struct config **ret_config,

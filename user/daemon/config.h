@@ -82,11 +82,15 @@ struct config_upstream {
 	unsigned line;
 };
 
+struct config_feed; /* config_feed.h */
+
 struct config {
 	char *path; /* the file that was read; NULL: there was none */
 	struct config_value values[CFG_KEYS];
 	struct config_upstream *upstreams; /* in the order of the file */
 	size_t upstreams_len;
+	struct config_feed *feeds; /* likewise */
+	size_t feeds_len;
 };
 
 struct config_faults {

@@ -2,7 +2,10 @@
 /* Values are in normal form, so equal ones are equal texts. */
 #include <user/daemon/config_diff.h>
 
+#include <stdio.h>
 #include <string.h>
+
+#include <user/daemon/config_feed.h>
 
 struct telling {
 	void (*on_change)(const struct config_change *change, void *context);
@@ -32,6 +35,14 @@ static void tell_upstream(struct telling *telling, const char *name, const char 
 
 	snprintf(change.key, sizeof(change.key), "service.tunnel.%.64s", name);
 	tell(telling, &change);
+}
+
+static void tell_feed(const char *key, const char *old, const char *new, void *context)
+{
+	struct config_change change = {.id = CFG_KEYS, .old = old, .new = new};
+
+	snprintf(change.key, sizeof(change.key), "%s", key);
+	tell(context, &change);
 }
 
 size_t config_diff(const struct config *old, const struct config *new,
@@ -64,11 +75,19 @@ size_t config_diff(const struct config *old, const struct config *new,
 		if (!target_of(old, new->upstreams[i].name))
 			tell_upstream(&telling, new->upstreams[i].name, NULL,
 				      new->upstreams[i].target);
+	config_feed_diff(old, new, tell_feed, &telling);
 	return telling.count;
 }
 
 void config_take_live(struct config *config, struct config *from)
 {
+	struct config_feed *feeds = config->feeds;
+	size_t feeds_len = config->feeds_len;
+
+	config->feeds = from->feeds;
+	config->feeds_len = from->feeds_len;
+	from->feeds = feeds;
+	from->feeds_len = feeds_len;
 	for (size_t i = 0; i < CFG_KEYS; i++) {
 		struct config_value value = config->values[i];
 

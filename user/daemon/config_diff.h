@@ -10,7 +10,7 @@
 
 struct config_change {
 	char key[CONFIG_UPSTREAM_NAME_MAX + 32]; /* "server.name" */
-	enum config_key id;			 /* CFG_KEYS: an upstream */
+	enum config_key id;			 /* CFG_KEYS: an upstream or a feed */
 	const char *old, *new; /* of the configurations; NULL: an upstream that is not there */
 	bool restart;	       /* strazhd has to be started again before it holds */
 };

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include <strazh/base/own.h>
+#include <user/daemon/config_feed.h>
 #include <user/daemon/config_parts.h>
 #include <user/wire/text.h>
 
@@ -48,6 +49,18 @@ printf_like(3, 4) static void fault(struct reading *r, const char *key, const ch
 	config_fault_add(r->faults, where(r, text), key, "%s", why);
 }
 
+static void begin_feed(struct reading *r, const char *section, const char *name)
+{
+	char why[CONFIG_WHY_LEN];
+	int n = config_feed_add(r->config, name, r->line, why);
+
+	if (n == CONFIG_WRONG)
+		fault(r, "", "[%s]: %s", section, why);
+	else if (n)
+		r->error = n;
+	r->lost = n != 0;
+}
+
 static void judge_heading(struct reading *r, const char *line, size_t len)
 {
 	const char *end = memchr(line, ']', len), *near;
@@ -60,6 +73,10 @@ static void judge_heading(struct reading *r, const char *line, size_t len)
 		return;
 	}
 	snprintf(section, sizeof(section), "%.*s", (int)MIN(end - line - 1, 50), line + 1);
+	if (config_feed_section(section)) {
+		begin_feed(r, section, config_feed_section(section));
+		return;
+	}
 	index = config_section_index(section);
 	if (index < 0) {
 		near = config_nearest_section(section);
@@ -191,6 +208,19 @@ static void take_key(struct reading *r, enum config_key id, const char *text, co
 	value->line = r->line; /* a wrong one is there as well: the next would come twice */
 }
 
+static void take_feed(struct reading *r, const char *feed, const char *name, const char *text,
+		      const char *key)
+{
+	struct config_feed *to = config_feed_find(r->config, feed);
+	char why[CONFIG_WHY_LEN];
+	int n = to ? config_feed_put(to, name, text, r->line, why) : 0;
+
+	if (n == CONFIG_WRONG)
+		fault(r, key, "%s", why);
+	else if (n)
+		r->error = n;
+}
+
 static int on_pair(void *user, const char *section, const char *name, const char *text)
 {
 	struct reading *r = user;
@@ -209,6 +239,8 @@ static int on_pair(void *user, const char *section, const char *name, const char
 	id = config_find(section, name);
 	if (!text_clean(text, strlen(text)))
 		fault(r, key, "the value is no clean UTF-8");
+	else if (config_feed_section(section))
+		take_feed(r, config_feed_section(section), name, text, key);
 	else if (id != CFG_KEYS)
 		take_key(r, id, text, key);
 	else if (strcmp(section, "service.tunnel") == 0)

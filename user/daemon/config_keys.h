@@ -71,6 +71,19 @@
 	  "or none. Nothing here: strazh.db in the state folder. A password is shown to nobody; "  \
 	  "better than here it is in a file that passfile= names.")
 
+#define CONFIG_CROWDSEC_KEYS(X)                                                                    \
+	X(CROWDSEC_URL, "crowdsec", "url", TEXT, "", 0, 1000, "", LIVE,                            \
+	  "CrowdSec's local API, like http://127.0.0.1:8080: whom it bans is denied in the gate. " \
+	  "None: it is not asked.")                                                                \
+	X(CROWDSEC_KEY_FILE, "crowdsec", "key_file", PATH, "", 0, 4000, "", LIVE,                  \
+	  "File with the key of `cscli bouncers add` in its first line, for its owner alone.")     \
+	X(CROWDSEC_EVERY, "crowdsec", "every", TIME, "10s", 1, 86400, "", LIVE,                    \
+	  "How often it is asked for what came and went, +-10 %.")                                 \
+	X(CROWDSEC_SCOPES, "crowdsec", "scopes", WORDS, "ip range", 1, 2, "ip range", LIVE,        \
+	  "Whom its decisions may be about.")                                                      \
+	X(CROWDSEC_MAX_ENTRIES, "crowdsec", "max_entries", NUMBER, "200000", 1, 1000000, "", LIVE, \
+	  "Decisions that are kept; what is beyond is counted and not enforced.")
+
 #define CONFIG_SERVER_KEYS(X)                                                                      \
 	X(SERVER_ENABLE, "server", "enable", SWITCH, "off", 0, 1, "", RESTART,                     \
 	  "Whether there is a secured server at all.")                                             \
@@ -196,6 +209,7 @@
 
 #define CONFIG_KEYS(X)                                                                             \
 	CONFIG_DAEMON_KEYS(X)                                                                      \
-	CONFIG_GUARD_KEYS(X) CONFIG_STORE_KEYS(X) CONFIG_SERVER_KEYS(X) CONFIG_SERVICE_KEYS(X)
+	CONFIG_GUARD_KEYS(X)                                                                       \
+	CONFIG_STORE_KEYS(X) CONFIG_CROWDSEC_KEYS(X) CONFIG_SERVER_KEYS(X) CONFIG_SERVICE_KEYS(X)
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <strazh/base/own.h>
+#include <user/daemon/config_feed.h>
 
 static const char *const from_names[] = {"default", "file", "environment", "command line"};
 
@@ -58,6 +59,21 @@ void config_show_faults(const struct config_faults *faults, FILE *to)
 		fprintf(to, "and %zu more\n", faults->total - kept);
 }
 
+static void show_feed(const struct config *config, const struct config_feed *feed, FILE *to)
+{
+	for (size_t i = 0; i < CFG_FEED_KEYS; i++) {
+		const struct config_value *value = &feed->values[i];
+		int n = fprintf(to, "feed.%s.%s = %s", feed->name, config_feed_about[i].name,
+				value->text);
+
+		fprintf(to, "%*s  # ", n < 52 ? 52 - n : 0, "");
+		if (value->line)
+			fprintf(to, "%s:%u\n", config->path ? config->path : "file", value->line);
+		else
+			fputs("default\n", to);
+	}
+}
+
 void config_show_values(const struct config *config, FILE *to)
 {
 	char text[CONFIG_ORIGIN_LEN], shown[CONFIG_LINE_MAX];
@@ -77,6 +93,8 @@ void config_show_values(const struct config *config, FILE *to)
 		fprintf(to, "%*s  # %s:%u\n", n < 52 ? 52 - n : 0, "",
 			config->path ? config->path : "file", upstream->line);
 	}
+	for (size_t i = 0; i < config->feeds_len; i++)
+		show_feed(config, &config->feeds[i], to);
 }
 
 /* ---- JSON ---- */
@@ -85,6 +103,26 @@ void config_show_values(const struct config *config, FILE *to)
 static int append(json_t *array, json_t *item)
 {
 	return item && !json_array_append_new(array, item) ? 0 : -ENOMEM;
+}
+
+static int put_feed(json_t *array, const struct config *config, const struct config_feed *feed)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < CFG_FEED_KEYS; i++) {
+		const struct config_value *value = &feed->values[i];
+		char key[80], text[CONFIG_ORIGIN_LEN] = "default";
+
+		snprintf(key, sizeof(key), "feed.%.24s.%.24s", feed->name,
+			 config_feed_about[i].name);
+		if (value->line)
+			snprintf(text, sizeof(text), "%.230s:%u",
+				 config->path ? config->path : "file", value->line);
+		r = append(array,
+			   json_pack("{s:s, s:s, s:s, s:s, s:b}", "key", key, "value", value->text,
+				     "from", from_names[value->from], "where", text, "restart", 0));
+	}
+	return r;
 }
 
 static int put_values(json_t *array, const struct config *config)
@@ -114,6 +152,8 @@ static int put_values(json_t *array, const struct config *config)
 					    upstream->target, "from", "file", "where", text,
 					    "restart", 1));
 	}
+	for (size_t i = 0; !r && i < config->feeds_len; i++)
+		r = put_feed(array, config, &config->feeds[i]);
 	return r;
 }
 
@@ -163,7 +203,11 @@ static const char *const section_texts[][2] = {
 	{"gate", "The gate in the network path."},
 	{"guard", "Who is hostile, and what is done about it: see strazhctl why."},
 	{"store", "What outlives strazhd: bans, what is known of sources, and the audit."},
+	{"crowdsec", "CrowdSec as a source of bans; its entries are the list feed.crowdsec."},
 	{"server", "The secured server."},
+	{CONFIG_FEED_SECTION, "A block list, fetched on a schedule; as many as there are names. In "
+			      "the gate it is the list "
+			      "feed.NAME. These keys are not read from the environment."},
 	{"service.echo", "For measuring and for trying."},
 	{"service.relay", "Rooms and messages."},
 	{"service.tunnel",
@@ -198,6 +242,14 @@ static void wrap(FILE *to, const char *text)
 	fputc('\n', to);
 }
 
+/* Keys of the sections that there are, then those of a feed. */
+#define KEYS_TOLD ((size_t)CFG_KEYS + CFG_FEED_KEYS)
+
+static const struct config_about *about_at(size_t i)
+{
+	return i < CFG_KEYS ? &config_about[i] : &config_feed_about[i - CFG_KEYS];
+}
+
 void config_show_example(FILE *to)
 {
 	const char *section = "";
@@ -205,14 +257,16 @@ void config_show_example(FILE *to)
 
 	fputs("# Configuration of strazhd: see strazh.conf(5). What is a comment is the default.\n",
 	      to);
-	for (size_t i = 0; i < CFG_KEYS; i++) {
-		const struct config_about *about = &config_about[i];
+	for (size_t i = 0; i < KEYS_TOLD; i++) {
+		const struct config_about *about = about_at(i);
 
 		if (strcmp(section, about->section) != 0) {
 			section = about->section;
 			fputc('\n', to);
 			wrap(to, section_text(section));
-			fprintf(to, "[%s]\n", section);
+			/* Its name has to be chosen. */
+			fprintf(to, "%s[%s]\n",
+				strcmp(section, CONFIG_FEED_SECTION) == 0 ? "#" : "", section);
 		}
 		config_value_right(about, right);
 		fputc('\n', to);
@@ -244,8 +298,8 @@ void config_show_man(FILE *to)
 	const char *section = "";
 	char right[CONFIG_WHY_LEN];
 
-	for (size_t i = 0; i < CFG_KEYS; i++) {
-		const struct config_about *about = &config_about[i];
+	for (size_t i = 0; i < KEYS_TOLD; i++) {
+		const struct config_about *about = about_at(i);
 
 		if (strcmp(section, about->section) != 0) {
 			if (section[0])

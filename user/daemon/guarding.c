@@ -17,6 +17,7 @@
 
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/feeding.h>
 #include <user/daemon/keeper.h>
 #include <user/daemon/remember.h>
 #include <user/gate/act.h>
@@ -130,6 +131,21 @@ void guarding_event(struct keeper *keeper, const struct sz_event *event)
 		return;
 	g->loading.events++;
 	guard_event(g->guard, event, now_ms());
+	feeding_met(keeper, event->family, event->saddr);
+}
+
+void guarding_listed(struct keeper *keeper, const struct prefix *host, float weight, uint32_t for_s)
+{
+	struct observation seen = {
+		.family = host->family,
+		.input = GUARD_IN_FEED_LISTED,
+		.value = for_s,
+		.weight = weight,
+	};
+
+	memcpy(seen.addr, host->addr, sizeof(seen.addr));
+	if (keeper->guarding && keeper->guarding->guard)
+		(void)guard_observe(keeper->guarding->guard, &seen, now_ms());
 }
 
 /* GUARD_INPUT_COUNT: no fact against anyone. */
@@ -188,6 +204,7 @@ void guarding_sign(struct keeper *keeper, const struct split_message *m)
 	memcpy(seen.addr, m->addr, sizeof(seen.addr));
 	remember_seen(keeper, m->family, m->addr);
 	(void)guard_observe(g->guard, &seen, now_ms()); /* split_receive() checked the family */
+	feeding_met(keeper, m->family, m->addr);
 }
 
 /* ---- life ---- */

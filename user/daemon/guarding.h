@@ -37,6 +37,10 @@ void guarding_take(struct keeper *keeper);
 void guarding_event(struct keeper *keeper, const struct sz_event *event);
 void guarding_sign(struct keeper *keeper, const struct split_message *message);
 
+/* A feed names this host, so long and with that weight (0 to 1). */
+void guarding_listed(struct keeper *keeper, const struct prefix *host, float weight,
+		     uint32_t for_s);
+
 /* ---- for commands: `keeper` as struct host has it ---- */
 
 const struct host_guard *guarding_show(void *keeper);

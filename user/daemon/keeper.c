@@ -19,6 +19,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/base/machine.h>
+#include <user/daemon/feeding.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/memory.h>
 #include <user/daemon/run.h>
@@ -74,6 +75,7 @@ static void init_host(struct keeper *keeper)
 		.guard_why = guarding_why,
 		.on_unbanned = guarding_forgive,
 		.memory = memory_show,
+		.feeds = feeding_show,
 		.context = keeper,
 	};
 }
@@ -250,6 +252,8 @@ static int start(struct keeper *keeper)
 	if (!r)
 		r = guarding_open(keeper);
 	if (!r)
+		r = feeding_open(keeper);
+	if (!r)
 		r = server_open(keeper);
 	if (!r)
 		r = secured_open(keeper);
@@ -260,6 +264,7 @@ static void stop(struct keeper *keeper)
 {
 	secured_close(keeper);
 	server_close(keeper);
+	feeding_close(keeper);
 	guarding_close(keeper);
 	memory_close(keeper);
 	ticks_close(keeper);

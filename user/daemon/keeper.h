@@ -23,6 +23,7 @@
 #include <user/net/netwatch.h>
 
 struct client_link;
+struct feeding;
 struct guarding;
 struct memory;
 struct reader;
@@ -81,6 +82,7 @@ struct keeper {
 
 	struct secured secured;
 	struct guarding *guarding;
+	struct feeding *feeding;
 	struct memory *memory;
 
 	struct watch listen;

@@ -21,6 +21,7 @@
 #include <user/base/log.h>
 #include <user/daemon/config_diff.h>
 #include <user/daemon/config_mask.h>
+#include <user/daemon/feeding.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/testmode.h>
 
@@ -58,6 +59,8 @@ static int offer(struct keeper *keeper, struct config *from, struct config_fault
 
 	config_take_live(config, from);
 	r = guarding_prepare(keeper, config);
+	if (!r)
+		r = feeding_prepare(keeper, config);
 	if (!r && keeper->on_config)
 		r = keeper->on_config(keeper->on_config_owner, config, faults);
 	config_take_live(config, from);
@@ -71,6 +74,7 @@ static void take(struct keeper *keeper, struct config *from)
 	config_diff(config, from, say_change, NULL);
 	config_take_live(config, from);
 	guarding_take(keeper);
+	feeding_take(keeper);
 	log_level_set(daemon_options_level(config));
 	testmode_tick(keeper);
 }

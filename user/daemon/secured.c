@@ -114,14 +114,14 @@ const struct split_message *secured_figures(const struct keeper *keeper)
 {
 	const struct secured *s = &keeper->secured;
 
-	return s->worker && s->watch.fd >= 0 && s->figures.type ? &s->figures : NULL;
+	return s->watch.fd >= 0 && s->figures.type ? &s->figures : NULL;
 }
 
 bool secured_tell(const struct keeper *keeper, const struct split_message *message)
 {
 	const struct secured *s = &keeper->secured;
 
-	return s->worker && s->watch.fd >= 0 && !split_send(s->watch.fd, message);
+	return s->watch.fd >= 0 && !split_send(s->watch.fd, message);
 }
 
 int secured_open(struct keeper *keeper)

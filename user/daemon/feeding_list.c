@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * One feed. Its file is what strazh-fetch wrote (user/feed/copy.h): NAME.new while it comes, NAME
+ * when it is good; the new one takes the place of the old one by rename(), after fsync() by its
+ * writer. That the rename itself reaches the disk is not waited for: after a power cut the copy
+ * before is there, which was good. The time of the file is when it was last known to be the newest.
+ *
+ * Entries in the gate end there by themselves when the copy expires, also while strazhd is away; so
+ * an answer "not changed" loads the list once more, with a later end.
+ */
+#include <user/daemon/feeding_parts.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <strazh/base/own.h>
+#include <user/base/clock.h>
+#include <user/base/log.h>
+#include <user/daemon/keeper.h>
+#include <user/feed/copy.h>
+#include <user/feed/schedule.h>
+#include <user/gate/act.h>
+
+static const char *path_of(const struct feed *feed, const char *end, char path[FEED_CHILD_PATH_LEN])
+{
+	(void)snprintf(path, FEED_CHILD_PATH_LEN, "%s/%s%s", feed->feeding->dir, feed->name, end);
+	return path;
+}
+
+bool feed_bans(const struct feed *feed)
+{
+	return feed->weight >= config_number(feed->feeding->keeper->options->config, CFG_GUARD_BAN);
+}
+
+uint64_t feed_left_s(const struct feed *feed)
+{
+	return feed->head.fetched_s ? feed_holds_s(feed->fresh_s, feed->expiry_s, clock_wall_s())
+				    : 0;
+}
+
+/* ---- its file ---- */
+
+/* All of it; `*ret_s` is its time. */
+static int read_file(const char *path, uint64_t most, char **ret_bytes, size_t *ret_len,
+		     uint64_t *ret_s)
+{
+	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	own_free char *bytes = NULL;
+	struct stat st;
+	size_t at = 0;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size > most)
+		return -EFBIG;
+	bytes = malloc((size_t)st.st_size + 1);
+	if (!bytes)
+		return -ENOMEM;
+	while (at < (size_t)st.st_size) {
+		ssize_t n = read(fd, bytes + at, (size_t)st.st_size - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		at += (size_t)n;
+	}
+	*ret_bytes = take_ptr(bytes);
+	*ret_len = at;
+	*ret_s = (uint64_t)st.st_mtim.tv_sec;
+	return 0;
+}
+
+/* A checked copy; *ret_bytes is the caller's and holds what it points into. */
+static int read_copy(const struct feed *feed, const char *end, struct feed_copy *ret_copy,
+		     char **ret_bytes, uint64_t *ret_s, const char **ret_why)
+{
+	uint64_t most = feed_copy_size_most(feed->format, feed->max_entries);
+	char path[FEED_CHILD_PATH_LEN];
+	own_free char *bytes = NULL;
+	size_t len = 0;
+	int r = read_file(path_of(feed, end, path), most, &bytes, &len, ret_s);
+
+	if (r) {
+		*ret_why = strerror(-r);
+		return r;
+	}
+	r = feed_copy_check(bytes, len, false, feed->max_entries, ret_copy, ret_why);
+	if (!r)
+		*ret_bytes = take_ptr(bytes);
+	return r;
+}
+
+/* ---- in force ---- */
+
+struct allowed {
+	struct prefix *at;
+	size_t len, room;
+	uint32_t now_s;
+};
+
+static int gather_allowed(void *context, const struct entry *entry)
+{
+	struct allowed *all = context;
+
+	if (!entry_live(entry, 0, all->now_s))
+		return 0;
+	if (all->len == all->room) {
+		size_t room = all->room ? all->room * 2 : 64;
+		struct prefix *at = reallocarray(all->at, room, sizeof(*at));
+
+		if (!at)
+			return -ENOMEM;
+		all->at = at;
+		all->room = room;
+	}
+	all->at[all->len++] = entry->prefix;
+	return 0;
+}
+
+/* How many of `entries` are left. */
+static int sieve(struct feed *feed, struct prefix *entries, size_t count, size_t *ret_count)
+{
+	struct allowed all = {.now_s = clock_boot_s()};
+	int r = act_walk(feed->feeding->keeper->gate, SZ_TABLE_ALLOW, gather_allowed, &all);
+
+	if (!r) {
+		if (all.len)
+			qsort(all.at, all.len, sizeof(*all.at), prefix_compare);
+		*ret_count = feed_sieve(entries, count, all.at, all.len, feed->wide, &feed->sieve);
+	}
+	free(all.at);
+	return r;
+}
+
+static void out_of_gate(struct feed *feed)
+{
+	struct list_report report = {0};
+	int r = act_load(feed->feeding->keeper->gate, feed->list, NULL, 0, 0, &report);
+
+	if (r && r != ACT_NOT_FOUND)
+		log_error("feed '%s' cannot be taken out of the gate: %s", feed->name,
+			  gate_error());
+	if (feed->in_gate)
+		feeding_store_list(feed, true);
+	feed->in_gate = false;
+}
+
+static void note_refusals(struct feed *feed, const struct list_report *report)
+{
+	char entry[PREFIX_TEXT_LEN], never[PREFIX_TEXT_LEN];
+
+	feed->refused = report->refused;
+	feed->refusal[0] = '\0';
+	if (!report->refused)
+		return;
+	(void)snprintf(feed->refusal, sizeof(feed->refusal), "%s: never entry %s",
+		       prefix_format(&report->refusals[0].entry, entry),
+		       prefix_format(&report->refusals[0].never, never));
+}
+
+static int into_gate(struct feed *feed, const struct prefix *entries, size_t count, uint64_t left_s)
+{
+	struct list_report report = {0};
+	int r;
+
+	if (!count) {
+		out_of_gate(feed);
+		return 0;
+	}
+	r = act_load(feed->feeding->keeper->gate, feed->list, entries, count, clock_until(left_s),
+		     &report);
+	if (r)
+		return r;
+	note_refusals(feed, &report);
+	if (!feed->in_gate || report.added || report.removed)
+		log_info("feed '%s': %llu entries in force: %llu new, %llu gone, %llu left out",
+			 feed->name, (unsigned long long)(report.added + report.kept),
+			 (unsigned long long)report.added, (unsigned long long)report.removed,
+			 (unsigned long long)(report.refused + feed->sieve.wide +
+					      feed->sieve.allowed));
+	feed->in_gate = true;
+	return 0;
+}
+
+static const char *load_fault(int r)
+{
+	return r == ACT_FULL		 ? "the gate has no room for it"
+	       : r == ACT_TOO_MANY_LISTS ? "the gate has no room for another list"
+	       : r > 0			 ? gate_error()
+					 : strerror(-r);
+}
+
+static int put_in_force(struct feed *feed, struct prefix *entries, size_t count,
+			const char **ret_why)
+{
+	struct listed listed = {0};
+	size_t left = 0;
+	int r = sieve(feed, entries, count, &left);
+
+	if (!r && feed_bans(feed))
+		r = into_gate(feed, entries, left, feed_left_s(feed));
+	else if (!r)
+		r = listed_init(&listed, entries, left);
+	if (r) {
+		*ret_why = load_fault(r);
+		return r;
+	}
+	listed_deinit(&feed->listed);
+	feed->listed = listed;
+	if (!feed_bans(feed)) {
+		out_of_gate(feed);
+		feed->refused = 0;
+	}
+	feed->in_force = true;
+	feeding_forget_told(feed->feeding);
+	return 0;
+}
+
+static void put_out_of_force(struct feed *feed)
+{
+	out_of_gate(feed);
+	listed_deinit(&feed->listed);
+	feed->in_force = false;
+	feeding_forget_told(feed->feeding);
+}
+
+void feed_enforce(struct feed *feed)
+{
+	own_free char *bytes = NULL;
+	const char *why = "";
+	struct feed_copy copy;
+	uint64_t when;
+	int r = read_copy(feed, "", &copy, &bytes, &when, &why);
+
+	if (!r)
+		r = put_in_force(feed, (struct prefix *)(void *)(bytes + sizeof(copy.head)),
+				 copy.head.count, &why);
+	if (r)
+		log_error("feed '%s' is not in force: %s", feed->name, why);
+}
+
+void feed_open(struct feed *feed)
+{
+	own_free char *bytes = NULL;
+	const char *why = "";
+	struct feed_copy copy;
+	uint64_t when;
+	int r = read_copy(feed, "", &copy, &bytes, &when, &why);
+
+	if (r == -ENOENT)
+		return;
+	if (r) {
+		log_warning("feed '%s': its last good copy is not taken: %s", feed->name, why);
+		return;
+	}
+	feed->head = copy.head;
+	feed->fresh_s = when;
+	if (!feed_left_s(feed)) {
+		log_warning("feed '%s': its last good copy is over", feed->name);
+		return;
+	}
+	r = put_in_force(feed, (struct prefix *)(void *)(bytes + sizeof(copy.head)),
+			 copy.head.count, &why);
+	if (r)
+		log_error("feed '%s' is not in force: %s", feed->name, why);
+}
+
+/* ---- a try ---- */
+
+static int take_new(struct feed *feed, char why[FEED_TEXT_LEN])
+{
+	char from[FEED_CHILD_PATH_LEN], to[FEED_CHILD_PATH_LEN];
+	uint64_t before = feed_left_s(feed) ? feed->head.count : 0, when;
+	own_free char *bytes = NULL;
+	struct feed_copy copy;
+	const char *cause = "";
+	int r = read_copy(feed, ".new", &copy, &bytes, &when, &cause);
+
+	if (r) {
+		(void)snprintf(why, FEED_TEXT_LEN, "what strazh-fetch wrote: %s", cause);
+		return r;
+	}
+	if (feed_judge(before, copy.head.count, copy.head.lines, copy.head.wrong, why)) {
+		size_t len = strlen(why);
+
+		if (copy.head.wrong)
+			(void)snprintf(why + len, FEED_TEXT_LEN - len, "; line %llu, '%s': %s",
+				       (unsigned long long)copy.head.wrongs[0].line,
+				       copy.head.wrongs[0].text, copy.head.wrongs[0].why);
+		return -EBADMSG;
+	}
+	if (rename(path_of(feed, ".new", from), path_of(feed, "", to))) {
+		(void)snprintf(why, FEED_TEXT_LEN, "it cannot be kept: %s", strerror(errno));
+		return -EIO;
+	}
+	feed->head = copy.head;
+	feed->fresh_s = when;
+	r = put_in_force(feed, (struct prefix *)(void *)(bytes + sizeof(copy.head)),
+			 copy.head.count, &cause);
+	if (r)
+		(void)snprintf(why, FEED_TEXT_LEN, "it is not in force: %s", cause);
+	else if (feed->in_gate)
+		feeding_store_list(feed, false);
+	return r;
+}
+
+static void take_same(struct feed *feed)
+{
+	char path[FEED_CHILD_PATH_LEN];
+
+	feed->fresh_s = clock_wall_s();
+	if (utimensat(AT_FDCWD, path_of(feed, "", path), NULL, 0))
+		log_warning("feed '%s': the time of '%s' cannot be set: %s", feed->name, path,
+			    strerror(errno));
+	feed_enforce(feed);
+}
+
+static void on_done(void *context, const struct feed_answer *answer)
+{
+	struct feed *feed = context;
+	char path[FEED_CHILD_PATH_LEN], why[FEED_TEXT_LEN] = "", what[48];
+	int r = 0;
+
+	(void)snprintf(what, sizeof(what), "feed '%s'", feed->name);
+	feed->tries.tried_s = clock_wall_s();
+	if (answer->outcome == FEED_NEW)
+		r = take_new(feed, why);
+	else if (answer->outcome == FEED_SAME)
+		take_same(feed);
+	if (answer->outcome != FEED_NEW && answer->outcome != FEED_SAME)
+		feed_tries_failed(&feed->tries, what, feed->every_s, "%s: %s",
+				  feed_outcome_texts[answer->outcome], answer->text);
+	else if (r)
+		feed_tries_failed(&feed->tries, what, feed->every_s, "refused: %s", why);
+	else
+		feed_tries_well(&feed->tries, what, feed->every_s);
+	(void)unlink(path_of(feed, ".new", path)); /* where it became the copy there is none */
+	feeding_store_feed(feed);
+}
+
+static void try_now(struct feed *feed)
+{
+	struct feed_request request = {
+		.magic = FEED_MAGIC,
+		.version = FEED_VERSION,
+		.format = feed->format,
+		.max_bytes = feed->max_bytes,
+		.max_entries = feed->max_entries,
+		.seconds = FEED_SECONDS,
+		.redirects = FEED_REDIRECTS,
+	};
+	char path[FEED_CHILD_PATH_LEN], why[FEED_TEXT_LEN], what[48];
+
+	(void)snprintf(what, sizeof(what), "feed '%s'", feed->name);
+	memcpy(request.url, feed->url, sizeof(request.url));
+	if (feed_left_s(feed)) { /* what is over has to come anew, changed or not */
+		memcpy(request.etag, feed->head.etag, sizeof(request.etag));
+		memcpy(request.modified, feed->head.modified, sizeof(request.modified));
+	}
+	feed->child.loop = feed->feeding->keeper->loop;
+	feed->child.on_done = on_done;
+	feed->child.context = feed;
+	if (feed_child_start(&feed->child, &request, path_of(feed, ".new", path), why))
+		feed_tries_failed(&feed->tries, what, feed->every_s, "%s", why);
+}
+
+void feed_tick(struct feed *feed, uint64_t now_ms, bool may_start)
+{
+	feed_child_tick(&feed->child, now_ms);
+	if (feed->in_force && !feed_left_s(feed)) {
+		log_warning("feed '%s': its last good copy is over, and no newer one came",
+			    feed->name);
+		put_out_of_force(feed);
+	}
+	if (may_start && !feed->child.pid && feed->tries.next_ms <= now_ms)
+		try_now(feed);
+}
+
+void feed_remove(struct feed *feed)
+{
+	char path[FEED_CHILD_PATH_LEN];
+
+	feed_child_kill(&feed->child);
+	put_out_of_force(feed);
+	(void)unlink(path_of(feed, ".new", path));
+	(void)unlink(path_of(feed, "", path));
+	feeding_store_remove(feed);
+}
+
+void feed_free(struct feed *feed)
+{
+	if (!feed)
+		return;
+	feed_child_kill(&feed->child);
+	listed_deinit(&feed->listed);
+	free(feed);
+}
