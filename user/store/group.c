@@ -201,9 +201,9 @@ static int clear_rows(struct store *st, const struct store_op *op)
 
 	if (op->table == T(setting)) {
 		snprintf(pattern, sizeof(pattern), "%s%%", op->key);
-		orm_where(q, orm_like(C(setting, name), pattern));
+		orm_where(q, orm_like(C(setting, name), V((const char *)pattern)));
 	} else {
-		orm_where(q, orm_not_null(orm_named(op->table, op->table->columns[0].name)));
+		orm_every_row(q);
 	}
 	r = orm_exec(st->session, q, NULL);
 	orm_query_free(q);
