@@ -93,11 +93,13 @@ static int make_add(const json_t *act, enum sz_table table, const struct prefix 
 	return actrow_never_format(since_ms, until_ms, note, row->value);
 }
 
-static int make_remove(enum sz_table table, const struct prefix *prefix, struct actrow *row)
+static int make_remove(enum sz_table table, const struct prefix *prefix, bool guards,
+		       struct actrow *row)
 {
 	if (table == SZ_TABLE_DENY) {
 		row->act.verb = STORE_BAN_LIFT;
-		row->act.ban = (struct store_ban){.prefix = *prefix};
+		row->act.ban = (struct store_ban){
+			.prefix = *prefix, .origin = guards ? ACTROWS_GUARD : ACTROWS_ORIGIN};
 	} else if (table == SZ_TABLE_ALLOW) {
 		row->act.verb = STORE_ALLOW_REMOVE;
 		row->act.allow = (struct store_allow){.prefix = *prefix};
@@ -107,7 +109,7 @@ static int make_remove(enum sz_table table, const struct prefix *prefix, struct 
 	return 0;
 }
 
-static int make_entry(const json_t *act, bool add, struct actrow *row)
+static int make_entry(const json_t *act, bool add, unsigned nth, struct actrow *row)
 {
 	const char *name = text_of(act, "table"), *text = text_of(act, "prefix");
 	enum sz_table table = name ? table_find(name) : SZ_TABLES;
@@ -123,7 +125,7 @@ static int make_entry(const json_t *act, bool add, struct actrow *row)
 			return r;
 		row->act.setting.name = row->name;
 	}
-	return add ? make_add(act, table, &prefix, row) : make_remove(table, &prefix, row);
+	return add ? make_add(act, table, &prefix, row) : make_remove(table, &prefix, nth > 0, row);
 }
 
 static int make_flush(const json_t *act, unsigned nth, struct actrow *row)
@@ -233,10 +235,14 @@ int actrow_make(const json_t *act, unsigned nth, struct actrow *ret_row)
 	set_actor(act, ret_row);
 	if (strcmp(what, "flush") == 0)
 		return make_flush(act, nth, ret_row);
+	if (nth > 1 || (nth && !json_is_true(json_object_get(act, "guard"))))
+		return ACTROWS_END;
+	if (strcmp(what, "remove") == 0)
+		return make_entry(act, false, nth, ret_row);
 	if (nth)
 		return ACTROWS_END;
-	if (strcmp(what, "add") == 0 || strcmp(what, "remove") == 0)
-		return make_entry(act, what[0] == 'a', ret_row);
+	if (strcmp(what, "add") == 0)
+		return make_entry(act, true, nth, ret_row);
 	if (strcmp(what, "set") == 0)
 		return make_set(act, ret_row);
 	if (strcmp(what, "service") == 0 || strcmp(what, "service-remove") == 0)
