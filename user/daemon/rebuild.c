@@ -63,10 +63,9 @@ static void report(struct rebuild *rebuild)
 			 (unsigned long long)rebuild->put, (unsigned long long)rebuild->adopted,
 			 (unsigned long long)rebuild->timed);
 	if (rebuild->refused && !rebuild->said)
-		log_warning("store and gate: %llu entries of the store are not in the gate: %s",
-			    (unsigned long long)rebuild->refused,
-			    rebuild->full ? "its table is full"
-					  : "a never or allow entry is in their way");
+		log_warning("store and gate: %llu entries of the store are not in the gate: its "
+			    "tables are full",
+			    (unsigned long long)rebuild->refused);
 	if (rebuild->data->more && !rebuild->said)
 		log_warning("store: it has more entries than are compared with the gate");
 	rebuild->said = rebuild->refused || rebuild->data->more;
@@ -91,7 +90,7 @@ static void begin(struct rebuild *rebuild)
 {
 	rebuild->put = rebuild->adopted = rebuild->timed = 0;
 	rebuild->refused = rebuild->over = rebuild->lists = 0;
-	rebuild->full = rebuild->again = false;
+	rebuild->again = false;
 	rebuild->data = calloc(1, sizeof(*rebuild->data));
 	if (!rebuild->data || names_there(rebuild)) {
 		fail(rebuild, "store and gate are not compared",

@@ -94,7 +94,7 @@ struct rebuild {
 	struct prefix adopt[REBUILD_ADOPT_MAX];
 	size_t adopt_len, adopt_at;
 	uint64_t put, adopted, timed, refused, over, lists;
-	bool full, again; /* a map is; another pass is needed */
+	bool again; /* another pass is needed */
 	struct host_batch batch;
 	struct restore_host hosts[REBUILD_SLICE];
 };

@@ -61,29 +61,19 @@ static int put_hosts(struct rebuild *rebuild, size_t count)
 	r = restore_hosts(rebuild->keeper->gate, rebuild->hosts, count, fresh, &rebuild->batch,
 			  &done);
 	rebuild->put += done;
-	rebuild->full |= r == ACT_FULL;
 	rebuild->refused += r == ACT_FULL ? count - done : 0;
 	return r == ACT_FULL ? 0 : r;
 }
 
 static int put_entry(struct rebuild *rebuild, const struct rebuild_row *row, uint32_t until_s)
 {
-	const char *note = rebuild_text(rebuild->data, row->note);
-	const struct act act = {
-		.table = (enum sz_table)row->table,
-		.prefix = row->prefix,
-		.bit = row->table == SZ_TABLE_DENY ? SZ_LIST_OPERATOR : SZ_PASS_OPERATOR,
-		.origin = SZ_ORIGIN_OPERATOR,
-		.until_s = until_s,
-		.note = note[0] && !note_check(note) ? note : NULL,
-	};
-	struct act_answer answer;
-	int r = act_add(rebuild->keeper->gate, &act, &answer);
+	const struct restore_host entry = {row->prefix, until_s,
+					   rebuild_text(rebuild->data, row->note)};
+	int r = restore_net(rebuild->keeper->gate, (enum sz_table)row->table, &entry);
 
 	rebuild->put += !r;
-	rebuild->refused += r > 0;
-	rebuild->full |= r == ACT_FULL;
-	return r > 0 ? 0 : r;
+	rebuild->refused += r == ACT_FULL;
+	return r == ACT_FULL ? 0 : r;
 }
 
 /* The gate has it until then: does the store say so? */

@@ -51,6 +51,54 @@ int restore_ask(struct gate *gate, enum sz_table table, const struct prefix *pre
 	return 0;
 }
 
+/* A note is no reason to lose an entry: there is room for so many only. */
+static void put_note(struct gate *gate, enum sz_table table, const struct restore_host *entry)
+{
+	if (entry->note && entry->note[0] && !note_check(entry->note))
+		(void)!note_write(gate, table, &entry->prefix, entry->note);
+}
+
+static int try_net(struct gate *gate, enum sz_table table, const struct restore_host *entry)
+{
+	struct say old = {0};
+	struct net_table *t;
+	struct net *net;
+	int r = nets_table(gate, table, entry->prefix.family, &t);
+
+	if (r)
+		return r;
+	net = nets_find(t, &entry->prefix);
+	if (!net)
+		r = nets_add(t, &entry->prefix, &net);
+	if (r)
+		return r;
+	old = net->own;
+	say_add(table, &net->own, SZ_LIST_OPERATOR, entry->until_s, clock_boot_s());
+	r = nets_settle_below(gate, t, &entry->prefix);
+	if (!r)
+		return 0;
+	net = nets_find(t, &entry->prefix);
+	if (net) {
+		net->own = old;
+		if (nets_settle_below(gate, t, &entry->prefix))
+			return r; /* the first failure; the sweep settles it again */
+	}
+	return r;
+}
+
+int restore_net(struct gate *gate, enum sz_table table, const struct restore_host *net)
+{
+	int r = try_net(gate, table, net);
+
+	if (r == -ENOSPC) {
+		r = collect_one(gate, table, net->prefix.family, false);
+		r = r ? r : try_net(gate, table, net);
+	}
+	if (!r)
+		put_note(gate, table, net);
+	return r == -ENOSPC ? ACT_FULL : r;
+}
+
 static int put_one(struct gate *gate, const struct restore_host *host, bool fresh, uint32_t now_s,
 		   struct host_batch *room, uint64_t *added)
 {
@@ -67,9 +115,7 @@ static int put_one(struct gate *gate, const struct restore_host *host, bool fres
 	say = host_say(&rule);
 	say_add(SZ_TABLE_DENY, &say, SZ_LIST_OPERATOR, host->until_s, now_s);
 	host_set(&rule, &say);
-	/* A note is no reason to lose a ban: there is room for so many only. */
-	if (host->note && host->note[0] && !note_check(host->note))
-		(void)!note_write(gate, SZ_TABLE_DENY, &host->prefix, host->note);
+	put_note(gate, SZ_TABLE_DENY, host);
 	present_mark(gate, &host->prefix);
 	collect_expect(gate, host->prefix.family, host->until_s);
 	host_batch_put(room, host->prefix.addr, &rule);

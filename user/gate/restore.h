@@ -23,6 +23,8 @@ struct restore_host {
 	uint32_t until_s;
 	const char *note; /* NULL: none */
 };
+/* An entry of a trie: never, allow, a denied prefix. ACT_FULL. */
+int restore_net(struct gate *gate, enum sz_table table, const struct restore_host *net) must_check;
 /*
  * Denied hosts of one family, at most HOSTS_BATCH; others that name them keep their say. `fresh`:
  * none is in the map. ACT_FULL: the first ret_done are there.
