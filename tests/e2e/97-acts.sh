@@ -136,5 +136,49 @@ reboot
 strazhd_up
 is "$(denied)" "" "nor comes back"
 is "$(ctl lists --json 2>/dev/null | jq -r 'select(.entries) | .list')" "" "loaded lists neither"
+
+echo "# the clock"
+# What a machine whose wall clock was set sees: all times of the store are off by so much. Boot time is not.
+# shifted SECONDS: as if the clock had been put back by so much
+shifted() {
+	sql "UPDATE ban SET since_ms = since_ms + $1 * 1000, until_ms = until_ms + $1 * 1000"
+	/usr/bin/python3 -c 'import sqlite3, sys
+c = sqlite3.connect(sys.argv[1], timeout=10)
+boot, maps, *times = c.execute("SELECT value FROM setting WHERE name = ?", ("gate.clock",)).fetchone()[0].split()
+c.execute("UPDATE setting SET value = ? WHERE name = ?",
+	(" ".join([boot, maps] + [str(int(t) + int(sys.argv[2]) * 1000) for t in times]), "gate.clock"))
+c.commit()' "$DB" "$1"
+}
+# left ADDR: seconds that the gate still denies it
+left() { ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$1\") | .left_s"; }
+about_an_hour() { [ "${1:-0}" -gt 3000 ] && [ "$1" -le 3603 ]; }
+quiet ban 192.0.2.20 --for 1h
+quiet ban 192.0.2.21 --for 2s
+wait_for 20 not_denied 192.0.2.21
+strazhd_kill TERM
+shifted -86400
+strazhd_up
+about_an_hour "$(left 192.0.2.20)"
+ok $? "a day ahead: the ban holds as long as it had: $(left 192.0.2.20) s"
+told_again() {
+	about_an_hour "$(sql "SELECT until_ms / 1000 - strftime('%s') FROM ban WHERE cidr = '192.0.2.20/32'")"
+}
+wait_for 10 told_again
+ok $? "and the store learns when it ends by the new clock"
+strazhd_kill TERM
+shifted 86400
+strazhd_up
+about_an_hour "$(left 192.0.2.20)"
+ok $? "a day behind: the same"
+wait_for 10 told_again
+ok $? "the store too"
+not_denied 192.0.2.21
+ok $? "what was over does not come back"
+strazhd_kill TERM
+shifted 86400
+reboot
+strazhd_up
+about_an_hour "$(left 192.0.2.20)"
+ok $? "a day behind, and rebooted: no longer than it was given for: $(left 192.0.2.20) s"
 strazhd_kill TERM
 finish

@@ -57,11 +57,10 @@ static void fail(struct rebuild *rebuild, const char *what, const char *why)
 
 static void report(struct rebuild *rebuild)
 {
-	if (rebuild->put || rebuild->adopted || rebuild->timed)
-		log_info("store and gate: %llu entries put into the gate, %llu into the store, of "
-			 "%llu the time",
-			 (unsigned long long)rebuild->put, (unsigned long long)rebuild->adopted,
-			 (unsigned long long)rebuild->timed);
+	if (rebuild->adopted || rebuild->timed)
+		log_info("gate: %llu of its entries are in the store now, and of %llu when they "
+			 "end",
+			 (unsigned long long)rebuild->adopted, (unsigned long long)rebuild->timed);
 	if (rebuild->refused && !rebuild->said)
 		log_warning("store and gate: %llu entries of the store are not in the gate: its "
 			    "tables are full",
@@ -88,6 +87,7 @@ static int names_there(struct rebuild *rebuild)
 
 static void begin(struct rebuild *rebuild)
 {
+	rebuild->begin_ms = now_ms();
 	rebuild->put = rebuild->adopted = rebuild->timed = 0;
 	rebuild->refused = rebuild->over = rebuild->lists = 0;
 	rebuild->again = false;
@@ -159,6 +159,10 @@ static bool slice(struct rebuild *rebuild)
 	if (!done)
 		return false;
 	rebuild->at = 0;
+	if (rebuild->stage == REBUILD_ROWS && rebuild->put)
+		log_info("store: %llu entries are in the gate again, after %llu ms",
+			 (unsigned long long)rebuild->put,
+			 (unsigned long long)(now_ms() - rebuild->begin_ms));
 	if (rebuild->stage++ != REBUILD_TRIES)
 		return false;
 	report(rebuild);
@@ -227,10 +231,6 @@ static int first_pass(struct rebuild *rebuild)
 		if (r)
 			return r;
 	}
-	if (rebuild->put)
-		log_info("store: %llu entries are in the gate again, after %llu ms",
-			 (unsigned long long)rebuild->put,
-			 (unsigned long long)(now_ms() - begin_ms));
 	return 0;
 }
 

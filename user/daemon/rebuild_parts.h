@@ -87,6 +87,7 @@ struct rebuild {
 	struct rebuild_data *data;
 
 	/* of this pass */
+	uint64_t begin_ms;
 	size_t at;
 	unsigned int trie; /* table * 2 + (IPv6) */
 	bool fresh[2];	   /* the map of hosts was empty */

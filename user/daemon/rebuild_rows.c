@@ -76,11 +76,14 @@ static int put_entry(struct rebuild *rebuild, const struct rebuild_row *row, uin
 	return r == ACT_FULL ? 0 : r;
 }
 
-/* The gate has it until then: does the store say so? */
+/*
+ * The gate has it until then: does the store say so? Its `until` alone is asked: what is left by
+ * store_left_ms() is bounded, and would look right while the clock is behind.
+ */
 static int compare_times(struct rebuild *rebuild, const struct rebuild_row *row, uint32_t until_s)
 {
 	int64_t wall_ms = (int64_t)clock_wall_s() * MS_PER_S;
-	int64_t left = store_left_ms(row->since_ms, row->until_ms, wall_ms);
+	int64_t left = row->until_ms ? row->until_ms - wall_ms : INT64_MAX;
 	int64_t held = until_s ? (int64_t)clock_left(until_s) * MS_PER_S : INT64_MAX;
 	const struct act act = {.table = (enum sz_table)row->table,
 				.prefix = row->prefix,

@@ -63,9 +63,9 @@ static double start_once(const char *build, const char *url, unsigned entries)
 	log = fdopen(pipe_fd[0], "r");
 	if (!log)
 		die("fdopen: %s", strerror(errno));
-	while (!ready && fgets(line, sizeof(line), log)) {
+	while (!(ready && put) && fgets(line, sizeof(line), log)) {
 		put = put || strstr(line, want);
-		ready = strstr(line, "ready: ") != NULL;
+		ready = ready || strstr(line, "ready: ");
 		took = now_s() - begin;
 	}
 	(void)kill(pid, SIGKILL); /* what is compared behind it would only take the time */

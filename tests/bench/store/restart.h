@@ -4,8 +4,8 @@
 
 /*
  * strazhd of that build folder, in namespaces of its own, started with the store at `url` and
- * without maps, until it says that it is ready: seconds. It has to say that it put `entries` into
- * the gate first. Root.
+ * without maps, until it has said that it is ready and that `entries` are in the gate: seconds.
+ * Root.
  */
 void restart(const char *name, const char *build, const char *url, unsigned entries);
 
