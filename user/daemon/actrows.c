@@ -78,14 +78,14 @@ static int make_add(const json_t *act, enum sz_table table, const struct prefix 
 	row->act.cause = note;
 	if (table == SZ_TABLE_DENY) {
 		row->act.verb = STORE_BAN_PUT;
-		row->act.ban = (struct store_ban){*prefix, since_ms, until_ms, 0, ACTROWS_ORIGIN,
-						  NULL,	   NULL};
+		row->act.ban = (struct store_ban){*prefix,	  since_ms, until_ms, 0,
+						  ACTROWS_ORIGIN, NULL,	    NULL};
 		return 0;
 	}
 	if (table == SZ_TABLE_ALLOW) {
 		row->act.verb = STORE_ALLOW_PUT;
-		row->act.allow = (struct store_allow){*prefix, since_ms, until_ms, ACTROWS_ORIGIN,
-						      NULL,    NULL};
+		row->act.allow = (struct store_allow){*prefix,	      since_ms, until_ms,
+						      ACTROWS_ORIGIN, NULL,	NULL};
 		return 0;
 	}
 	row->act.verb = STORE_SETTING_PUT;

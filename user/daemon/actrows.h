@@ -3,12 +3,11 @@
  * An operator's act, as commands and the journal have it (ctl/journal.h), as changes of the store.
  * Pure.
  *
- *	add, remove	deny: bans of origin "operator" (and with "guard", of it); allow: the allow list; never: gate.never.*
- *	flush		all of that table
- *	set		gate.NAME
- *	service		gate.service.PORT/PROTO, all that is said of it as JSON
- *	load, unload	a list of origin "operator"; its entries are in a copy, see ctl/listcopy.h
- *	attach, detach	nothing but a record: where the gate is attached the configuration says
+ *	add, remove	deny: bans of origin "operator" (and with "guard", of it); allow: the allow
+ *list; never: gate.never.* flush		all of that table set		gate.NAME service
+ *gate.service.PORT/PROTO, all that is said of it as JSON load, unload	a list of origin "operator";
+ *its entries are in a copy, see ctl/listcopy.h attach, detach	nothing but a record: where the gate
+ *is attached the configuration says
  */
 #ifndef STRAZH_USER_DAEMON_ACTROWS_H
 #define STRAZH_USER_DAEMON_ACTROWS_H
@@ -19,7 +18,7 @@
 #include <user/store/rows.h>
 
 #define ACTROWS_ORIGIN "operator"
-#define ACTROWS_GUARD "guard" /* of bans that an operator takes back */
+#define ACTROWS_GUARD "guard"	/* of bans that an operator takes back */
 #define ACTROWS_SETTING "gate." /* of the names of settings that are the gate's */
 #define ACTROWS_NEVER "gate.never."
 #define ACTROWS_SERVICE "gate.service."

@@ -406,8 +406,7 @@ int acts_open(struct keeper *keeper)
 	if (!acts->taken)
 		return -ENOMEM;
 	acts->journaling = memory_store(keeper) && acts_journal_len(keeper) > 0;
-	while (acts->journaling && !memory_show(keeper)->degraded &&
-	       now_ms() - begin < START_MS) {
+	while (acts->journaling && !memory_show(keeper)->degraded && now_ms() - begin < START_MS) {
 		acts_import(keeper);
 		r = acts_wait(keeper);
 		if (r)

@@ -144,8 +144,7 @@ static void finish(struct keeper *keeper)
 	if (r && r != -ENOENT)
 		log_error("journal in '%s' cannot be emptied: %s", keeper->options->state_dir,
 			  strerror(-r));
-	log_info("journal: %llu acts are in the store now",
-		 (unsigned long long)acts->imported);
+	log_info("journal: %llu acts are in the store now", (unsigned long long)acts->imported);
 	if (acts->bad)
 		log_warning("journal: %llu lines hold no act and are left out",
 			    (unsigned long long)acts->bad);

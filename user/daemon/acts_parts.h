@@ -3,8 +3,8 @@
 #ifndef STRAZH_USER_DAEMON_ACTS_PARTS_H
 #define STRAZH_USER_DAEMON_ACTS_PARTS_H
 
-#include <user/daemon/acts.h>
 #include <user/daemon/actrows.h>
+#include <user/daemon/acts.h>
 #include <user/daemon/keeper.h>
 #include <user/daemon/memory.h>
 
@@ -26,7 +26,7 @@ struct acts {
 	uid_t uid, named_uid;
 	char name[STORE_NAME_MAX + 1]; /* of the actor */
 	bool on;		       /* there is a store */
-	bool journaling; /* the journal has acts that the store does not have */
+	bool journaling;	       /* the journal has acts that the store does not have */
 	uint64_t unwritten, refused;
 	struct timer timer;
 	uint8_t touched[ACTS_TOUCHED_BITS / 8];

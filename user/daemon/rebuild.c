@@ -21,7 +21,8 @@
 #define EVERY_S 600U
 #define RETRY_S 5U
 #define IDLE_MS 250U
-#define PAUSE_MS 20U /* between slices of some milliseconds */
+#define PAUSE_MS 20U /* between slices of some milliseconds, */
+#define HURRY_MS 2U  /* and while bans are missing in the gate */
 #define START_MS 10000U
 
 static uint64_t now_ms(void)
@@ -189,6 +190,13 @@ static bool is_due(struct rebuild *rebuild)
 	return true;
 }
 
+static uint64_t pause_of(const struct rebuild *rebuild)
+{
+	if (rebuild->stage <= REBUILD_READ)
+		return IDLE_MS;
+	return rebuild->stage == REBUILD_ROWS && rebuild->put ? HURRY_MS : PAUSE_MS;
+}
+
 static void on_time(struct timer *timer)
 {
 	struct rebuild *rebuild = ((struct keeper *)timer->context)->rebuild;
@@ -197,7 +205,7 @@ static void on_time(struct timer *timer)
 		begin(rebuild);
 	else if (rebuild->stage > REBUILD_READ)
 		(void)slice(rebuild);
-	later(rebuild, rebuild->stage > REBUILD_READ ? PAUSE_MS : IDLE_MS);
+	later(rebuild, pause_of(rebuild));
 }
 
 void rebuild_soon(struct keeper *keeper)

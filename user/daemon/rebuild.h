@@ -4,8 +4,8 @@
  * a thread of its own, and then compares, in the loop, a slice at a time:
  *
  *	in the store, not in the gate	put into the gate: its maps are new, or somebody took it
- *	in the gate, not in the store	put into the store: an older strazhd did it, or somebody else
- *	in both, ending at other times	the gate is right (its clock knows no steps): the store
+ *	in the gate, not in the store	put into the store: an older strazhd did it, or somebody
+ *else in both, ending at other times	the gate is right (its clock knows no steps): the store
  *					learns it
  *
  * So no ban of an operator is lost. None comes back after `unban` either: that takes it out of the

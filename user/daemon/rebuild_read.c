@@ -111,7 +111,7 @@ static int take_allow(void *context, const struct store_allow *allow)
 					.until_ms = allow->until_ms};
 
 	return strcmp(allow->origin, ACTROWS_ORIGIN) == 0 ? put_row(context, &row, allow->cause)
-							   : 0;
+							  : 0;
 }
 
 static int take_never(const struct reading *reading, const struct store_setting *setting)
@@ -169,7 +169,8 @@ static int take_list(void *context, const struct store_list *list)
 	struct rebuild_list *to = &data->lists[data->lists_len];
 
 	if (strcmp(list->origin, ACTROWS_ORIGIN) != 0 || data->lists_len == LISTCOPY_MAX ||
-	    strlen(list->name) >= sizeof(to->name) || is_there(&reading->rebuild->there, list->name))
+	    strlen(list->name) >= sizeof(to->name) ||
+	    is_there(&reading->rebuild->there, list->name))
 		return 0;
 	memcpy(to->name, list->name, strlen(list->name) + 1);
 	to->fault = listcopy_read(reading->rebuild->keeper->options->state_dir, list->name,

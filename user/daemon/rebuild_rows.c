@@ -42,9 +42,8 @@ static int64_t left_of(const struct rebuild *rebuild, const struct rebuild_row *
 
 static uint32_t until_of(int64_t left_ms)
 {
-	return left_ms == INT64_MAX
-		       ? 0
-		       : clock_until((uint64_t)(left_ms + MS_PER_S - 1) / MS_PER_S);
+	return left_ms == INT64_MAX ? 0
+				    : clock_until((uint64_t)(left_ms + MS_PER_S - 1) / MS_PER_S);
 }
 
 /* ---- from the store to the gate ---- */
@@ -162,9 +161,8 @@ static bool is_known(const struct rebuild *rebuild, enum sz_table table,
 {
 	const struct rebuild_row key = {.prefix = *prefix, .table = (uint8_t)table};
 
-	return rebuild->data->len &&
-	       bsearch(&key, rebuild->data->rows, rebuild->data->len, sizeof(key),
-		       rebuild_row_compare);
+	return rebuild->data->len && bsearch(&key, rebuild->data->rows, rebuild->data->len,
+					     sizeof(key), rebuild_row_compare);
 }
 
 static void note_unknown(struct rebuild *rebuild, enum sz_table table, const struct prefix *prefix,
@@ -229,7 +227,8 @@ static int scan_hosts(struct rebuild *rebuild, uint8_t family, bool *ret_done)
 	if (!rebuild->scan)
 		r = host_scan_new(rebuild->keeper->gate, family, &rebuild->scan);
 	if (!r)
-		r = host_scan_step(rebuild->scan, REBUILD_ADOPT_MAX / 2, see_host, rebuild, ret_done);
+		r = host_scan_step(rebuild->scan, REBUILD_ADOPT_MAX / 2, see_host, rebuild,
+				   ret_done);
 	if (!r && *ret_done) {
 		host_scan_free(rebuild->scan);
 		rebuild->scan = NULL;

@@ -87,10 +87,11 @@ void rebuild_clock_begin(struct rebuild *rebuild)
 	read_boot(clock->boot);
 	if (journal_identity(rebuild->keeper->gate, clock->maps))
 		(void)snprintf(clock->maps, sizeof(clock->maps), "unknown");
-	rebuild->new_maps =
-		!value ||
-		sscanf(value, "%39s %159s %lld %lld", old.boot, old.maps, &offset, &first) != 4 ||
-		strcmp(old.boot, clock->boot) != 0 || strcmp(old.maps, clock->maps) != 0;
+	rebuild->new_maps = !value ||
+			    sscanf(value, "%39s %159s %lld %lld", old.boot, old.maps, &offset,
+				   &first) != 4 ||
+			    strcmp(old.boot, clock->boot) != 0 ||
+			    strcmp(old.maps, clock->maps) != 0;
 	if (!rebuild->new_maps) {
 		clock->offset_ms = offset;
 		clock->first_ms = first;

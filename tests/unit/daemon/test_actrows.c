@@ -52,11 +52,11 @@ static void adds(void **state)
 	assert_int_equal(row.act.allow.until_ms, 0);
 	assert_int_equal(row.act.allow.prefix.len, 32);
 	assert_string_equal(row.act.actor, "operator uid 0");
-	assert_int_equal(make("{\"act\": \"add\", \"table\": \"never\", \"prefix\": \"10.0.0.0/8\", "
-			      "\"note\": \"it says \\\"x\\\"\", \"until_wall\": 1700000001, " STAMP
-			      "}",
-			      0),
-			 0);
+	assert_int_equal(
+		make("{\"act\": \"add\", \"table\": \"never\", \"prefix\": \"10.0.0.0/8\", "
+		     "\"note\": \"it says \\\"x\\\"\", \"until_wall\": 1700000001, " STAMP "}",
+		     0),
+		0);
 	assert_int_equal(row.act.verb, STORE_SETTING_PUT);
 	assert_string_equal(row.act.setting.name, "gate.never.10.0.0.0/8");
 	assert_int_equal(actrow_never_parse(row.act.setting.value, &never), 0);
@@ -82,15 +82,15 @@ static void removes(void **state)
 	assert_int_equal(row.act.verb, STORE_BAN_LIFT);
 	assert_string_equal(row.act.ban.origin, "guard");
 	assert_int_equal(make(guards, 2), ACTROWS_END);
-	assert_int_equal(make("{\"act\": \"remove\", \"table\": \"allow\", \"prefix\": \"::1\", " STAMP
-			      "}",
-			      0),
-			 0);
+	assert_int_equal(
+		make("{\"act\": \"remove\", \"table\": \"allow\", \"prefix\": \"::1\", " STAMP "}",
+		     0),
+		0);
 	assert_int_equal(row.act.verb, STORE_ALLOW_REMOVE);
-	assert_int_equal(make("{\"act\": \"remove\", \"table\": \"never\", \"prefix\": \"::1\", " STAMP
-			      "}",
-			      0),
-			 0);
+	assert_int_equal(
+		make("{\"act\": \"remove\", \"table\": \"never\", \"prefix\": \"::1\", " STAMP "}",
+		     0),
+		0);
 	assert_int_equal(row.act.verb, STORE_SETTING_RESET);
 	assert_string_equal(row.act.setting.name, "gate.never.::1");
 }
@@ -117,10 +117,11 @@ static void flushes(void **state)
 static void settings(void **state)
 {
 	(void)state;
-	assert_int_equal(make("{\"act\": \"set\", \"name\": \"rate.mode\", \"value\": \"enforce\", "
-			      STAMP "}",
-			      0),
-			 0);
+	assert_int_equal(
+		make("{\"act\": \"set\", \"name\": \"rate.mode\", \"value\": \"enforce\", " STAMP
+		     "}",
+		     0),
+		0);
 	assert_int_equal(row.act.verb, STORE_SETTING_PUT);
 	assert_string_equal(row.act.setting.name, "gate.rate.mode");
 	assert_string_equal(row.act.setting.value, "enforce");
@@ -129,20 +130,18 @@ static void settings(void **state)
 			      0),
 			 0);
 	assert_int_equal(row.act.verb, STORE_SETTING_RESET);
-	assert_int_equal(make("{\"act\": \"service\", \"service\": \"443/tcp\", \"flags\": 1, " STAMP
-			      "}",
-			      0),
-			 0);
+	assert_int_equal(
+		make("{\"act\": \"service\", \"service\": \"443/tcp\", \"flags\": 1, " STAMP "}",
+		     0),
+		0);
 	assert_int_equal(row.act.verb, STORE_SETTING_PUT);
 	assert_string_equal(row.act.setting.name, "gate.service.443/tcp");
 	assert_string_equal(row.act.setting.value, "{\"service\":\"443/tcp\",\"flags\":1}");
-	assert_int_equal(make("{\"act\": \"service-remove\", \"service\": \"443/tcp\", " STAMP "}",
-			      0),
-			 0);
+	assert_int_equal(
+		make("{\"act\": \"service-remove\", \"service\": \"443/tcp\", " STAMP "}", 0), 0);
 	assert_int_equal(row.act.verb, STORE_SETTING_RESET);
-	assert_int_equal(make("{\"act\": \"load\", \"list\": \"drop\", \"entries\": 12, " STAMP "}",
-			      0),
-			 0);
+	assert_int_equal(
+		make("{\"act\": \"load\", \"list\": \"drop\", \"entries\": 12, " STAMP "}", 0), 0);
 	assert_int_equal(row.act.verb, STORE_LIST_PUT);
 	assert_int_equal(row.act.list.entries, 12);
 	assert_int_equal(make("{\"act\": \"unload\", \"list\": \"drop\", " STAMP "}", 0), 0);
@@ -165,7 +164,8 @@ static void nonsense(void **state)
 		"{\"act\": \"add\", \"table\": \"deny\", \"prefix\": \"nobody\"}",
 		"{\"act\": \"add\", \"table\": \"none\", \"prefix\": \"192.0.2.1\"}",
 		"{\"act\": \"add\", \"table\": \"deny\", \"prefix\": \"192.0.2.1\", \"time\": -1}",
-		"{\"act\": \"add\", \"table\": \"deny\", \"prefix\": \"192.0.2.1\", \"time\": \"x\"}",
+		"{\"act\": \"add\", \"table\": \"deny\", \"prefix\": \"192.0.2.1\", \"time\": "
+		"\"x\"}",
 		"{\"act\": \"add\", \"table\": \"deny\", \"prefix\": \"192.0.2.1\", \"time\": 10, "
 		"\"until_wall\": 9}",
 		"{\"act\": \"add\", \"table\": \"deny\", \"prefix\": \"192.0.2.1\", "
@@ -192,9 +192,12 @@ static void nonsense(void **state)
 
 static void never_values(void **state)
 {
-	static const char *const bad[] = {
-		"", "1", "{}", "{\"since\": -1, \"note\": \"\"}",
-		"{\"since\": 1, \"until\": -5, \"note\": \"\"}", "{\"since\": 1, \"note\": 2}"};
+	static const char *const bad[] = {"",
+					  "1",
+					  "{}",
+					  "{\"since\": -1, \"note\": \"\"}",
+					  "{\"since\": 1, \"until\": -5, \"note\": \"\"}",
+					  "{\"since\": 1, \"note\": 2}"};
 	struct actrow_never never;
 	char value[STORE_TEXT_MAX + 1];
 	static char note[STORE_TEXT_MAX + 1];
@@ -213,8 +216,9 @@ static void never_values(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(adds),	    cmocka_unit_test(removes),	cmocka_unit_test(flushes),
-		cmocka_unit_test(settings), cmocka_unit_test(nonsense), cmocka_unit_test(never_values),
+		cmocka_unit_test(adds),	    cmocka_unit_test(removes),
+		cmocka_unit_test(flushes),  cmocka_unit_test(settings),
+		cmocka_unit_test(nonsense), cmocka_unit_test(never_values),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
