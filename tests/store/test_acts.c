@@ -196,7 +196,23 @@ static void other_rows(void **state)
 	saw[0] = 0;
 	assert_int_equal(store_each_setting(st, see_setting, saw, NULL), 0);
 	assert_string_equal(saw, "a=1 2 operator:ёж 1700000000000;");
-	depot_chain(st, 8); /* all but the quiet one */
+	act.verb = STORE_SETTING_CLEAR;
+	act.setting.name = "a.";
+	depot_do(st, &act);
+	saw[0] = 0;
+	assert_int_equal(store_each_setting(st, see_setting, saw, NULL), 0);
+	assert_string_equal(saw, "a=1 2 operator:ёж 1700000000000;"); /* "a" is not below "a." */
+	act.setting.name = "a";
+	depot_do(st, &act);
+	act.setting.name = "a%";
+	assert_int_equal(store_do(st, &act, 0), -EINVAL);
+	act.verb = STORE_ALLOW_CLEAR;
+	depot_do(st, &act);
+	saw[0] = 0;
+	assert_int_equal(store_each_setting(st, see_setting, saw, NULL), 0);
+	assert_int_equal(store_each_allow(st, 0, see_allow, saw, NULL), 0);
+	assert_string_equal(saw, "");
+	depot_chain(st, 11); /* all but the quiet one */
 	depot_close(st);
 }
 
@@ -415,8 +431,18 @@ static int compare_ban(void *data, const struct store_ban *ban)
 static int compare_record(void *data, const struct store_record *record)
 {
 	struct model *m = data;
-	uint8_t host = depot_prefix(record->subject).addr[3];
+	uint8_t host;
 
+	if (strcmp(record->action, "flush") == 0) {
+		assert_string_equal(record->subject, "deny");
+		for (host = 0; host < MODEL_HOSTS; host++) {
+			if (!m->told[host])
+				assert_string_equal(m->cause[host], "");
+			m->told[host] = true;
+		}
+		return 0;
+	}
+	host = depot_prefix(record->subject).addr[3];
 	if (!m->told[host])
 		assert_string_equal(strcmp(record->action, "ban") ? "" : record->cause,
 				    m->cause[host]);
@@ -442,11 +468,15 @@ static void random_acts(void **state)
 
 		if (random >> 30 == 0)
 			act.verb = STORE_BAN_LIFT;
+		if (random >> 22 == 5)
+			act.verb = STORE_BAN_CLEAR;
 		act.ban.prefix = depot_host(host % MODEL_HOSTS);
 		snprintf(cause, sizeof(m->cause[0]), "%u", i);
 		assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
 		if (act.verb == STORE_BAN_LIFT)
 			cause[0] = '\0';
+		if (act.verb == STORE_BAN_CLEAR)
+			memset(m->cause, 0, sizeof(m->cause));
 		if (host % 97 == 0)
 			assert_int_equal(store_turn(st), 0);
 		if (host % 1999 == 0) {

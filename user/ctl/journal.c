@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -118,30 +119,56 @@ static bool ends_torn(int fd)
 	       last != '\n';
 }
 
-int journal_write(const char *state_dir, const json_t *act)
+/* One text of all lines; NULL: no memory. */
+static char *lines_of(const json_t *const *acts, size_t count, bool torn, size_t *ret_len)
 {
-	own_free char *text = json_dumps(act, JSON_COMPACT);
-	own_free char *line = NULL;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_len);
+	bool good = out != NULL;
+
+	if (good && torn)
+		good = fputc('\n', out) != EOF;
+	for (size_t i = 0; good && i < count; i++)
+		good = !json_dumpf(acts[i], out, JSON_COMPACT) && fputc('\n', out) != EOF;
+	if (out)
+		good = !fclose(out) && good;
+	if (good)
+		return text;
+	free(text);
+	return NULL;
+}
+
+int journal_append(const char *state_dir, const json_t *const *acts, size_t count)
+{
+	own_free char *text = NULL;
 	own_fd int fd = -1;
 	struct stat before;
+	size_t len = 0;
 	ssize_t n;
-	int len, r = open_journal(state_dir, &fd);
+	int r = open_journal(state_dir, &fd);
 
 	if (r)
 		return r;
-	len = text ? asprintf(&line, "%s%s\n", ends_torn(fd) ? "\n" : "", text) : -1;
-	if (len < 0)
-		return -ENOMEM;
 	if (fstat(fd, &before))
 		return -errno;
-	n = write(fd, line, (size_t)len);
-	if (n == len && fdatasync(fd) == 0)
+	text = lines_of(acts, count, ends_torn(fd), &len);
+	if (!text)
+		return -ENOMEM;
+	if (before.st_size + (off_t)len > JOURNAL_BYTES_MAX)
+		return -EFBIG;
+	n = write(fd, text, len);
+	if (n == (ssize_t)len && fdatasync(fd) == 0)
 		return 0;
-	r = n < 0 || n == len ? -errno : -ENOSPC;
+	r = n < 0 || n == (ssize_t)len ? -errno : -ENOSPC;
 	/* Half a line helps nobody. */
 	if (ftruncate(fd, before.st_size))
 		return r;
 	return r;
+}
+
+int journal_write(const char *state_dir, const json_t *act)
+{
+	return journal_append(state_dir, &act, 1);
 }
 
 /* ---- plan ---- */

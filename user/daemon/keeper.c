@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Order of start: the lock and the maps, then what the journal says, then mending, then what is
- * attached, and only then the door is opened. Whatever fails before leaves the gate as it was.
+ * Order of start: the lock and the maps, then what the journal says, then mending, then what the
+ * store remembers, then what is attached, and only then the door is opened. Whatever fails before leaves the gate as it was.
  */
 #include <user/daemon/keeper.h>
 
@@ -19,9 +19,11 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/base/machine.h>
+#include <user/daemon/acts.h>
 #include <user/daemon/feeding.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/memory.h>
+#include <user/daemon/rebuild.h>
 #include <user/daemon/run.h>
 #include <user/daemon/testmode.h>
 #include <user/gate/never.h>
@@ -65,6 +67,8 @@ static void init_host(struct keeper *keeper)
 		.started_s = clock_boot_s(),
 		.sweep = keeper->sweep,
 		.history = &keeper->history,
+		.on_act = acts_take,
+		.on_list = acts_list,
 		.on_attached = on_attached,
 		.on_detached = on_detached,
 		.is_wanted = is_wanted,
@@ -240,6 +244,12 @@ static int start(struct keeper *keeper)
 	r = mend(keeper);
 	init_host(keeper);
 	if (!r)
+		r = memory_open(keeper);
+	if (!r)
+		r = acts_open(keeper);
+	if (!r)
+		r = rebuild_open(keeper);
+	if (!r)
 		r = drift_start(keeper);
 	if (!r)
 		r = open_events(keeper);
@@ -247,8 +257,6 @@ static int start(struct keeper *keeper)
 		r = clockwatch_open(keeper);
 	if (!r)
 		r = ticks_open(keeper);
-	if (!r)
-		r = memory_open(keeper);
 	if (!r)
 		r = guarding_open(keeper);
 	if (!r)
@@ -266,7 +274,10 @@ static void stop(struct keeper *keeper)
 	server_close(keeper);
 	feeding_close(keeper);
 	guarding_close(keeper);
+	rebuild_close(keeper);
+	acts_close(keeper);
 	memory_close(keeper);
+	acts_free(keeper);
 	ticks_close(keeper);
 	clockwatch_close(keeper);
 	if (keeper->event_watch.on_ready)

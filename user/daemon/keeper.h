@@ -22,6 +22,8 @@
 #include <user/net/loop.h>
 #include <user/net/netwatch.h>
 
+struct acts;
+struct rebuild;
 struct client_link;
 struct feeding;
 struct guarding;
@@ -84,6 +86,8 @@ struct keeper {
 	struct guarding *guarding;
 	struct feeding *feeding;
 	struct memory *memory;
+	struct acts *acts;
+	struct rebuild *rebuild;
 
 	struct watch listen;
 	struct client_link *clients; /* list */

@@ -197,6 +197,11 @@ static int make_setting(const struct store_act *act, struct store_op *op, char k
 	return 0;
 }
 
+static bool clears(enum store_verb verb)
+{
+	return verb == STORE_BAN_CLEAR || verb == STORE_ALLOW_CLEAR || verb == STORE_SETTING_CLEAR;
+}
+
 static int make_note(const struct store_act *act, struct store_op *op, char key[KEY_MAX])
 {
 	if (!named(act->note.action) || !store_text_ok(act->note.subject, KEY_MAX - 1))
@@ -277,6 +282,15 @@ static int fill(const struct store_act *act, struct store_op *op, char key[KEY_M
 	case STORE_SETTING_PUT:
 	case STORE_SETTING_RESET:
 		return make_setting(act, op, key);
+	case STORE_SETTING_CLEAR:
+		/* The name becomes a pattern: what is special in one is in no name of ours. */
+		return act->setting.name && strpbrk(act->setting.name, "%_\\")
+			       ? -EINVAL
+			       : make_setting(act, op, key);
+	case STORE_BAN_CLEAR:
+	case STORE_ALLOW_CLEAR:
+		snprintf(key, KEY_MAX, "%s", act->verb == STORE_BAN_CLEAR ? "deny" : "allow");
+		return 0;
 	case STORE_NOTE:
 		return make_note(act, op, key);
 	case STORE_VERB_COUNT:
@@ -304,6 +318,7 @@ int store_op_make(const struct store_act *act, struct store_op **ret_op)
 	op.table = verbs[act->verb].table ? verbs[act->verb].table() : NULL;
 	op.removes = verbs[act->verb].removes;
 	op.quiet = act->quiet;
+	op.clears = clears(act->verb);
 	op.record.at_ms = act->at_ms;
 	op.record.actor = act->actor;
 	op.record.cause = act->cause;

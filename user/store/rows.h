@@ -102,6 +102,9 @@ struct store_record {
 	X(ALERT_REMOVE, "unalert", alert, true)                                                    \
 	X(SETTING_PUT, "set", setting, false)                                                      \
 	X(SETTING_RESET, "reset", setting, true)                                                   \
+	X(BAN_CLEAR, "flush", ban, true)                                                           \
+	X(ALLOW_CLEAR, "flush", allow, true)                                                       \
+	X(SETTING_CLEAR, "flush", setting, true)                                                   \
 	X(NOTE, "", note, false)
 #define STORE_VERB_ENUM_(name, action, member, removes) STORE_##name,
 enum store_verb { STORE_VERBS(STORE_VERB_ENUM_) STORE_VERB_COUNT };
@@ -110,6 +113,9 @@ enum store_verb { STORE_VERBS(STORE_VERB_ENUM_) STORE_VERB_COUNT };
  * The change and its audit record are one transaction: neither is there without the other. `quiet`
  * leaves the record out, of lists, feeds and alerts only: the bookkeeping of a download is no act.
  * What is removed may be absent already: that is done too, and recorded.
+ *
+ * A CLEAR removes every row of its table that acts before it left; its subject is "deny" or
+ * "allow". Of settings those whose name begins with the one given, which is its subject.
  */
 struct store_act {
 	enum store_verb verb;
