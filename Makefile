@@ -154,7 +154,9 @@ help: ## Say what make can do here
 
 all: $(PROGRAMS) $(BPF_OBJS) client orm ## Build strazhd, strazhctl, strazh, gate.bpf.o, libstrazh and libstrazh-orm
 
-$(O)/strazhd: $(O)/obj/user/daemon/main.o $(O)/libuser.a
+# user/store stands on the ORM.
+$(O)/strazhd: LIBS += $(ORM_LIBS)
+$(O)/strazhd: $(O)/obj/user/daemon/main.o $(O)/libuser.a $(ORM_ALONE)
 $(O)/strazhctl: $(O)/obj/user/ctl/main.o $(O)/libuser.a
 $(O)/strazh: $(CLI_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(PROGRAMS):

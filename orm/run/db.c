@@ -222,6 +222,19 @@ int orm_open(const char *url, const struct orm_options *options, struct orm **re
 	return 0;
 }
 
+int orm_url_check(const char *url, struct orm_error *ret_error)
+{
+	struct orm_error error;
+	struct orm_url parsed;
+	struct arena texts;
+	int r;
+
+	arena_init(&texts, TEXTS_MAX);
+	r = orm_url_parse(url, NULL, &texts, &parsed, ret_error ? ret_error : &error);
+	arena_deinit(&texts);
+	return r;
+}
+
 void orm_close(struct orm *db)
 {
 	if (!db)

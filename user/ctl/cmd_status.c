@@ -242,6 +242,25 @@ static int show_guard(struct request *request)
 					      (json_int_t)guard->unheard));
 }
 
+static int show_memory(struct request *request)
+{
+	const struct host *host = request->host;
+	const struct host_memory *memory = host->memory ? host->memory(host->context) : NULL;
+
+	if (!memory)
+		return 0;
+	return request_row(
+		request,
+		json_pack("{s:s, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+			  "kind", "store", "url", memory->url, "on", (int)memory->on, "degraded",
+			  (int)memory->degraded, "why", memory->why, "since",
+			  (json_int_t)memory->since_s, "backlog", (json_int_t)memory->backlog,
+			  "backlog_max", (json_int_t)memory->backlog_max, "written",
+			  (json_int_t)memory->written, "missed", (json_int_t)memory->missed, "late",
+			  (json_int_t)memory->late, "sources", (json_int_t)memory->sources,
+			  "dropped", (json_int_t)memory->dropped));
+}
+
 static int run_status(struct request *request)
 {
 	int r = show_gate(request);
@@ -252,6 +271,8 @@ static int run_status(struct request *request)
 		r = show_server(request);
 	if (!r)
 		r = show_guard(request);
+	if (!r)
+		r = show_memory(request);
 	if (!r)
 		r = show_services(request);
 	if (!r)

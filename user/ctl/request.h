@@ -37,6 +37,16 @@ struct host_guard {
 	uint64_t unheard; /* facts that were lost on their way */
 };
 
+struct host_memory {
+	const char *url, *why; /* of the store, without a password; why it is degraded, or "" */
+	bool on, degraded;     /* on: it is not `none` */
+	uint64_t since_s;      /* of the wall, when degraded */
+	uint64_t backlog, backlog_max;
+	uint64_t written;      /* acts */
+	uint64_t missed, late; /* acts not taken; of these those that are still to be made good */
+	uint64_t sources, dropped; /* states of sources that wait; that found no room */
+};
+
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -59,6 +69,8 @@ struct host {
 	int (*guard_why)(void *context, const struct prefix *host, char *text, size_t size);
 	/* A ban was taken back by an operator; NULL: all of them. */
 	void (*on_unbanned)(void *context, const struct prefix *prefix);
+	/* The store of strazhd. */
+	const struct host_memory *(*memory)(void *context);
 	void *context;
 };
 

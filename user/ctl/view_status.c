@@ -122,6 +122,35 @@ static void show_guard(const struct render *render, const json_t *row)
 	fputc('\n', render->out);
 }
 
+static void show_store(const struct render *render, const json_t *row)
+{
+	const bool degraded = json_is_true(json_object_get(row, "degraded"));
+	char when[32];
+
+	label(render, "store");
+	if (!json_is_true(json_object_get(row, "on"))) {
+		fputs("none: what is learned is forgotten when strazhd ends\n", render->out);
+		return;
+	}
+	if (degraded) {
+		wall_text(number(row, "since"), when, sizeof(when));
+		fprintf(render->out, "%s%s, degraded since %s: %s%s",
+			render_paint(render, PAINT_RED), word(row, "url"), when, word(row, "why"),
+			render_paint(render, PAINT_OFF));
+	} else {
+		fprintf(render->out, "%s%s%s, ok", render_paint(render, PAINT_BOLD),
+			word(row, "url"), render_paint(render, PAINT_OFF));
+	}
+	fprintf(render->out, "; backlog %llu of %llu", number(row, "backlog"),
+		number(row, "backlog_max"));
+	if (number(row, "missed"))
+		fprintf(render->out, ", %llu acts not taken, %llu of them still to be made good",
+			number(row, "missed"), number(row, "late"));
+	if (number(row, "dropped"))
+		fprintf(render->out, ", %llu states of sources dropped", number(row, "dropped"));
+	fputc('\n', render->out);
+}
+
 static void show_service(const struct render *render, const json_t *row)
 {
 	const bool answering = json_is_true(json_object_get(row, "answering"));
@@ -213,6 +242,7 @@ static void status_end(struct render *render)
 	}
 	show_kind(render, "server", show_server);
 	show_kind(render, "guard", show_guard);
+	show_kind(render, "store", show_store);
 	show_kind(render, "service", show_service);
 	label(render, "entries");
 	fputc('\n', render->out);

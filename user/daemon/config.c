@@ -28,7 +28,8 @@ const struct config_about config_about[CFG_KEYS] = {
 };
 
 static const char *const sections[] = {
-	"daemon", "gate", "guard", "server", "service.echo", "service.relay", "service.tunnel",
+	"daemon", "gate",	  "guard",	   "store",
+	"server", "service.echo", "service.relay", "service.tunnel",
 };
 
 void config_fault_add(struct config_faults *faults, const char *where, const char *key,

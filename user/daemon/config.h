@@ -9,7 +9,7 @@
  *
  * Values: NUMBER 10; SIZE 64K, 1M, 1G, powers of 1024; TIME 5s, 10m, 1h30m, and 0 where that is
  * allowed; SWITCH on or off; WORD one of its words; WORDS some of them; TEXT clean UTF-8; PATH
- * absolute; LISTEN addresses with ports; PREFIXES; NAMES of interfaces. Items of a list are
+ * absolute; URL a text whose password is shown to nobody; LISTEN addresses with ports; PREFIXES; NAMES of interfaces. Items of a list are
  * separated by spaces or commas, and a list is normal with single spaces.
  */
 #ifndef STRAZH_USER_DAEMON_CONFIG_H
@@ -49,6 +49,7 @@ enum config_kind {
 	KIND_WORDS,
 	KIND_TEXT,
 	KIND_PATH,
+	KIND_URL,
 	KIND_LISTEN,
 	KIND_PREFIXES,
 	KIND_NAMES,

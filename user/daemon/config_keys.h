@@ -19,7 +19,7 @@
 	X(RUN_DIR, "daemon", "run_dir", PATH, "/run/strazh", 1, 200, "", RESTART,                  \
 	  "Socket and lock.")                                                                      \
 	X(STATE_DIR, "daemon", "state_dir", PATH, "/var/lib/strazh", 1, 200, "", RESTART,          \
-	  "What outlives a restart: the journal.")                                                 \
+	  "What outlives a restart: the journal, and the store when nothing else is said.")        \
 	X(LOG_LEVEL, "daemon", "log_level", WORD, "info", 0, 0, "error warning info debug", LIVE,  \
 	  "What is logged: this and what is worse.")                                               \
 	X(INTERFACES, "gate", "interfaces", NAMES, "", 0, 64, "", RESTART,                         \
@@ -49,6 +49,12 @@
 	  "How long a first ban lasts; each further one lasts twice as long.")                     \
 	X(GUARD_BAN_TIME_MOST, "guard", "ban_time_most", TIME, "7d", 1, 34560000, "", LIVE,        \
 	  "How long a ban lasts at most: not below ban_time.")
+
+#define CONFIG_STORE_KEYS(X)                                                                       \
+	X(STORE_URL, "store", "url", URL, "", 0, 4000, "", RESTART,                                \
+	  "Where it is: sqlite:/PATH, postgresql://USER@HOST/DATABASE with all that libpq takes, " \
+	  "or none. Nothing here: strazh.db in the state folder. A password is shown to nobody; "  \
+	  "better than here it is in a file that passfile= names.")
 
 #define CONFIG_SERVER_KEYS(X)                                                                      \
 	X(SERVER_ENABLE, "server", "enable", SWITCH, "off", 0, 1, "", RESTART,                     \
@@ -175,6 +181,6 @@
 
 #define CONFIG_KEYS(X)                                                                             \
 	CONFIG_DAEMON_KEYS(X)                                                                      \
-	CONFIG_GUARD_KEYS(X) CONFIG_SERVER_KEYS(X) CONFIG_SERVICE_KEYS(X)
+	CONFIG_GUARD_KEYS(X) CONFIG_STORE_KEYS(X) CONFIG_SERVER_KEYS(X) CONFIG_SERVICE_KEYS(X)
 
 #endif

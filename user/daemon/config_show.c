@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Everything is written from the table of keys, so that nothing here can be behind it. */
+#include <user/daemon/config_mask.h>
 #include <user/daemon/config_show.h>
 
 #include <errno.h>
@@ -59,12 +60,12 @@ void config_show_faults(const struct config_faults *faults, FILE *to)
 
 void config_show_values(const struct config *config, FILE *to)
 {
-	char text[CONFIG_ORIGIN_LEN];
+	char text[CONFIG_ORIGIN_LEN], shown[CONFIG_LINE_MAX];
 
 	for (size_t i = 0; i < CFG_KEYS; i++) {
 		const struct config_about *about = &config_about[i];
 		int n = fprintf(to, "%s.%s = %s", about->section, about->name,
-				config->values[i].text);
+				config_mask((enum config_key)i, config->values[i].text, shown));
 
 		config_origin(config, (enum config_key)i, text);
 		fprintf(to, "%*s  # %s\n", n < 52 ? 52 - n : 0, "", text);
@@ -93,13 +94,14 @@ static int put_values(json_t *array, const struct config *config)
 	for (size_t i = 0; !r && i < CFG_KEYS; i++) {
 		const struct config_about *about = &config_about[i];
 		const struct config_value *value = &config->values[i];
-		char key[80], text[CONFIG_ORIGIN_LEN];
+		char key[80], text[CONFIG_ORIGIN_LEN], shown[CONFIG_LINE_MAX];
 
 		snprintf(key, sizeof(key), "%s.%s", about->section, about->name);
 		config_origin(config, (enum config_key)i, text);
 		r = append(array, json_pack("{s:s, s:s, s:s, s:s, s:b}", "key", key, "value",
-					    value->text, "from", from_names[value->from], "where",
-					    text, "restart", about->when == WHEN_RESTART));
+					    config_mask((enum config_key)i, value->text, shown),
+					    "from", from_names[value->from], "where", text,
+					    "restart", about->when == WHEN_RESTART));
 	}
 	for (size_t i = 0; !r && i < config->upstreams_len; i++) {
 		const struct config_upstream *upstream = &config->upstreams[i];
@@ -160,6 +162,7 @@ static const char *const section_texts[][2] = {
 	{"daemon", "The daemon itself."},
 	{"gate", "The gate in the network path."},
 	{"guard", "Who is hostile, and what is done about it: see strazhctl why."},
+	{"store", "What outlives strazhd: bans, what is known of sources, and the audit."},
 	{"server", "The secured server."},
 	{"service.echo", "For measuring and for trying."},
 	{"service.relay", "Rooms and messages."},

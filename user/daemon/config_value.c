@@ -252,6 +252,7 @@ static bool item_right(const struct config_about *about, char item[CONFIG_ITEM_L
 	case KIND_WORD:
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_URL:
 	default:
 		return false;
 	}
@@ -331,6 +332,7 @@ static bool parse(const struct config_about *about, const char *text, char *ret_
 		return parse_word(about->words, text, ret_text, ret_number);
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_URL:
 		return parse_text(about, text, ret_text, ret_number);
 	case KIND_WORDS:
 	case KIND_LISTEN:
@@ -351,6 +353,7 @@ void config_value_right(const struct config_about *about, char ret_text[CONFIG_W
 		[KIND_TIME] = "a time",
 		[KIND_TEXT] = "UTF-8 without control characters,",
 		[KIND_PATH] = "an absolute path,",
+		[KIND_URL] = "a URL,",
 		[KIND_LISTEN] = "addresses with ports, 0.0.0.0:8000 or [::]:8000,",
 		[KIND_PREFIXES] = "prefixes like 10.0.0.0/8 and addresses,",
 		[KIND_NAMES] = "names of interfaces,",
@@ -375,14 +378,17 @@ void config_value_right(const struct config_about *about, char ret_text[CONFIG_W
 		return;
 	case KIND_TEXT:
 	case KIND_PATH:
+	case KIND_URL:
 	case KIND_LISTEN:
 	case KIND_PREFIXES:
 	case KIND_NAMES:
 	default:
 		snprintf(ret_text, CONFIG_WHY_LEN, "%s %" PRIu64 " to %" PRIu64 " %s",
 			 what[about->kind], about->least, about->most,
-			 about->kind == KIND_TEXT || about->kind == KIND_PATH ? "bytes"
-									      : "of them");
+			 about->kind == KIND_TEXT || about->kind == KIND_PATH ||
+					 about->kind == KIND_URL
+				 ? "bytes"
+				 : "of them");
 	}
 }
 
@@ -394,7 +400,7 @@ int config_value_parse(const struct config_about *about, const char *text, char 
 	char *copy;
 
 	if (strlen(text) >= CONFIG_LINE_MAX || !parse(about, text, normal, &number, begin)) {
-		if (!begin[0])
+		if (!begin[0] && about->kind != KIND_URL)
 			snprintf(begin, sizeof(begin), "'%.60s%s': ", text,
 				 strlen(text) > 60 ? "..." : "");
 		config_value_right(about, right);

@@ -19,6 +19,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/daemon/guarding.h>
+#include <user/daemon/memory.h>
 #include <user/daemon/run.h>
 #include <user/gate/never.h>
 #include <user/net/unix.h>
@@ -68,6 +69,7 @@ static void init_host(struct keeper *keeper)
 		.guard = guarding_show,
 		.guard_why = guarding_why,
 		.on_unbanned = guarding_forgive,
+		.memory = memory_show,
 		.context = keeper,
 	};
 }
@@ -238,6 +240,8 @@ static int start(struct keeper *keeper)
 	if (!r)
 		r = ticks_open(keeper);
 	if (!r)
+		r = memory_open(keeper);
+	if (!r)
 		r = guarding_open(keeper);
 	if (!r)
 		r = server_open(keeper);
@@ -251,6 +255,7 @@ static void stop(struct keeper *keeper)
 	secured_close(keeper);
 	server_close(keeper);
 	guarding_close(keeper);
+	memory_close(keeper);
 	ticks_close(keeper);
 	clockwatch_close(keeper);
 	if (keeper->event_watch.on_ready)

@@ -23,6 +23,7 @@
 
 struct client_link;
 struct guarding;
+struct memory;
 struct reader;
 
 #define CLIENTS_MAX 64U
@@ -55,6 +56,7 @@ struct keeper {
 
 	struct secured secured;
 	struct guarding *guarding;
+	struct memory *memory;
 
 	struct watch listen;
 	struct client_link *clients; /* list */

@@ -9,6 +9,7 @@
 #include <user/base/log.h>
 #include <user/daemon/caps.h>
 #include <user/daemon/config_show.h>
+#include <user/daemon/memory.h>
 #include <user/daemon/options.h>
 #include <user/daemon/run.h>
 #include <user/daemon/worker.h>
@@ -16,8 +17,11 @@
 /* With the rights that strazhd has when it reads them: root alone could read more. 0 or -ENOMEM. */
 static int check_named(const struct config *config, struct config_faults *faults)
 {
+	char why[CONFIG_WHY_LEN];
 	int r;
 
+	if (memory_url_fault(config, why))
+		config_fault_add(faults, "configuration", "store.url", "%s", why);
 	if (!config_number(config, CFG_SERVER_ENABLE))
 		return 0;
 	(void)!caps_drop(false); /* who is not root has none */

@@ -15,13 +15,17 @@
 #include <strazh/base/own.h>
 #include <user/base/log.h>
 #include <user/daemon/config_diff.h>
+#include <user/daemon/config_mask.h>
 #include <user/daemon/guarding.h>
 
 static void say_change(const struct config_change *change, void *context)
 {
+	char new[CONFIG_LINE_MAX], old[CONFIG_LINE_MAX];
+
 	(void)context;
-	log_info("'%s' is '%s', and was '%s'%s", change->key, change->new ? change->new : "",
-		 change->old ? change->old : "",
+	log_info("'%s' is '%s', and was '%s'%s", change->key,
+		 config_mask(change->id, change->new ? change->new : "", new),
+		 config_mask(change->id, change->old ? change->old : "", old),
 		 change->restart ? ": it holds after a restart" : "");
 }
 

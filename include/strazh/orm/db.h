@@ -85,6 +85,8 @@ struct orm_options {
 int orm_open(const char *url, const struct orm_options *options, struct orm **ret_db,
 	     struct orm_error *ret_error) ORM_MUST_CHECK;
 void orm_close(struct orm *db);
+/* What orm_open() would say of the URL itself; nothing is connected. 0, or as error.h says. */
+int orm_url_check(const char *url, struct orm_error *ret_error) ORM_MUST_CHECK;
 
 /*
  * Let a guard (guard.h) see the texts that are bound and what each client does. The caller's: it

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Life of the store in the keeper. What the store decides comes by its descriptor; that it became
+ * degraded, or well again, is said once. A store that cannot be opened at all (a wrong URL, a
+ * schema of a later version) is said and lived without: the gate matters more.
+ */
+#include <user/daemon/memory_parts.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <strazh/base/own.h>
+#include <user/base/clock.h>
+#include <user/base/log.h>
+#include <user/daemon/config_mask.h>
+
+/* How long the shutdown may wait for the database. */
+#define CLOSE_MS 5000
+
+/* ---- how it is ---- */
+
+static void say_health(struct memory *m)
+{
+	struct store_health health;
+
+	store_health(m->store, &health);
+	if (health.degraded == m->degraded)
+		return;
+	m->degraded = health.degraded;
+	if (m->degraded)
+		log_error("the store is away: %s; what is decided waits", health.why.text);
+	else
+		log_info("the store is there again");
+}
+
+static void on_ready(struct watch *watch, uint32_t events)
+{
+	struct memory *m = watch->context;
+
+	(void)events;
+	(void)store_collect(m->store);
+	say_health(m);
+}
+
+const struct host_memory *memory_show(void *context)
+{
+	const struct keeper *keeper = context;
+	struct memory *m = keeper->memory;
+	struct store_health health = {.degraded = m && m->wanted};
+
+	if (!m)
+		return NULL;
+	if (m->store)
+		store_health(m->store, &health);
+	else
+		health.why = m->fault;
+	(void)snprintf(m->why, sizeof(m->why), "%s", health.degraded ? health.why.text : "");
+	m->shown = (struct host_memory){
+		.url = m->url,
+		.why = m->why,
+		.on = m->wanted,
+		.degraded = health.degraded,
+		.since_s = m->store ? (uint64_t)health.since_ms / 1000 : m->opened_s,
+		.backlog = health.backlog,
+		.backlog_max = health.backlog_max,
+		.written = health.written,
+		.missed = m->missed,
+		.sources = health.sources,
+		.dropped = health.sources_dropped,
+	};
+	return &m->shown;
+}
+
+/* ---- acts ---- */
+
+int memory_act(struct keeper *keeper, const struct store_act *act, store_done done, void *data)
+{
+	struct memory *m = keeper->memory;
+	int r;
+
+	if (!m || !m->store)
+		return -ENOTCONN;
+	r = store_submit(m->store, act, done, data);
+	if (r)
+		m->missed++;
+	return r;
+}
+
+/* ---- life ---- */
+
+/* For its owner and group alone: SQLite gives its other files the mode of this one. */
+static void make_file(const struct config *config)
+{
+	const char *dir = config_text(config, CFG_STATE_DIR);
+	char path[300];
+	own_fd int fd = -1;
+
+	if (*config_text(config, CFG_STORE_URL))
+		return;
+	(void)snprintf(path, sizeof(path), "%s/strazh.db", dir);
+	if (mkdir(dir, 0750) && errno != EEXIST)
+		return; /* the store says it with its own words */
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+}
+
+static int open_store(struct memory *m, const char *url)
+{
+	const struct store_options options = {.close_ms = CLOSE_MS, .may_start_down = true};
+	struct store_health health;
+	int r;
+
+	m->wanted = true;
+	(void)config_mask_url(url, m->url, sizeof(m->url));
+	make_file(m->keeper->options->config);
+	r = store_open(url, &options, &m->store, &m->fault);
+	if (r == -ENOMEM)
+		return r;
+	if (r) {
+		log_error("the store '%s' cannot be opened: %s; what is learned is forgotten when "
+			  "strazhd ends",
+			  m->url, m->fault.text);
+		return 0;
+	}
+	m->watch = (struct watch){.fd = store_fd(m->store), .on_ready = on_ready, .context = m};
+	r = loop_add(m->keeper->loop, &m->watch, EPOLLIN);
+	if (r)
+		return r;
+	store_health(m->store, &health);
+	if (!health.degraded)
+		log_info("store: '%s'", m->url);
+	say_health(m);
+	return 0;
+}
+
+int memory_open(struct keeper *keeper)
+{
+	struct memory *m = calloc(1, sizeof(*m));
+	char text[MEMORY_URL_LEN];
+	const char *url = memory_url(keeper->options->config, text);
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->keeper = keeper;
+	m->opened_s = clock_wall_s();
+	keeper->memory = m;
+	r = url ? open_store(m, url) : 0;
+	explicit_bzero(text, sizeof(text));
+	if (r)
+		log_error("the store cannot be opened: %s", strerror(-r));
+	return r;
+}
+
+void memory_close(struct keeper *keeper)
+{
+	struct memory *m = keeper->memory;
+	uint32_t lost = 0;
+
+	if (!m)
+		return;
+	if (m->watch.on_ready)
+		loop_remove(keeper->loop, &m->watch);
+	store_close(m->store, &lost);
+	if (lost)
+		log_error("the store was not there at the end: %u states of sources are lost",
+			  lost);
+	free(m);
+	keeper->memory = NULL;
+}
