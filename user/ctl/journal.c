@@ -118,27 +118,51 @@ static bool ends_torn(int fd)
 	       last != '\n';
 }
 
-int journal_write(const char *state_dir, const json_t *act)
+/* The acts as lines; the caller's. NULL: no memory. */
+static char *lines_of(const json_t *acts, bool after_torn, size_t *ret_len)
 {
-	own_free char *text = json_dumps(act, JSON_COMPACT);
-	own_free char *line = NULL;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, ret_len);
+	size_t count = json_is_array(acts) ? json_array_size(acts) : 1;
+	int bad = 0;
+
+	if (!out)
+		return NULL;
+	if (after_torn)
+		bad |= fputc('\n', out) == EOF;
+	for (size_t i = 0; i < count; i++) {
+		const json_t *act = json_is_array(acts) ? json_array_get(acts, i) : acts;
+
+		bad |= json_dumpf(act, out, JSON_COMPACT) || fputc('\n', out) == EOF;
+	}
+	if (fclose(out) || bad) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+int journal_write(const char *state_dir, const json_t *acts)
+{
+	own_free char *text = NULL;
 	own_fd int fd = -1;
 	struct stat before;
+	size_t len;
 	ssize_t n;
-	int len, r = open_journal(state_dir, &fd);
+	int r = open_journal(state_dir, &fd);
 
 	if (r)
 		return r;
-	len = text ? asprintf(&line, "%s%s\n", ends_torn(fd) ? "\n" : "", text) : -1;
-	if (len < 0)
+	text = lines_of(acts, ends_torn(fd), &len);
+	if (!text)
 		return -ENOMEM;
 	if (fstat(fd, &before))
 		return -errno;
-	n = write(fd, line, (size_t)len);
-	if (n == len && fdatasync(fd) == 0)
+	n = write(fd, text, len);
+	if (n == (ssize_t)len && fdatasync(fd) == 0)
 		return 0;
-	r = n < 0 || n == len ? -errno : -ENOSPC;
-	/* Half a line helps nobody. */
+	r = n < 0 || n == (ssize_t)len ? -errno : -ENOSPC;
+	/* Half of it helps nobody. */
 	if (ftruncate(fd, before.st_size))
 		return r;
 	return r;

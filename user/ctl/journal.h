@@ -35,8 +35,9 @@ json_t *journal_other(struct gate *gate, const char *act, const char *key, const
 #define JOURNAL_MAPS_LEN 160
 int journal_identity(struct gate *gate, char text[JOURNAL_MAPS_LEN]) must_check;
 
-/* Append one act, with time, to the file, and have the disk confirm it. 0 or -errno. */
-int journal_write(const char *state_dir, const json_t *act) must_check;
+/* Append one act, or an array of them, and have the disk confirm it: all of them or none. 0 or
+ * -errno. */
+int journal_write(const char *state_dir, const json_t *acts) must_check;
 
 /*
  * What is to be replayed: of `text` (the file) only acts on other maps than `maps`, and of these

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Without strazhd: the gate is opened for this one request, the command's own function runs here,
- * acts go to the journal. Readers take no lock.
+ * and before it is answered its acts are in the journal, by one write. Readers take no lock.
  */
 #include <user/ctl/client.h>
 
@@ -18,6 +18,7 @@ struct local {
 	struct client *client;
 	char state_dir[300];
 	uint32_t lease_until_s;
+	json_t *acts; /* that the journal is to get; NULL: none */
 };
 
 static int show_row(void *context, json_t *row)
@@ -28,11 +29,26 @@ static int show_row(void *context, json_t *row)
 	return client->render->broken;
 }
 
-static int write_act(void *context, const json_t *act)
+static int keep_act(void *context, const json_t *act)
 {
 	struct local *local = context;
 
-	return journal_write(local->state_dir, act);
+	if (!local->acts)
+		local->acts = json_array();
+	return json_array_append(local->acts, (json_t *)(uintptr_t)act) ? -ENOMEM : 0;
+}
+
+static void write_acts(struct local *local, json_t *result)
+{
+	char text[500];
+	int r = local->acts ? journal_write(local->state_dir, local->acts) : 0;
+
+	json_decref(local->acts);
+	local->acts = NULL;
+	if (!r)
+		return;
+	(void)snprintf(text, sizeof(text), REQUEST_NO_JOURNAL, local->state_dir, strerror(-r));
+	(void)!json_object_set_new(result, "warning", json_string(text));
 }
 
 static void note_lease(void *context, uint32_t until_s)
@@ -71,7 +87,7 @@ static json_t *run(struct local *local, const json_t *args, struct gate *gate)
 		.run_dir = client->run_dir,
 		.pin_dir = client->pin_dir,
 		.state_dir = local->state_dir,
-		.on_act = write_act,
+		.on_act = keep_act,
 		.on_lease = note_lease,
 		.context = local,
 	};
@@ -108,6 +124,7 @@ int local_call(struct client *client, const json_t *args, json_t **ret_result, b
 		return no_gate(client, r, ret_result);
 	client_state_dir(client, local.state_dir, sizeof(local.state_dir));
 	*ret_result = run(&local, args, gate);
+	write_acts(&local, *ret_result);
 	gate_close(gate);
 	if (local.lease_until_s && guard_spawn(&place, local.lease_until_s))
 		fprintf(stderr,

@@ -99,6 +99,10 @@ void request_warn(struct request *request, const char *format, ...) printf_like(
 int request_row(struct request *request, json_t *row) must_check;
 /* Extra key of the result; steals `value`. */
 void request_set(struct request *request, const char *key, json_t *value);
+/* The warning when the journal in a folder cannot be written, why. */
+#define REQUEST_NO_JOURNAL                                                                         \
+	"done, but it could not be written to the journal in '%s' (%s): it is forgotten if the "   \
+	"maps are lost before strazhd runs"
 /* Pass an act on to the host; a failure becomes a warning. Steals `act`. */
 void request_act(struct request *request, json_t *act);
 
