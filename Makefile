@@ -54,12 +54,12 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wun
 	$(if $(MULTIARCH),-isystem /usr/include/$(MULTIARCH))
 
 # ---- what there is -------------------------------------------------------------------------
-MAINS := user/daemon/main.c user/ctl/main.c
+MAINS := user/daemon/main.c user/ctl/main.c user/db/main.c
 LIB_SRCS := $(sort $(filter-out $(MAINS),$(wildcard user/*/*.c)))
 LIB_OBJS := $(LIB_SRCS:%.c=$(O)/obj/%.o) $(O)/obj/user/gate/object.o
 BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
-PROGRAMS := $(O)/strazhd $(O)/strazhctl $(O)/strazh
+PROGRAMS := $(O)/strazhd $(O)/strazhctl $(O)/strazh $(O)/strazh-db
 CLI_SRCS := $(sort $(wildcard user/client/cli/*.c))
 # libstrazh-orm; orm/tools/X.c is the program X, orm/tools/kit what they share.
 ORM_VERSION := 0.1.0
@@ -158,6 +158,9 @@ all: $(PROGRAMS) $(BPF_OBJS) client orm ## Build strazhd, strazhctl, strazh, gat
 $(O)/strazhd: LIBS += $(ORM_LIBS)
 $(O)/strazhd: $(O)/obj/user/daemon/main.o $(O)/libuser.a $(ORM_ALONE)
 $(O)/strazhctl: $(O)/obj/user/ctl/main.o $(O)/libuser.a
+# What `strazhctl db` runs.
+$(O)/strazh-db: LIBS += $(ORM_LIBS)
+$(O)/strazh-db: $(O)/obj/user/db/main.o $(O)/libuser.a $(ORM_ALONE)
 $(O)/strazh: $(CLI_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(PROGRAMS):
 	$(call say,LD)
@@ -393,6 +396,7 @@ up: up-build ## Show it working: a demo in namespaces, or IFACE=eth0 for the rea
 install: all install-client install-orm ## Install under DESTDIR and PREFIX
 	install -D -m 755 $(O)/strazhd $(DESTDIR)$(PREFIX)/sbin/strazhd
 	install -D -m 755 $(O)/strazhctl $(DESTDIR)$(PREFIX)/sbin/strazhctl
+	install -D -m 755 $(O)/strazh-db $(DESTDIR)$(PREFIX)/lib/strazh/strazh-db
 	install -D -m 644 $(O)/gate.bpf.o $(DESTDIR)$(PREFIX)/lib/strazh/gate.bpf.o
 	install -D -m 644 scripts/strazhd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/strazhd.service
 	install -D -m 644 scripts/strazhctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/strazhctl

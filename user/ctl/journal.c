@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -118,54 +119,56 @@ static bool ends_torn(int fd)
 	       last != '\n';
 }
 
-/* The acts as lines; the caller's. NULL: no memory. */
-static char *lines_of(const json_t *acts, bool after_torn, size_t *ret_len)
+/* One text of all lines; NULL: no memory. */
+static char *lines_of(const json_t *const *acts, size_t count, bool torn, size_t *ret_len)
 {
 	char *text = NULL;
 	FILE *out = open_memstream(&text, ret_len);
-	size_t count = json_is_array(acts) ? json_array_size(acts) : 1;
-	int bad = 0;
+	bool good = out != NULL;
 
-	if (!out)
-		return NULL;
-	if (after_torn)
-		bad |= fputc('\n', out) == EOF;
-	for (size_t i = 0; i < count; i++) {
-		const json_t *act = json_is_array(acts) ? json_array_get(acts, i) : acts;
-
-		bad |= json_dumpf(act, out, JSON_COMPACT) || fputc('\n', out) == EOF;
-	}
-	if (fclose(out) || bad) {
-		free(text);
-		return NULL;
-	}
-	return text;
+	if (good && torn)
+		good = fputc('\n', out) != EOF;
+	for (size_t i = 0; good && i < count; i++)
+		good = !json_dumpf(acts[i], out, JSON_COMPACT) && fputc('\n', out) != EOF;
+	if (out)
+		good = !fclose(out) && good;
+	if (good)
+		return text;
+	free(text);
+	return NULL;
 }
 
-int journal_write(const char *state_dir, const json_t *acts)
+int journal_append(const char *state_dir, const json_t *const *acts, size_t count)
 {
 	own_free char *text = NULL;
 	own_fd int fd = -1;
 	struct stat before;
-	size_t len;
+	size_t len = 0;
 	ssize_t n;
 	int r = open_journal(state_dir, &fd);
 
 	if (r)
 		return r;
-	text = lines_of(acts, ends_torn(fd), &len);
-	if (!text)
-		return -ENOMEM;
 	if (fstat(fd, &before))
 		return -errno;
+	text = lines_of(acts, count, ends_torn(fd), &len);
+	if (!text)
+		return -ENOMEM;
+	if (before.st_size + (off_t)len > JOURNAL_BYTES_MAX)
+		return -EFBIG;
 	n = write(fd, text, len);
 	if (n == (ssize_t)len && fdatasync(fd) == 0)
 		return 0;
 	r = n < 0 || n == (ssize_t)len ? -errno : -ENOSPC;
-	/* Half of it helps nobody. */
+	/* Half a line helps nobody. */
 	if (ftruncate(fd, before.st_size))
 		return r;
 	return r;
+}
+
+int journal_write(const char *state_dir, const json_t *act)
+{
+	return journal_append(state_dir, &act, 1);
 }
 
 /* ---- plan ---- */

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The journal: acts done by strazhctl while no strazhd ran, one JSON object a line in
- * <state dir>/journal. The maps hold them already; the journal is for the case that the maps are
- * lost before strazhd comes back (a reboot, removed pins). Each act carries the identity of the
- * maps it was done on: acts on the maps that are there need no replay.
+ * The journal: acts that the store does not have yet, one JSON object a line in
+ * <state dir>/journal: those done by strazhctl while no strazhd ran, and those that strazhd did
+ * while its store was away. The maps hold them already; strazhd imports them into the store, in
+ * their order, and empties the file (user/daemon/acts.h). Until then, should the maps be lost (a
+ * reboot, removed pins), they are done again. Each act carries the identity of the maps it was done
+ * on: acts on the maps that are there need no replay.
  *
  *   {"act": "add", "table": "deny", "prefix": "192.0.2.1", "until_wall": 1700000000,
  *    "note": "...", "time": ..., "uid": 0, "boot": "...", "maps": "12.13..."}
- *   remove, flush (table), set (name, value), load (list), attach, detach (interface),
+ *   remove, flush (table), set (name, value), load (list, entries, until_wall), unload (list),
+ *   attach, detach (interface),
  *   service (service, and all that is said of it), service-remove (service)
  */
 #ifndef STRAZH_USER_CTL_JOURNAL_H
@@ -35,9 +38,13 @@ json_t *journal_other(struct gate *gate, const char *act, const char *key, const
 #define JOURNAL_MAPS_LEN 160
 int journal_identity(struct gate *gate, char text[JOURNAL_MAPS_LEN]) must_check;
 
-/* Append one act, or an array of them, and have the disk confirm it: all of them or none. 0 or
- * -errno. */
-int journal_write(const char *state_dir, const json_t *acts) must_check;
+/*
+ * Append acts to the file, all of them or none, and have the disk confirm it. 0; -EFBIG: the file
+ * holds JOURNAL_BYTES_MAX already; -errno.
+ */
+#define JOURNAL_BYTES_MAX (64U << 20)
+int journal_write(const char *state_dir, const json_t *act) must_check;
+int journal_append(const char *state_dir, const json_t *const *acts, size_t count) must_check;
 
 /*
  * What is to be replayed: of `text` (the file) only acts on other maps than `maps`, and of these

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,7 +19,8 @@ struct local {
 	struct client *client;
 	char state_dir[300];
 	uint32_t lease_until_s;
-	json_t *acts; /* that the journal is to get; NULL: none */
+	json_t **acts; /* that the journal is to get */
+	size_t acts_len, acts_size;
 };
 
 static int show_row(void *context, json_t *row)
@@ -33,18 +35,30 @@ static int keep_act(void *context, const json_t *act)
 {
 	struct local *local = context;
 
-	if (!local->acts)
-		local->acts = json_array();
-	return json_array_append(local->acts, (json_t *)(uintptr_t)act) ? -ENOMEM : 0;
+	if (local->acts_len == local->acts_size) {
+		size_t size = local->acts_size ? local->acts_size * 2 : 64;
+		json_t **more = reallocarray(local->acts, size, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		local->acts = more;
+		local->acts_size = size;
+	}
+	local->acts[local->acts_len++] = json_incref((json_t *)(uintptr_t)act);
+	return 0;
 }
 
 static void write_acts(struct local *local, json_t *result)
 {
 	char text[500];
-	int r = local->acts ? journal_write(local->state_dir, local->acts) : 0;
+	int r = 0;
 
-	json_decref(local->acts);
-	local->acts = NULL;
+	if (local->acts_len)
+		r = journal_append(local->state_dir, (const json_t *const *)local->acts,
+				   local->acts_len);
+	for (size_t i = 0; i < local->acts_len; i++)
+		json_decref(local->acts[i]);
+	free(local->acts);
 	if (!r)
 		return;
 	(void)snprintf(text, sizeof(text), REQUEST_NO_JOURNAL, local->state_dir, strerror(-r));
