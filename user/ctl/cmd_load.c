@@ -42,14 +42,41 @@ static void set_report(struct request *request, const struct list_report *report
 	request_set(request, "refused", json_integer((json_int_t)report->refused));
 }
 
-static int load_done(struct request *request, const char *name, const struct list_report *report,
-		     uint64_t faults)
+/* The list as an act, after a copy of it was laid down: who has the act has the entries. */
+static void record_load(struct request *request, const char *name, uint64_t held,
+			const struct records *records)
 {
+	uint64_t for_s = request_seconds(request, "for");
+	uint64_t until_wall = for_s ? clock_wall_s() + for_s : 0;
+	json_t *act = journal_other(request->gate, "load", "list", name);
+	int r = 0;
+
+	if (request->host->on_list)
+		r = request->host->on_list(request->host->context, name, records->entries,
+					   records->count, until_wall);
+	if (r)
+		request_warn(request,
+			     "in force, but no copy of it is in '%s' (%s): load it again when the "
+			     "maps were lost",
+			     request->host->state_dir, strerror(-r));
+	if (act) {
+		(void)!json_object_set_new(act, "entries", json_integer((json_int_t)held));
+		if (until_wall)
+			(void)!json_object_set_new(act, "until_wall",
+						   json_integer((json_int_t)until_wall));
+	}
+	request_act(request, act);
+}
+
+static int load_done(struct request *request, const char *name, const struct list_report *report,
+		     const struct records *records)
+{
+	const uint64_t faults = request_number(request, "faults");
 	const bool partly = report->refused || faults;
 	const uint64_t held = report->added + report->kept;
 
 	set_report(request, report);
-	request_act(request, journal_other(request->gate, "load", "list", name));
+	record_load(request, name, held, records);
 	if (show_refusals(request, report))
 		return CTL_FAILED;
 	(void)request_say(request, CTL_DONE,
@@ -89,7 +116,7 @@ static int load_records(struct request *request, const struct records *records)
 			SZ_LISTS - SZ_LIST_FEED);
 	if (r)
 		return request_fail(request, r);
-	return load_done(request, name, &report, request_number(request, "faults"));
+	return load_done(request, name, &report, records);
 }
 
 static bool reserved(const char *name)

@@ -13,6 +13,7 @@
 
 #include <user/ctl/guard.h>
 #include <user/ctl/journal.h>
+#include <user/ctl/listcopy.h>
 #include <user/ctl/request.h>
 
 struct local {
@@ -65,6 +66,14 @@ static void write_acts(struct local *local, json_t *result)
 	(void)!json_object_set_new(result, "warning", json_string(text));
 }
 
+static int keep_list(void *context, const char *name, const struct prefix *entries, size_t count,
+		     uint64_t until_wall)
+{
+	struct local *local = context;
+
+	return listcopy_write(local->state_dir, name, entries, count, until_wall);
+}
+
 static void note_lease(void *context, uint32_t until_s)
 {
 	struct local *local = context;
@@ -102,6 +111,7 @@ static json_t *run(struct local *local, const json_t *args, struct gate *gate)
 		.pin_dir = client->pin_dir,
 		.state_dir = local->state_dir,
 		.on_act = keep_act,
+		.on_list = keep_list,
 		.on_lease = note_lease,
 		.context = local,
 	};

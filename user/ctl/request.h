@@ -55,6 +55,9 @@ struct host {
 	const struct history *history;
 	/* An act that strazhd must know of later: see journal.h. Steals nothing. */
 	int (*on_act)(void *context, const json_t *act);
+	/* A list was loaded: keep a copy of it, until_wall 0: for good. 0 or -errno. */
+	int (*on_list)(void *context, const char *name, const struct prefix *entries, size_t count,
+		       uint64_t until_wall);
 	/* The operator wants the gate there, or not there any more. */
 	void (*on_attached)(void *context, const char *ifname, enum attach_mode mode);
 	void (*on_detached)(void *context, const char *ifname);

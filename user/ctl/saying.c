@@ -141,6 +141,8 @@ int saying_remove(struct request *request, enum sz_table table, const struct pre
 						    "no longer allowed", "no longer banned"};
 	struct act_answer answer = {0};
 	char what[PREFIX_TEXT_LEN];
+	bool guards = false;
+	json_t *act;
 	int r = act_remove(request->gate, table, prefix, 0, &answer);
 	int len;
 
@@ -149,6 +151,7 @@ int saying_remove(struct request *request, enum sz_table table, const struct pre
 		struct act_answer second = {0};
 		int r2 = act_remove(request->gate, table, prefix, SZ_LIST_GUARD, &second);
 
+		guards = !r2;
 		r = r2 && r2 != ACT_NOT_FOUND ? r2 : r && r2 ? r : 0;
 	}
 	if (r == ACT_NOT_FOUND)
@@ -157,7 +160,10 @@ int saying_remove(struct request *request, enum sz_table table, const struct pre
 		(void)snprintf(text, SAYING_LEN, "%s", gate_error());
 		return r < 0 ? r : CTL_FAILED;
 	}
-	request_act(request, journal_remove(request->gate, table, prefix));
+	act = journal_remove(request->gate, table, prefix);
+	if (act && guards)
+		(void)!json_object_set_new(act, "guard", json_true());
+	request_act(request, act);
 	if (table == SZ_TABLE_DENY && request->host->on_unbanned)
 		request->host->on_unbanned(request->host->context, prefix);
 	len = snprintf(text, SAYING_LEN, "%s: %s", prefix_format(prefix, what), done[table]);

@@ -18,6 +18,7 @@
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/acts.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/memory.h>
 #include <user/daemon/run.h>
@@ -62,6 +63,8 @@ static void init_host(struct keeper *keeper)
 		.started_s = clock_boot_s(),
 		.sweep = keeper->sweep,
 		.history = &keeper->history,
+		.on_act = acts_take,
+		.on_list = acts_list,
 		.on_attached = on_attached,
 		.on_detached = on_detached,
 		.is_wanted = is_wanted,
@@ -242,6 +245,8 @@ static int start(struct keeper *keeper)
 	if (!r)
 		r = memory_open(keeper);
 	if (!r)
+		r = acts_open(keeper);
+	if (!r)
 		r = guarding_open(keeper);
 	if (!r)
 		r = server_open(keeper);
@@ -255,7 +260,9 @@ static void stop(struct keeper *keeper)
 	secured_close(keeper);
 	server_close(keeper);
 	guarding_close(keeper);
+	acts_close(keeper);
 	memory_close(keeper);
+	acts_free(keeper);
 	ticks_close(keeper);
 	clockwatch_close(keeper);
 	if (keeper->event_watch.on_ready)

@@ -21,6 +21,7 @@
 #include <user/net/loop.h>
 #include <user/net/netwatch.h>
 
+struct acts;
 struct client_link;
 struct guarding;
 struct memory;
@@ -57,6 +58,7 @@ struct keeper {
 	struct secured secured;
 	struct guarding *guarding;
 	struct memory *memory;
+	struct acts *acts;
 
 	struct watch listen;
 	struct client_link *clients; /* list */

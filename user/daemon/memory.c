@@ -91,6 +91,11 @@ int memory_act(struct keeper *keeper, const struct store_act *act, store_done do
 	return r;
 }
 
+struct store *memory_store(const struct keeper *keeper)
+{
+	return keeper->memory ? keeper->memory->store : NULL;
+}
+
 /* ---- life ---- */
 
 /* For its owner and group alone: SQLite gives its other files the mode of this one. */

@@ -32,6 +32,9 @@ void memory_close(struct keeper *keeper);
 int memory_act(struct keeper *keeper, const struct store_act *act, store_done done,
 	       void *data) must_check;
 
+/* For reading it, in another thread; NULL: there is none. As long as the keeper is open. */
+struct store *memory_store(const struct keeper *keeper);
+
 /* For commands: `keeper` as struct host has it. */
 const struct host_memory *memory_show(void *keeper);
 

@@ -15,6 +15,7 @@
 #include <user/ctl/journal.h>
 #include <user/ctl/rate.h>
 #include <user/ctl/settings.h>
+#include <user/daemon/memory.h>
 #include <user/gate/act.h>
 #include <user/gate/limits.h>
 #include <user/gate/services.h>
@@ -197,7 +198,7 @@ int replay_journal(struct keeper *keeper)
 {
 	own_fd int fd = -1;
 	own_free char *text = NULL;
-	char maps[JOURNAL_MAPS_LEN];
+	char maps[JOURNAL_MAPS_LEN], url[MEMORY_URL_LEN];
 	struct journal_plan plan;
 	size_t len = 0;
 	int r = open_journal(keeper, &fd);
@@ -219,6 +220,8 @@ int replay_journal(struct keeper *keeper)
 	}
 	redo(keeper, &plan);
 	journal_plan_deinit(&plan);
+	if (memory_url(keeper->options->config, url))
+		return 0; /* acts_open() empties it when the store has it all */
 	/* Emptied only now: dying on the way means doing it again, which changes nothing. */
 	if (ftruncate(fd, 0) || fsync(fd))
 		log_error("journal in '%s' cannot be emptied: %s", keeper->options->state_dir,

@@ -8,6 +8,7 @@
 
 #include <strazh/base/own.h>
 #include <user/base/log.h>
+#include <user/daemon/acts.h>
 
 static int put_row(void *context, json_t *row)
 {
@@ -49,10 +50,14 @@ static bool run_elsewhere(struct client_link *link, struct request *request)
 
 static void run_here(struct client_link *link, struct request *request)
 {
-	json_t *result = request_run(request);
+	json_t *result;
 
+	acts_begin(link->keeper, link->peer.uid);
+	result = request_run(request);
 	if (!command_reads(request->command, request->args))
 		log_act(link, request, result);
+	if (acts_end(link->keeper, link, result))
+		return;
 	if (!result || link_put(link, result))
 		lines_finish(&link->lines);
 	else if (link->lines.out_len > OUT_BUSY)

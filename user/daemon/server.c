@@ -17,6 +17,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/rows.h>
+#include <user/daemon/acts.h>
 
 #define OUT_MAX (512U << 10)
 #define IDLE_S 30U
@@ -48,6 +49,7 @@ void link_close(struct client_link *link)
 	keeper->guests_len -= !link->root;
 	if (link->reader)
 		reader_abandon(link->reader);
+	acts_abandon(link);
 	lines_deinit(&link->lines);
 	free(link);
 }
@@ -75,7 +77,7 @@ static void on_drained(struct lines *lines)
 	struct client_link *link = lines->context;
 
 	link->active_s = clock_boot_s();
-	if (lines->paused && !link->reader)
+	if (lines->paused && !link->reader && !link->ack)
 		lines_resume(lines);
 }
 
@@ -192,7 +194,7 @@ void server_tick(struct keeper *keeper)
 
 	for (struct client_link *link = keeper->clients, *next; link; link = next) {
 		next = link->next;
-		if (!link->following && !link->reader && now - link->active_s > IDLE_S)
+		if (!link->following && !link->reader && !link->ack && now - link->active_s > IDLE_S)
 			link_close(link);
 	}
 }

@@ -54,6 +54,7 @@ struct guard_kept {
 	uint64_t at_ms;
 	uint64_t banned_ms;  /* so long its ban still lasts; 0: none */
 	uint64_t known_ms;   /* since it was first seen */
+	uint64_t idle_ms;    /* since it was seen last */
 	uint32_t ban_over_h; /* hours since its last ban ended; 0 also: it has not */
 	uint32_t trusted_h;  /* hours that its trust still lasts; 0: none */
 	uint32_t good_ago_d; /* days since its last good one */

@@ -6,12 +6,14 @@
  *	   committed and its answer lost: there is nothing to do. (The lock waits for a commit that
  *	   is still on its way in the server.) Else the number becomes this group's.
  *	2. rows: of the acts on one key only the last one leaves anything, so it alone is done; then
- *	   no statement meets a row twice, and all puts of a table are one batch.
+ *	   no statement meets a row twice, and all puts of a table are one batch. An act that
+ *	   clears a table stands between those before it, which are done first, and the others.
  *	3. records: behind the head of the chain, in the order in which the acts were taken.
  */
 #include <user/store/inside.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,14 +104,15 @@ static int by_key(const void *a, const void *b)
 }
 
 /* The last act of each key, puts of a table before what it loses; how many. */
-static uint32_t last_of_each(struct store *st)
+static uint32_t last_of_each(struct store *st, const struct store_op *first,
+			     const struct store_op *stop)
 {
 	struct store_op **order = st->group.order;
 	uint32_t n = 0, kept = 0;
 
-	for (struct store_op *op = st->flight.first; op; op = op->next)
+	for (const struct store_op *op = first; op != stop; op = op->next)
 		if (op->table)
-			order[n++] = op;
+			order[n++] = (struct store_op *)(uintptr_t)op;
 	qsort(order, n, sizeof(*order), by_key);
 	for (uint32_t i = 0; i < n; i++)
 		if (i + 1 == n || order[i]->table != order[i + 1]->table ||
@@ -160,17 +163,39 @@ static int remove_one(struct store *st, struct store_op *op)
 	return r == ORM_E_END ? 0 : r;
 }
 
-/* Those whose key is one column, as one statement. */
-static int remove_many(struct store *st, const struct orm_table *table, size_t n)
+/* Those whose key is one column, as one statement; of bans those of one origin. */
+static int remove_many(struct store *st, const struct orm_table *table, const char *origin,
+		       size_t n)
 {
 	struct orm_query *q = orm_delete(st->session, table);
 	struct orm_strs keys = {.v = st->group.keys, .n = n};
 	int r;
 
-	orm_where(q, orm_in(orm_named(table, table->columns[0].name), keys));
+	orm_where(q, origin ? orm_and(orm_in(C(ban, cidr), keys), orm_eq(C(ban, origin), V(origin)))
+			    : orm_in(orm_named(table, table->columns[0].name), keys));
 	r = orm_exec(st->session, q, NULL);
 	orm_query_free(q);
 	return r;
+}
+
+/* They are sorted by origin. */
+static int remove_bans(struct store *st, struct store_op **ops, uint32_t n)
+{
+	const char *origin = NULL;
+	size_t many = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < n && !r; i++) {
+		if (!ops[i]->removes)
+			continue;
+		if (many && strcmp(origin, ops[i]->row.ban.origin) != 0) {
+			r = remove_many(st, T(ban), origin, many);
+			many = 0;
+		}
+		origin = ops[i]->row.ban.origin;
+		st->group.keys[many++] = ops[i]->row.ban.cidr;
+	}
+	return r || !many ? r : remove_many(st, T(ban), origin, many);
 }
 
 static int remove_rows(struct store *st, struct store_op **ops, uint32_t n)
@@ -179,6 +204,8 @@ static int remove_rows(struct store *st, struct store_op **ops, uint32_t n)
 	size_t many = 0;
 	int r = 0;
 
+	if (table == T(ban))
+		return remove_bans(st, ops, n);
 	for (uint32_t i = 0; i < n && !r; i++) {
 		if (!ops[i]->removes)
 			continue;
@@ -187,13 +214,31 @@ static int remove_rows(struct store *st, struct store_op **ops, uint32_t n)
 		else
 			st->group.keys[many++] = ops[i]->key;
 	}
-	return r || !many ? r : remove_many(st, table, many);
+	return r || !many ? r : remove_many(st, table, NULL, many);
 }
 
-static int write_rows(struct store *st)
+static int clear_rows(struct store *st, const struct store_op *op)
+{
+	struct orm_query *q = orm_delete(st->session, op->table);
+	char pattern[STORE_NAME_MAX + 2];
+	int r;
+
+	if (op->table == T(setting)) {
+		snprintf(pattern, sizeof(pattern), "%s%%", op->key);
+		orm_where(q, orm_like(C(setting, name), V((const char *)pattern)));
+	} else {
+		orm_every_row(q);
+	}
+	r = orm_exec(st->session, q, NULL);
+	orm_query_free(q);
+	return r;
+}
+
+/* The acts [first, stop), none of which clears. */
+static int write_some(struct store *st, const struct store_op *first, const struct store_op *stop)
 {
 	struct store_op **ops = st->group.order;
-	uint32_t n = last_of_each(st), begin, end;
+	uint32_t n = last_of_each(st, first, stop), begin, end;
 	int r;
 
 	for (begin = 0; begin < n; begin = end) {
@@ -206,6 +251,22 @@ static int write_rows(struct store *st)
 			return r;
 	}
 	return 0;
+}
+
+static int write_rows(struct store *st)
+{
+	const struct store_op *first = st->flight.first;
+	int r = 0;
+
+	for (const struct store_op *op = first; op && !r; op = op->next) {
+		if (!op->clears)
+			continue;
+		r = write_some(st, first, op);
+		if (!r)
+			r = clear_rows(st, op);
+		first = op->next;
+	}
+	return r ? r : write_some(st, first, NULL);
 }
 
 /* ---- 3. records ---- */

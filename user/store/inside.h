@@ -44,6 +44,7 @@ struct store_op {
 	bool abandoned; /* it does not any more: who decides it frees it */
 	bool decided;
 	bool removes, quiet;
+	bool clears; /* all rows of the table; of settings, those that begin with key */
 	const struct orm_table *table; /* NULL: a note */
 	const char *key;	       /* of the row, as text: the same key, the same row */
 	struct store_record record;    /* without seq and hash */

@@ -15,13 +15,13 @@
 #include <strazh/base/compiler.h>
 #include <user/base/prefix.h>
 
-#define STORE_NAME_MAX 127U  /* bytes of a name, actor, origin, action, subject */
-#define STORE_TEXT_MAX 2047U /* bytes of any other text */
-#define STORE_KINDS_MAX 24U  /* of observations */
+#define STORE_NAME_MAX 127U    /* bytes of a name, actor, origin, action, subject */
+#define STORE_TEXT_MAX 2047U   /* bytes of any other text */
+#define STORE_EVIDENCE_MAX 40U /* numbers about one source */
 #define STORE_HASH_LEN 32U
 
 struct store_ban {
-	struct prefix prefix; /* the key */
+	struct prefix prefix; /* the key: this and origin; several may ban one prefix */
 	int64_t since_ms, until_ms;
 	int32_t offences;
 	const char *origin;	   /* "operator", "guard", "feed:NAME" */
@@ -70,11 +70,14 @@ struct store_note {		      /* nothing but an audit record */
 /* What is remembered of an address; written behind, never acknowledged one by one. */
 struct store_source {
 	struct prefix prefix; /* the key */
-	uint32_t kinds;	      /* of scores */
+	uint32_t evidence_len;
 	int32_t offences;
-	double scores[STORE_KINDS_MAX]; /* as they were at scored_ms */
-	double pressure, trust;
-	int64_t trust_until_ms, scored_ms, first_ms, last_ms;
+	double evidence[STORE_EVIDENCE_MAX]; /* whatever numbers its owner wants back */
+	double score, pressure, good;	     /* as they were at scored_ms; so are the ages: */
+	int32_t ban_over_h, good_ago_d;	     /* hours since its last ban, days since a good one */
+	int32_t share, days, sessions, proven;
+	int64_t trust_until_ms, banned_until_ms; /* 0: it is not */
+	int64_t scored_ms, first_ms, last_ms;
 };
 /* One link of the audit chain (chain.h). */
 struct store_record {
@@ -84,7 +87,8 @@ struct store_record {
 	uint8_t hash[STORE_HASH_LEN];
 };
 
-/* X(NAME, action in the audit, member, removes?). Of what is removed only the key is read. */
+/* X(NAME, action in the audit, member, removes?). Of what is removed only the key is read (of a ban
+ * prefix and origin). */
 #define STORE_VERBS(X)                                                                             \
 	X(BAN_PUT, "ban", ban, false)                                                              \
 	X(BAN_LIFT, "unban", ban, true)                                                            \
@@ -98,6 +102,9 @@ struct store_record {
 	X(ALERT_REMOVE, "unalert", alert, true)                                                    \
 	X(SETTING_PUT, "set", setting, false)                                                      \
 	X(SETTING_RESET, "reset", setting, true)                                                   \
+	X(BAN_CLEAR, "flush", ban, true)                                                           \
+	X(ALLOW_CLEAR, "flush", allow, true)                                                       \
+	X(SETTING_CLEAR, "flush", setting, true)                                                   \
 	X(NOTE, "", note, false)
 #define STORE_VERB_ENUM_(name, action, member, removes) STORE_##name,
 enum store_verb { STORE_VERBS(STORE_VERB_ENUM_) STORE_VERB_COUNT };
@@ -106,6 +113,9 @@ enum store_verb { STORE_VERBS(STORE_VERB_ENUM_) STORE_VERB_COUNT };
  * The change and its audit record are one transaction: neither is there without the other. `quiet`
  * leaves the record out, of lists, feeds and alerts only: the bookkeeping of a download is no act.
  * What is removed may be absent already: that is done too, and recorded.
+ *
+ * A CLEAR removes every row of its table that acts before it left; its subject is "deny" or
+ * "allow". Of settings those whose name begins with the one given, which is its subject.
  */
 struct store_act {
 	enum store_verb verb;

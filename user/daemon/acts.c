@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * An ack is a request whose acts are on their way. All of them stand in one list, in the order in
+ * which they were done. An ack leaves it when the store has decided about each of its acts:
+ *
+ *	waiting		the link is paused
+ *	journaled	written to the journal and answered; only its callbacks are awaited
+ *
+ * When one has to be journaled, all before it are journaled first: the journal has the order.
+ */
+#include <user/daemon/acts.h>
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <strazh/base/own.h>
+#include <user/base/clock.h>
+#include <user/base/log.h>
+#include <user/ctl/journal.h>
+#include <user/ctl/listcopy.h>
+#include <user/daemon/acts_parts.h>
+#include <user/daemon/server.h>
+
+#define TICK_MS 100U
+#define START_MS 5000U /* of the start for the journal */
+
+static uint64_t now_ms(void)
+{
+	return clock_boot_ns() / 1000000;
+}
+
+/* ---- what was touched ---- */
+
+static void touch(struct acts *acts, const json_t *act)
+{
+	const char *text = json_string_value(json_object_get(act, "prefix"));
+	struct prefix prefix;
+	uint32_t bit;
+
+	if (!text || prefix_parse(text, strlen(text), &prefix)) {
+		memset(acts->touched, 0xff, sizeof(acts->touched)); /* a flush, say */
+		return;
+	}
+	bit = acts_bit(&prefix);
+	acts->touched[bit / 8] |= (uint8_t)(1U << bit % 8);
+}
+
+bool acts_touched(const struct keeper *keeper, const struct prefix *prefix)
+{
+	uint32_t bit = acts_bit(prefix);
+
+	return keeper->acts->touched[bit / 8] >> bit % 8 & 1;
+}
+
+void acts_mark(struct keeper *keeper)
+{
+	struct acts *acts = keeper->acts;
+
+	memset(acts->touched, 0, sizeof(acts->touched));
+	for (const struct ack *ack = acts->first; ack; ack = ack->next)
+		for (size_t i = 0; i < json_array_size(ack->acts); i++)
+			touch(acts, json_array_get(ack->acts, i));
+}
+
+bool acts_settled(const struct keeper *keeper)
+{
+	return !keeper->acts->first && !keeper->acts->journaling;
+}
+
+/* ---- answers ---- */
+
+static void warn(json_t *result, const char *text)
+{
+	const char *before = json_string_value(json_object_get(result, "warning"));
+
+	if (result)
+		(void)!json_object_set_new(result, "warning",
+					   before ? json_sprintf("%s; %s", before, text)
+						  : json_string(text));
+}
+
+static void answer(struct ack *ack)
+{
+	struct client_link *link = ack->link;
+	json_t *result = ack->result;
+
+	ack->result = NULL;
+	ack->link = NULL;
+	if (!link) {
+		json_decref(result);
+		return;
+	}
+	link->ack = NULL;
+	link->active_s = clock_boot_s();
+	if (!result || link_put(link, result))
+		lines_finish(&link->lines);
+	else
+		lines_resume(&link->lines); /* may take the next request, and lead back here */
+}
+
+static void drop(struct acts *acts, struct ack *ack)
+{
+	struct ack **at = &acts->first;
+
+	while (*at != ack)
+		at = &(*at)->next;
+	*at = ack->next;
+	if (acts->last == &ack->next)
+		acts->last = at;
+	json_decref(ack->acts);
+	free(ack);
+}
+
+/* ---- the journal ---- */
+
+static const char *away_text(const struct keeper *keeper)
+{
+	const struct host_memory *shown = memory_show((void *)(uintptr_t)keeper);
+
+	return shown && shown->degraded && shown->why[0] ? shown->why : "it has older acts to take";
+}
+
+/* Every act of the list that is in no journal yet. */
+static const json_t **gather(const struct acts *acts, size_t *ret_count)
+{
+	size_t count = 0;
+	const json_t **all;
+
+	for (const struct ack *ack = acts->first; ack; ack = ack->next)
+		count += ack->journaled ? 0 : json_array_size(ack->acts);
+	all = calloc(count + 1, sizeof(const json_t *));
+	count = 0;
+	for (const struct ack *ack = acts->first; all && ack; ack = ack->next)
+		for (size_t i = 0; !ack->journaled && i < json_array_size(ack->acts); i++)
+			all[count++] = json_array_get(ack->acts, i);
+	*ret_count = count;
+	return all;
+}
+
+static void journal_all(struct keeper *keeper)
+{
+	struct acts *acts = keeper->acts;
+	own_free const json_t **all = NULL;
+	char text[sizeof((struct request){0}.warning)];
+	size_t count;
+	int r;
+
+	all = gather(acts, &count);
+	r = !all ? -ENOMEM : journal_append(keeper->options->state_dir, all, count);
+	if (!r)
+		(void)snprintf(text, sizeof(text),
+			       "done, and written to the journal: the store does not have it yet "
+			       "(%.100s)",
+			       away_text(keeper));
+	else
+		(void)snprintf(text, sizeof(text),
+			       "done, but neither the store (%.80s) nor the journal (%s) took it: "
+			       "it is forgotten if the maps are lost",
+			       away_text(keeper), strerror(-r));
+	if (!acts->journaling && !r)
+		log_warning("acts go to the journal: %s", away_text(keeper));
+	acts->journaling |= !r;
+	acts->unwritten += r ? count : 0;
+	for (struct ack *ack = acts->first; ack; ack = ack->next) {
+		if (ack->journaled)
+			continue;
+		ack->journaled = true;
+		warn(ack->result, text);
+	}
+}
+
+/* Those that were journaled and not answered yet. An answer may add to the list behind them. */
+static void answer_journaled(struct acts *acts)
+{
+	struct ack *ack = acts->first, *next;
+
+	for (; ack; ack = next) {
+		bool last = !ack->pending;
+
+		if (!ack->journaled)
+			break;
+		if (ack->link || ack->result) {
+			ack->pending++; /* stay while its answer leads back here */
+			answer(ack);
+			ack->pending--;
+			last = !ack->pending;
+		}
+		next = ack->next;
+		if (last)
+			drop(acts, ack);
+	}
+}
+
+/* ---- to the store ---- */
+
+static void decided(void *data, int result)
+{
+	struct ack *ack = data;
+	struct keeper *keeper = ack->keeper;
+
+	ack->pending--;
+	if (result == STORE_REFUSED) {
+		warn(ack->result, "done, but the store refuses it: it is forgotten if the maps are "
+				  "lost");
+		keeper->acts->refused++;
+	} else if (result) {
+		ack->late = true; /* the store is being closed */
+	}
+	if (ack->pending)
+		return;
+	if (ack->late && !ack->journaled) {
+		journal_all(keeper);
+		return; /* answer_journaled() comes by, or acts_free() */
+	}
+	if (ack->link || ack->result) {
+		ack->pending++; /* stay while its answer leads back here */
+		answer(ack);
+		ack->pending--;
+	}
+	drop(keeper->acts, ack);
+}
+
+/* 0; else what is out is out, and all of it goes to the journal as well. */
+static int submit(struct keeper *keeper, struct ack *ack)
+{
+	struct actrow row;
+	int r = 0;
+
+	for (size_t i = 0; !r && i < json_array_size(ack->acts); i++) {
+		for (unsigned n = 0; !r; n++) {
+			r = actrow_make(json_array_get(ack->acts, i), n, &row);
+			if (!r)
+				r = memory_act(keeper, &row.act, decided, ack);
+			ack->pending += !r;
+		}
+		r = r == ACTROWS_END ? 0 : r;
+	}
+	return r;
+}
+
+/* ---- requests ---- */
+
+void acts_begin(struct keeper *keeper, uid_t uid)
+{
+	struct acts *acts = keeper->acts;
+
+	acts->uid = uid;
+	acts->on = memory_show(keeper)->on;
+}
+
+/* "operator:root 0" */
+static json_t *who(struct acts *acts)
+{
+	if (acts->uid != acts->named_uid || !acts->name[0]) {
+		const struct passwd *user = getpwuid(acts->uid);
+
+		acts->named_uid = acts->uid;
+		(void)snprintf(acts->name, sizeof(acts->name), "operator:%.64s %u",
+			       user ? user->pw_name : "?", acts->uid);
+	}
+	return json_string(acts->name);
+}
+
+static int keep(struct acts *acts, const json_t *act)
+{
+	json_t *copy = json_copy((json_t *)(uintptr_t)act);
+	int r = copy ? json_object_set_new(copy, "who", who(acts)) : -1;
+
+	if (!r)
+		r = json_array_append(acts->taken, copy);
+	if (!r)
+		touch(acts, copy);
+	json_decref(copy);
+	return r ? -ENOMEM : 0;
+}
+
+/* Loaded lists go with the table. */
+static int unload_all(struct keeper *keeper)
+{
+	struct listcopy_names names;
+	int r = listcopy_names(keeper->options->state_dir, &names);
+
+	for (size_t i = 0; !r && i < names.count; i++) {
+		json_t *act = journal_other(keeper->gate, "unload", "list", names.at[i]);
+
+		r = act ? keep(keeper->acts, act) : -ENOMEM;
+		json_decref(act);
+		if (!r)
+			r = listcopy_remove(keeper->options->state_dir, names.at[i]);
+	}
+	return r;
+}
+
+int acts_take(void *context, const json_t *act)
+{
+	struct keeper *keeper = context;
+	struct acts *acts = keeper->acts;
+	const char *what = json_string_value(json_object_get(act, "act"));
+	const char *table = json_string_value(json_object_get(act, "table"));
+	const char *list = json_string_value(json_object_get(act, "list"));
+	int r = 0;
+
+	if (!what)
+		return -EINVAL;
+	if (strcmp(what, "flush") == 0 && table &&
+	    (strcmp(table, "deny") == 0 || strcmp(table, "all") == 0))
+		r = unload_all(keeper);
+	if (strcmp(what, "unload") == 0 && list)
+		r = listcopy_remove(keeper->options->state_dir, list);
+	if (!acts->on)
+		return 0;
+	return r ? r : keep(acts, act);
+}
+
+int acts_list(void *context, const char *name, const struct prefix *entries, size_t count,
+	      uint64_t until_wall)
+{
+	const struct keeper *keeper = context;
+
+	if (!keeper->acts->on)
+		return 0;
+	return listcopy_write(keeper->options->state_dir, name, entries, count, until_wall);
+}
+
+static struct ack *make_ack(struct acts *acts, struct keeper *keeper, json_t *result)
+{
+	struct ack *ack = calloc(1, sizeof(*ack));
+
+	if (!ack)
+		return NULL;
+	*ack = (struct ack){
+		.keeper = keeper, .acts = acts->taken, .result = result, .since_ms = now_ms()};
+	acts->taken = json_array();
+	*acts->last = ack;
+	acts->last = &ack->next;
+	return ack;
+}
+
+bool acts_end(struct keeper *keeper, struct client_link *link, json_t *result)
+{
+	struct acts *acts = keeper->acts;
+	struct ack *ack;
+
+	if (!json_array_size(acts->taken))
+		return false;
+	ack = make_ack(acts, keeper, result);
+	if (!ack || !acts->taken) {
+		warn(result, "done, but there is no memory to remember it");
+		log_error("an act is not remembered: no memory");
+		return false;
+	}
+	if (acts->journaling || memory_show(keeper)->degraded || submit(keeper, ack)) {
+		journal_all(keeper);
+		ack->result = NULL;
+		if (!ack->pending)
+			drop(acts, ack);
+		return false;
+	}
+	ack->link = link;
+	link->ack = ack;
+	lines_pause(&link->lines);
+	return true;
+}
+
+void acts_abandon(struct client_link *link)
+{
+	if (link->ack)
+		link->ack->link = NULL;
+	link->ack = NULL;
+}
+
+/* ---- by the clock ---- */
+
+static void on_tick(struct timer *timer)
+{
+	struct keeper *keeper = timer->context;
+	struct acts *acts = keeper->acts;
+	const struct ack *ack = acts->first;
+
+	while (ack && ack->journaled)
+		ack = ack->next;
+	if (ack && (memory_show(keeper)->degraded || now_ms() - ack->since_ms >= ACTS_WAIT_MS))
+		journal_all(keeper);
+	answer_journaled(acts);
+	if (acts->journaling && !acts->first)
+		acts_import(keeper);
+}
+
+/* ---- life ---- */
+
+int acts_open(struct keeper *keeper)
+{
+	struct acts *acts = calloc(1, sizeof(*acts));
+	uint64_t begin = now_ms();
+	int r;
+
+	if (!acts)
+		return -ENOMEM;
+	keeper->acts = acts;
+	acts->last = &acts->first;
+	acts->taken = json_array();
+	if (!acts->taken)
+		return -ENOMEM;
+	acts->journaling = memory_store(keeper) && acts_journal_len(keeper) > 0;
+	while (acts->journaling && !memory_show(keeper)->degraded &&
+	       now_ms() - begin < START_MS) {
+		acts_import(keeper);
+		r = acts_wait(keeper);
+		if (r)
+			return r;
+	}
+	r = timer_open(keeper->loop, &acts->timer, on_tick, keeper);
+	return r ? r : timer_start(&acts->timer, TICK_MS, TICK_MS);
+}
+
+void acts_close(struct keeper *keeper)
+{
+	if (keeper->acts)
+		timer_close(&keeper->acts->timer);
+}
+
+void acts_free(struct keeper *keeper)
+{
+	struct acts *acts = keeper->acts;
+
+	if (!acts)
+		return;
+	while (acts->first) {
+		struct ack *ack = acts->first;
+
+		json_decref(ack->result);
+		drop(acts, ack);
+	}
+	json_decref(acts->taken);
+	acts_import_end(acts);
+	free(acts);
+	keeper->acts = NULL;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Between acts.c and acts_import.c. */
+#ifndef STRAZH_USER_DAEMON_ACTS_PARTS_H
+#define STRAZH_USER_DAEMON_ACTS_PARTS_H
+
+#include <user/daemon/acts.h>
+#include <user/daemon/actrows.h>
+#include <user/daemon/keeper.h>
+#include <user/daemon/memory.h>
+
+#define ACTS_TOUCHED_BITS 65536U
+
+struct ack {
+	struct ack *next;
+	struct keeper *keeper;
+	struct client_link *link; /* NULL: it left, or was answered */
+	json_t *acts, *result;
+	uint32_t pending; /* acts that the store has not decided about */
+	uint64_t since_ms;
+	bool journaled, late;
+};
+
+struct acts {
+	struct ack *first, **last;
+	json_t *taken; /* of the request that is being run */
+	uid_t uid, named_uid;
+	char name[STORE_NAME_MAX + 1]; /* of the actor */
+	bool on;		       /* there is a store */
+	bool journaling; /* the journal has acts that the store does not have */
+	uint64_t unwritten, refused;
+	struct timer timer;
+	uint8_t touched[ACTS_TOUCHED_BITS / 8];
+
+	/* acts_import.c: of the journal's text, all before `at` is with the store. */
+	char *text;
+	size_t len, at;
+	uint32_t out; /* not decided yet */
+	bool failed;  /* begin anew */
+	uint64_t imported, bad;
+};
+
+/* FNV-1a over what makes a prefix; the fold is what a strange pattern would have to meet. */
+static inline uint32_t acts_bit(const struct prefix *prefix)
+{
+	const uint8_t *bytes = prefix->addr;
+	uint32_t hash = 2166136261U;
+
+	for (size_t i = 0; i < sizeof(prefix->addr); i++)
+		hash = (hash ^ bytes[i]) * 16777619U;
+	hash = (hash ^ prefix->len) * 16777619U;
+	return (hash ^ hash >> 16) % ACTS_TOUCHED_BITS;
+}
+
+size_t acts_journal_len(const struct keeper *keeper);
+/* As much of the journal as the store takes now. Emptied when the store has all of it. */
+void acts_import(struct keeper *keeper);
+void acts_import_end(struct acts *acts);
+/* Before the loop runs: until the store has decided something, some moments at most. */
+int acts_wait(struct keeper *keeper) must_check;
+
+#endif
