@@ -51,7 +51,7 @@ int store_import(struct store *store, FILE *from, uint64_t *ret_rows,
  * Between databases by URL, with the ORM's copy (strazh/orm/copy.h): from a snapshot while the
  * source is used, repaired until equal; goes on where it was stopped. `final`: nobody writes to the
  * source any more, and the two are proved equal. STORE_NOT_EMPTY: the target has rows that are not
- * of such a copy. STORE_BROKEN: they differ, and *ret_fault says where.
+ * of such a copy, or was written to since. STORE_BROKEN: they differ, and *ret_fault says where.
  */
 struct store_copied {
 	uint64_t rows; /* of the source, as it was compared last */
