@@ -37,13 +37,14 @@ static uint64_t now_ms(void)
 static void touch(struct acts *acts, const json_t *act)
 {
 	const char *text = json_string_value(json_object_get(act, "prefix"));
+	const char *what = json_string_value(json_object_get(act, "act"));
 	struct prefix prefix;
 	uint32_t bit;
 
-	if (!text || prefix_parse(text, strlen(text), &prefix)) {
-		memset(acts->touched, 0xff, sizeof(acts->touched)); /* a flush, say */
+	if (what && strcmp(what, "flush") == 0)
+		memset(acts->touched, 0xff, sizeof(acts->touched));
+	if (!text || prefix_parse(text, strlen(text), &prefix))
 		return;
-	}
 	bit = acts_bit(&prefix);
 	acts->touched[bit / 8] |= (uint8_t)(1U << bit % 8);
 }

@@ -14,6 +14,7 @@
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/rebuild.h>
 
 #define SLEPT_NS 500000000LL
 
@@ -50,6 +51,7 @@ static void clock_set(struct watch *watch, uint32_t events)
 		log_warning("the wall clock was set: bans end when they would have, at another "
 			    "time of day");
 		ticks_resync(keeper);
+		rebuild_soon(keeper);
 	}
 	(void)!arm(watch->fd);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Order of start: the lock and the maps, then what the journal says, then mending, then what is
- * attached, and only then the door is opened. Whatever fails before leaves the gate as it was.
+ * Order of start: the lock and the maps, then what the journal says, then mending, then what the
+ * store remembers, then what is attached, and only then the door is opened. Whatever fails before leaves the gate as it was.
  */
 #include <user/daemon/keeper.h>
 
@@ -21,6 +21,7 @@
 #include <user/daemon/acts.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/memory.h>
+#include <user/daemon/rebuild.h>
 #include <user/daemon/run.h>
 #include <user/gate/never.h>
 #include <user/net/unix.h>
@@ -235,6 +236,12 @@ static int start(struct keeper *keeper)
 	r = mend(keeper);
 	init_host(keeper);
 	if (!r)
+		r = memory_open(keeper);
+	if (!r)
+		r = acts_open(keeper);
+	if (!r)
+		r = rebuild_open(keeper);
+	if (!r)
 		r = drift_start(keeper);
 	if (!r)
 		r = open_events(keeper);
@@ -242,10 +249,6 @@ static int start(struct keeper *keeper)
 		r = clockwatch_open(keeper);
 	if (!r)
 		r = ticks_open(keeper);
-	if (!r)
-		r = memory_open(keeper);
-	if (!r)
-		r = acts_open(keeper);
 	if (!r)
 		r = guarding_open(keeper);
 	if (!r)
@@ -260,6 +263,7 @@ static void stop(struct keeper *keeper)
 	secured_close(keeper);
 	server_close(keeper);
 	guarding_close(keeper);
+	rebuild_close(keeper);
 	acts_close(keeper);
 	memory_close(keeper);
 	acts_free(keeper);

@@ -22,6 +22,7 @@
 #include <user/net/netwatch.h>
 
 struct acts;
+struct rebuild;
 struct client_link;
 struct guarding;
 struct memory;
@@ -59,6 +60,7 @@ struct keeper {
 	struct guarding *guarding;
 	struct memory *memory;
 	struct acts *acts;
+	struct rebuild *rebuild;
 
 	struct watch listen;
 	struct client_link *clients; /* list */

@@ -16,6 +16,7 @@
 #include <user/ctl/rate.h>
 #include <user/ctl/settings.h>
 #include <user/daemon/memory.h>
+#include <user/daemon/replay.h>
 #include <user/gate/act.h>
 #include <user/gate/limits.h>
 #include <user/gate/services.h>
@@ -86,7 +87,7 @@ static void redo_adds(struct keeper *keeper, const struct journal_plan *plan)
 }
 
 /* "rate.TIER.host|prefix.CLASS" or "rate.other.CLASS", as cmd_rate.c wrote it. */
-static struct sz_limit *limit_named(struct gate *gate, const char *name)
+struct sz_limit *replay_limit(struct gate *gate, const char *name)
 {
 	const char *dot = strrchr(name, '.');
 	uint32_t class_ = 0, tier = (uint32_t)(name[5] - '0');
@@ -106,35 +107,47 @@ static struct sz_limit *limit_named(struct gate *gate, const char *name)
 	return NULL;
 }
 
-static bool redo_limit(struct gate *gate, const char *name, const char *value)
+static bool redo_limit(struct gate *gate, const char *from, const char *name, const char *value)
 {
 	struct sz_limit limit, *at;
 
 	if (strncmp(name, "rate.", 5) != 0 || strlen(name) < 8 || strcmp(name, "rate.mode") == 0)
 		return false;
-	at = limit_named(gate, name);
+	at = replay_limit(gate, name);
 	if (!at || !value || limit_parse(value, &limit)) {
-		log_warning("journal: '%s' is no limit", name);
+		log_warning("%s: '%s' is no limit", from, name);
 		return true;
 	}
 	limit_store(at, &limit);
-	log_info("journal: %s is set again", name);
+	log_info("%s: %s is set again", from, name);
 	return true;
 }
 
-static bool redo_source(struct gate *gate, const char *name, const char *value)
+static bool redo_source(struct gate *gate, const char *from, const char *name, const char *value)
 {
 	int r = rate_redo_source(gate, name, value);
 
 	if (r == -ENOENT)
 		return false;
 	if (r == -EINVAL)
-		log_warning("journal: '%s' is no source", name);
+		log_warning("%s: '%s' is no source", from, name);
 	else if (r)
-		log_warning("journal: %s is not set again: %s", name, gate_error());
+		log_warning("%s: %s is not set again: %s", from, name, gate_error());
 	else
-		log_info("journal: %s is as it was said", name);
+		log_info("%s: %s is as it was said", from, name);
 	return true;
+}
+
+void replay_set(struct gate *gate, const char *from, const char *name, const char *value)
+{
+	char why[SETTINGS_WHY_LEN];
+
+	if (redo_source(gate, from, name, value) || redo_limit(gate, from, name, value))
+		return;
+	if (settings_put(gate->settings, name, value, why))
+		log_warning("%s: %s", from, why);
+	else
+		log_info("%s: %s is %s again", from, name, value);
 }
 
 static void redo_sets(struct keeper *keeper, const struct journal_plan *plan)
@@ -143,18 +156,20 @@ static void redo_sets(struct keeper *keeper, const struct journal_plan *plan)
 	json_t *value;
 
 	json_object_foreach(plan->sets, name, value)
-	{
-		char why[SETTINGS_WHY_LEN];
+		replay_set(keeper->gate, "journal", name, json_string_value(value));
+}
 
-		if (redo_source(keeper->gate, name, json_string_value(value)))
-			continue;
-		if (redo_limit(keeper->gate, name, json_string_value(value)))
-			continue;
-		if (settings_put(keeper->gate->settings, name, json_string_value(value), why))
-			log_warning("journal: %s", why);
-		else
-			log_info("journal: %s is %s again", name, json_string_value(value));
-	}
+void replay_service(struct gate *gate, const char *from, const char *name, const json_t *entry)
+{
+	struct sz_service config;
+	uint32_t index;
+
+	if (!journal_decode_service(entry, clock_boot_s(), &config))
+		log_warning("%s: '%s' is no service", from, name);
+	else if (service_put(gate, &config, &index))
+		log_warning("%s: %s is not protected again: %s", from, name, gate_error());
+	else
+		log_info("%s: %s is protected again", from, name);
 }
 
 static void redo_services(struct keeper *keeper, const struct journal_plan *plan)
@@ -163,17 +178,7 @@ static void redo_services(struct keeper *keeper, const struct journal_plan *plan
 	json_t *entry;
 
 	json_object_foreach(plan->services, name, entry)
-	{
-		struct sz_service config;
-		uint32_t index;
-
-		if (!journal_decode_service(entry, clock_boot_s(), &config))
-			continue; /* the plan has none of these */
-		if (service_put(keeper->gate, &config, &index))
-			log_warning("journal: %s is not protected again: %s", name, gate_error());
-		else
-			log_info("journal: %s is protected again", name);
-	}
+		replay_service(keeper->gate, "journal", name, entry);
 }
 
 static void redo(struct keeper *keeper, const struct journal_plan *plan)

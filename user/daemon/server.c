@@ -5,6 +5,7 @@
  * OUT_BUSY of answers wait for it, it is not read.
  */
 #include <user/daemon/server.h>
+#include <user/daemon/story.h>
 
 #include <errno.h>
 #include <grp.h>
@@ -50,6 +51,7 @@ void link_close(struct client_link *link)
 	if (link->reader)
 		reader_abandon(link->reader);
 	acts_abandon(link);
+	story_abandon(link);
 	lines_deinit(&link->lines);
 	free(link);
 }
@@ -77,7 +79,7 @@ static void on_drained(struct lines *lines)
 	struct client_link *link = lines->context;
 
 	link->active_s = clock_boot_s();
-	if (lines->paused && !link->reader && !link->ack)
+	if (lines->paused && !link->reader && !link->ack && !link->story)
 		lines_resume(lines);
 }
 

@@ -10,7 +10,8 @@
  *	load -> attack state, AIMD -> limits of the tiers, admission, puzzles, cookies
  *
  * What it is wired to, in user/daemon/guarding.h: guard_limit -> reput_put(), guard_ban -> act.h,
- * record -> the log. state, pace and evict have nobody there yet.
+ * record -> the log and the store's audit, evict -> the store. state and pace have nobody there
+ *yet.
  */
 #ifndef STRAZH_USER_GUARD_GUARD_H
 #define STRAZH_USER_GUARD_GUARD_H

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/* Between rebuild.c (passes), rebuild_read.c (the store, in a thread), rebuild_rows.c (entries) and
+ * rebuild_settings.c. */
+#ifndef STRAZH_USER_DAEMON_REBUILD_PARTS_H
+#define STRAZH_USER_DAEMON_REBUILD_PARTS_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <user/base/cidrlist.h>
+#include <user/ctl/listcopy.h>
+#include <user/daemon/actrows.h>
+#include <user/daemon/keeper.h>
+#include <user/daemon/rebuild.h>
+#include <user/gate/restore.h>
+#include <user/store/store.h>
+
+#define REBUILD_ROWS_MAX (8U << 20)
+#define REBUILD_SETTINGS_MAX 8192U
+#define REBUILD_SLICE HOSTS_BATCH
+#define REBUILD_ADOPT_MAX 1024U
+
+/* A ban, permission or never entry of an operator, as the store has it. */
+struct rebuild_row {
+	struct prefix prefix;
+	uint8_t table;
+	uint32_t note; /* place in the texts; 0: none */
+	int64_t since_ms, until_ms;
+};
+struct rebuild_setting {
+	uint32_t name, value; /* places in the texts */
+};
+struct rebuild_list {
+	char name[SZ_LIST_NAME_LEN];
+	struct cidrlist entries;
+	uint64_t until_wall;
+	int fault; /* why there are no entries */
+};
+
+/* What a pass has read. Of the thread until `eventfd` tells, then of the loop. */
+struct rebuild_data {
+	struct rebuild_row *rows; /* sorted by table and prefix */
+	size_t len, room;
+	char *texts;
+	size_t texts_len, texts_room;
+	uint32_t notes;
+	struct rebuild_setting settings[REBUILD_SETTINGS_MAX];
+	size_t settings_len;
+	struct rebuild_list lists[LISTCOPY_MAX];
+	size_t lists_len;
+	bool more; /* there were more rows than are taken */
+	struct store_fault fault;
+	int r;
+};
+
+/* This boot's first pass: of the setting gate.clock. */
+struct rebuild_clock {
+	char boot[40], maps[160];
+	int64_t offset_ms; /* wall minus boot */
+	int64_t first_ms;  /* of the wall */
+};
+
+enum rebuild_stage {
+	REBUILD_IDLE,
+	REBUILD_READ,
+	REBUILD_ROWS,
+	REBUILD_SETTINGS,
+	REBUILD_HOSTS4,
+	REBUILD_HOSTS6,
+	REBUILD_TRIES,
+};
+
+struct rebuild {
+	struct keeper *keeper;
+	struct timer timer;
+	struct watch watch; /* the thread has read */
+	pthread_t thread;
+	bool threaded;
+	atomic_bool stop;
+	enum rebuild_stage stage;
+	uint32_t next_s; /* boot time of the next pass */
+	bool down;	 /* the store was away when a pass was due */
+	bool said;	 /* of a failure */
+	struct rebuild_clock clock;
+	bool new_maps;
+	struct listcopy_names there; /* lists that the gate has */
+	struct rebuild_data *data;
+
+	/* of this pass */
+	size_t at;
+	unsigned int trie; /* table * 2 + (IPv6) */
+	bool fresh[2];	   /* the map of hosts was empty */
+	struct host_scan *scan;
+	struct prefix adopt[REBUILD_ADOPT_MAX];
+	size_t adopt_len, adopt_at;
+	uint64_t put, adopted, timed, refused, over, lists;
+	bool again; /* another pass is needed */
+	struct host_batch batch;
+	struct restore_host hosts[REBUILD_SLICE];
+};
+
+/* rebuild_read.c: the thread's, and the end of what it made. */
+void *rebuild_read(void *rebuild);
+void rebuild_data_free(struct rebuild_data *data);
+int rebuild_row_compare(const void *a, const void *b);
+
+/* rebuild_rows.c: a slice. 0; STORE_FULL: the store takes no more now; what failed. */
+int rebuild_rows(struct rebuild *rebuild, bool *ret_done) must_check;
+int rebuild_entries(struct rebuild *rebuild, bool *ret_done) must_check;
+
+/* rebuild_settings.c */
+/* Fills rebuild->clock and new_maps. */
+void rebuild_clock_begin(struct rebuild *rebuild);
+bool rebuild_settings(struct rebuild *rebuild); /* true: all of it */
+/* An act that nobody did now: it was found in the gate. */
+int rebuild_adopt(struct keeper *keeper, json_t *act) must_check; /* steals it */
+
+static inline const char *rebuild_text(const struct rebuild_data *data, uint32_t at)
+{
+	return at ? data->texts + at : "";
+}
+
+#endif

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * Settings, services and lists, and what a boot remembers of its first pass. Settings are put into
+ * maps that are new only: others have them, and the daemon itself moves limits while it runs.
+ */
+#include <user/daemon/rebuild_parts.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <strazh/base/own.h>
+#include <user/base/clock.h>
+#include <user/base/log.h>
+#include <user/ctl/journal.h>
+#include <user/ctl/ports.h>
+#include <user/ctl/settings.h>
+#include <user/daemon/memory.h>
+#include <user/daemon/replay.h>
+#include <user/gate/limits.h>
+#include <user/gate/services.h>
+
+#define CLOCK_NAME "gate.clock"
+#define MS_PER_S 1000
+
+static const char *value_of(const struct rebuild_data *data, const char *name)
+{
+	for (size_t i = 0; i < data->settings_len; i++)
+		if (strcmp(rebuild_text(data, data->settings[i].name), name) == 0)
+			return rebuild_text(data, data->settings[i].value);
+	return NULL;
+}
+
+int rebuild_adopt(struct keeper *keeper, json_t *act)
+{
+	struct actrow row;
+	int r = act && !json_object_set_new(act, "who", json_string("strazhd")) ? 0 : -ENOMEM;
+
+	if (!r)
+		r = actrow_make(act, 0, &row);
+	if (!r) {
+		row.act.detail = "found in the gate";
+		r = memory_act(keeper, &row.act, NULL, NULL);
+	}
+	json_decref(act);
+	return r;
+}
+
+/* ---- the clock ---- */
+
+static void read_boot(char boot[40])
+{
+	own_fd int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, boot, 36);
+
+	boot[n < 0 ? 0 : n] = '\0';
+	if (!boot[0])
+		(void)snprintf(boot, 40, "unknown");
+}
+
+static void keep_clock(const struct rebuild *rebuild)
+{
+	const struct rebuild_clock *clock = &rebuild->clock;
+	char value[300];
+	const struct store_act act = {
+		.verb = STORE_SETTING_PUT,
+		.at_ms = (int64_t)clock_wall_s() * MS_PER_S,
+		.actor = "strazhd",
+		.cause = "first pass over these maps",
+		.setting = {.name = CLOCK_NAME, .value = value},
+	};
+
+	(void)snprintf(value, sizeof(value), "%s %s %lld %lld", clock->boot, clock->maps,
+		       (long long)clock->offset_ms, (long long)clock->first_ms);
+	if (memory_act(rebuild->keeper, &act, NULL, NULL))
+		log_debug("the clock of this boot is not kept");
+}
+
+void rebuild_clock_begin(struct rebuild *rebuild)
+{
+	const char *value = value_of(rebuild->data, CLOCK_NAME);
+	struct rebuild_clock old = {0}, *clock = &rebuild->clock;
+	long long offset = 0, first = 0;
+
+	read_boot(clock->boot);
+	if (journal_identity(rebuild->keeper->gate, clock->maps))
+		(void)snprintf(clock->maps, sizeof(clock->maps), "unknown");
+	rebuild->new_maps =
+		!value ||
+		sscanf(value, "%39s %159s %lld %lld", old.boot, old.maps, &offset, &first) != 4 ||
+		strcmp(old.boot, clock->boot) != 0 || strcmp(old.maps, clock->maps) != 0;
+	if (!rebuild->new_maps) {
+		clock->offset_ms = offset;
+		clock->first_ms = first;
+		return;
+	}
+	clock->first_ms = (int64_t)clock_wall_s() * MS_PER_S;
+	clock->offset_ms = clock->first_ms - (int64_t)(clock_boot_ns() / 1000000);
+	keep_clock(rebuild);
+}
+
+/* ---- from the store to the gate ---- */
+
+static bool has_service(struct gate *gate, const char *name)
+{
+	char why[PORT_WHY_LEN];
+	uint32_t index;
+	uint16_t port;
+	uint8_t proto;
+
+	return !port_parse(name, &proto, &port, why) && !service_find(gate, proto, port, &index);
+}
+
+static void put_setting(struct rebuild *rebuild, const char *name, const char *value)
+{
+	struct gate *gate = rebuild->keeper->gate;
+	json_t *entry;
+
+	if (strcmp(name, CLOCK_NAME) == 0)
+		return;
+	if (strncmp(name, ACTROWS_SERVICE, strlen(ACTROWS_SERVICE)) != 0) {
+		replay_set(gate, "store", name + strlen(ACTROWS_SETTING), value);
+		return;
+	}
+	name += strlen(ACTROWS_SERVICE);
+	if (has_service(gate, name))
+		return;
+	entry = json_loads(value, 0, NULL);
+	replay_service(gate, "store", name, entry);
+	json_decref(entry);
+}
+
+static void put_list(struct rebuild *rebuild, const struct rebuild_list *list)
+{
+	uint64_t now = clock_wall_s();
+	struct list_report report;
+	int r;
+
+	if (list->fault) {
+		log_warning("store: list '%s' cannot be put back: %s; load it again", list->name,
+			    list->fault == -EBADMSG ? "its copy is damaged"
+						    : strerror(-list->fault));
+		return;
+	}
+	if (list->until_wall && list->until_wall <= now)
+		return;
+	r = act_load(rebuild->keeper->gate, list->name, list->entries.entries, list->entries.count,
+		     list->until_wall ? clock_until(list->until_wall - now) : 0, &report);
+	if (r)
+		log_warning("store: list '%s' cannot be put back: %s", list->name,
+			    r == ACT_FULL ? "it does not fit" : gate_error());
+	else
+		log_info("store: list '%s' is in force again: %llu entries", list->name,
+			 (unsigned long long)(report.added + report.kept));
+	rebuild->lists += !r;
+}
+
+/* ---- from the gate to the store ---- */
+
+static void adopt_setting(struct rebuild *rebuild, const struct setting *setting)
+{
+	struct gate *gate = rebuild->keeper->gate;
+	char name[80], value[32];
+
+	(void)snprintf(name, sizeof(name), ACTROWS_SETTING "%s", setting->name);
+	if (settings_is_default(gate->settings, setting->name) || value_of(rebuild->data, name) ||
+	    !settings_get(gate->settings, setting->name, value, sizeof(value)))
+		return;
+	if (rebuild_adopt(rebuild->keeper, journal_set(gate, setting->name, value)))
+		log_warning("setting '%s' is not kept", setting->name);
+}
+
+static void adopt_service(struct rebuild *rebuild, uint32_t index)
+{
+	struct gate *gate = rebuild->keeper->gate;
+	const struct sz_service *service = &gate->services[index];
+	char name[80], text[PORT_TEXT_LEN];
+
+	if (!index || !service_used(gate, index))
+		return;
+	(void)snprintf(name, sizeof(name), ACTROWS_SERVICE "%s",
+		       port_format(service->proto, service->port, text));
+	if (!value_of(rebuild->data, name) &&
+	    rebuild_adopt(rebuild->keeper, journal_service(gate, service)))
+		log_warning("service %s is not kept", text);
+}
+
+bool rebuild_settings(struct rebuild *rebuild)
+{
+	const struct rebuild_data *data = rebuild->data;
+
+	for (size_t i = 0; i < data->lists_len; i++)
+		put_list(rebuild, &data->lists[i]);
+	if (!rebuild->new_maps)
+		return true;
+	for (size_t i = 0; i < data->settings_len; i++)
+		put_setting(rebuild, rebuild_text(data, data->settings[i].name),
+			    rebuild_text(data, data->settings[i].value));
+	for (size_t i = 0; i < SETTINGS_COUNT; i++)
+		adopt_setting(rebuild, &settings_all[i]);
+	for (uint32_t i = 0; i < SZ_SERVICES; i++)
+		adopt_service(rebuild, i);
+	return true;
+}
