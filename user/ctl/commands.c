@@ -6,5 +6,6 @@ const struct command *const commands[] = {
 	&cmd_unban,  &cmd_allow,   &cmd_disallow, &cmd_never,  &cmd_list,      &cmd_why,
 	&cmd_top,    &cmd_explain, &cmd_capture,  &cmd_load,   &cmd_unload,    &cmd_lists,
 	&cmd_events, &cmd_mode,	   &cmd_set,	  &cmd_rate,   &cmd_service,   &cmd_profile,
-	&cmd_flush,  &cmd_replace, &cmd_keys,	  &cmd_db,     &cmd_ban_lines, NULL,
+	&cmd_flush,  &cmd_replace, &cmd_keys,	  &cmd_db,     &cmd_db_switch, &cmd_ban_lines,
+	NULL,
 };

@@ -47,6 +47,13 @@ struct host_memory {
 	uint64_t sources, dropped; /* states of sources that wait; that found no room */
 };
 
+/* The store on its way to another database, or how it went the last time. */
+struct host_switch {
+	const char *now; /* none running done failed */
+	const char *why; /* it failed */
+	uint64_t rows, took_ms;
+};
+
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -74,6 +81,9 @@ struct host {
 	void (*on_unbanned)(void *context, const struct prefix *prefix);
 	/* The store of strazhd. */
 	const struct host_memory *(*memory)(void *context);
+	/* Take the store to another database: a ctl_code, and why not. */
+	int (*store_switch)(void *context, const char *url, char *why, size_t size);
+	const struct host_switch *(*switching)(void *context);
 	void *context;
 };
 

@@ -21,6 +21,7 @@
 #include <user/daemon/acts.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/memory.h>
+#include <user/daemon/moving.h>
 #include <user/daemon/rebuild.h>
 #include <user/daemon/run.h>
 #include <user/gate/never.h>
@@ -74,6 +75,8 @@ static void init_host(struct keeper *keeper)
 		.guard_why = guarding_why,
 		.on_unbanned = guarding_forgive,
 		.memory = memory_show,
+		.store_switch = memory_switch,
+		.switching = memory_switching,
 		.context = keeper,
 	};
 }

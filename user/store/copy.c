@@ -8,7 +8,8 @@
 #include <string.h>
 
 /*
- * A copy that goes on makes the target what the source is. Where the target has become the store
+ * A copy that goes on makes the target what the source is, and so does one to where the source came
+ * from. Where the target has become the store
  * since then, that would take back what was acknowledged there: its audit chain tells, which goes
  * on from the source's own when it was written to.
  */
@@ -24,8 +25,9 @@ static int own_acts(const struct store_head *target, struct store_fault *ret_fau
 	return STORE_NOT_EMPTY;
 }
 
+/* *ret_ours: the target's chain is the beginning of the source's. */
 static int compare_chains(struct orm_session *source, const struct store_head *target,
-			  struct store_fault *ret_fault)
+			  bool *ret_ours, struct store_fault *ret_fault)
 {
 	struct store_head head;
 	struct audit row;
@@ -45,12 +47,14 @@ static int compare_chains(struct orm_session *source, const struct store_head *t
 	if (r)
 		return store_condition_of(r, source, ret_fault);
 	if (row.hash.len == STORE_HASH_LEN &&
-	    memcmp(row.hash.data, target->hash, STORE_HASH_LEN) == 0)
+	    memcmp(row.hash.data, target->hash, STORE_HASH_LEN) == 0) {
+		*ret_ours = true;
 		return 0;
+	}
 	return own_acts(target, ret_fault);
 }
 
-static int compare_with(const char *from_url, const struct store_head *target,
+static int compare_with(const char *from_url, const struct store_head *target, bool *ret_ours,
 			struct store_fault *ret_fault)
 {
 	static const struct orm_options options = {.read_only = 1, .application_name = "strazh"};
@@ -67,14 +71,15 @@ static int compare_with(const char *from_url, const struct store_head *target,
 	if (r) {
 		r = store_condition_of(r, NULL, ret_fault);
 	} else {
-		r = compare_chains(s, target, ret_fault);
+		r = compare_chains(s, target, ret_ours, ret_fault);
 		orm_session_close(s);
 	}
 	orm_close(db);
 	return r;
 }
 
-static int make_target(const char *from_url, const char *url, struct store_fault *ret_fault)
+static int make_target(const char *from_url, const char *url, bool *ret_ours,
+		       struct store_fault *ret_fault)
 {
 	static const struct store_options options = {.retain_every_ms = -1};
 	struct store_head head = {0};
@@ -90,7 +95,7 @@ static int make_target(const char *from_url, const char *url, struct store_fault
 		orm_session_close(s);
 	}
 	store_close(st, NULL);
-	return !r && head.seq ? compare_with(from_url, &head, ret_fault) : r;
+	return !r && head.seq ? compare_with(from_url, &head, ret_ours, ret_fault) : r;
 }
 
 /* The first difference, for a person. */
@@ -120,6 +125,13 @@ static int judge(int r, const struct orm_error *error, struct store_fault *ret_f
 int store_copy(const char *from_url, const char *to_url, bool final,
 	       struct store_copied *ret_copied, struct store_fault *ret_fault)
 {
+	return store_copy_while(from_url, to_url, final, NULL, NULL, ret_copied, ret_fault);
+}
+
+int store_copy_while(const char *from_url, const char *to_url, bool final,
+		     int (*progress)(void *data, const struct orm_copy_progress *), void *data,
+		     struct store_copied *ret_copied, struct store_fault *ret_fault)
+{
 	const char *names[STORE_TABLE_COUNT];
 	struct store_copied copied = {0};
 	struct orm_copy_job job = {
@@ -128,10 +140,12 @@ int store_copy(const char *from_url, const char *to_url, bool final,
 		.mode = final ? ORM_COPY_FINAL : ORM_COPY_ONLINE,
 		.tables = names,
 		.table_count = STORE_TABLE_COUNT,
+		.progress = progress,
+		.data = data,
 	};
 	struct orm_copy_report *report = NULL;
 	struct orm_error error = {0};
-	int r = make_target(from_url, to_url, ret_fault);
+	int r = make_target(from_url, to_url, &job.force, ret_fault);
 
 	if (r)
 		return r;
