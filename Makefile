@@ -401,6 +401,7 @@ install: all install-client install-orm ## Install under DESTDIR and PREFIX
 	install -D -m 644 $(O)/gate.bpf.o $(DESTDIR)$(PREFIX)/lib/strazh/gate.bpf.o
 	install -D -m 644 scripts/strazhd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/strazhd.service
 	install -D -m 644 scripts/strazhctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/strazhctl
+	install -D -m 644 scripts/fail2ban/strazh.conf $(DESTDIR)$(PREFIX)/share/strazh/fail2ban/strazh.conf
 	install -D -m 644 user/man/strazhctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhctl.8
 	install -D -m 644 user/man/strazhd.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhd.8
 	install -D -m 644 user/man/strazh.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/strazh.conf.5

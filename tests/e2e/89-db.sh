@@ -104,6 +104,64 @@ is $? 0 "and back to a file"
 cmp -s <(export_of "$P") <(export_of "$BACK")
 ok $? "with all that was done meanwhile"
 
+echo "# a strazhd at work goes over, and back"
+rm -rf "$E2E_TMP/state"
+strazhd_up
+of_store() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"store\") | .$1"; }
+many 500 | ctl ban - >/dev/null 2>&1
+P=$(server switched)
+refuses 2 "switch wants a target" db switch
+refuses 2 "takes --to alone" db switch --to "$P" --final
+refuses 2 "nowhere" db switch --to nowhere
+refuses 1 "stays where it is" db switch --to postgresql://strazh:secret@127.0.0.1:1/none
+refuses 1 "stays where it is: .*(rows|acts)" db switch --to "$(server imported)"
+is "$(of_store degraded)" false "and the store is none the worse"
+# Bans all the time: each that was said to be done must be there at the end.
+: >"$E2E_TMP/said"
+(
+	for i in {1..250}; do
+		for j in 1 2 3 4; do ctl -q ban "203.0.$j.$i" 2>/dev/null && echo "203.0.$j.$i" >>"$E2E_TMP/said"; done
+		[ ! -e "$E2E_TMP/enough" ] || break
+	done
+) &
+WRITER=$!
+said=$(db switch --to "$P" 2>/dev/null)
+is $? 0 "switch to PostgreSQL while bans come"
+echo "# $said"
+like "$said" "[0-9]+ rows proved equal; nothing was written for [0-9]+ ms" "and both were proved equal"
+like "$(of_store url)" "^postgresql://" "status names the new one"
+like "$(stat -c %a "$E2E_TMP/state/store.moved")" "^600$" "so does a file for the next start, for root alone"
+refuses 3 "there already" db switch --to "$P"
+sleep 0.3
+said=$(db switch --to "$STORE" 2>/dev/null)
+is $? 0 "back again: roll-back is the same once more"
+echo "# $said"
+[ ! -e "$E2E_TMP/state/store.moved" ]
+ok $? "the configuration holds again"
+sleep 0.3
+db copy --to "$P" >/dev/null 2>&1
+is $? 0 "a copy beforehand, so that less is left to do"
+said=$(db switch --to "$P" 2>/dev/null)
+is $? 0 "and over for good"
+echo "# $said"
+: >"$E2E_TMP/enough"
+wait $WRITER
+strazhd_kill KILL
+strazhd_up
+like "$(of_store url)" "^postgresql://" "kill -9: the next start takes the new one"
+ctl ban 198.51.100.77 >/dev/null 2>&1
+export_of "$P" >"$E2E_TMP/after.json"
+[ "$(wc -l <"$E2E_TMP/said")" -gt 20 ]
+ok $? "$(wc -l <"$E2E_TMP/said") bans came meanwhile"
+missing=0
+while read -r addr; do grep -q "^{\"ban\":.*\"$addr/32\"" "$E2E_TMP/after.json" || missing=$((missing + 1)); done <"$E2E_TMP/said"
+is "$missing" 0 "none of them is missing"
+like "$(grep -c '"198.51.100.77/32"' "$E2E_TMP/after.json") $(bans_of "$STORE")" "^[1-9]" "it writes there"
+like "$(db check 2>&1)" "'postgresql://.*the audit is whole" "one chain, whole; and db finds the moved store by itself"
+refuses 3 "acts of its own" db copy --url "$STORE" --to "$P"
+strazhd_kill TERM
+refuses 1 "strazhd is not running: .*copy --to URL --final" db switch --to "$STORE"
+
 echo "# a copy that is killed"
 P=$(server killed)
 for i in 1 2 3 4 5; do
@@ -121,8 +179,10 @@ cmp -s <(export_of "$P") <(export_of "$BACK")
 ok $? "and nothing is missing or twice"
 
 echo "# not into what is another's"
-refuses 3 "(rows already|acts of its own)" db copy --url "$BACK" --to "$(server imported)"
-is "$(bans_of "$(server imported)")" 2001 "nothing was done to it"
+P=$(server switched)
+before=$(bans_of "$P")
+refuses 3 "acts of its own" db copy --url "$BACK" --to "$P"
+is "$(bans_of "$P")" "$before" "nothing was done to it"
 
 echo "# a row that was damaged"
 sqlite3 "$E2E_TMP/back.db" "UPDATE audit SET cause = 'nothing' WHERE seq = 17"

@@ -77,8 +77,8 @@ cpu=$(($(cpu_of $JAIL) + $(cpu_of_ours) - cpu))
 held=$(nft -j list set inet f2b-table addr-set-door | jq '.nftables[1].set.elem | length')
 [ "$held" = "$banned" ] || wrong "fail2ban: $held of $banned are in nftables: $(tail -n 3 "$F/log")"
 echo "fail2ban $banned $(seconds $took 1000000) $(seconds $cpu "$TICKS")"
+disown $JAIL # or the shell tells of its end
 kill -KILL $JAIL
-wait $JAIL 2>/dev/null
 nft delete table inet f2b-table
 
 # ---- strazh ----
