@@ -54,12 +54,12 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wun
 	$(if $(MULTIARCH),-isystem /usr/include/$(MULTIARCH))
 
 # ---- what there is -------------------------------------------------------------------------
-MAINS := user/daemon/main.c user/ctl/main.c
+MAINS := user/daemon/main.c user/ctl/main.c user/db/main.c
 LIB_SRCS := $(sort $(filter-out $(MAINS),$(wildcard user/*/*.c)))
 LIB_OBJS := $(LIB_SRCS:%.c=$(O)/obj/%.o) $(O)/obj/user/gate/object.o
 BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
-PROGRAMS := $(O)/strazhd $(O)/strazhctl $(O)/strazh
+PROGRAMS := $(O)/strazhd $(O)/strazhctl $(O)/strazh $(O)/strazh-db
 # What strazhd starts to download block lists: libcurl is linked there alone.
 FETCH := $(O)/strazh-fetch
 FETCH_SRCS := $(sort $(wildcard user/feed/fetch/*.c))
@@ -162,6 +162,9 @@ all: $(PROGRAMS) $(FETCH) $(BPF_OBJS) client orm ## Build strazhd, strazhctl, st
 $(O)/strazhd: LIBS += $(ORM_LIBS)
 $(O)/strazhd: $(O)/obj/user/daemon/main.o $(O)/libuser.a $(ORM_ALONE)
 $(O)/strazhctl: $(O)/obj/user/ctl/main.o $(O)/libuser.a
+# What `strazhctl db` runs.
+$(O)/strazh-db: LIBS += $(ORM_LIBS)
+$(O)/strazh-db: $(O)/obj/user/db/main.o $(O)/libuser.a $(ORM_ALONE)
 $(O)/strazh: $(CLI_SRCS:%.c=$(O)/obj/%.o) $(O)/libuser.a
 $(PROGRAMS):
 	$(call say,LD)
@@ -403,9 +406,11 @@ install: all install-client install-orm ## Install under DESTDIR and PREFIX
 	install -D -m 755 $(O)/strazhd $(DESTDIR)$(PREFIX)/sbin/strazhd
 	install -D -m 755 $(O)/strazhctl $(DESTDIR)$(PREFIX)/sbin/strazhctl
 	install -D -m 755 $(FETCH) $(DESTDIR)$(PREFIX)/lib/strazh/strazh-fetch
+	install -D -m 755 $(O)/strazh-db $(DESTDIR)$(PREFIX)/lib/strazh/strazh-db
 	install -D -m 644 $(O)/gate.bpf.o $(DESTDIR)$(PREFIX)/lib/strazh/gate.bpf.o
 	install -D -m 644 scripts/strazhd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/strazhd.service
 	install -D -m 644 scripts/strazhctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/strazhctl
+	install -D -m 644 scripts/fail2ban/strazh.conf $(DESTDIR)$(PREFIX)/share/strazh/fail2ban/strazh.conf
 	install -D -m 644 user/man/strazhctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhctl.8
 	install -D -m 644 user/man/strazhd.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhd.8
 	install -D -m 644 user/man/strazh.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/strazh.conf.5

@@ -103,7 +103,7 @@ _strazhctl() {
 		words=$(_strazhctl_words place "$command" "$(_strazhctl_place "$command" $((i + 1)))")
 	fi
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
-	case $command in load | explain | capture | keys) compopt -o filenames 2>/dev/null ;; esac
+	case $command in load | explain | capture | keys | db) compopt -o filenames 2>/dev/null ;; esac
 	return 0
 }
 complete -F _strazhctl strazhctl

@@ -14,7 +14,7 @@ build() { # FOLDER VARIABLE...
 build "$E2E_TMP/one" CC=gcc DEV=1
 ok $? "gcc, warnings are errors"
 build "$E2E_TMP/two/deeper" CC=gcc DEV=1
-for file in strazhd strazhctl gate.bpf.o; do
+for file in strazhd strazhctl strazh-db gate.bpf.o; do
 	cmp "$E2E_TMP/one/$file" "$E2E_TMP/two/deeper/$file"
 	ok $? "$file is the same, bit for bit, built in another folder"
 done

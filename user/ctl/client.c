@@ -16,7 +16,7 @@
 #define BUSY_TRIES 100
 #define BUSY_PAUSE_MS 50
 
-static void say_way(struct client *client)
+void client_say_way(struct client *client)
 {
 	const bool tty = isatty(STDERR_FILENO);
 
@@ -47,7 +47,7 @@ int client_call(struct client *client, const json_t *args, json_t **ret_result)
 		}
 		nanosleep(&pause, NULL);
 	}
-	say_way(client);
+	client_say_way(client);
 	if (busy && absent)
 		*ret_result = result_make(client->command->name, code, gate_error());
 	if (*ret_result)
@@ -140,9 +140,7 @@ void client_state_dir(const struct client *client, char *path, size_t size)
 
 void client_deinit(struct client *client)
 {
-	if (client->socket_fd >= 0)
-		close(client->socket_fd);
+	remote_close(client);
 	if (client->file_fd >= 0)
 		close(client->file_fd);
-	free(client->in);
 }

@@ -2,6 +2,7 @@
 /* allow, disallow, never. */
 #include <user/ctl/cmd.h>
 
+#include <user/ctl/feedlines.h>
 #include <user/ctl/request.h>
 #include <user/ctl/saying.h>
 
@@ -40,7 +41,8 @@ static int run_never(struct request *request)
 }
 
 static const struct arg allow_args[] = {
-	{"prefix", ARG_PREFIX, ARG_POSITIONAL | ARG_REQUIRED, "ADDR[/LEN]", "who passes"},
+	{"prefix", ARG_PREFIX, ARG_POSITIONAL | ARG_REQUIRED, "ADDR[/LEN]",
+	 "who passes; or - for lines from stdin"},
 	{"for", ARG_DURATION, 0, "10m", "how long; for good without it"},
 	{"reason", ARG_TEXT, 0, "TEXT", "kept with the entry"},
 	{0},
@@ -50,12 +52,15 @@ const struct command cmd_allow = {
 	.name = "allow",
 	.args = allow_args,
 	.summary = "let an address or prefix pass, whatever lists say",
-	.help = "Skips deny lists and the rate limit. Malformed packets are dropped all the same.",
+	.help = "Skips deny lists and the rate limit. Malformed packets are dropped all the same.\n"
+		"`allow -` reads lines as `ban -` does.",
+	.prepare = feedlines_prepare,
 	.run = run_allow,
 };
 
 static const struct arg disallow_args[] = {
-	{"prefix", ARG_PREFIX, ARG_POSITIONAL | ARG_REQUIRED, "ADDR[/LEN]", "as it was allowed"},
+	{"prefix", ARG_PREFIX, ARG_POSITIONAL | ARG_REQUIRED, "ADDR[/LEN]",
+	 "as it was allowed; or - for lines from stdin"},
 	{0},
 };
 
@@ -63,7 +68,9 @@ const struct command cmd_disallow = {
 	.name = "disallow",
 	.args = disallow_args,
 	.summary = "take an allow back",
-	.help = "Deny lists hold for the address again.",
+	.help = "Deny lists hold for the address again.\n"
+		"`disallow -` reads lines as `unban -` does.",
+	.prepare = feedlines_prepare,
 	.run = run_disallow,
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* `ban -`: stdin in pieces, each sent as soon as it is read. */
+/* `ban -`, `unban -`, `allow -`, `disallow -`: lines of stdin, each done as soon as it is read. */
 #ifndef STRAZH_USER_CTL_FEEDLINES_H
 #define STRAZH_USER_CTL_FEEDLINES_H
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Without strazhd: the gate is opened for this one request, the command's own function runs here,
- * acts go to the journal. Readers take no lock.
+ * and before it is answered its acts are in the journal, by one write. Readers take no lock.
  */
 #include <user/ctl/client.h>
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@ struct local {
 	struct client *client;
 	char state_dir[300];
 	uint32_t lease_until_s;
+	json_t **acts; /* that the journal is to get */
+	size_t acts_len, acts_size;
 };
 
 static int show_row(void *context, json_t *row)
@@ -29,11 +32,38 @@ static int show_row(void *context, json_t *row)
 	return client->render->broken;
 }
 
-static int write_act(void *context, const json_t *act)
+static int keep_act(void *context, const json_t *act)
 {
 	struct local *local = context;
 
-	return journal_write(local->state_dir, act);
+	if (local->acts_len == local->acts_size) {
+		size_t size = local->acts_size ? local->acts_size * 2 : 64;
+		json_t **more = reallocarray(local->acts, size, sizeof(*more));
+
+		if (!more)
+			return -ENOMEM;
+		local->acts = more;
+		local->acts_size = size;
+	}
+	local->acts[local->acts_len++] = json_incref((json_t *)(uintptr_t)act);
+	return 0;
+}
+
+static void write_acts(struct local *local, json_t *result)
+{
+	char text[500];
+	int r = 0;
+
+	if (local->acts_len)
+		r = journal_append(local->state_dir, (const json_t *const *)local->acts,
+				   local->acts_len);
+	for (size_t i = 0; i < local->acts_len; i++)
+		json_decref(local->acts[i]);
+	free(local->acts);
+	if (!r)
+		return;
+	(void)snprintf(text, sizeof(text), REQUEST_NO_JOURNAL, local->state_dir, strerror(-r));
+	(void)!json_object_set_new(result, "warning", json_string(text));
 }
 
 static int keep_list(void *context, const char *name, const struct prefix *entries, size_t count,
@@ -80,7 +110,7 @@ static json_t *run(struct local *local, const json_t *args, struct gate *gate)
 		.run_dir = client->run_dir,
 		.pin_dir = client->pin_dir,
 		.state_dir = local->state_dir,
-		.on_act = write_act,
+		.on_act = keep_act,
 		.on_list = keep_list,
 		.on_lease = note_lease,
 		.context = local,
@@ -118,6 +148,7 @@ int local_call(struct client *client, const json_t *args, json_t **ret_result, b
 		return no_gate(client, r, ret_result);
 	client_state_dir(client, local.state_dir, sizeof(local.state_dir));
 	*ret_result = run(&local, args, gate);
+	write_acts(&local, *ret_result);
 	gate_close(gate);
 	if (local.lease_until_s && guard_spawn(&place, local.lease_until_s))
 		fprintf(stderr,

@@ -59,21 +59,22 @@ static int send_request(struct client *client, const json_t *args)
 }
 
 /* More bytes into client->in, which has room for ANSWER_MAX. 0, -ENODATA at the end, -errno. */
-static int receive(struct client *client, size_t *size)
+static int receive(struct client *client)
 {
 	int fd = -1;
 	ssize_t n;
 
-	if (client->in_len == *size) {
-		size_t next = *size ? *size * 2 : ANSWER_FIRST;
+	if (client->in_len == client->in_size) {
+		size_t next = client->in_size ? client->in_size * 2 : ANSWER_FIRST;
 		char *bigger = next <= ANSWER_MAX ? realloc(client->in, next) : NULL;
 
 		if (!bigger)
 			return -ENOMEM;
 		client->in = bigger;
-		*size = next;
+		client->in_size = next;
 	}
-	n = unix_recv(client->socket_fd, client->in + client->in_len, *size - client->in_len, &fd);
+	n = unix_recv(client->socket_fd, client->in + client->in_len,
+		      client->in_size - client->in_len, &fd);
 	if (fd >= 0)
 		close(fd);
 	if (n < 0)
@@ -111,44 +112,57 @@ static bool take_lines(struct client *client, json_t **ret_result)
 	return found;
 }
 
-static int converse(struct client *client, json_t **ret_result)
+int remote_receive(struct client *client, json_t **ret_result)
 {
 	const bool live = client->command->flags & CMD_FOLLOW;
-	size_t size = 0;
 	int r = 0;
 
-	free(client->in);
-	client->in = NULL;
-	client->in_len = 0;
-	while (!r) {
-		r = receive(client, &size);
-		if (!r && take_lines(client, ret_result))
-			return 0;
+	/* What came behind the last answer may hold this one. */
+	while (!client->in_len || !take_lines(client, ret_result)) {
 		if (live)
 			render_flush(client->render);
 		if (client->render->broken)
 			return -EPIPE;
+		r = receive(client);
+		if (r)
+			return r;
 	}
-	return r;
+	return 0;
+}
+
+int remote_send(struct client *client, const json_t *args, bool *ret_absent)
+{
+	int r = reach(client, ret_absent);
+
+	if (r)
+		return r;
+	r = send_request(client, args);
+	/* A daemon that refuses us says so before it hangs up: that is to be read. */
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
+void remote_close(struct client *client)
+{
+	if (client->socket_fd >= 0)
+		close(client->socket_fd);
+	client->socket_fd = -1;
+	free(client->in);
+	client->in = NULL;
+	client->in_len = client->in_size = 0;
 }
 
 int remote_call(struct client *client, const json_t *args, json_t **ret_result, bool *ret_absent)
 {
-	int r = reach(client, ret_absent);
+	int r = remote_send(client, args, ret_absent);
 
-	if (r) {
-		if (*ret_absent)
-			return CTL_NO_GATE;
+	if (*ret_absent)
+		return CTL_NO_GATE;
+	if (client->socket_fd < 0)
 		return give_up(client, ret_result, r == -EACCES ? CTL_NO_GATE : CTL_FAILED,
 			       r == -EACCES ? "not permitted to speak to strazhd" : strerror(-r));
-	}
-	r = send_request(client, args);
-	/* A daemon that refuses us says so before it hangs up: read that. */
-	if (!r || r == -EPIPE || r == -ECONNRESET)
-		r = converse(client, ret_result);
-	/* One connection a request: `ban -` may wait for hours between two, strazhd does not. */
-	close(client->socket_fd);
-	client->socket_fd = -1;
+	if (!r)
+		r = remote_receive(client, ret_result);
+	remote_close(client);
 	if (!r)
 		return (int)json_integer_value(json_object_get(*ret_result, "code"));
 	if (r == -EPIPE)

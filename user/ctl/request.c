@@ -69,11 +69,7 @@ void request_act(struct request *request, json_t *act)
 		(void)!json_object_set_new(act, "uid", json_integer(request->uid));
 		r = host->on_act(host->context, act);
 		if (r)
-			request_warn(request,
-				     "done, but it could not be written to the journal in '%s' "
-				     "(%s): it is forgotten if the maps are lost before strazhd "
-				     "runs",
-				     host->state_dir, strerror(-r));
+			request_warn(request, REQUEST_NO_JOURNAL, host->state_dir, strerror(-r));
 	}
 	json_decref(act);
 }

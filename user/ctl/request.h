@@ -89,6 +89,13 @@ struct host_feed {
 	bool running; /* it is being fetched */
 };
 
+/* The store on its way to another database, or how it went the last time. */
+struct host_switch {
+	const char *now; /* none running done failed */
+	const char *why; /* it failed */
+	uint64_t rows, took_ms;
+};
+
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -121,6 +128,9 @@ struct host {
 	/* The store of strazhd. */
 	const struct host_memory *(*memory)(void *context);
 	const struct host_feed *(*feeds)(void *context, size_t *ret_count);
+	/* Take the store to another database: a ctl_code, and why not. */
+	int (*store_switch)(void *context, const char *url, char *why, size_t size);
+	const struct host_switch *(*switching)(void *context);
 	void *context;
 };
 
@@ -151,6 +161,10 @@ void request_warn(struct request *request, const char *format, ...) printf_like(
 int request_row(struct request *request, json_t *row) must_check;
 /* Extra key of the result; steals `value`. */
 void request_set(struct request *request, const char *key, json_t *value);
+/* The warning when the journal in a folder cannot be written, why. */
+#define REQUEST_NO_JOURNAL                                                                         \
+	"done, but it could not be written to the journal in '%s' (%s): it is forgotten if the "   \
+	"maps are lost before strazhd runs"
 /* Pass an act on to the host; a failure becomes a warning. Steals `act`. */
 void request_act(struct request *request, json_t *act);
 

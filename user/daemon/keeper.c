@@ -23,6 +23,7 @@
 #include <user/daemon/feeding.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/memory.h>
+#include <user/daemon/moving.h>
 #include <user/daemon/rebuild.h>
 #include <user/daemon/run.h>
 #include <user/daemon/testmode.h>
@@ -80,6 +81,8 @@ static void init_host(struct keeper *keeper)
 		.on_unbanned = guarding_forgive,
 		.memory = memory_show,
 		.feeds = feeding_show,
+		.store_switch = memory_switch,
+		.switching = memory_switching,
 		.context = keeper,
 	};
 }

@@ -19,6 +19,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/daemon/config_mask.h>
+#include <user/daemon/moving.h>
 #include <user/daemon/remember.h>
 
 /* How long the shutdown may wait for the database. */
@@ -69,6 +70,7 @@ static void on_ready(struct watch *watch, uint32_t events)
 	(void)events;
 	(void)store_collect(m->store);
 	say_health(m);
+	moving_settle(m);
 }
 
 static void on_recalled(struct watch *watch, uint32_t events)
@@ -251,6 +253,7 @@ void memory_close(struct keeper *keeper)
 	if (lost)
 		log_error("the store was not there at the end: %u states of sources are lost",
 			  lost);
+	moving_free(m->moving);
 	free(m);
 	keeper->memory = NULL;
 }

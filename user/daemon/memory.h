@@ -42,6 +42,8 @@ const struct host_memory *memory_show(void *keeper);
 
 #define MEMORY_URL_LEN 4200
 /* What [store] url means: the default is a file in the state folder. NULL: `none`. */
+const char *memory_url_configured(const struct config *config, char text[MEMORY_URL_LEN]);
+/* The same, or where the store was moved to since (moving.h). */
 const char *memory_url(const struct config *config, char text[MEMORY_URL_LEN]);
 /* Its fault in words, or NULL; does not connect. */
 const char *memory_url_fault(const struct config *config, char text[CONFIG_WHY_LEN]);

@@ -50,6 +50,7 @@ struct memory {
 	struct store *store;	  /* NULL: there is none */
 	struct store_fault fault; /* why, when there should be one */
 	struct recall *recall;
+	struct moving *moving; /* NULL: it was never moved */
 	struct watch watch, recall_watch;
 	struct timer tick;
 	bool wanted;		    /* it is not `none` */

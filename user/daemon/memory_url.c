@@ -4,6 +4,7 @@
  * is a person's and a URL's at once: what means something in a URL is escaped.
  */
 #include <user/daemon/memory.h>
+#include <user/daemon/moving.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,7 @@ static const char *of_state_dir(const char *dir, char text[MEMORY_URL_LEN])
 	return text;
 }
 
-const char *memory_url(const struct config *config, char text[MEMORY_URL_LEN])
+const char *memory_url_configured(const struct config *config, char text[MEMORY_URL_LEN])
 {
 	const char *url = config_text(config, CFG_STORE_URL);
 
@@ -35,6 +36,16 @@ const char *memory_url(const struct config *config, char text[MEMORY_URL_LEN])
 	if (!*url)
 		return of_state_dir(config_text(config, CFG_STATE_DIR), text);
 	(void)snprintf(text, MEMORY_URL_LEN, "%s", url);
+	return text;
+}
+
+const char *memory_url(const struct config *config, char text[MEMORY_URL_LEN])
+{
+	if (!memory_url_configured(config, text))
+		return NULL;
+	/* A file that cannot be read, or is nonsense, leaves the one that is configured. */
+	if (moving_follow(config_text(config, CFG_STATE_DIR), text))
+		return text;
 	return text;
 }
 

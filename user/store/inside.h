@@ -15,7 +15,10 @@
 
 #include <pthread.h>
 
+#include <strazh/orm/copy.h>
+
 #include <user/store/audit.h>
+#include <user/store/move.h>
 #include <user/store/pending.h>
 #include <user/store/store.h>
 #include <user/store/tables.h>
@@ -78,6 +81,14 @@ struct store_group {
 	uint32_t out_count;
 };
 
+#define STORE_SWITCHES_MAX 8U
+struct store_switch {
+	char *to; /* asked for, or under way; NULL: neither */
+	int (*commit)(void *data, const char *url);
+	void *data;
+	struct store_switched state; /* of it, or of the last one */
+};
+
 struct store {
 	char *url;
 	struct store_options opt;
@@ -105,9 +116,21 @@ struct store {
 
 	struct orm *db; /* NULL: not connected yet. Set once, under the lock. */
 	struct orm_session *session;
+	struct store_switch switching;
+	struct orm *former[STORE_SWITCHES_MAX]; /* of before: readers may still be in them */
+	unsigned former_count;
 	int64_t batch; /* number of the last group that is known to be written */
 	struct store_group group;
 };
+
+/* ---- switch.c ---- */
+/* In the writer, between two flights: go over, when that was asked for. 0 also when it failed. */
+void store_switch_turn(struct store *store);
+
+/* ---- copy.c: store_copy(), that can be stopped ---- */
+int store_copy_while(const char *from_url, const char *to_url, bool final,
+		     int (*progress)(void *data, const struct orm_copy_progress *), void *data,
+		     struct store_copied *ret_copied, struct store_fault *ret_fault) must_check;
 
 /* All but the thread: with store_turn() a test is the writer. */
 int store_new(const char *url, const struct store_options *options, struct store **ret_store,

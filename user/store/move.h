@@ -51,7 +51,7 @@ int store_import(struct store *store, FILE *from, uint64_t *ret_rows,
  * Between databases by URL, with the ORM's copy (strazh/orm/copy.h): from a snapshot while the
  * source is used, repaired until equal; goes on where it was stopped. `final`: nobody writes to the
  * source any more, and the two are proved equal. STORE_NOT_EMPTY: the target has rows that are not
- * of such a copy. STORE_BROKEN: they differ, and *ret_fault says where.
+ * of such a copy, or was written to since. STORE_BROKEN: they differ, and *ret_fault says where.
  */
 struct store_copied {
 	uint64_t rows; /* of the source, as it was compared last */
@@ -59,5 +59,26 @@ struct store_copied {
 };
 int store_copy(const char *from_url, const char *to_url, bool final,
 	       struct store_copied *ret_copied, struct store_fault *ret_fault) must_check;
+
+/*
+ * A store at work goes over to another database: the writer, between two groups, copies (final),
+ * has both proved equal, and from then on writes there; acts wait in the backlog meanwhile. So
+ * there is one truth and one audit chain at any time, and to go back is the same once more. Never
+ * waits: how it ends is told by store_switched(), after store_fd() became readable.
+ *
+ * `commit` is called in the writer's thread when the two are equal and before anything is written
+ * to the new one: it has to make sure that the next start takes the new URL. Other than 0 (-errno),
+ * and all stays as it was. 0; -EBUSY: one is under way, or there were 8; -EINVAL: it is there
+ * already; -ENOMEM.
+ */
+int store_switch(struct store *store, const char *to_url,
+		 int (*commit)(void *data, const char *url), void *data) must_check;
+struct store_switched {
+	enum { STORE_SWITCH_NONE, STORE_SWITCH_RUNS, STORE_SWITCH_DONE, STORE_SWITCH_FAILED } now;
+	uint64_t rows, number; /* copied, when done; how many were asked for */
+	int64_t took_ms;       /* nothing was written so long */
+	struct store_fault why;
+};
+void store_switched(struct store *store, struct store_switched *ret_state);
 
 #endif

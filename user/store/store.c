@@ -188,6 +188,11 @@ static void release(struct store *st)
 		return;
 	orm_session_close(st->session);
 	orm_close(st->db);
+	for (unsigned i = 0; i < st->former_count; i++)
+		orm_close(st->former[i]);
+	if (st->switching.to)
+		explicit_bzero(st->switching.to, strlen(st->switching.to));
+	free(st->switching.to);
 	store_group_free(st);
 	store_pending_deinit(&st->pending);
 	if (st->event >= 0)

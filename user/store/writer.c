@@ -274,6 +274,7 @@ int store_turn(struct store *st)
 		r = retain(st, &fault);
 	if (r)
 		return r;
+	store_switch_turn(st);
 	pthread_mutex_lock(&st->lock);
 	went_well(st);
 	pthread_mutex_unlock(&st->lock);
@@ -284,7 +285,8 @@ int store_turn(struct store *st)
 static bool is_due(const struct store *st, int64_t *ret_ms)
 {
 	int64_t now_ms = store_now_ms();
-	bool work = st->flight.first || st->queue.first || sources_due(st) || !st->session;
+	bool work = st->flight.first || st->queue.first || sources_due(st) || !st->session ||
+		    (st->switching.to && !st->stopping);
 
 	*ret_ms = st->pending.count ? st->sources_due_ms : INT64_MAX;
 	if (st->opt.retain_every_ms >= 0) {

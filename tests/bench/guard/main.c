@@ -3,7 +3,8 @@
  * bench-guard BUILD_DIR [PART...]: facts a second on one core with 100,000 sources known, the
  * memory of them, and how even honest sources fare under attack (on a fake clock, so that figure is
  * the same each time). Speed is counted in time on the CPU: nobody waits here. Then, for root, how
- * soon real attacks are dropped and what honest clients lose by them (scenes.h).
+ * soon real attacks are dropped and what honest clients lose by them (scenes.h), and what 10,000
+ * bans cost fail2ban and us (fail2ban.h).
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include <tests/bench/figures.h>
+#include <tests/bench/guard/fail2ban.h>
 #include <tests/bench/guard/scenes.h>
 #include <tests/unit/guard/fair.h>
 
@@ -204,13 +206,14 @@ static const struct {
 	{"facts", bench_facts},
 	{"fair", bench_fair},
 	{"scenes", bench_all_scenes},
+	{"fail2ban", bench_fail2ban},
 };
 
 int main(int argc, char **argv)
 {
 	if (argc < 2)
 		die("usage: bench-guard BUILD_DIR [PART...]");
-	build_dir = argv[1];
+	build_dir = bench_dir = argv[1];
 	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
 		bool wanted = argc == 2;
 
