@@ -65,6 +65,8 @@ conf "" "mode = enforce" "ban_time = 1h"
 up
 like "$(ctl status 2>/dev/null)" "^store +sqlite://$E2E_TMP/state/strazh.db, ok; backlog 0 of" "status shows the store"
 is "$(stat -c %a "$STORE")" 640 "which is not for everybody"
+rights() { awk '/CapPrm/ { print $2 }' /proc/"$STRAZHD_PID"/task/*/status | sort -u; }
+like "$(rights)" "^0000000000000000" "its threads have no right at all"
 garbage $BAD 200 >/dev/null
 wait_for 5 banned $BAD
 ok $? "banned"
