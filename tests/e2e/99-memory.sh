@@ -165,8 +165,8 @@ rows "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 7
 		good_ago_d, share, days, sessions, proven)
 	SELECT printf('11.%d.%d.%d/32', i / 65536, i / 256 % 256, i % 256), '[0,1,0.5,7,1000,0,0]', 0, 0,
 		$(date +%s)000 - 3600000, 0, $(date +%s)000 - 3600000 + i, 1, 0.4, 1, 0, 1024, 0, 0, 1 FROM n"
-rows "INSERT INTO source SELECT '$BAD/32', evidence, pressure, good, trust_until_ms, scored_ms, first_ms, last_ms - 1, 3,
-	banned_until_ms, score, ban_over_h, good_ago_d, share, days, sessions, proven FROM source
+rows "INSERT INTO source SELECT '$BAD/32', evidence, pressure, good, trust_until_ms, scored_ms, first_ms, last_ms - 1,
+	3, banned_until_ms, score, ban_over_h, good_ago_d, share, days, sessions, proven FROM source
 	WHERE cidr = '11.0.0.0/32'"
 : >"$E2E_TMP/strazhd.log"
 conf "" "mode = enforce"

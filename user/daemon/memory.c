@@ -151,6 +151,8 @@ static void make_file(const struct config *config)
 	if (mkdir(dir, 0750) && errno != EEXIST)
 		return; /* the store says it with its own words */
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		log_debug("'%s': %s", path, strerror(errno));
 }
 
 static const struct recall_ops recall_ops = {
