@@ -274,7 +274,8 @@ $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
 $(O)/tests/unit/guard/test_guard_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc)
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 # user/store stands on the ORM.
-STORE_UNITS := $(filter $(O)/tests/unit/store/%,$(UNIT_BINS)) $(O)/tests/unit/daemon/test_recall
+STORE_UNITS := $(filter $(O)/tests/unit/store/%,$(UNIT_BINS)) \
+	$(O)/tests/unit/daemon/test_recall $(O)/tests/unit/daemon/test_remember
 $(STORE_UNITS): LIBS += $(ORM_ALONE) $(ORM_LIBS)
 $(STORE_UNITS): $(ORM_ALONE)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a

@@ -65,6 +65,8 @@ conf "" "mode = enforce" "ban_time = 1h"
 up
 like "$(ctl status 2>/dev/null)" "^store +sqlite://$E2E_TMP/state/strazh.db, ok; backlog 0 of" "status shows the store"
 is "$(stat -c %a "$STORE")" 640 "which is not for everybody"
+rights() { awk '/CapPrm/ { print $2 }' /proc/"$STRAZHD_PID"/task/*/status | sort -u; }
+like "$(rights)" "^0000000000000000" "its threads have no right at all"
 garbage $BAD 200 >/dev/null
 wait_for 5 banned $BAD
 ok $? "banned"
@@ -139,6 +141,46 @@ ok $? "a ban of tomorrow for a minute: banned"
 left=$(ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$BAD\") | .left_s")
 ok "$([ "$left" -le 60 ]; echo $?)" "for a minute, not for a day"
 quiet unban $BAD
+strazhd_kill TERM
+
+echo "# what is learned"
+conf "" "mode = learn"
+up
+garbage $BAD 40 >/dev/null
+wait_for 5 why_says $BAD "would-ban $BAD by guard: banned for 10m \(not carried out: learning\)"
+ok $? "learning: the audit has what would have been done"
+wait_for 20 rows_are "SELECT proven FROM source WHERE cidr = '$BAD/32'" 1
+ok $? "the store has the source"
+strazhd_kill TERM
+up
+like "$(why $BAD)" "HandshakeFailure: [0-9]+ handshake failures in" "and after a restart it is known"
+free $BAD
+ok $? "and not banned"
+strazhd_kill TERM
+
+echo "# more sources than the guard has room for"
+rows "DELETE FROM source"
+rows "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 74999)
+	INSERT INTO source (cidr, evidence, pressure, good, scored_ms, first_ms, last_ms, offences, score, ban_over_h,
+		good_ago_d, share, days, sessions, proven)
+	SELECT printf('11.%d.%d.%d/32', i / 65536, i / 256 % 256, i % 256), '[0,1,0.5,7,1000,0,0]', 0, 0,
+		$(date +%s)000 - 3600000, 0, $(date +%s)000 - 3600000 + i, 1, 0.4, 1, 0, 1024, 0, 0, 1 FROM n"
+rows "INSERT INTO source SELECT '$BAD/32', evidence, pressure, good, trust_until_ms, scored_ms, first_ms, last_ms - 1,
+	3, banned_until_ms, score, ban_over_h, good_ago_d, share, days, sessions, proven FROM source
+	WHERE cidr = '11.0.0.0/32'"
+: >"$E2E_TMP/strazhd.log"
+conf "" "mode = enforce"
+started=$(date +%s%N)
+up
+echo "# it answers after $((($(date +%s%N) - started) / 1000000)) ms"
+wait_for 20 said "guard: 75000 sources and 0 bans are remembered"
+ok $? "75,000 sources come back"
+like "$(ctl status 2>/dev/null)" "^guard +enforce: 7[0-9]{4} sources known" "the guard knows them"
+like "$(why $BAD)" "$BAD: nothing is known about it" "but not the oldest"
+garbage $BAD 1 >/dev/null
+wait_for 5 why_says $BAD "3 bans remembered"
+ok $? "who comes back is read from the store, with its past"
+like "$(store dropped)" "^0$" "and no state of a source was lost"
 strazhd_kill TERM
 
 echo "# no room on the disk"

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/config_mask.h>
 #include <user/daemon/moving.h>
 #include <user/daemon/remember.h>
@@ -156,6 +158,8 @@ static void make_file(const struct config *config)
 	if (mkdir(dir, 0750) && errno != EEXIST)
 		return; /* the store says it with its own words */
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		log_debug("'%s': %s", path, strerror(errno));
 }
 
 static const struct recall_ops recall_ops = {
@@ -166,10 +170,51 @@ static const struct recall_ops recall_ops = {
 	.story = story_found,
 };
 
-static int open_recall(struct memory *m)
-{
-	int r = recall_new(m->store, &recall_ops, m, &m->recall);
+/*
+ * The threads of the store read what a database says and need no right of the keeper's: they have
+ * what the thread has that starts them.
+ */
+struct opening {
+	struct memory *m;
+	const char *url;
+	int result; /* of store_open() */
+	int failed; /* else */
+};
 
+static void *open_rightless(void *data)
+{
+	const struct store_options options = {.close_ms = CLOSE_MS, .may_start_down = true};
+	struct opening *opening = data;
+	struct memory *m = opening->m;
+
+	opening->failed = caps_drop_thread();
+	if (opening->failed)
+		return NULL;
+	opening->result = store_open(opening->url, &options, &m->store, &m->fault);
+	if (!opening->result)
+		opening->failed = recall_new(m->store, &recall_ops, m, &m->recall);
+	return NULL;
+}
+
+static int open_threads(struct memory *m, const char *url, int *ret_result)
+{
+	struct opening opening = {.m = m, .url = url};
+	pthread_t thread;
+	int r = -pthread_create(&thread, NULL, open_rightless, &opening);
+
+	if (r)
+		return r;
+	(void)pthread_join(thread, NULL);
+	*ret_result = opening.result;
+	return opening.failed;
+}
+
+static int watch_threads(struct memory *m)
+{
+	int r;
+
+	m->watch = (struct watch){.fd = store_fd(m->store), .on_ready = on_ready, .context = m};
+	r = loop_add(m->keeper->loop, &m->watch, EPOLLIN);
 	if (r)
 		return r;
 	m->recall_watch = (struct watch){
@@ -182,26 +227,22 @@ static int open_recall(struct memory *m)
 
 static int open_store(struct memory *m, const char *url)
 {
-	const struct store_options options = {.close_ms = CLOSE_MS, .may_start_down = true};
 	struct store_health health;
-	int r;
+	int r, result = 0;
 
 	m->wanted = true;
 	(void)config_mask_url(url, m->url, sizeof(m->url));
 	make_file(m->keeper->options->config);
-	r = store_open(url, &options, &m->store, &m->fault);
-	if (r == -ENOMEM)
-		return r;
-	if (r) {
+	r = open_threads(m, url, &result);
+	if (r || result == -ENOMEM)
+		return r ? r : result;
+	if (result) {
 		log_error("the store '%s' cannot be opened: %s; what is learned is forgotten when "
 			  "strazhd ends",
 			  m->url, m->fault.text);
 		return 0;
 	}
-	m->watch = (struct watch){.fd = store_fd(m->store), .on_ready = on_ready, .context = m};
-	r = loop_add(m->keeper->loop, &m->watch, EPOLLIN);
-	if (!r)
-		r = open_recall(m);
+	r = watch_threads(m);
 	if (r)
 		return r;
 	store_health(m->store, &health);

@@ -125,8 +125,6 @@ void remember_all(void *memory, uint32_t sources, uint32_t bans, bool more)
 
 	m->remembering.recalling = false;
 	m->remembering.partial |= more;
-	/* What came back was not seen here. */
-	m->remembering.before_ms = now_ms();
 	log_info("guard: %u sources and %u bans are remembered", sources, bans);
 	if (m->remembering.broken)
 		log_warning("guard: %llu rows of the store make no sense and are left alone",
