@@ -68,7 +68,7 @@ static void greed_is_shared(void **state)
 	run(120);
 	run(120);
 	share = honest_share(&jain);
-	print_message("greed: honest share %.4f, jain %.4f, admission %.3f to %.3f\n", share, jain,
+	print_message("greed: honest share %.4f, jain %.4f, limits %.3f to %.3f\n", share, jain,
 		      (double)sim.least, (double)sim.most);
 	assert_true(jain > 0.95);
 	assert_true(share > 0.75);
