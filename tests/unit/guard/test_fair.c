@@ -72,8 +72,8 @@ static void greed_is_shared(void **state)
 		      (double)sim.least, (double)sim.most);
 	assert_true(jain > 0.95);
 	assert_true(share > 0.75);
-	/* Settled: no oscillation. */
-	assert_true(sim.most - sim.least < 0.1F * sim.most);
+	/* Settled; test_curve.c looks at swings. */
+	assert_true(sim.most - sim.least < 0.1F);
 	/* And it is over when it is over. */
 	attack(0);
 	run(60);
