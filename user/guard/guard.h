@@ -10,7 +10,7 @@
  *	load -> attack state, AIMD -> limits of the tiers, admission, puzzles, cookies
  *
  * What it is wired to, in user/daemon/guarding.h: guard_limit -> reput_put(), guard_ban -> act.h,
- * record -> the log; pacing.h reads state and pace from guard_figures(). evict has nobody there yet.
+ * record -> the log; pacing.h reads state and pace from guard_figures(). evict has nobody there.
  */
 #ifndef STRAZH_USER_GUARD_GUARD_H
 #define STRAZH_USER_GUARD_GUARD_H

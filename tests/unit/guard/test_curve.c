@@ -13,6 +13,24 @@
 #define STEP_MS 250U /* a tick of strazhd */
 #include <tests/unit/guard/fair.h>
 
+static float late_ms;
+
+/* A pace has sixteenths: user/gate/pace.c. */
+static void wire_pace(struct guard_pace *pace)
+{
+	for (unsigned i = 0; i < GUARD_TIERS; i++)
+		pace->tiers[i] = 16.0F / (float)(uint8_t)MIN(16 / pace->tiers[i] + 0.5F, 255.0F);
+}
+
+/* What is measured comes a step late. */
+static void wire_delay(float *delay_ms)
+{
+	float now = *delay_ms;
+
+	*delay_ms = late_ms;
+	late_ms = now;
+}
+
 #define SWING 0.05 /* of a share: what is less is no swing */
 
 /* How often a value has turned round, by SWING of the whole and more. */
@@ -104,7 +122,9 @@ static int set_up(void **state)
 	(void)state;
 	if (begin())
 		return -1;
-	sim.wired = true;
+	sim.wire_pace = wire_pace;
+	sim.wire_delay = wire_delay;
+	late_ms = 0;
 	forget_shares();
 	return 0;
 }
