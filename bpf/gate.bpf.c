@@ -26,6 +26,7 @@
 #include <bpf/lib/relief.h>
 #include <bpf/lib/reput.h>
 #include <bpf/lib/seed.h>
+#include <bpf/lib/served.h>
 #include <bpf/lib/service.h>
 #include <bpf/lib/shape.h>
 #include <bpf/lib/size.h>
@@ -38,42 +39,6 @@
  * once for every way that leads there. What they are handed is plain memory to it, so they look
  * maps up for themselves.
  */
-
-/*
- * What a protected service has to say: `reason`, or one of its own. Service 0, everything else, has
- * but limits, mostly none: its packets do not come here, and take 135 ns instead of 141.
- */
-__attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, __u32 class,
-					   __u32 reason, __u64 now_ns)
-{
-	const struct sz_service *config;
-	__u32 service;
-
-	if (!p || !v)
-		return reason;
-	service = v->service;
-	config = bpf_map_lookup_elem(&sz_service, &service);
-	if (!config)
-		return reason;
-	class &= SZ_RATE_CLASSES - 1;
-	/* Pressure is measured over all SYNs, and answered instead of dropped. */
-	if (class == SZ_RATE_SYN && config->cookies) {
-		v->cookies = 1;
-		v->cookie = config->cookies == SZ_COOKIES_ALWAYS ||
-			    service_pressed(service, config, p->frame_len, now_ns) ||
-			    service_paced(now_ns);
-	} else if (!reason &&
-		   service_over(service, &config->limit[class], class, p->frame_len, now_ns)) {
-		return SZ_REASON_RATE_SERVICE;
-	}
-	if (reason)
-		return reason;
-	v->odd = !v->listed && size_is_odd(config, size_bin(p->left));
-	if (service && !v->odd)
-		size_count(service, size_bin(p->left), SIZE_PASSED);
-	v->opening = class == SZ_RATE_EST && config->cookies && service_expects(service, now_ns);
-	return SZ_REASON_PASS;
-}
 
 /* From the transport header on: the reason for what happens to the packet. */
 __attribute__((noinline)) int gate_rate(struct packet *p, struct verdict *v)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Is a source over its limits? Its host and its prefix are asked at once. What class a packet is
- * of, and which slots its meters are in.
+ * Is a source over its limits? Its host and its prefix are asked at once. Which slots its meters
+ * are in.
  */
 #ifndef STRAZH_BPF_RATE_H
 #define STRAZH_BPF_RATE_H
@@ -9,32 +9,10 @@
 #include <bpf/lib/limit.h>
 #include <bpf/lib/meter.h>
 #include <bpf/lib/packet.h>
+#include <bpf/lib/rate_key.h>
 #include <bpf/lib/reput.h>
 #include <bpf/lib/shape.h>
 #include <bpf/lib/stats.h>
-
-static inlined __u32 rate_class(const struct packet *p)
-{
-	if (p->flags & PACKET_FRAGMENT)
-		return SZ_RATE_FRAG;
-	if (p->proto == PROTO_TCP)
-		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ? SZ_RATE_SYN : SZ_RATE_EST;
-	return p->proto == PROTO_UDP ? SZ_RATE_UDP : SZ_RATE_OTHER;
-}
-
-static inlined struct sz_rate_key rate_key(const struct packet *p, __u32 level, __u32 kind)
-{
-	struct sz_rate_key key = {.kind = kind};
-
-	if (p->family == 4) {
-		key.hi = SZ_RATE_IP4;
-		key.lo = swap32(p->net4.addr) & (level ? 0xffffff00 : 0xffffffff);
-	} else {
-		key.hi = swap32(p->src.addr[0]);
-		key.lo = swap32(p->src.addr[1]) & (level ? 0xffff0000 : 0xffffffff);
-	}
-	return key;
-}
 
 /* Whose meters, and when. */
 struct meter_of {

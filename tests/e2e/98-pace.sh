@@ -102,14 +102,15 @@ like "$(of gate .all)" "^0\.(69|[1-6])" "to seven tenths and less"
 is "$(of gate .trusted)" 1 "not those of trusted sources"
 is "$(limit)" 1000 "the limit itself stays"
 below "$(through)" "$base" "fewer packets pass"
-like "$(ctl status 2>/dev/null)" "^guard +enforce: .*attack state critical, limits [1-7][0-9] %" "status tells"
+like "$(ctl status 2>/dev/null)" "^guard +enforce: .*attack state (critical|under-attack), limits [1-7][0-9] %" \
+	"status tells"
 like "$(log)" "guard: .*critical" "so does the log"
 is "$(of gate .cookies)" true "cookies are on"
 before=$(cookies)
 st ping -c 1 >/dev/null 2>&1
 is $? 0 "a new session is opened"
 ok "$([ "$(cookies)" -gt "$before" ]; echo $?)" "by a SYN cookie"
-wait_for 5 of_is guard .puzzle_now 14
+wait_for 5 of_is guard ".puzzle_now >= 14" true
 ok $? "and a puzzle: $(of guard .puzzle_now)"
 quiet rate set udp --pps 1200
 is "$(limit)" 1200 "an operator changes a limit meanwhile: it is the new base"
@@ -120,7 +121,7 @@ strazhd_kill KILL
 wait_for $HOLD of_is gate .scaled false
 ok $? "the gate is back at its base by itself"
 again=$(through)
-below $((again * 9 / 10)) "$base" "no more than before"
+below $((again * 3 / 4)) "$base" "no more than before"
 below $((base * 3 / 4)) "$again" "and as much"
 let_go
 

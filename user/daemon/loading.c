@@ -148,18 +148,6 @@ static float slots(const struct split_message *m)
 	return MAX(busiest, (conns - LOADING_CONNS) / (1 - LOADING_CONNS));
 }
 
-/* The least of the last second. */
-static float delay_ms(struct loading *l, const struct split_message *m)
-{
-	uint32_t least;
-
-	l->lag_us[l->lags++ % LOADING_LAGS] = m->lag_us;
-	least = l->lag_us[0];
-	for (unsigned i = 1; i < LOADING_LAGS; i++)
-		least = MIN(least, l->lag_us[i]);
-	return (float)least / 1000;
-}
-
 void loading_take(struct loading *l, const struct gate_stats *stats, const struct split_message *m,
 		  uint64_t now_ms, struct guard_load *ret_load)
 {
@@ -173,7 +161,7 @@ void loading_take(struct loading *l, const struct gate_stats *stats, const struc
 		load.loss = loss(l, stats, passed_ms);
 	if (m) {
 		load.slots = slots(m);
-		load.delay_ms = delay_ms(l, m);
+		load.delay_ms = (float)m->lag_us / 1000;
 		shakes = since(&l->opened, m->opened) + since(&l->refused, m->refused);
 		shakes = passed_ms ? shakes * 1000 / passed_ms : 0;
 	}

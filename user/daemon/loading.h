@@ -2,15 +2,20 @@
 /*
  * What strains us, measured four times a second without waiting, for guard_load().
  *
- *	psi	/proc/pressure: tasks that waited for a processor or for memory, or that all waited
- *		for a disk, over two seconds. It is the whole machine's, and may be somebody's batch
- *		job, which smaller limits do not relieve: it counts as far as there is traffic,
- *fully from LOADING_BUSY_PPS packets or LOADING_BUSY_S handshakes a second on. loss	packets that
- *the kernel had no room for (/proc/net/softnet_stat) and that services got more of than they may,
- *of all that came; samples that found no room in the ring. Few are noise.
- *	delay	the least that a call waited for the slowest reactor in the last second: a queue
- *that stands, not one that comes and goes (RFC 8289). slots	half-open connections and the accept
- *queue; of all connections what is above LOADING_CONNS, for sessions that live long are no strain.
+ * PSI, /proc/pressure: tasks that waited for a processor or for memory, or that all waited for a
+ * disk, over two seconds. It is the whole machine's, and may be somebody's batch job, which smaller
+ * limits do not relieve: it counts as far as there is traffic, fully from LOADING_BUSY_PPS packets
+ * or LOADING_BUSY_S handshakes a second on.
+ *
+ * Loss: packets that the kernel had no room for (/proc/net/softnet_stat) and that services got more
+ * of than they may, of all that came; samples that found no room in the ring. Few are noise.
+ *
+ * Delay: what a call waits for the slowest reactor. The worker says the least of some calls: a
+ * queue that stands and not one that comes and goes (RFC 8289). Nothing smooths it here, for the
+ * loop swings when it is told late (tests/unit/guard/test_curve.c).
+ *
+ * Slots: half-open connections and the accept queue; of all connections what is above
+ * LOADING_CONNS, for sessions that live long are no strain.
  */
 #ifndef STRAZH_USER_DAEMON_LOADING_H
 #define STRAZH_USER_DAEMON_LOADING_H
@@ -25,7 +30,6 @@
 #define LOADING_BUSY_PPS 20000U
 #define LOADING_BUSY_S 500U
 #define LOADING_CONNS 0.8F
-#define LOADING_LAGS 4U
 
 enum loading_psi { LOADING_CPU, LOADING_MEMORY, LOADING_IO, LOADING_PSIS };
 
@@ -37,7 +41,6 @@ struct loading {
 	uint64_t events; /* that were read: counted by their reader */
 	uint64_t at_ms;	 /* of the last measurement; 0: there is none */
 	uint64_t opened, refused;
-	uint32_t lag_us[LOADING_LAGS], lags;
 	bool use_psi;
 	/* The last measurement, for people. */
 	struct guard_load load;

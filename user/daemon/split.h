@@ -49,7 +49,7 @@ struct split_message {
 	/* FIGURES: how it stands */
 	uint32_t connections_max, half_open, half_open_max;
 	uint32_t accept_waiting, accept_max; /* of the fullest listener */
-	uint32_t lag_us;		     /* that a call waited for a reactor, the slowest */
+	uint32_t lag_us; /* that a call waited for the slowest reactor, the least of some */
 	uint32_t puzzle; /* bits that strangers are given now. PACE: at least so many */
 	/* PACE */
 	uint32_t withheld; /* thousandths of admission */

@@ -13,6 +13,8 @@
 #include <user/daemon/worker_parts.h>
 #include <user/net/listener.h>
 
+#define ASK_MS 50U
+
 static uint64_t now_us(void)
 {
 	return clock_boot_ns() / 1000;
@@ -38,18 +40,19 @@ static void read_probe(void *receiver, void *item)
 	atomic_store_explicit(&probe->sent_us, 0, memory_order_release);
 }
 
-static uint32_t ask(struct worker *w, unsigned reactor)
+static void ask(struct worker *w, struct worker_probe *probe, unsigned reactor)
 {
-	struct worker_probe *probe = &w->probes[reactor];
 	uint64_t sent_us = atomic_load_explicit(&probe->sent_us, memory_order_acquire);
-	uint32_t lag_us = atomic_load_explicit(&probe->lag_us, memory_order_relaxed);
+	uint64_t lag_us = atomic_load_explicit(&probe->lag_us, memory_order_relaxed);
 
 	if (sent_us)
-		return (uint32_t)MIN(now_us() - sent_us, (uint64_t)UINT32_MAX);
+		lag_us = now_us() - sent_us;
+	probe->least_us = MIN(probe->least_us, (uint32_t)MIN(lag_us, (uint64_t)UINT32_MAX));
+	if (sent_us)
+		return;
 	probe->letter = (struct mail){.run = read_probe, .item = probe};
 	atomic_store_explicit(&probe->sent_us, now_us(), memory_order_release);
 	reactor_push(reactors_get(w->reactors, reactor), &probe->letter);
-	return lag_us;
 }
 
 void worker_measure(struct worker *w, struct split_message *m)
@@ -63,10 +66,11 @@ void worker_measure(struct worker *w, struct split_message *m)
 	m->half_open_max = w->plan.live.sources.half_open;
 	pthread_mutex_unlock(&w->lock);
 	for (unsigned i = 0; i < w->common.reactors; i++) {
-		const struct worker_probe *probe = &w->probes[i];
+		struct worker_probe *probe = &w->probes[i];
 		uint32_t waiting = atomic_load_explicit(&probe->waiting, memory_order_relaxed);
 
-		m->lag_us = MAX(m->lag_us, ask(w, i));
+		m->lag_us = MAX(m->lag_us, probe->least_us);
+		probe->least_us = UINT32_MAX;
 		if (waiting >= m->accept_waiting) {
 			m->accept_waiting = waiting;
 			m->accept_max = atomic_load_explicit(&probe->most, memory_order_relaxed);
@@ -100,13 +104,16 @@ static void hear(struct worker *w)
 
 void worker_listen(struct worker *w, unsigned ms)
 {
-	uint64_t end_ms = now_us() / 1000 + ms, now_ms;
+	uint64_t now_ms = now_us() / 1000, end_ms = now_ms + ms;
 
-	while ((now_ms = now_us() / 1000) < end_ms) {
+	while (now_ms < end_ms) {
 		struct pollfd split = {.fd = w->deaf ? -1 : w->split, .events = POLLIN};
 
-		if (poll(&split, 1, (int)(end_ms - now_ms)) > 0)
+		for (unsigned i = 0; i < w->common.reactors; i++)
+			ask(w, &w->probes[i], i);
+		if (poll(&split, 1, (int)MIN(end_ms - now_ms, ASK_MS)) > 0)
 			hear(w);
+		now_ms = now_us() / 1000;
 	}
 	/* Nobody is left who would take it back. */
 	if (now_ms - MIN(w->paced_ms, now_ms) > SPLIT_PACE_MS)

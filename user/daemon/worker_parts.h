@@ -25,6 +25,7 @@ struct worker_probe {
 	struct mail letter;
 	_Atomic(uint64_t) sent_us; /* 0: it is back */
 	_Atomic(uint32_t) lag_us, waiting, most, puzzle;
+	uint32_t least_us; /* of those since the last figures; the control thread's */
 };
 
 struct worker {
@@ -57,7 +58,7 @@ struct worker {
 
 /* ---- worker_load.c: by the control thread ---- */
 
-/* For so long, and what the keeper says meanwhile holds. */
+/* For so long, and what the keeper says meanwhile holds; reactors are asked now and then. */
 void worker_listen(struct worker *worker, unsigned ms);
 /* How it stands, into FIGURES. */
 void worker_measure(struct worker *worker, struct split_message *figures);

@@ -9,6 +9,8 @@
 #define ALPHA_GAIN 0.5F
 #define PASSED_MAX_MS 1000U /* a pause is no reason for a leap */
 #define FORGET_MS 30000U    /* a knee */
+#define PAUSE_MS 1000U	    /* between cuts: what one did shows by then */
+#define RISE 0.005F	    /* of congestion: what is less is noise */
 
 void aimd_init(struct aimd *aimd, uint64_t now_ms)
 {
@@ -37,12 +39,13 @@ bool aimd_step(struct aimd *aimd, const struct aimd_config *config, float conges
 {
 	uint64_t passed_ms = now_ms - aimd->stepped_ms;
 	float share = aimd->share, was = share;
-	bool falls;
+	bool falls, rises;
 
 	congestion = MAX(MIN(congestion, 1.0F), 0.0F);
 	if (passed_ms < config->settle_ms)
 		return false;
 	falls = congestion < aimd->last;
+	rises = congestion > aimd->last + RISE;
 	aimd->stepped_ms = now_ms;
 	aimd->last = congestion;
 	aimd->alpha += (congestion - aimd->alpha) * ALPHA_GAIN;
@@ -56,8 +59,11 @@ bool aimd_step(struct aimd *aimd, const struct aimd_config *config, float conges
 		if (!aimd->cuts)
 			aimd->knee = share;
 		aimd->cuts = true;
-		share = cut(aimd, config);
-	} else if (congestion < config->low && behaves) {
+		if (!aimd->cut_ms || now_ms - aimd->cut_ms >= PAUSE_MS) {
+			aimd->cut_ms = now_ms;
+			share = cut(aimd, config);
+		}
+	} else if (congestion < config->low && behaves && !rises) {
 		share = grown(aimd, config, passed_ms);
 		/* What was congested once may be free by now. */
 		aimd->knee = MAX(aimd->knee, share);

@@ -5,8 +5,11 @@
  * Congestion Avoidance, 1989: of the linear rules the one that converges to what is fair). Two
  * things keep it from oscillating: a decrease is as large as the congestion (DCTCP, RFC 8257: 1 -
  * alpha * cut), and there is none while congestion falls already, for a queue takes its time to
- * drain. Between `low` and `high` the share stays. No step is taken before the last one could show
- * (settle_ms).
+ * drain. Between `low` and `high` the share stays, and it does not grow while congestion rises: a
+ * queue that grows says already that too much comes. No step is taken before the last one could
+ * show (settle_ms), nor a second cut within a second. tests/unit/guard/test_curve.c draws what
+ * comes of it: without these two the loop swings with a period of ten seconds once what is measured
+ * comes a quarter of a second late.
  *
  * Near the share at which congestion began last (the knee) the increase is slow, below it fast
  * (CUBIC, RFC 9438, has the same idea); a knee is forgotten when there was no congestion for long.
@@ -33,6 +36,7 @@ struct aimd {
 	float last;	       /* congestion, of the last step */
 	uint64_t congested_ms; /* when there was some last */
 	uint64_t stepped_ms;
+	uint64_t cut_ms; /* when it was cut last; 0: not yet */
 };
 
 void aimd_init(struct aimd *aimd, uint64_t now_ms);

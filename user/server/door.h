@@ -52,7 +52,7 @@ void door_set(struct door *door, uint32_t rate, unsigned most, bool always);
  * floor: everyone who is not known has to do work of at least so many bits; 0: nothing of it.
  */
 void door_pace(struct door *door, uint32_t withheld, uint32_t nominal, unsigned floor);
-/* The work that a stranger would be asked for now; 0: none. */
+/* The work that a stranger who comes now has to do; 0: none. */
 unsigned door_bits(struct door *door, uint64_t now_ms);
 /* One handshake. `worked`: its puzzle is solved; `known`: it came with a good ticket. */
 enum door_answer door_ask(struct door *door, bool worked, bool known, uint64_t now_ms);

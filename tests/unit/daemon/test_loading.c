@@ -108,21 +108,6 @@ static void test_slots(void **state)
 	assert_true(take(&l, NULL, &m, 2000).slots == 0); /* nothing is known of what is there */
 }
 
-/* A queue that comes and goes is none. */
-static void test_delay(void **state)
-{
-	struct loading l = begin();
-	struct split_message m = {.lag_us = 200000};
-	uint64_t now = 1000;
-
-	(void)state;
-	for (unsigned i = 0; i < LOADING_LAGS - 1; i++)
-		assert_true(take(&l, NULL, &m, now += 250).delay_ms == 0);
-	assert_true(take(&l, NULL, &m, now += 250).delay_ms == 200);
-	m.lag_us = 50;
-	assert_float_equal(take(&l, NULL, &m, now += 250).delay_ms, 0.05F, 0.0001);
-}
-
 /* What is stalled while nothing comes is no strain of ours. */
 static void test_pressure_needs_traffic(void **state)
 {
@@ -144,9 +129,11 @@ static void test_pressure_needs_traffic(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_psi),   cmocka_unit_test(test_softnet),
-		cmocka_unit_test(test_loss),  cmocka_unit_test(test_slots),
-		cmocka_unit_test(test_delay), cmocka_unit_test(test_pressure_needs_traffic),
+		cmocka_unit_test(test_psi),
+		cmocka_unit_test(test_softnet),
+		cmocka_unit_test(test_loss),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_pressure_needs_traffic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

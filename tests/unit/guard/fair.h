@@ -20,7 +20,9 @@
 #define HONEST 200U
 #define HOSTILE 100U
 #define SOURCES (HONEST + HOSTILE)
+#ifndef STEP_MS /* or as its user says */
 #define STEP_MS 100U
+#endif
 #define CAPACITY 1000.0 /* handshakes a second */
 #define ASKED 4.0	/* of an honest source */
 #define NOMINAL 20.0	/* that a source may */
@@ -39,7 +41,10 @@ static struct {
 	double queue;
 	struct guard_load load;
 	bool greedy;	   /* attackers who do nothing wrong but ask for too much */
-	float least, most; /* of admission, once settled */
+	float least, most; /* of the limits of all, once settled */
+	/* What lies between guard and gate, and between load and guard; NULL: nothing. */
+	void (*wire_pace)(struct guard_pace *pace);
+	void (*wire_delay)(float *delay_ms);
 } sim;
 
 static struct one *one_of(const struct prefix *host)
@@ -101,6 +106,8 @@ static void step(void)
 	double in[SOURCES], sum = 0, share, lost, most = CAPACITY * 0.5;
 	double does = CAPACITY * STEP_MS / 1000, failed = 0, proven = 0;
 
+	if (sim.wire_pace)
+		sim.wire_pace(&figures.pace);
 	for (unsigned i = 0; i < SOURCES; i++) {
 		in[i] = through_gate(&sim.ones[i], &figures.pace);
 		sim.ones[i].asked += sim.ones[i].asks * STEP_MS / 1000;
@@ -113,6 +120,8 @@ static void step(void)
 	lost = MAX(sim.queue - most, 0);
 	sim.queue = MAX(MIN(sim.queue, most), 0);
 	sim.load.delay_ms = (float)(sim.queue / CAPACITY * 1000);
+	if (sim.wire_delay)
+		sim.wire_delay(&sim.load.delay_ms);
 	sim.load.loss = (float)(lost / MAX(sum, 1e-9));
 	share *= 1 - lost / MAX(sum, 1e-9);
 	for (unsigned i = 0; i < SOURCES; i++) {
@@ -133,12 +142,9 @@ static void run(uint32_t seconds)
 	sim.least = 2;
 	sim.most = 0;
 	for (uint32_t i = 0; i < seconds * 1000 / STEP_MS; i++) {
-		float admission;
-
 		step();
-		admission = guard_figures(sim.guard).pace.admission;
-		sim.least = MIN(sim.least, admission);
-		sim.most = MAX(sim.most, admission);
+		sim.least = MIN(sim.least, guard_figures(sim.guard).pace.tiers[0]);
+		sim.most = MAX(sim.most, guard_figures(sim.guard).pace.tiers[0]);
 	}
 }
 

@@ -57,7 +57,7 @@ static void more_congestion_cuts_more(void **state)
 
 		aimd_init(&aimd, 0);
 		for (unsigned i = 1; i < 6; i++)
-			(void)aimd_step(&aimd, &config, congestion, true, (uint64_t)i * 200);
+			(void)aimd_step(&aimd, &config, congestion, true, (uint64_t)i * 1000);
 		assert_true(aimd.share < before);
 		before = aimd.share;
 	}

@@ -68,12 +68,12 @@ static void greed_is_shared(void **state)
 	run(120);
 	run(120);
 	share = honest_share(&jain);
-	print_message("greed: honest share %.4f, jain %.4f, admission %.3f to %.3f\n", share, jain,
+	print_message("greed: honest share %.4f, jain %.4f, limits %.3f to %.3f\n", share, jain,
 		      (double)sim.least, (double)sim.most);
 	assert_true(jain > 0.95);
 	assert_true(share > 0.75);
-	/* Settled: no oscillation. */
-	assert_true(sim.most - sim.least < 0.1F * sim.most);
+	/* Settled; test_curve.c looks at swings. */
+	assert_true(sim.most - sim.least < 0.1F);
 	/* And it is over when it is over. */
 	attack(0);
 	run(60);
