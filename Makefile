@@ -271,8 +271,9 @@ $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
 $(O)/tests/unit/guard/test_guard_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc)
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 # user/store stands on the ORM.
-$(filter $(O)/tests/unit/store/%,$(UNIT_BINS)): LIBS += $(ORM_ALONE) $(ORM_LIBS)
-$(filter $(O)/tests/unit/store/%,$(UNIT_BINS)): $(ORM_ALONE)
+STORE_UNITS := $(filter $(O)/tests/unit/store/%,$(UNIT_BINS)) $(O)/tests/unit/daemon/test_recall
+$(STORE_UNITS): LIBS += $(ORM_ALONE) $(ORM_LIBS)
+$(STORE_UNITS): $(ORM_ALONE)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)

@@ -56,11 +56,11 @@ like "$("$O/strazhd" --check --config "$CONF" 2>&1)" "guard.ban_time: more than 
 	"and so are the times"
 
 echo "# off"
-conf
+conf "mode = off"
 strazhd_up --interface sv0 --config "$CONF" --max-hosts 16
 wait_for 5 listening
 ok $? "it listens"
-like "$(ctl status 2>/dev/null)" "^guard +off" "off unless it is asked for"
+like "$(ctl status 2>/dev/null)" "^guard +off" "off"
 is "$(garbage $BAD 40 | jq -c .)" '{"sent":40,"lost_ms":null}' "garbage, and nobody minds"
 is "$(ctl why $BAD --json 2>/dev/null | jq -r 'select(.kind == "guard") | .text')" "" "why tells of no guard"
 

@@ -72,7 +72,7 @@ struct store_act depot_lift(const char *cidr, const char *cause)
 		.at_ms = DEPOT_T0,
 		.actor = "operator:anna",
 		.cause = cause,
-		.ban = {.prefix = depot_prefix(cidr)},
+		.ban = {.prefix = depot_prefix(cidr), .origin = "test"},
 	};
 }
 
@@ -91,10 +91,10 @@ struct store_source depot_source(uint32_t n, double score)
 {
 	return (struct store_source){
 		.prefix = depot_host(n),
-		.kinds = 3,
-		.scores = {score, 0.25, 0},
+		.evidence_len = 3,
+		.evidence = {score, 0.25, 0},
 		.pressure = 0.5,
-		.trust = 0.125,
+		.good = 0.125,
 		.scored_ms = DEPOT_T0,
 		.first_ms = DEPOT_T0 - 1000,
 		.last_ms = DEPOT_T0 + n,

@@ -21,7 +21,7 @@ static void tables_are_declared(void **state)
 		fail_msg("%s", orm_error(s)->text);
 	orm_session_close(s);
 	depot_close(st);
-	database_expect(db, "SELECT version, name FROM orm_migration", "1|first\n");
+	database_expect(db, "SELECT version, name FROM orm_migration", "1|first\n2|origins\n");
 	database_expect(db, "SELECT count(*) FROM store_writer", "0\n"); /* it signed off */
 	depot_close(depot_open(db, NULL));
 }
@@ -314,6 +314,68 @@ static void backlog_is_bounded(void **state)
 	depot_close(st);
 }
 
+/* An operator, a feed and the guard may all ban one address: each takes back its own. */
+static void each_origin_has_its_ban(void **state)
+{
+	static const char *const origins[] = {"guard", "operator", "feed:a"};
+	struct store *st = depot_manual(*state, NULL);
+	struct store_act act = depot_ban("192.0.2.7", 0, "x");
+
+	for (size_t i = 0; i < ARRAY_LEN(origins); i++) {
+		act.ban.origin = origins[i];
+		act.ban.offences = (int32_t)i;
+		assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
+		act.ban.prefix = depot_prefix("192.0.2.8");
+		assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
+		act.ban.prefix = depot_prefix("192.0.2.7");
+	}
+	assert_int_equal(store_turn(st), 0);
+	act.verb = STORE_BAN_LIFT;
+	for (size_t i = 0; i < 2; i++) { /* of one group, of two origins */
+		act.ban.origin = origins[i];
+		assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
+	}
+	assert_int_equal(store_turn(st), 0);
+	depot_expect_bans(st, DEPOT_T0,
+			  "192.0.2.7 2 feed:a guard x\n"
+			  "192.0.2.8 0 guard guard x\n"
+			  "192.0.2.8 1 operator guard x\n"
+			  "192.0.2.8 2 feed:a guard x\n");
+	depot_chain(st, 8);
+	depot_close(st);
+}
+
+/* A store as the first version left it. */
+static void bans_of_before_are_kept(void **state)
+{
+	const struct database *db = *state;
+	struct store *st = depot_open(db, NULL);
+	struct store_act act = depot_ban("192.0.2.1", DEPOT_T0 + 1000, "before");
+
+	depot_do(st, &act);
+	act = depot_ban("2001:db8::/48", 0, "for ever");
+	depot_do(st, &act);
+	depot_close(st);
+	database_do(db, "DROP TABLE source");
+	database_do(db, "CREATE TABLE source (x text)");
+	database_do(db, "CREATE TABLE ban_old AS SELECT * FROM ban");
+	database_do(db, "DROP TABLE ban");
+	database_do(db, "CREATE TABLE ban AS SELECT * FROM ban_old");
+	database_do(db, "DROP TABLE ban_old");
+	if (!database_is_sqlite(db))
+		database_do(db, "ALTER TABLE ban ADD CONSTRAINT ban_pkey PRIMARY KEY (cidr)");
+	database_do(db, "DELETE FROM orm_migration WHERE version = 2");
+	st = depot_open(db, NULL);
+	act.ban.origin = "another";
+	depot_do(st, &act);
+	depot_expect_bans(st, DEPOT_T0,
+			  "192.0.2.1 1 test guard before\n"
+			  "2001:db8::/48 1 another guard for ever\n"
+			  "2001:db8::/48 1 test guard for ever\n");
+	depot_chain(st, 3);
+	depot_close(st);
+}
+
 static void one_ban_is_found(void **state)
 {
 	struct store *st = depot_open(*state, NULL);
@@ -323,8 +385,10 @@ static void one_ban_is_found(void **state)
 	struct store_ban ban;
 
 	depot_do(st, &act);
-	assert_int_equal(store_find_ban(st, &host, &ban, &texts, NULL), STORE_ABSENT);
-	assert_int_equal(store_find_ban(st, &act.ban.prefix, &ban, &texts, NULL), 0);
+	assert_int_equal(store_find_ban(st, &host, "test", &ban, &texts, NULL), STORE_ABSENT);
+	assert_int_equal(store_find_ban(st, &act.ban.prefix, "guard", &ban, &texts, NULL),
+			 STORE_ABSENT);
+	assert_int_equal(store_find_ban(st, &act.ban.prefix, "test", &ban, &texts, NULL), 0);
 	assert_int_equal(ban.until_ms, DEPOT_T0 + 5);
 	assert_string_equal(ban.cause, "why");
 	assert_string_equal(ban.actor, "guard");
@@ -415,11 +479,18 @@ static void time_left(void **state)
 int main(void)
 {
 	static const struct database_test tests[] = {
-		DATABASE_TEST(tables_are_declared), DATABASE_TEST(bans),
-		DATABASE_TEST(one_group_as_many),   DATABASE_TEST(other_rows),
-		DATABASE_TEST(not_taken),	    DATABASE_TEST(reading_ends_early),
-		DATABASE_TEST(backlog_is_bounded),  DATABASE_TEST(one_ban_is_found),
-		DATABASE_TEST(random_acts),	    DATABASE_TEST_SQLITE(time_left),
+		DATABASE_TEST(tables_are_declared),
+		DATABASE_TEST(bans),
+		DATABASE_TEST(one_group_as_many),
+		DATABASE_TEST(other_rows),
+		DATABASE_TEST(not_taken),
+		DATABASE_TEST(reading_ends_early),
+		DATABASE_TEST(backlog_is_bounded),
+		DATABASE_TEST(one_ban_is_found),
+		DATABASE_TEST(each_origin_has_its_ban),
+		DATABASE_TEST(bans_of_before_are_kept),
+		DATABASE_TEST(random_acts),
+		DATABASE_TEST_SQLITE(time_left),
 	};
 
 	return DATABASE_RUN(tests);

@@ -188,7 +188,7 @@ static int see_source(void *data, const struct store_source *source)
 {
 	const struct judge *j = data;
 
-	assert_true(source->scores[0] >= j->flushed);
+	assert_true(source->evidence[0] >= j->flushed);
 	return 0;
 }
 

@@ -288,7 +288,7 @@ static void server_killed(void **state)
 	assert_int_equal(store_flush(st, 0), 0);
 	depot_chain(st, n);
 	database_expect(&db, "SELECT count(DISTINCT detail) FROM audit", "3600\n");
-	database_expect(&db, "SELECT count(*), min(scores[1]) FROM source", "100|3\n");
+	database_expect(&db, "SELECT count(*), min(evidence[1]) FROM source", "100|3\n");
 	printf("# %llu outages; %lld ms from the server's last start to the last act\n",
 	       (unsigned long long)health_of(st).outages, (long long)back_ms);
 	assert_true(health_of(st).outages > 0);

@@ -17,7 +17,7 @@ static int see(void *data, const struct store_source *source)
 	struct seen *seen = data;
 
 	seen->n++;
-	seen->sum += source->scores[0];
+	seen->sum += source->evidence[0];
 	seen->last = *source;
 	return 0;
 }
@@ -37,27 +37,35 @@ static void a_source_comes_back(void **state)
 	struct store *st = depot_open(*state, NULL);
 	struct store_source in = depot_source(7, 0.1), out;
 
-	in.kinds = STORE_KINDS_MAX;
-	for (unsigned i = 0; i < STORE_KINDS_MAX; i++)
-		in.scores[i] = 1.0 / (3 + i);
+	in.evidence_len = STORE_EVIDENCE_MAX;
+	for (unsigned i = 0; i < STORE_EVIDENCE_MAX; i++)
+		in.evidence[i] = 1.0 / (3 + i);
 	in.prefix = depot_prefix("2001:db8:1::/64");
 	in.trust_until_ms = DEPOT_T0 + 5;
+	in.banned_until_ms = DEPOT_T0 + 6;
+	in.score = 0.875;
+	in.ban_over_h = 7;
+	in.good_ago_d = 8;
+	in.share = 9;
+	in.days = 10;
+	in.sessions = 11;
+	in.proven = 1;
 	assert_int_equal(store_source_put(st, &in), 0);
 	assert_int_equal(store_flush(st, 0), 0);
 	out = all(st).last;
 	assert_memory_equal(&in.prefix, &out.prefix, sizeof(in.prefix));
-	assert_memory_equal(in.scores, out.scores, sizeof(in.scores));
-	assert_int_equal(out.kinds, STORE_KINDS_MAX);
-	assert_true(out.pressure == in.pressure && out.trust == in.trust);
+	assert_memory_equal(in.evidence, out.evidence, sizeof(in.evidence));
+	assert_int_equal(out.evidence_len, STORE_EVIDENCE_MAX);
+	assert_true(out.pressure == in.pressure && out.good == in.good);
 	assert_int_equal(out.trust_until_ms, in.trust_until_ms);
 	assert_int_equal(out.scored_ms, in.scored_ms);
 	assert_int_equal(out.first_ms, in.first_ms);
 	assert_int_equal(out.last_ms, in.last_ms);
-	assert_int_equal(out.offences, in.offences);
-	in.kinds = 0; /* no scores are an empty list, not NULL */
+	assert_memory_equal(&in, &out, sizeof(in));
+	in.evidence_len = 0; /* no scores are an empty list, not NULL */
 	assert_int_equal(store_source_put(st, &in), 0);
 	assert_int_equal(store_flush(st, 0), 0);
-	assert_int_equal(all(st).last.kinds, 0);
+	assert_int_equal(all(st).last.evidence_len, 0);
 	assert_int_equal(all(st).n, 1);
 	depot_close(st);
 }
@@ -83,7 +91,7 @@ static void newest_wins_and_close_flushes(void **state)
 	/* What waits is found as it will be. */
 	assert_int_equal(
 		store_find_source(st, &(struct prefix){{10, 0, 0, 5}, 4, 32}, &found, NULL), 0);
-	assert_true(found.scores[0] == 3);
+	assert_true(found.evidence[0] == 3);
 	depot_close(st);
 	st = depot_open(db, NULL);
 	seen = all(st);
@@ -132,9 +140,9 @@ static void not_taken(void **state)
 		change;                                                                            \
 		assert_int_equal(store_source_put(st, &bad), -EINVAL);                             \
 	} while (0)
-	BAD(bad.scores[1] = 0.0 / 0.0);
+	BAD(bad.evidence[1] = 0.0 / 0.0);
 	BAD(bad.pressure = 1 / 0.0);
-	BAD(bad.kinds = STORE_KINDS_MAX + 1);
+	BAD(bad.evidence_len = STORE_EVIDENCE_MAX + 1);
 	BAD(bad.prefix.family = 0);
 	BAD(bad.last_ms = INT64_MIN);
 	depot_close(st);
@@ -177,14 +185,14 @@ static void pending_as_a_model(void **state)
 		for (uint32_t k = 0; k < n; k++) {
 			uint32_t at = out[k].prefix.addr[3];
 
-			assert_true(out[k].scores[0] == model[at]);
+			assert_true(out[k].evidence[0] == model[at]);
 			model[at] = -1;
 		}
 		if (!(random >> 24 & 1))
 			continue;
 		if (n && random >> 23 & 1) { /* a newer state of one comes meanwhile */
 			source = out[0];
-			source.scores[0] = i + 0.5;
+			source.evidence[0] = i + 0.5;
 			assert_int_equal(store_pending_put(&p, &source, MAX), STORE_PENDING_NEW);
 			model[out[0].prefix.addr[3]] = i + 0.5;
 		}
@@ -192,7 +200,7 @@ static void pending_as_a_model(void **state)
 			assert_int_equal(store_pending_oldest(&p), order);
 		for (uint32_t k = 0; k < n; k++)
 			if (model[out[k].prefix.addr[3]] < 0)
-				model[out[k].prefix.addr[3]] = out[k].scores[0];
+				model[out[k].prefix.addr[3]] = out[k].evidence[0];
 	}
 	store_pending_deinit(&p);
 }

@@ -252,14 +252,15 @@ static int show_memory(struct request *request)
 		return 0;
 	return request_row(
 		request,
-		json_pack("{s:s, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		json_pack("{s:s, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			  "kind", "store", "url", memory->url, "on", (int)memory->on, "degraded",
 			  (int)memory->degraded, "why", memory->why, "since",
 			  (json_int_t)memory->since_s, "backlog", (json_int_t)memory->backlog,
 			  "backlog_max", (json_int_t)memory->backlog_max, "written",
-			  (json_int_t)memory->written, "missed", (json_int_t)memory->missed, "late",
-			  (json_int_t)memory->late, "sources", (json_int_t)memory->sources,
-			  "dropped", (json_int_t)memory->dropped));
+			  (json_int_t)memory->written, "undone", (json_int_t)memory->undone,
+			  "missed", (json_int_t)memory->missed, "late", (json_int_t)memory->late,
+			  "sources", (json_int_t)memory->sources, "dropped",
+			  (json_int_t)memory->dropped));
 }
 
 /* Only those that fail: `strazhctl feeds` has them all. */

@@ -218,6 +218,28 @@ static int show_guard(const struct case_file *file)
 	return request_row(file->request, json_pack("{s:s, s:s}", "kind", "guard", "text", text));
 }
 
+/* What the audit has, the oldest first. */
+static int show_story(const struct case_file *file)
+{
+	const struct request *request = file->request;
+	const json_t *record;
+	json_t *row;
+	size_t i;
+
+	if (request->story_why)
+		return request_row(file->request, json_pack("{s:s, s:s}", "kind", "no-story", "why",
+							    request->story_why));
+	json_array_foreach(request->story, i, record)
+	{
+		row = json_copy((json_t *)(uintptr_t)record);
+		if (row)
+			(void)!json_object_set_new(row, "kind", json_string("story"));
+		if (request_row(file->request, row))
+			return CTL_FAILED;
+	}
+	return 0;
+}
+
 static bool concerns(const struct case_file *file, const struct sz_event *event)
 {
 	struct prefix source;
@@ -263,6 +285,8 @@ static int show_all(struct case_file *file)
 	if (!stop)
 		stop = show_guard(file);
 	if (!stop)
+		stop = show_story(file);
+	if (!stop)
 		stop = show_events(file);
 	return stop ? CTL_FAILED : CTL_DONE;
 }
@@ -294,12 +318,14 @@ static const struct arg why_args[] = {
 
 const struct command cmd_why = {
 	.name = "why",
-	.flags = CMD_READ,
+	.flags = CMD_READ | CMD_STORY,
 	.args = why_args,
 	.summary = "say what happens to an address, and why",
 	.help = "The verdict in words, then every entry that covers the address (what is over "
 		"too), limits that are its own, how far its meters and those of its prefix are "
-		"used, what strazhd's guard holds against it, and recent events about it.",
+		"used, what strazhd's guard holds against it, what was done to it before and why "
+		"(the "
+		"audit of the store: it outlives strazhd), and recent events about it.",
 	.run = run_why,
 	.view = &view_why,
 };

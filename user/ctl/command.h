@@ -41,16 +41,17 @@ struct arg {
 	const char *help;
 };
 
-#define CMD_READ 1U    /* changes nothing: members of group strazh may */
-#define CMD_CREATE 2U  /* makes the gate where there is none */
-#define CMD_STREAM 4U  /* many rows: strazhd lets a child of its own write them */
-#define CMD_FOLLOW 8U  /* with follow: true, rows go on until the client leaves */
-#define CMD_SSH 16U    /* carries the operator's SSH peer, which becomes never */
-#define CMD_HIDDEN 64U /* strazhctl's own, not on the command line */
-#define CMD_SHOWS 128U /* changes nothing unless "value" or "mode" is given */
-#define CMD_FILE 32U   /* carries prefix records in a sealed memfd */
-#define CMD_VERB 256U  /* its argument "verb" says what; list and show change nothing */
-#define CMD_TIDY 512U  /* also what changes nothing finishes what is due, so wants to write */
+#define CMD_READ 1U	/* changes nothing: members of group strazh may */
+#define CMD_CREATE 2U	/* makes the gate where there is none */
+#define CMD_STREAM 4U	/* many rows: strazhd lets a child of its own write them */
+#define CMD_FOLLOW 8U	/* with follow: true, rows go on until the client leaves */
+#define CMD_SSH 16U	/* carries the operator's SSH peer, which becomes never */
+#define CMD_HIDDEN 64U	/* strazhctl's own, not on the command line */
+#define CMD_SHOWS 128U	/* changes nothing unless "value" or "mode" is given */
+#define CMD_FILE 32U	/* carries prefix records in a sealed memfd */
+#define CMD_VERB 256U	/* its argument "verb" says what; list and show change nothing */
+#define CMD_STORY 1024U /* wants what the audit has of its "prefix" */
+#define CMD_TIDY 512U	/* also what changes nothing finishes what is due, so wants to write */
 
 struct command {
 	const char *name;

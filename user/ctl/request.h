@@ -42,7 +42,7 @@ struct host_memory {
 	bool on, degraded;     /* on: it is not `none` */
 	uint64_t since_s;      /* of the wall, when degraded */
 	uint64_t backlog, backlog_max;
-	uint64_t written;      /* acts */
+	uint64_t written, undone; /* acts; undone: taken, and not written */
 	uint64_t missed, late; /* acts not taken; of these those that are still to be made good */
 	uint64_t sources, dropped; /* states of sources that wait; that found no room */
 };
@@ -94,7 +94,9 @@ struct request {
 	struct gate *gate;
 	const struct host *host;
 	uid_t uid;
-	int file_fd; /* CMD_FILE, else -1 */
+	int file_fd;	       /* CMD_FILE, else -1 */
+	const json_t *story;   /* CMD_STORY: records of the audit, or NULL: */
+	const char *story_why; /* why not, or NULL: there is no audit */
 	/* Takes a row over; non-zero: nobody reads any more, stop. */
 	int (*on_row)(void *context, json_t *row);
 	void *sink;

@@ -146,6 +146,9 @@ static void show_store(const struct render *render, const json_t *row)
 	if (number(row, "missed"))
 		fprintf(render->out, ", %llu acts not taken, %llu of them still to be made good",
 			number(row, "missed"), number(row, "late"));
+	if (number(row, "undone"))
+		fprintf(render->out, ", %s%llu acts not written%s", render_paint(render, PAINT_RED),
+			number(row, "undone"), render_paint(render, PAINT_OFF));
 	if (number(row, "dropped"))
 		fprintf(render->out, ", %llu states of sources dropped", number(row, "dropped"));
 	fputc('\n', render->out);

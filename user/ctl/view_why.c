@@ -6,6 +6,7 @@
 
 #include <user/base/clock.h>
 #include <user/ctl/render.h>
+#include <user/ctl/rows.h>
 
 static const struct column entry_columns[] = {
 	{"", "decides", COL_YES, false},      {"TABLE", "table", COL_TEXT, false},
@@ -87,6 +88,30 @@ static void show_guard(const struct render *render, const json_t *row)
 	fprintf(render->out, "\nguard\n%s", word(row, "text"));
 }
 
+static void show_story(struct render *render)
+{
+	size_t i, shown = 0;
+	json_t *row;
+
+	json_array_foreach(render->gathered, i, row)
+	{
+		char when[32];
+
+		if (strcmp(word(row, "kind"), "no-story") == 0)
+			fprintf(render->out, "\nwhat was done before is not known: %s\n",
+				word(row, "why"));
+		if (strcmp(word(row, "kind"), "story") != 0)
+			continue;
+		if (!shown++)
+			fputs("\nwhat was done\n", render->out);
+		wall_text((uint64_t)json_integer_value(json_object_get(row, "at")), when,
+			  sizeof(when));
+		fprintf(render->out, "%s  %s %s by %s%s%s\n", when, word(row, "action"),
+			word(row, "subject"), word(row, "actor"), *word(row, "cause") ? ": " : "",
+			word(row, "cause"));
+	}
+}
+
 static void show_entries(struct render *render)
 {
 	struct table table;
@@ -149,6 +174,7 @@ static void why_end(struct render *render)
 	show_buckets(render);
 	json_array_foreach(render->gathered, i, row) if (strcmp(word(row, "kind"), "guard") == 0)
 		show_guard(render, row);
+	show_story(render);
 	show_events(render);
 }
 

@@ -6,7 +6,10 @@
 #include <user/daemon/caps.h>
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cap-ng.h>
 
@@ -40,4 +43,13 @@ int caps_drop_ports(void)
 	if (capng_update(CAPNG_DROP, BOTH, CAP_NET_BIND_SERVICE) || capng_apply(CAPNG_SELECT_CAPS))
 		return -EPERM;
 	return 0;
+}
+
+/* Past libcap-ng, which remembers what the process has. */
+int caps_drop_thread(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	return syscall(SYS_capset, &header, none) ? -EPERM : 0;
 }

@@ -15,5 +15,7 @@
 int caps_drop(bool ports) must_check;
 /* The ports are bound: from here on this thread, and those that it starts, bind none below 1024. */
 int caps_drop_ports(void) must_check;
+/* This thread, and those that it starts, have none at all any more. 0 or -EPERM. */
+int caps_drop_thread(void) must_check;
 
 #endif

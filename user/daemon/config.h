@@ -9,8 +9,9 @@
  *
  * Values: NUMBER 10; SIZE 64K, 1M, 1G, powers of 1024; TIME 5s, 10m, 1h30m, and 0 where that is
  * allowed; SWITCH on or off; WORD one of its words; WORDS some of them; TEXT clean UTF-8; PATH
- * absolute; URL a text whose password is shown to nobody; LISTEN addresses with ports; PREFIXES; NAMES of interfaces. Items of a list are
- * separated by spaces or commas, and a list is normal with single spaces.
+ * absolute; URL a text whose password is shown to nobody; LISTEN addresses with ports; PREFIXES;
+ * NAMES of interfaces. Items of a list are separated by spaces or commas, and a list is normal with
+ * single spaces.
  */
 #ifndef STRAZH_USER_DAEMON_CONFIG_H
 #define STRAZH_USER_DAEMON_CONFIG_H

@@ -35,10 +35,10 @@
 
 /* tests/e2e/98-guard.sh reloads mode, limit and ban_time; the others have no trial. */
 #define CONFIG_GUARD_KEYS(X)                                                                       \
-	X(GUARD_MODE, "guard", "mode", WORD, "off", 0, 0, "off learn enforce", LIVE,               \
+	X(GUARD_MODE, "guard", "mode", WORD, "learn", 0, 0, "off learn enforce", LIVE,             \
 	  "off; learn: the log says what would be done, and nothing is; enforce: bans and limits " \
-	  "go to the gate. It is off unless it is asked for as long as what it has learned does "  \
-	  "not outlive strazhd. off and learn take back what was done.")                           \
+	  "go to the gate. What was learned, also by learn, is kept in the store and outlives "    \
+	  "strazhd. off and learn take back what was done.")                                       \
 	X(GUARD_HALF_LIFE, "guard", "half_life", TIME, "10m", 1, 2592000, "", LIVE,                \
 	  "After this time what is held against a source weighs half.")                            \
 	X(GUARD_LIMIT, "guard", "limit", NUMBER, "30", 1, 90, "", LIVE,                            \

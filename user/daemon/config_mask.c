@@ -55,8 +55,6 @@ const char *config_mask_url(const char *url, char *shown, size_t size)
 	shown[0] = '\0';
 	host = host ? host + 3 : url;
 	at = strrchr(host, '@');
-	/* A '?' before the last '@' may be of the password or not: what is between is hidden. */
-	query = strchr(at ? at : host, '?');
 	colon = at ? memchr(host, ':', (size_t)(at - host)) : NULL;
 	if (colon) {
 		put(&to, url, (size_t)(colon + 1 - url));
@@ -64,6 +62,8 @@ const char *config_mask_url(const char *url, char *shown, size_t size)
 	} else {
 		at = url;
 	}
+	/* A '?' between that ':' and the '@' may be of the password: it is hidden with it. */
+	query = strchr(at, '?');
 	put(&to, at, query ? (size_t)(query - at) : strlen(at));
 	if (query)
 		put_parameters(&to, query);

@@ -12,6 +12,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/daemon/keeper.h>
+#include <user/daemon/remember.h>
 #include <user/gate/act.h>
 #include <user/gate/reput.h>
 
@@ -215,6 +216,7 @@ static void on_record(void *owner, const struct guard_record *record)
 	char text[RECORD_LEN], prefix[PREFIX_TEXT_LEN];
 	enum log_level level = level_of(record);
 
+	remember_record(g->keeper, record);
 	guarding_say_unsaid(g);
 	if (level != LOG_LVL_DEBUG && ++g->said > SAY_MOST) {
 		g->unsaid++;
@@ -227,6 +229,13 @@ static void on_record(void *owner, const struct guard_record *record)
 		log_at(level, "guard: %s", text);
 }
 
+static void on_evict(void *owner, const struct guard_kept *kept)
+{
+	struct guarding *g = owner;
+
+	remember_evict(g->keeper, kept);
+}
+
 /* The pace is not used, and the attack state is shown: neither changes anything in the gate. */
 const struct guard_ops guarding_ops = {
 	.limit = on_limit,
@@ -234,4 +243,5 @@ const struct guard_ops guarding_ops = {
 	.ban = on_ban,
 	.lift = on_lift,
 	.record = on_record,
+	.evict = on_evict,
 };

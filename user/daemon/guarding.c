@@ -20,6 +20,7 @@
 #include <user/base/log.h>
 #include <user/daemon/feeding.h>
 #include <user/daemon/keeper.h>
+#include <user/daemon/remember.h>
 #include <user/gate/act.h>
 #include <user/gate/stats.h>
 #include <user/net/conn.h>
@@ -123,6 +124,7 @@ static void on_tick(struct timer *timer)
 	guard_tick(g->guard, now_ms());
 	guarding_retry(g);
 	guarding_say_unsaid(g);
+	remember_tick(keeper);
 }
 
 /* ---- what goes in ---- */
@@ -198,6 +200,7 @@ void guarding_sign(struct keeper *keeper, const struct split_message *m)
 		return;
 	seen.input = (uint8_t)input;
 	memcpy(seen.addr, m->addr, sizeof(seen.addr));
+	remember_seen(keeper, m->family, m->addr);
 	(void)guard_observe(g->guard, &seen, now_ms()); /* split_receive() checked the family */
 	feeding_met(keeper, m->family, m->addr);
 }
@@ -232,6 +235,7 @@ static void begin(struct guarding *g)
 	g->loaded_ms = now_ms();
 	g->proven = g->failed = 0;
 	refresh_spared(g);
+	remember_begin(g->keeper);
 	if (timer_start(&g->tick, TICK_MS, TICK_MS))
 		log_error("guard: there is no timer: bans are not lifted before their time");
 }
@@ -244,6 +248,7 @@ static void end(struct guarding *g)
 	guarding_retry(g);
 	g->deeds_len = 0; /* what is left in the gate is over at its time */
 	g->failing = false;
+	remember_end(g->keeper, false);
 	guard_free(g->guard);
 	g->guard = NULL;
 }
@@ -324,6 +329,8 @@ int guarding_open(struct keeper *keeper)
 	}
 	guarding_take(keeper);
 	if (g->guard)
+		remember_wait(keeper);
+	if (g->guard)
 		log_info("guard: %s", config_text(keeper->options->config, CFG_GUARD_MODE));
 	return 0;
 }
@@ -335,6 +342,7 @@ void guarding_close(struct keeper *keeper)
 	if (!g)
 		return;
 	timer_close(&g->tick);
+	remember_end(keeper, true);
 	guard_free(g->guard);
 	guard_free(g->next);
 	free(g);
@@ -390,6 +398,6 @@ void guarding_forgive(void *context, const struct prefix *prefix)
 		spare_everyone(g);
 		refresh_spared(g);
 	} else if (is_guards(prefix)) {
-		(void)guard_forgive(g->guard, prefix, now_ms());
+		remember_forgiven(keeper, prefix, guard_forgive(g->guard, prefix, now_ms()));
 	}
 }

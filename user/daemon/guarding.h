@@ -2,8 +2,8 @@
 /*
  * The guard in the keeper: what the gate samples and counts and what the secured server says of its
  * clients goes in; bans and limits go out to the gate. All of it in the keeper's thread; time is
- * that of CLOCK_BOOTTIME, as the gate's. What it knows lives as long as strazhd; bans stay in the
- * gate until their time.
+ * that of CLOCK_BOOTTIME, as the gate's. What it knows outlives strazhd where there is a store
+ * (remember.h); bans stay in the gate until their time.
  */
 #ifndef STRAZH_USER_DAEMON_GUARDING_H
 #define STRAZH_USER_DAEMON_GUARDING_H

@@ -8,19 +8,24 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/config_mask.h>
+#include <user/daemon/remember.h>
 
 /* How long the shutdown may wait for the database. */
 #define CLOSE_MS 5000
+#define TICK_MS 1000U
 
 /* ---- how it is ---- */
 
@@ -38,6 +43,27 @@ static void say_health(struct memory *m)
 		log_info("the store is there again");
 }
 
+int64_t memory_wall_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void memory_done(void *data, int result)
+{
+	struct memory *m = data;
+
+	if (!result)
+		return;
+	m->undone++;
+	if (!m->undone_said)
+		log_error("the store: what was decided is not written: %s",
+			  store_condition_text(result));
+	m->undone_said = true;
+}
+
 static void on_ready(struct watch *watch, uint32_t events)
 {
 	struct memory *m = watch->context;
@@ -45,6 +71,23 @@ static void on_ready(struct watch *watch, uint32_t events)
 	(void)events;
 	(void)store_collect(m->store);
 	say_health(m);
+}
+
+static void on_recalled(struct watch *watch, uint32_t events)
+{
+	struct memory *m = watch->context;
+
+	(void)events;
+	recall_collect(m->recall);
+}
+
+static void on_tick(struct timer *timer)
+{
+	struct memory *m = timer->context;
+
+	say_health(m);
+	remember_make_good(m);
+	stories_tick(m);
 }
 
 const struct host_memory *memory_show(void *context)
@@ -70,6 +113,8 @@ const struct host_memory *memory_show(void *context)
 		.backlog_max = health.backlog_max,
 		.written = health.written,
 		.missed = m->missed,
+		.late = m->remembering.late.len,
+		.undone = m->undone,
 		.sources = health.sources,
 		.dropped = health.sources_dropped,
 	};
@@ -108,26 +153,87 @@ static void make_file(const struct config *config)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 }
 
-static int open_store(struct memory *m, const char *url)
+static const struct recall_ops recall_ops = {
+	.source = remember_source,
+	.ban = remember_ban,
+	.all = remember_all,
+	.one = remember_one,
+	.story = story_found,
+};
+
+/*
+ * The threads of the store read what a database says and need no right of the keeper's: they have
+ * what the thread has that starts them.
+ */
+struct opening {
+	struct memory *m;
+	const char *url;
+	int result; /* of store_open() */
+	int failed; /* else */
+};
+
+static void *open_rightless(void *data)
 {
 	const struct store_options options = {.close_ms = CLOSE_MS, .may_start_down = true};
-	struct store_health health;
+	struct opening *opening = data;
+	struct memory *m = opening->m;
+
+	opening->failed = caps_drop_thread();
+	if (opening->failed)
+		return NULL;
+	opening->result = store_open(opening->url, &options, &m->store, &m->fault);
+	if (!opening->result)
+		opening->failed = recall_new(m->store, &recall_ops, m, &m->recall);
+	return NULL;
+}
+
+static int open_threads(struct memory *m, const char *url, int *ret_result)
+{
+	struct opening opening = {.m = m, .url = url};
+	pthread_t thread;
+	int r = -pthread_create(&thread, NULL, open_rightless, &opening);
+
+	if (r)
+		return r;
+	(void)pthread_join(thread, NULL);
+	*ret_result = opening.result;
+	return opening.failed;
+}
+
+static int watch_threads(struct memory *m)
+{
 	int r;
+
+	m->watch = (struct watch){.fd = store_fd(m->store), .on_ready = on_ready, .context = m};
+	r = loop_add(m->keeper->loop, &m->watch, EPOLLIN);
+	if (r)
+		return r;
+	m->recall_watch = (struct watch){
+		.fd = recall_fd(m->recall), .on_ready = on_recalled, .context = m};
+	r = loop_add(m->keeper->loop, &m->recall_watch, EPOLLIN);
+	if (!r)
+		r = timer_open(m->keeper->loop, &m->tick, on_tick, m);
+	return r ? r : timer_start(&m->tick, TICK_MS, TICK_MS);
+}
+
+static int open_store(struct memory *m, const char *url)
+{
+	struct store_health health;
+	int r, result = 0;
 
 	m->wanted = true;
 	(void)config_mask_url(url, m->url, sizeof(m->url));
 	make_file(m->keeper->options->config);
-	r = store_open(url, &options, &m->store, &m->fault);
-	if (r == -ENOMEM)
-		return r;
-	if (r) {
+	r = open_threads(m, url, &result);
+	if (r || result == -ENOMEM)
+		return r ? r : result;
+	if (result) {
 		log_error("the store '%s' cannot be opened: %s; what is learned is forgotten when "
 			  "strazhd ends",
 			  m->url, m->fault.text);
 		return 0;
 	}
-	m->watch = (struct watch){.fd = store_fd(m->store), .on_ready = on_ready, .context = m};
-	r = loop_add(m->keeper->loop, &m->watch, EPOLLIN);
+	r = watch_threads(m);
 	if (r)
 		return r;
 	store_health(m->store, &health);
@@ -165,7 +271,17 @@ void memory_close(struct keeper *keeper)
 		return;
 	if (m->watch.on_ready)
 		loop_remove(keeper->loop, &m->watch);
+	if (m->recall_watch.on_ready)
+		loop_remove(keeper->loop, &m->recall_watch);
+	timer_close(&m->tick);
+	recall_free(m->recall);
+	stories_close(m);
 	store_close(m->store, &lost);
+	if (m->remembering.late.len || m->remembering.restate)
+		log_error("the store had no room to the end: %u acts or more of the guard are not "
+			  "written",
+			  m->remembering.late.len);
+	late_deinit(&m->remembering.late);
 	if (lost)
 		log_error("the store was not there at the end: %u states of sources are lost",
 			  lost);

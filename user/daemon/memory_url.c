@@ -45,6 +45,6 @@ const char *memory_url_fault(const struct config *config, char text[CONFIG_WHY_L
 
 	if (!memory_url(config, url) || !orm_url_check(url, &error))
 		return NULL;
-	(void)snprintf(text, CONFIG_WHY_LEN, "%s", error.text);
+	(void)snprintf(text, CONFIG_WHY_LEN, "%.*s", CONFIG_WHY_LEN - 1, error.text);
 	return text;
 }

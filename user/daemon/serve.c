@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* One request of one client: parsed, permitted, carried out here or by a reader. */
 #include <user/daemon/server.h>
+#include <user/daemon/story.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -59,6 +60,27 @@ static void run_here(struct client_link *link, struct request *request)
 		lines_pause(&link->lines);
 }
 
+void link_go_on(struct client_link *link, const struct command *command, json_t *args,
+		const json_t *story, const char *why)
+{
+	struct request request = {
+		.command = command,
+		.args = args,
+		.gate = link->keeper->gate,
+		.host = &link->keeper->host,
+		.uid = link->peer.uid,
+		.on_row = put_row,
+		.sink = link,
+		.file_fd = -1,
+		.story = story,
+		.story_why = why,
+	};
+
+	run_here(link, &request);
+	if (!link->lines.finishing && link->lines.out_len <= OUT_BUSY)
+		lines_resume(&link->lines);
+}
+
 void link_request(struct lines *lines, char *line, size_t len)
 {
 	struct client_link *link = lines->context;
@@ -82,6 +104,9 @@ void link_request(struct lines *lines, char *line, size_t len)
 	if (!link->root && !command_reads(request.command, request.args)) {
 		answer(link, request.command->name, CTL_NO_GATE,
 		       "not permitted: members of group 'strazh' may look, root may change");
+	} else if (request.command->flags & CMD_STORY &&
+		   story_ask(link, &request, &request.story_why)) {
+		/* link_go_on() follows. */
 	} else if (!run_elsewhere(link, &request)) {
 		run_here(link, &request);
 	}

@@ -5,6 +5,7 @@
  * OUT_BUSY of answers wait for it, it is not read.
  */
 #include <user/daemon/server.h>
+#include <user/daemon/story.h>
 
 #include <errno.h>
 #include <grp.h>
@@ -48,6 +49,7 @@ void link_close(struct client_link *link)
 	keeper->guests_len -= !link->root;
 	if (link->reader)
 		reader_abandon(link->reader);
+	story_abandon(link);
 	lines_deinit(&link->lines);
 	free(link);
 }
@@ -75,7 +77,7 @@ static void on_drained(struct lines *lines)
 	struct client_link *link = lines->context;
 
 	link->active_s = clock_boot_s();
-	if (lines->paused && !link->reader)
+	if (lines->paused && !link->reader && !link->story)
 		lines_resume(lines);
 }
 

@@ -14,6 +14,8 @@
 #include <user/net/lines.h>
 #include <user/net/unix.h>
 
+struct story_wait;
+
 struct client_link {
 	struct lines lines;
 	struct keeper *keeper;
@@ -24,6 +26,7 @@ struct client_link {
 	bool following;
 	uint64_t lost; /* events that did not fit since the last that did */
 	struct reader *reader;
+	struct story_wait *story; /* what it waits for: story.h */
 };
 
 struct reader {
@@ -48,5 +51,8 @@ void link_close(struct client_link *link);
 
 /* A line of a client: carry it out. */
 void link_request(struct lines *lines, char *line, size_t len);
+/* What it waited for is there: see struct request. */
+void link_go_on(struct client_link *link, const struct command *command, json_t *args,
+		const json_t *story, const char *why);
 
 #endif

@@ -10,7 +10,8 @@
  *	load -> attack state, AIMD -> limits of the tiers, admission, puzzles, cookies
  *
  * What it is wired to, in user/daemon/guarding.h: guard_limit -> reput_put(), guard_ban -> act.h,
- * record -> the log. state, pace and evict have nobody there yet.
+ * record -> the log and the store's audit, evict -> the store. state and pace have nobody there
+ *yet.
  */
 #ifndef STRAZH_USER_GUARD_GUARD_H
 #define STRAZH_USER_GUARD_GUARD_H
@@ -54,6 +55,7 @@ struct guard_kept {
 	uint64_t at_ms;
 	uint64_t banned_ms;  /* so long its ban still lasts; 0: none */
 	uint64_t known_ms;   /* since it was first seen */
+	uint64_t idle_ms;    /* since it was seen last */
 	uint32_t ban_over_h; /* hours since its last ban ended; 0 also: it has not */
 	uint32_t trusted_h;  /* hours that its trust still lasts; 0: none */
 	uint32_t good_ago_d; /* days since its last good one */

@@ -19,6 +19,7 @@ struct guard_kept keep_source(const struct guard *guard, const struct source *so
 		.prefix = source_prefix(source->key),
 		.at_ms = guard->now_ms,
 		.known_ms = guard->now_ms - MIN((uint64_t)source->first_s * 1000, guard->now_ms),
+		.idle_ms = guard->now_ms - MIN(source->touch_ms, guard->now_ms),
 		.good_ago_d = (uint8_t)(now_s / 86400 - source->day),
 		.share = source->share,
 		.offences = source->offences,
@@ -102,6 +103,7 @@ void guard_kept_age(struct guard_kept *kept, uint64_t passed_ms)
 
 	kept->banned_ms -= MIN(passed_ms, kept->banned_ms);
 	kept->known_ms += passed_ms;
+	kept->idle_ms += passed_ms;
 	kept->ban_over_h += (uint32_t)MIN(hours, UINT16_MAX);
 	kept->trusted_h = less(kept->trusted_h, hours);
 	kept->good_ago_d += (uint32_t)MIN(hours / 24, UINT16_MAX);
@@ -194,6 +196,7 @@ int guard_restore(struct guard *guard, const struct guard_kept *kept, uint64_t n
 {
 	struct source *source;
 	uint64_t key;
+	bool is_new;
 
 	if (!is_sound(kept))
 		return -EINVAL;
@@ -201,7 +204,10 @@ int guard_restore(struct guard *guard, const struct guard_kept *kept, uint64_t n
 	key = source_key(kept->prefix.family, kept->prefix.addr);
 	if (!key)
 		return 0;
+	is_new = !roster_find(&guard->roster, key);
 	source = roster_get(&guard->roster, key, (enum guard_evidence)kept->proven, guard->now_ms);
+	if (is_new) /* to come back is no deed */
+		source->touch_ms -= MIN(kept->idle_ms, source->touch_ms);
 	restore_evidence(guard, kept, source);
 	restore_facts(guard, kept, source);
 	if (kept->banned_ms && source->level == GUARD_FREE)

@@ -57,11 +57,12 @@ int store_find_source(struct store *st, const struct prefix *prefix,
 	return r;
 }
 
-int store_find_ban(struct store *st, const struct prefix *prefix, struct store_ban *ret_ban,
-		   struct store_ban_texts *texts, struct store_fault *ret_fault)
+int store_find_ban(struct store *st, const struct prefix *prefix, const char *origin,
+		   struct store_ban *ret_ban, struct store_ban_texts *texts,
+		   struct store_fault *ret_fault)
 {
 	char cidr[PREFIX_TEXT_LEN];
-	struct ban row, key = {.cidr = prefix_format(prefix, cidr)};
+	struct ban row, key = {.cidr = prefix_format(prefix, cidr), .origin = origin};
 	struct orm_session *s;
 	int r = find(st, T(ban), &key, &row, &s, ret_fault);
 

@@ -160,17 +160,39 @@ static int remove_one(struct store *st, struct store_op *op)
 	return r == ORM_E_END ? 0 : r;
 }
 
-/* Those whose key is one column, as one statement. */
-static int remove_many(struct store *st, const struct orm_table *table, size_t n)
+/* Those whose key is one column, as one statement; of bans those of one origin. */
+static int remove_many(struct store *st, const struct orm_table *table, const char *origin,
+		       size_t n)
 {
 	struct orm_query *q = orm_delete(st->session, table);
 	struct orm_strs keys = {.v = st->group.keys, .n = n};
 	int r;
 
-	orm_where(q, orm_in(orm_named(table, table->columns[0].name), keys));
+	orm_where(q, origin ? orm_and(orm_in(C(ban, cidr), keys), orm_eq(C(ban, origin), V(origin)))
+			    : orm_in(orm_named(table, table->columns[0].name), keys));
 	r = orm_exec(st->session, q, NULL);
 	orm_query_free(q);
 	return r;
+}
+
+/* They are sorted by origin. */
+static int remove_bans(struct store *st, struct store_op **ops, uint32_t n)
+{
+	const char *origin = NULL;
+	size_t many = 0;
+	int r = 0;
+
+	for (uint32_t i = 0; i < n && !r; i++) {
+		if (!ops[i]->removes)
+			continue;
+		if (many && strcmp(origin, ops[i]->row.ban.origin) != 0) {
+			r = remove_many(st, T(ban), origin, many);
+			many = 0;
+		}
+		origin = ops[i]->row.ban.origin;
+		st->group.keys[many++] = ops[i]->row.ban.cidr;
+	}
+	return r || !many ? r : remove_many(st, T(ban), origin, many);
 }
 
 static int remove_rows(struct store *st, struct store_op **ops, uint32_t n)
@@ -179,6 +201,8 @@ static int remove_rows(struct store *st, struct store_op **ops, uint32_t n)
 	size_t many = 0;
 	int r = 0;
 
+	if (table == T(ban))
+		return remove_bans(st, ops, n);
 	for (uint32_t i = 0; i < n && !r; i++) {
 		if (!ops[i]->removes)
 			continue;
@@ -187,7 +211,7 @@ static int remove_rows(struct store *st, struct store_op **ops, uint32_t n)
 		else
 			st->group.keys[many++] = ops[i]->key;
 	}
-	return r || !many ? r : remove_many(st, table, many);
+	return r || !many ? r : remove_many(st, table, NULL, many);
 }
 
 static int write_rows(struct store *st)

@@ -110,6 +110,55 @@
 	"CONSTRAINT store_writer_pkey PRIMARY KEY (id)"                                            \
 	")" STRICT ";"
 
+/*
+ * Bans of one prefix by several origins live side by side. SQLite changes no primary key, so the
+ * table is made anew there.
+ */
+#define BANS_SQLITE(INT, TIME, NET)                                                                \
+	"CREATE TABLE ban_anew ("                                                                  \
+	"cidr " NET " NOT NULL,"                                                                   \
+	"since_ms " TIME " NOT NULL,"                                                              \
+	"until_ms " TIME ","                                                                       \
+	"offences " INT " NOT NULL,"                                                               \
+	"origin text NOT NULL,"                                                                    \
+	"actor text NOT NULL,"                                                                     \
+	"cause text NOT NULL,"                                                                     \
+	"CONSTRAINT ban_pkey PRIMARY KEY (cidr, origin)"                                           \
+	") STRICT;"                                                                                \
+	"INSERT INTO ban_anew SELECT cidr, since_ms, until_ms, offences, origin, actor, cause "    \
+	"FROM ban;"                                                                                \
+	"DROP TABLE ban;"                                                                          \
+	"ALTER TABLE ban_anew RENAME TO ban;"                                                      \
+	"CREATE INDEX ban_by_until ON ban (until_ms);"
+#define BANS_POSTGRESQL                                                                            \
+	"ALTER TABLE ban DROP CONSTRAINT ban_pkey;"                                                \
+	"ALTER TABLE ban ADD CONSTRAINT ban_pkey PRIMARY KEY (cidr, origin);"
+
+/* All that is known of a source. What was written before has numbers of another meaning. */
+#define SOURCES(INT, DBL, TIME, NET, DBLS, STRICT)                                                 \
+	"DROP TABLE source;"                                                                       \
+	"CREATE TABLE source ("                                                                    \
+	"cidr " NET " NOT NULL,"                                                                   \
+	"evidence " DBLS " NOT NULL,"                                                              \
+	"pressure " DBL " NOT NULL,"                                                               \
+	"good " DBL " NOT NULL,"                                                                   \
+	"trust_until_ms " TIME ","                                                                 \
+	"scored_ms " TIME " NOT NULL,"                                                             \
+	"first_ms " TIME " NOT NULL,"                                                              \
+	"last_ms " TIME " NOT NULL,"                                                               \
+	"offences " INT " NOT NULL,"                                                               \
+	"banned_until_ms " TIME ","                                                                \
+	"score " DBL " NOT NULL,"                                                                  \
+	"ban_over_h " INT " NOT NULL,"                                                             \
+	"good_ago_d " INT " NOT NULL,"                                                             \
+	"share " INT " NOT NULL,"                                                                  \
+	"days " INT " NOT NULL,"                                                                   \
+	"sessions " INT " NOT NULL,"                                                               \
+	"proven " INT " NOT NULL,"                                                                 \
+	"CONSTRAINT source_pkey PRIMARY KEY (cidr)"                                                \
+	")" STRICT ";"                                                                             \
+	"CREATE INDEX source_by_last ON source (last_ms);"
+
 static const struct orm_migration_step steps[] = {
 	{
 		.version = 1,
@@ -121,6 +170,18 @@ static const struct orm_migration_step steps[] = {
 		.up_postgresql = FIRST("integer", "bigint", "double precision",
 				       "timestamp with time zone", "cidr", "bytea",
 				       "double precision[]", ""),
+	},
+	{
+		.version = 2,
+		.name = "origins",
+		.up_sqlite = BANS_SQLITE("INTEGER /* INTEGER */", "INTEGER /* TIMESTAMP_MS */",
+					 "TEXT /* CIDR */")
+			SOURCES("INTEGER /* INTEGER */", "REAL /* DOUBLE */",
+				"INTEGER /* TIMESTAMP_MS */", "TEXT /* CIDR */",
+				"TEXT /* DOUBLES */", " STRICT"),
+		.up_postgresql = BANS_POSTGRESQL SOURCES("integer", "double precision",
+							 "timestamp with time zone", "cidr",
+							 "double precision[]", ""),
 	},
 };
 

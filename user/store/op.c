@@ -107,9 +107,13 @@ static int make_ban(const struct store_act *act, struct store_op *op, char key[K
 	if (!prefix_ok(&b->prefix) || !spans(b->since_ms, b->until_ms) ||
 	    !store_text_ok(b->origin, STORE_NAME_MAX))
 		return -EINVAL;
+	/* Of one origin all together: they are removed by one statement. */
+	snprintf(key + PREFIX_TEXT_LEN, KEY_MAX - PREFIX_TEXT_LEN, "%s %s",
+		 b->origin ? b->origin : "", prefix_format(&b->prefix, key));
+	op->key = key + PREFIX_TEXT_LEN;
 	op->row.ban = (struct ban){
 		.orm_null = b->until_ms ? 0 : ORM_BIT(ban, until_ms),
-		.cidr = prefix_format(&b->prefix, key),
+		.cidr = key,
 		.since_ms = b->since_ms,
 		.until_ms = b->until_ms,
 		.offences = b->offences,
@@ -322,13 +326,13 @@ int store_op_make(const struct store_act *act, struct store_op **ret_op)
 	    (act->quiet && !may_be_quiet(act->verb)))
 		return -EINVAL;
 	op.record.action = verbs[act->verb].action;
+	op.key = op.record.subject = key;
 	r = fill(act, &op, key);
 	if (r)
 		return r;
 	op.table = verbs[act->verb].table ? verbs[act->verb].table() : NULL;
 	op.removes = verbs[act->verb].removes;
 	op.quiet = act->quiet;
-	op.key = op.record.subject = key;
 	op.record.at_ms = act->at_ms;
 	op.record.actor = act->actor;
 	op.record.cause = act->cause;
@@ -339,15 +343,24 @@ int store_op_make(const struct store_act *act, struct store_op **ret_op)
 struct source store_source_row(const struct store_source *from, char cidr[PREFIX_TEXT_LEN])
 {
 	return (struct source){
-		.orm_null = from->trust_until_ms ? 0 : ORM_BIT(source, trust_until_ms),
+		.orm_null = (from->trust_until_ms ? 0 : ORM_BIT(source, trust_until_ms)) |
+			    (from->banned_until_ms ? 0 : ORM_BIT(source, banned_until_ms)),
 		.cidr = prefix_format(&from->prefix, cidr),
-		.scores = {.v = from->scores, .n = from->kinds},
+		.evidence = {.v = from->evidence, .n = from->evidence_len},
 		.pressure = from->pressure,
-		.trust = from->trust,
+		.good = from->good,
 		.trust_until_ms = from->trust_until_ms,
 		.scored_ms = from->scored_ms,
 		.first_ms = from->first_ms,
 		.last_ms = from->last_ms,
 		.offences = from->offences,
+		.banned_until_ms = from->banned_until_ms,
+		.score = from->score,
+		.ban_over_h = from->ban_over_h,
+		.good_ago_d = from->good_ago_d,
+		.share = from->share,
+		.days = from->days,
+		.sessions = from->sessions,
+		.proven = from->proven,
 	};
 }

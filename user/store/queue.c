@@ -166,13 +166,14 @@ int store_do(struct store *st, const struct store_act *act, int64_t timeout_ms)
 static bool source_ok(const struct store_source *s)
 {
 	if ((s->prefix.family != 4 && s->prefix.family != 6) ||
-	    s->prefix.len > prefix_len_max(s->prefix.family) || s->kinds > STORE_KINDS_MAX ||
-	    !isfinite(s->pressure) || !isfinite(s->trust) || !store_time_ok(s->trust_until_ms) ||
-	    !store_time_ok(s->scored_ms) || !store_time_ok(s->first_ms) ||
-	    !store_time_ok(s->last_ms))
+	    s->prefix.len > prefix_len_max(s->prefix.family) ||
+	    s->evidence_len > STORE_EVIDENCE_MAX || !isfinite(s->pressure) || !isfinite(s->good) ||
+	    !isfinite(s->score) || !store_time_ok(s->banned_until_ms) ||
+	    !store_time_ok(s->trust_until_ms) || !store_time_ok(s->scored_ms) ||
+	    !store_time_ok(s->first_ms) || !store_time_ok(s->last_ms))
 		return false;
-	for (uint32_t i = 0; i < s->kinds; i++)
-		if (!isfinite(s->scores[i]))
+	for (uint32_t i = 0; i < s->evidence_len; i++)
+		if (!isfinite(s->evidence[i]))
 			return false;
 	return true;
 }

@@ -127,21 +127,29 @@ int store_each_allow(struct store *st, int64_t now_ms, store_allow_fn fn, void *
 int store_source_of(const struct source *row, struct store_source *ret_source)
 {
 	struct store_source source = {
-		.kinds = (uint32_t)MIN(row->scores.n, STORE_KINDS_MAX),
+		.evidence_len = (uint32_t)MIN(row->evidence.n, STORE_EVIDENCE_MAX),
 		.offences = row->offences,
 		.pressure = row->pressure,
-		.trust = row->trust,
+		.good = row->good,
 		.trust_until_ms = row->trust_until_ms,
 		.scored_ms = row->scored_ms,
 		.first_ms = row->first_ms,
 		.last_ms = row->last_ms,
+		.banned_until_ms = row->banned_until_ms,
+		.score = row->score,
+		.ban_over_h = row->ban_over_h,
+		.good_ago_d = row->good_ago_d,
+		.share = row->share,
+		.days = row->days,
+		.sessions = row->sessions,
+		.proven = row->proven,
 	};
 	int r = store_prefix_of(row->cidr, &source.prefix);
 
 	if (r)
 		return r;
-	for (uint32_t i = 0; i < source.kinds; i++)
-		source.scores[i] = row->scores.v[i];
+	for (uint32_t i = 0; i < source.evidence_len; i++)
+		source.evidence[i] = row->evidence.v[i];
 	*ret_source = source;
 	return 0;
 }

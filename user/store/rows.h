@@ -15,13 +15,13 @@
 #include <strazh/base/compiler.h>
 #include <user/base/prefix.h>
 
-#define STORE_NAME_MAX 127U  /* bytes of a name, actor, origin, action, subject */
-#define STORE_TEXT_MAX 2047U /* bytes of any other text */
-#define STORE_KINDS_MAX 24U  /* of observations */
+#define STORE_NAME_MAX 127U    /* bytes of a name, actor, origin, action, subject */
+#define STORE_TEXT_MAX 2047U   /* bytes of any other text */
+#define STORE_EVIDENCE_MAX 40U /* numbers about one source */
 #define STORE_HASH_LEN 32U
 
 struct store_ban {
-	struct prefix prefix; /* the key */
+	struct prefix prefix; /* the key: this and origin; several may ban one prefix */
 	int64_t since_ms, until_ms;
 	int32_t offences;
 	const char *origin;	   /* "operator", "guard", "feed:NAME" */
@@ -70,11 +70,14 @@ struct store_note {		      /* nothing but an audit record */
 /* What is remembered of an address; written behind, never acknowledged one by one. */
 struct store_source {
 	struct prefix prefix; /* the key */
-	uint32_t kinds;	      /* of scores */
+	uint32_t evidence_len;
 	int32_t offences;
-	double scores[STORE_KINDS_MAX]; /* as they were at scored_ms */
-	double pressure, trust;
-	int64_t trust_until_ms, scored_ms, first_ms, last_ms;
+	double evidence[STORE_EVIDENCE_MAX]; /* whatever numbers its owner wants back */
+	double score, pressure, good;	     /* as they were at scored_ms; so are the ages: */
+	int32_t ban_over_h, good_ago_d;	     /* hours since its last ban, days since a good one */
+	int32_t share, days, sessions, proven;
+	int64_t trust_until_ms, banned_until_ms; /* 0: it is not */
+	int64_t scored_ms, first_ms, last_ms;
 };
 /* One link of the audit chain (chain.h). */
 struct store_record {
@@ -84,7 +87,8 @@ struct store_record {
 	uint8_t hash[STORE_HASH_LEN];
 };
 
-/* X(NAME, action in the audit, member, removes?). Of what is removed only the key is read. */
+/* X(NAME, action in the audit, member, removes?). Of what is removed only the key is read (of a ban
+ * prefix and origin). */
 #define STORE_VERBS(X)                                                                             \
 	X(BAN_PUT, "ban", ban, false)                                                              \
 	X(BAN_LIFT, "unban", ban, true)                                                            \

@@ -138,16 +138,18 @@ int store_each_alert(struct store *store, bool open_only, store_alert_fn fn, voi
 		     struct store_fault *ret_fault) must_check;
 
 /*
- * One, by its exact prefix. STORE_ABSENT; STORE_DOWN. It waits for the database, unless the source
- * waits to be written: then that state is told. The ban's texts go into `texts`.
+ * One, by its exact prefix; a ban also by who banned it. STORE_ABSENT; STORE_DOWN. It waits for the
+ * database, unless the source waits to be written: then that state is told. The ban's texts go into
+ * `texts`.
  */
 int store_find_source(struct store *store, const struct prefix *prefix,
 		      struct store_source *ret_source, struct store_fault *ret_fault) must_check;
 struct store_ban_texts {
 	char origin[STORE_NAME_MAX + 1], actor[STORE_NAME_MAX + 1], cause[STORE_TEXT_MAX + 1];
 };
-int store_find_ban(struct store *store, const struct prefix *prefix, struct store_ban *ret_ban,
-		   struct store_ban_texts *texts, struct store_fault *ret_fault) must_check;
+int store_find_ban(struct store *store, const struct prefix *prefix, const char *origin,
+		   struct store_ban *ret_ban, struct store_ban_texts *texts,
+		   struct store_fault *ret_fault) must_check;
 
 /* ---- how it is ---- */
 

@@ -30,7 +30,7 @@
 	X(i64, since_ms, TIMESTAMP_MS, NN)                                                         \
 	X(i64, until_ms, TIMESTAMP_MS, 0)                                                          \
 	X(i32, offences, INTEGER, NN)                                                              \
-	X(str, origin, TEXT, NN) X(str, actor, TEXT, NN) X(str, cause, TEXT, NN)
+	X(str, origin, TEXT, PK) X(str, actor, TEXT, NN) X(str, cause, TEXT, NN)
 #define STORE_BAN_KEYS(K) K(INDEX, ban_by_until, "until_ms", "")
 ORM_TABLE_KEYS(ban, STORE_BAN, STORE_BAN_KEYS)
 
@@ -41,17 +41,26 @@ ORM_TABLE_KEYS(ban, STORE_BAN, STORE_BAN_KEYS)
 	X(str, origin, TEXT, NN) X(str, actor, TEXT, NN) X(str, cause, TEXT, NN)
 ORM_TABLE(allowed, STORE_ALLOWED)
 
-/* `scores` has one number for each kind of observation, as they were at scored_ms. */
+/* `evidence` is a list of numbers that mean something to their owner alone; score and pressure are
+ * what they came to at scored_ms. */
 #define STORE_SOURCE(X)                                                                            \
 	X(str, cidr, CIDR, PK)                                                                     \
-	X(f64s, scores, DOUBLES, NN)                                                               \
+	X(f64s, evidence, DOUBLES, NN)                                                             \
 	X(f64, pressure, DOUBLE, NN)                                                               \
-	X(f64, trust, DOUBLE, NN)                                                                  \
+	X(f64, good, DOUBLE, NN)                                                                   \
 	X(i64, trust_until_ms, TIMESTAMP_MS, 0)                                                    \
 	X(i64, scored_ms, TIMESTAMP_MS, NN)                                                        \
 	X(i64, first_ms, TIMESTAMP_MS, NN)                                                         \
 	X(i64, last_ms, TIMESTAMP_MS, NN)                                                          \
-	X(i32, offences, INTEGER, NN)
+	X(i32, offences, INTEGER, NN)                                                              \
+	X(i64, banned_until_ms, TIMESTAMP_MS, 0)                                                   \
+	X(f64, score, DOUBLE, NN)                                                                  \
+	X(i32, ban_over_h, INTEGER, NN)                                                            \
+	X(i32, good_ago_d, INTEGER, NN)                                                            \
+	X(i32, share, INTEGER, NN)                                                                 \
+	X(i32, days, INTEGER, NN)                                                                  \
+	X(i32, sessions, INTEGER, NN)                                                              \
+	X(i32, proven, INTEGER, NN)
 #define STORE_SOURCE_KEYS(K) K(INDEX, source_by_last, "last_ms", "")
 ORM_TABLE_KEYS(source, STORE_SOURCE, STORE_SOURCE_KEYS)
 
@@ -127,7 +136,7 @@ ORM_TABLE(store_writer, STORE_WRITER)
 /* In the order in which they are exported: X(struct, columns of the key). What a reader holds of
  * store_writer is of no use to anybody else. */
 #define STORE_TABLES(X)                                                                            \
-	X(ban, "cidr")                                                                             \
+	X(ban, "cidr, origin")                                                                     \
 	X(allowed, "cidr")                                                                         \
 	X(source, "cidr")                                                                          \
 	X(address_list, "name")                                                                    \

@@ -242,8 +242,8 @@ static void sources(const char *name, const char *url)
 		begin = now_s();
 		for (uint32_t i = 0; i < SOURCES;) {
 			struct store_source source = {.prefix = host(i),
-						      .kinds = 12,
-						      .scores = {0.25, 1.0 / (i + 3)},
+						      .evidence_len = 12,
+						      .evidence = {0.25, 1.0 / (i + 3)},
 						      .scored_ms = NOW_MS,
 						      .first_ms = NOW_MS,
 						      .last_ms = NOW_MS};

@@ -54,7 +54,7 @@ static void test_usual(void **state)
 	struct guard_config guard = config_guard(config), usual = guard_config_usual();
 
 	(void)state;
-	assert_int_equal(config_guard_mode(config), GUARDING_OFF);
+	assert_int_equal(config_guard_mode(config), GUARDING_LEARN);
 	assert_true(guard.learning);
 	assert_float_equal(guard.half_s, usual.half_s, 0.01);
 	assert_float_equal(guard.free, usual.free, 1e-6);

@@ -1,0 +1,219 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: AGPL-3.0-or-later
+# What the guard decided and knows outlives strazhd: its end, its death, a reboot, a store that is
+# away or has no room. And why tells all of it.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+net_up
+BAD=10.66.0.66
+CONF=$E2E_TMP/strazh.conf
+STORE=$E2E_TMP/state/strazh.db
+
+quiet() { ctl -q "$@" >/dev/null 2>&1; }
+listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
+guard() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"guard\") | .$1"; }
+store() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"store\") | .$1"; }
+store_is() { [ "$(store "$1")" = "$2" ]; }
+banned() {
+	ctl list deny --json 2>/dev/null |
+		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null
+}
+free() { ! banned "$1"; }
+said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
+garbage() { cl timeout 60 /usr/bin/python3 "$HERE/garbage_send.py" "$@"; }
+why() { ctl why "$@" 2>/dev/null; }
+why_says() { why "$1" | grep -qE -- "$2"; }
+# conf URL LINES...: the store's, and of [guard]
+conf() {
+	local url=$1
+	shift
+	cat >"$CONF" <<-CONF
+		[server]
+		enable = on
+		listen = 10.66.0.1:8000
+		key = $E2E_TMP/server.key
+		[store]
+		url = $url
+		[guard]
+	CONF
+	printf '%s\n' "$@" >>"$CONF"
+}
+up() {
+	strazhd_up --interface sv0 --config "$CONF" "$@"
+	wait_for 5 listening
+}
+# The gate is gone, as after a boot of the machine.
+boot() {
+	ip link set dev sv0 xdp off
+	rm -rf /sys/fs/bpf/strazh
+}
+rows() { sqlite3 -cmd '.timeout 5000' "$STORE" "$1"; }
+rows_are() { [ "$(rows "$1" 2>/dev/null)" = "$2" ]; }
+
+ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
+
+echo "# a wrong store"
+conf "mysql://h/x"
+like "$("$O/strazhd" --check --config "$CONF" 2>&1)" "store.url: 'mysql' is no database URL" "a wrong URL is a fault"
+conf "postgresql://u:geheim@h/x?password=geheim"
+said=$("$O/strazhd" --check --config "$CONF" 2>&1)
+like "$said" "store.url = postgresql://u:\*\*\*@h/x\?password=\*\*\*" "a password is not shown"
+ok "$(grep -c geheim <<<"$said")" "nowhere"
+
+echo "# a ban, and the end of strazhd"
+conf "" "mode = enforce" "ban_time = 1h"
+up
+like "$(ctl status 2>/dev/null)" "^store +sqlite://$E2E_TMP/state/strazh.db, ok; backlog 0 of" "status shows the store"
+is "$(stat -c %a "$STORE")" 640 "which is not for everybody"
+rights() { awk '/CapPrm/ { print $2 }' /proc/"$STRAZHD_PID"/task/*/status | sort -u; }
+like "$(rights)" "^0000000000000000" "its threads have no right at all"
+garbage $BAD 200 >/dev/null
+wait_for 5 banned $BAD
+ok $? "banned"
+wait_for 5 why_says $BAD "^[0-9:]+ +ban $BAD by guard: banned for 1h: [0-9]+ handshake failures in"
+ok $? "why tells when, by whom and for what"
+wait_for 5 rows_are "SELECT origin, offences FROM ban WHERE cidr = '$BAD/32'" "guard|1"
+ok $? "the store has the ban"
+KNOWN="SELECT offences, proven, score > 0.5, length(evidence) > 10 FROM source WHERE cidr = '$BAD/32'"
+wait_for 5 rows_are "$KNOWN" "1|1|1|1"
+ok $? "and the source with its evidence"
+strazhd_kill TERM
+boot
+up
+ok $? "strazhd again, the gate made anew"
+banned $BAD
+ok $? "banned as soon as it answers"
+like "$(why $BAD)" "HandshakeFailure: [0-9]+ handshake failures in" "its evidence is there"
+like "$(why $BAD)" "1 bans? remembered" "so is its offence"
+like "$(why $BAD)" "ban $BAD by guard: banned for 1h" "and its story"
+is "$(rows "SELECT count(*) FROM audit WHERE action = 'ban'")" 1 "what is known already is not recorded again"
+left=$(ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$BAD\") | .left_s")
+ok "$([ "$left" -gt 3400 ] && [ "$left" -le 3600 ]; echo $?)" "it ends when it would have"
+
+echo "# kill -9"
+quiet unban $BAD
+wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32' AND origin = 'guard'" 0
+ok $? "unban: the store forgets the ban"
+wait_for 5 why_says $BAD "unban $BAD by guard: forgiven by an operator"
+ok $? "and why tells"
+garbage $BAD 200 >/dev/null
+wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32' AND origin = 'guard'" 1
+ok $? "banned again, and in the store"
+strazhd_kill KILL
+boot
+up
+banned $BAD
+ok $? "strazhd killed: banned"
+like "$(why $BAD)" "1 bans? remembered" "its offence is remembered"
+is "$(rows "SELECT count(*) FROM audit WHERE action = 'ban'")" 2 "two bans in the audit"
+
+echo "# a ban that ended meanwhile"
+strazhd_kill TERM
+rows "UPDATE ban SET since_ms = since_ms - 7200000, until_ms = until_ms - 7200000"
+boot
+up
+free $BAD
+ok $? "over: not banned"
+wait_for 5 why_says $BAD "unban $BAD by guard: its time ended while strazhd was away"
+ok $? "and lifted"
+strazhd_kill TERM
+
+echo "# a clock that was set"
+conf "" "mode = enforce" "ban_time = 1h"
+up
+garbage $BAD 200 >/dev/null
+wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32'" 1
+strazhd_kill TERM
+rows "UPDATE ban SET since_ms = since_ms - 86400000, until_ms = until_ms - 86400000"
+up
+banned $BAD
+ok $? "a day ahead: banned as long as the gate, which goes by another clock, says"
+like "$(why $BAD)" "banned for another (1h|5[0-9]m)" "and the guard knows it"
+quiet unban $BAD
+wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32'" 0
+strazhd_kill TERM
+
+rows "INSERT INTO ban SELECT '$BAD/32', $(date +%s)000 + 86400000, $(date +%s)000 + 86460000, 1, 'guard', 'guard', 'x'"
+boot
+up
+banned $BAD
+ok $? "a ban of tomorrow for a minute: banned"
+left=$(ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$BAD\") | .left_s")
+ok "$([ "$left" -le 60 ]; echo $?)" "for a minute, not for a day"
+quiet unban $BAD
+strazhd_kill TERM
+
+echo "# no room on the disk"
+mkdir -p "$E2E_TMP/small"
+mount -t tmpfs -o size=1m,mode=750 tmpfs "$E2E_TMP/small"
+conf "sqlite://$E2E_TMP/small/strazh.db" "mode = enforce" "ban_time = 1h"
+STORE=$E2E_TMP/small/strazh.db
+boot
+up
+store_is degraded false
+ok $? "the store is there"
+dd if=/dev/zero of="$E2E_TMP/small/full" bs=4k >/dev/null 2>&1
+garbage $BAD 200 >/dev/null
+wait_for 5 banned $BAD
+ok $? "the disk is full: banned all the same"
+wait_for 10 store_is degraded true
+ok $? "status says that the store is degraded"
+like "$(ctl status 2>/dev/null)" "^store .*degraded since .*(disk|full)" "and why"
+wait_for 5 said "the store is away: .*; what is decided waits"
+ok $? "the log says it"
+is "$(grep -c 'the store is away' "$E2E_TMP/strazhd.log")" 1 "once"
+like "$(why $BAD)" "what was done before is not known: the store is away" "why does not wait for it"
+rm "$E2E_TMP/small/full"
+wait_for 20 store_is degraded false
+ok $? "there is room: it is well again"
+wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32'" 1
+ok $? "and the ban is in it"
+is "$(store missed) $(store undone)" "0 0" "nothing was lost"
+strazhd_kill TERM
+
+echo "# a store that cannot be opened"
+conf "sqlite:///nowhere/at/all.db" "mode = enforce"
+up
+like "$(ctl status 2>/dev/null)" "^store +sqlite:///nowhere/at/all.db, degraded since" "strazhd runs, status says so"
+garbage $BAD 60 >/dev/null
+wait_for 5 banned $BAD
+ok $? "and the guard does its work"
+strazhd_kill TERM
+conf none "mode = enforce"
+up
+like "$(ctl status 2>/dev/null)" "^store +none: what is learned is forgotten" "none: none"
+strazhd_kill TERM
+
+echo "# PostgreSQL, and an outage of it"
+PG=$(mktemp -d /tmp/strazh-memory-pg.XXXXXX)
+if ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1; then
+	conf "$("$HERE/../orm/pg" url "$PG")" "mode = enforce" "ban_time = 1h"
+	boot
+	up
+	like "$(ctl status 2>/dev/null)" "^store +postgresql://.*, ok" "strazhd on PostgreSQL"
+	"$HERE/../orm/pg" stop "$PG" >/dev/null 2>&1
+	garbage $BAD 200 >/dev/null
+	wait_for 5 banned $BAD
+	ok $? "its server is down: banned all the same"
+	wait_for 20 store_is degraded true
+	ok $? "status says so"
+	ok "$([ "$(store backlog)" -gt 0 ]; echo $?)" "the ban waits"
+	ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1
+	wait_for 20 store_is degraded false
+	ok $? "it is back"
+	wait_for 10 store_is backlog 0
+	ok $? "nothing waits any more"
+	strazhd_kill TERM
+	boot
+	up
+	banned $BAD
+	ok $? "and after a restart: banned"
+	like "$(why $BAD)" "ban $BAD by guard: banned for 1h" "with its story"
+	strazhd_kill TERM
+	"$HERE/../orm/pg" stop "$PG" >/dev/null 2>&1
+else
+	echo "# no PostgreSQL here: $(tail -n 1 "$E2E_TMP/pg.log")"
+fi
+rm -rf "$PG"
+umount "$E2E_TMP/small"
+finish

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * From the store to the guard. Sources come first, without their bans; then the bans, which are
+ * what was acknowledged: a state that was written behind may be some seconds older. A ban whose
+ * time ended while nobody was here is lifted. Where the gate still has it, the gate knows best how
+ * long it lasts: the wall clock may have been set.
+ */
+#include <user/daemon/remember.h>
+
+#include <errno.h>
+#include <poll.h>
+
+#include <user/base/clock.h>
+#include <user/base/log.h>
+#include <user/daemon/guarding.h>
+#include <user/daemon/kept_row.h>
+#include <user/daemon/memory_parts.h>
+#include <user/gate/act.h>
+
+#define WAIT_MS 5000
+#define ENTRIES_MAX 32U
+
+static uint64_t now_ms(void)
+{
+	return clock_boot_ns() / 1000000;
+}
+
+static struct guard *guard_of(const struct memory *m)
+{
+	return m->keeper->guarding ? m->keeper->guarding->guard : NULL;
+}
+
+void remember_source(void *memory, const struct store_source *source)
+{
+	struct memory *m = memory;
+	struct guard *guard = guard_of(m);
+	struct guard_kept kept;
+
+	if (!guard)
+		return;
+	if (kept_from_row(source, memory_wall_ms(), &kept)) {
+		m->remembering.broken++;
+		return;
+	}
+	kept.banned_ms = 0;
+	if (guard_restore(guard, &kept, now_ms()))
+		m->remembering.broken++;
+}
+
+static void lift(struct memory *m, const struct store_ban *ban)
+{
+	const struct store_act act = {
+		.verb = STORE_BAN_LIFT,
+		.at_ms = memory_wall_ms(),
+		.actor = ban->origin,
+		.cause = "its time ended while strazhd was away",
+		.ban = *ban,
+	};
+
+	/* Where there is no room it is done at the next start. */
+	if (store_submit(m->store, &act, memory_done, m))
+		m->remembering.unsaid++;
+}
+
+/*
+ * What the gate itself still holds of the guard's ban: its entries count on another clock, which
+ * nobody sets. 0: nothing.
+ */
+static int64_t gate_left_ms(struct gate *gate, const struct prefix *prefix)
+{
+	struct entry entries[ENTRIES_MAX];
+	uint64_t left_s = 0;
+	size_t count = 0;
+
+	if (act_covering(gate, prefix, entries, ENTRIES_MAX, &count))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (entries[i].table == SZ_TABLE_DENY &&
+		    prefix_compare(&entries[i].prefix, prefix) == 0 &&
+		    entries[i].own_lists & 1ULL << SZ_LIST_GUARD)
+			left_s = clock_left(entries[i].own_until_s[SZ_ORIGIN_GUARD]);
+	return left_s < INT64_MAX / 1000 ? (int64_t)left_s * 1000 : INT64_MAX;
+}
+
+static bool is_source(const struct prefix *prefix)
+{
+	return prefix->len == (prefix->family == 4 ? 32 : 64);
+}
+
+void remember_ban(void *memory, const struct store_ban *ban)
+{
+	struct memory *m = memory;
+	struct guard *guard = guard_of(m);
+	int64_t left_ms = gate_left_ms(m->keeper->gate, &ban->prefix);
+	unsigned offences = (unsigned)MIN(MAX(ban->offences, 0), UINT8_MAX);
+	int r;
+
+	if (!left_ms)
+		left_ms = store_left_ms(ban->since_ms, ban->until_ms, memory_wall_ms());
+	if (!left_ms) {
+		lift(m, ban);
+		return;
+	}
+	if (!guard)
+		return;
+	if (is_source(&ban->prefix)) {
+		const struct guard_kept kept = {
+			.prefix = ban->prefix,
+			.banned_ms = (uint64_t)left_ms,
+			.offences = (uint8_t)offences,
+			.proven = GUARD_PROVEN,
+		};
+
+		r = guard_restore(guard, &kept, now_ms());
+	} else {
+		r = guard_restore_prefix(guard, &ban->prefix, (uint64_t)left_ms, offences,
+					 now_ms());
+	}
+	m->remembering.broken += r != 0;
+}
+
+void remember_all(void *memory, uint32_t sources, uint32_t bans, bool more)
+{
+	struct memory *m = memory;
+
+	m->remembering.recalling = false;
+	m->remembering.partial |= more;
+	/* What came back was not seen here. */
+	m->remembering.before_ms = now_ms();
+	log_info("guard: %u sources and %u bans are remembered", sources, bans);
+	if (m->remembering.broken)
+		log_warning("guard: %llu rows of the store make no sense and are left alone",
+			    (unsigned long long)m->remembering.broken);
+}
+
+void remember_one(void *memory, const struct prefix *prefix)
+{
+	struct memory *m = memory;
+
+	(void)prefix;
+	if (m->remembering.fetching)
+		m->remembering.fetching--;
+}
+
+void remember_seen(struct keeper *keeper, uint8_t family, const uint8_t *addr)
+{
+	struct memory *m = keeper->memory;
+	struct guard *guard = keeper->guarding->guard;
+	struct guard_kept kept;
+	struct prefix host;
+	uint64_t key;
+
+	if (!m || !m->recall || !guard || !m->remembering.partial || m->remembering.recalling)
+		return;
+	key = source_key(family, addr);
+	if (!key)
+		return;
+	host = source_prefix(key);
+	if (guard_keep(guard, &host, now_ms(), &kept))
+		return;
+	if (recall_one(m->recall, &host))
+		m->remembering.unasked++;
+	else
+		m->remembering.fetching++;
+}
+
+void remember_wait(struct keeper *keeper)
+{
+	struct memory *m = keeper->memory;
+	uint64_t until_ms = now_ms() + WAIT_MS;
+	struct store_health health;
+
+	if (!m || !m->recall)
+		return;
+	while (m->remembering.recalling && now_ms() < until_ms) {
+		struct pollfd wait = {.fd = recall_fd(m->recall), .events = POLLIN};
+
+		store_health(m->store, &health);
+		if (health.degraded)
+			break;
+		if (poll(&wait, 1, 100) < 0 && errno != EINTR)
+			break;
+		recall_collect(m->recall);
+	}
+	if (m->remembering.recalling)
+		log_warning("guard: what is stored is not here yet; it comes when the store "
+			    "answers");
+}
