@@ -259,20 +259,20 @@ void config_show_example(FILE *to)
 	      to);
 	for (size_t i = 0; i < KEYS_TOLD; i++) {
 		const struct config_about *about = about_at(i);
+		/* Its name has to be chosen, so nothing of it stands as it is. */
+		const char *mark = i < CFG_KEYS ? "" : "#\t";
 
 		if (strcmp(section, about->section) != 0) {
 			section = about->section;
 			fputc('\n', to);
 			wrap(to, section_text(section));
-			/* Its name has to be chosen. */
-			fprintf(to, "%s[%s]\n",
-				strcmp(section, CONFIG_FEED_SECTION) == 0 ? "#" : "", section);
+			fprintf(to, "%s[%s]\n", mark, section);
 		}
 		config_value_right(about, right);
 		fputc('\n', to);
 		wrap(to, about->help);
-		fprintf(to, "# %s\n#%s =%s%s\n", right, about->name, about->standard[0] ? " " : "",
-			about->standard);
+		fprintf(to, "# %s\n%s%s =%s%s\n", right, mark[0] ? mark : "#", about->name,
+			about->standard[0] ? " " : "", about->standard);
 	}
 }
 

@@ -5,8 +5,10 @@
  * writer. That the rename itself reaches the disk is not waited for: after a power cut the copy
  * before is there, which was good. The time of the file is when it was last known to be the newest.
  *
- * Entries in the gate end there by themselves when the copy expires, also while strazhd is away; so
- * an answer "not changed" loads the list once more, with a later end.
+ * Entries in the gate end there by themselves, also while strazhd is away: a quarter of the expiry
+ * later than the copy, which strazhd takes out in time. So an answer "not changed" need not load a
+ * million entries once more each hour, but only when that quarter is used up; and a list that the
+ * gate has since before strazhd started is left as it is.
  */
 #include <user/daemon/feeding_parts.h>
 
@@ -25,6 +27,9 @@
 #include <user/feed/copy.h>
 #include <user/feed/schedule.h>
 #include <user/gate/act.h>
+#include <user/gate/lists.h>
+
+#define SPARE 4U /* a part of the expiry */
 
 static const char *path_of(const struct feed *feed, const char *end, char path[FEED_CHILD_PATH_LEN])
 {
@@ -167,14 +172,15 @@ static void note_refusals(struct feed *feed, const struct list_report *report)
 static int into_gate(struct feed *feed, const struct prefix *entries, size_t count, uint64_t left_s)
 {
 	struct list_report report = {0};
+	uint32_t until_s;
 	int r;
 
 	if (!count) {
 		out_of_gate(feed);
 		return 0;
 	}
-	r = act_load(feed->feeding->keeper->gate, feed->list, entries, count, clock_until(left_s),
-		     &report);
+	until_s = clock_until(left_s + feed->expiry_s / SPARE);
+	r = act_load(feed->feeding->keeper->gate, feed->list, entries, count, until_s, &report);
 	if (r)
 		return r;
 	note_refusals(feed, &report);
@@ -185,7 +191,22 @@ static int into_gate(struct feed *feed, const struct prefix *entries, size_t cou
 			 (unsigned long long)(report.refused + feed->sieve.wide +
 					      feed->sieve.allowed));
 	feed->in_gate = true;
+	feed->gate_until_s = until_s;
 	return 0;
+}
+
+/* The gate has this copy from an earlier life. What it refused then is not known. */
+static bool is_there(const struct feed *feed)
+{
+	struct lists lists;
+	uint32_t bit;
+
+	if (!feed_bans(feed) || lists_read(feed->feeding->keeper->gate, &lists))
+		return false;
+	bit = lists_find(&lists, feed->list);
+	return bit != SZ_LISTS && lists.at[bit].entries &&
+	       lists.at[bit].loaded_s >= feed->fresh_s &&
+	       !(feed->feeding->keeper->gate->settings->lists_off >> bit & 1);
 }
 
 static const char *load_fault(int r)
@@ -265,6 +286,10 @@ void feed_open(struct feed *feed)
 		log_warning("feed '%s': its last good copy is over", feed->name);
 		return;
 	}
+	if (is_there(feed)) {
+		feed->in_force = feed->in_gate = true;
+		return;
+	}
 	r = put_in_force(feed, (struct prefix *)(void *)(bytes + sizeof(copy.head)),
 			 copy.head.count, &why);
 	if (r)
@@ -318,7 +343,10 @@ static void take_same(struct feed *feed)
 	if (utimensat(AT_FDCWD, path_of(feed, "", path), NULL, 0))
 		log_warning("feed '%s': the time of '%s' cannot be set: %s", feed->name, path,
 			    strerror(errno));
-	feed_enforce(feed);
+	if (!feed->in_force ||
+	    (feed->in_gate &&
+	     (!feed->gate_until_s || clock_left(feed->gate_until_s) < feed_left_s(feed))))
+		feed_enforce(feed);
 }
 
 static void on_done(void *context, const struct feed_answer *answer)

@@ -43,6 +43,7 @@ struct feed {
 	uint64_t refused; /* by the gate: never-ban entries */
 	char refusal[2 * PREFIX_TEXT_LEN + 32];
 	bool in_force, in_gate;
+	uint32_t gate_until_s; /* of its entries there; 0: in_gate, but not known */
 	struct listed listed;
 	struct feed *next;
 };
