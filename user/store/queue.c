@@ -165,8 +165,9 @@ int store_do(struct store *st, const struct store_act *act, int64_t timeout_ms)
 
 static bool source_ok(const struct store_source *s)
 {
-	if (!prefix_ok(&s->prefix) || s->kinds > STORE_KINDS_MAX || !isfinite(s->pressure) ||
-	    !isfinite(s->trust) || !store_time_ok(s->trust_until_ms) ||
+	if ((s->prefix.family != 4 && s->prefix.family != 6) ||
+	    s->prefix.len > prefix_len_max(s->prefix.family) || s->kinds > STORE_KINDS_MAX ||
+	    !isfinite(s->pressure) || !isfinite(s->trust) || !store_time_ok(s->trust_until_ms) ||
 	    !store_time_ok(s->scored_ms) || !store_time_ok(s->first_ms) ||
 	    !store_time_ok(s->last_ms))
 		return false;
