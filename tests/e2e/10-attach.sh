@@ -78,13 +78,13 @@ adoption() { # WAY
 	ok "$(blocked4 10.66.0.66; echo $?)" "$1: a ban made with bpftool holds"
 	like "$(bpftool map dump id "$dhost")" '"?lists"?: 1' "$1: bpftool shows named fields"
 	before=$(passed bad4)
-	flood 10.66.0.66 4000 4
+	flood 10.66.0.66 4000 60
 	strazhd_up
 	like "$(ctl list deny)" "10\.66\.0\.66" "$1: the ban is imported"
 	like "$(ctl status)" "sv0" "$1: strazhd has adopted it"
 	[ "$(xdp_id sv0)" != "$id" ]
 	ok $? "$1: the program is ours now"
-	sent=$(flood_sent)
+	sent=$(flood_stop)
 	is $(($(passed bad4) - before)) 0 "$1: not one of $sent packets leaked on the way"
 	ctl unban 10.66.0.66 >/dev/null
 	ok "$(wait_for 2 ping4 10.66.0.66; echo $?)" "$1: our maps decide now"

@@ -5,7 +5,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 net_up
-hosts() { for ((i = 0; i < 20000; i++)); do echo "$1.$((i / 250)).$((i % 250)).9"; done; }
+hosts() { awk -v n="$1" 'BEGIN { for (i = 0; i < 20000; i++) printf "%d.%d.%d.9\n", n, i / 250, i % 250 }'; }
 for version in 1 2; do
 	{ hosts "10$version"; echo 10.66.0.66; } >"$E2E_TMP/v$version"
 done

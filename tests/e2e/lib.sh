@@ -112,13 +112,18 @@ strazhd_kill() {
 	STRAZHD_PID=
 }
 
-# flood SRC RATE SECONDS: UDP from the client in the background; flood_sent prints how many
+# flood SRC RATE SECONDS: UDP from the client in the background; flood_sent prints how many, once the
+# time is over, flood_stop at once
 flood() {
-	cl /usr/bin/python3 "$HERE/udp_send.py" "$@" >"$E2E_TMP/flood" &
+	ip netns exec cl /usr/bin/python3 "$HERE/udp_send.py" "$@" >"$E2E_TMP/flood" &
 	FLOOD_PID=$!
 	sleep 0.3
 }
 # Called as $(flood_sent): a subshell, which cannot wait for the flood as for a child.
+flood_stop() {
+	kill -TERM "$FLOOD_PID"
+	flood_sent
+}
 flood_sent() {
 	tail --pid="$FLOOD_PID" -f /dev/null
 	cat "$E2E_TMP/flood"

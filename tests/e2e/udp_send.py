@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: AGPL-3.0-or-later
-"""udp_send.py SRC RATE SECONDS: small UDP packets from SRC to the server, prints how many."""
+"""udp_send.py SRC RATE SECONDS: small UDP packets from SRC to the server, prints how many. SIGTERM
+ends it earlier."""
+import signal
 import socket
 import sys
 import time
@@ -11,6 +13,14 @@ sock = socket.socket(family, socket.SOCK_DGRAM)
 sock.bind((src, 0))
 begin = time.monotonic()
 sent = 0
+
+
+def stop(_number, _frame):
+    global seconds
+    seconds = 0
+
+
+signal.signal(signal.SIGTERM, stop)
 while (now := time.monotonic() - begin) < seconds:
     while sent < now * rate:
         try:

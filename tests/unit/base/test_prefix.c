@@ -230,9 +230,29 @@ static void agrees_with_inet_pton(void **state)
 	assert_true(good > 500);
 }
 
+static void of_elsewhere(void **state)
+{
+	static const struct {
+		uint8_t family, len;
+		bool ok;
+	} rows[] = {{4, 0, true},    {4, 32, true},   {4, 33, false}, {6, 0, true},
+		    {6, 128, true},  {6, 129, false}, {0, 0, false},  {5, 8, false},
+		    {255, 8, false}, {4, 255, false}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct prefix p = {.family = rows[i].family, .len = rows[i].len};
+
+		assert_int_equal(prefix_ok(&p), rows[i].ok);
+	}
+	assert_true(prefix_one_len(4) == 32 && prefix_one_len(6) == 64);
+	assert_true(prefix_net_len(4) == 24 && prefix_net_len(6) == 48);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(of_elsewhere),
 		cmocka_unit_test(reads_and_writes),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(suggests_without_host_bits),
