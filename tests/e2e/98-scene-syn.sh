@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # SYNs at the secured server, which is a protected service: under 60,000 spoofed addresses, then all
-# under one. None but the first reaches the kernel: the gate answers with cookies, and who is honest
-# comes in by them; nobody is banned.
+# under one. But for the first thousands the gate answers them with cookies, and who is honest comes in
+# by these; nobody is banned.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/scenes.bash
@@ -15,14 +15,13 @@ sleep 2
 watch
 flood many --kind syn --from 60.0.0.0/8 --sources 60000 --rate 50000 --seconds 3
 unwatch
-ok "$([ "$(dropped syn-cookie)" -gt "$(of many '.total * 0.9 | floor')" ]; echo $?)" \
-	"many sources: $(dropped syn-cookie) of $(of many .total) SYNs ended in the gate, by a cookie"
+# The kernel takes back a cookie only where a listener's queue was full: there are two, of 4,096.
+within many 1000 8192 syn-cookie
 first=$(detected many syn-cookie)
 watch
 flood one --kind syn --as 60.0.0.66 --rate 50000 --seconds 3
 unwatch
-ok "$([ "$(dropped syn-cookie rate-host)" -gt "$(of one '.total * 0.99 | floor')" ]; echo $?)" \
-	"one source: $(dropped syn-cookie rate-host) of $(of one .total) SYNs ended there"
+within one 1000 8192 syn-cookie rate-host
 is "$(bans_in 60)$(bans_in 20)" 00 "spoofable: nobody is banned"
 ended honest
 unhurt honest

@@ -5,7 +5,8 @@
 #
 # The client's namespace has whole networks: honest clients are in 20.0.0.0/8 and 2a00::/16, those
 # whom attackers really have in 45.0.0.0/8 and 2a45::/16; spoofed ones are in 60.0.0.0/8 and nobody
-# answers there. Nothing is configured but the modes: the limits are the gate's own.
+# answers there. Nothing is configured against an attack: limits are the gate's own, or what an operator
+# says who knows what his host is for, since a busy machine cannot always send more than the former.
 #
 # What is asked is what is true: who was dropped, who was banned, how many honest requests were
 # lost. Times are figures: they are printed, and written to $SCENE_LOG, a line of JSON a scene.
@@ -119,6 +120,18 @@ unwatch() {
 # dropped REASON...: packets
 dropped() {
 	jq -n --slurpfile d "$E2E_TMP/drops" '[$ARGS.positional[] | $d[0][.].packets // 0] | add' --args "$@"
+}
+
+# within NAME PPS BURST REASON...: something of the flood NAME ended for these reasons, and no more of it
+# came through than a limit of PPS with BURST lets through (and a tenth: clocks are coarse)
+within() {
+	local name=$1 pps=$2 burst=$3 lost all most
+	shift 3
+	lost=$(dropped "$@")
+	all=$(of "$name" .total)
+	most=$(of "$name" "(.seconds * $pps + $burst) * 1.1 | floor")
+	ok "$([ "$lost" -gt 0 ] && [ $((all - lost)) -le "$most" ]; echo $?)" \
+		"$name: $lost of $all packets ended in the gate, all but $((all - lost)), at most $most"
 }
 
 # ---- what is asked of a scene, and its figures ----

@@ -66,8 +66,9 @@ static void take(const char *path)
 	if (!file)
 		die("%s: %s", path, strerror(errno));
 	while ((figures = json_loadf(file, JSON_DISABLE_EOF_CHECK, &error))) {
-		say("  %s: %g ms", json_string_value(json_object_get(figures, "scene")),
-		    json_number_value(json_object_get(figures, "detect_ms")));
+		if (json_is_number(json_object_get(figures, "detect_ms")))
+			say("  %s: %g ms", json_string_value(json_object_get(figures, "scene")),
+			    json_number_value(json_object_get(figures, "detect_ms")));
 		note(&detect_ms, figures, "detect_ms");
 		note(&held_ppm, figures, "held_ppm");
 		note(&new_ppm, figures, "new_ppm");
