@@ -122,7 +122,9 @@ is "$(of_store degraded)" false "and the store is none the worse"
 : >"$E2E_TMP/said"
 (
 	for i in {1..250}; do
-		for j in 1 2 3 4; do ctl -q ban "203.0.$j.$i" 2>/dev/null && echo "203.0.$j.$i" >>"$E2E_TMP/said"; done
+		for j in 1 2 3 4; do
+			ctl -q ban "203.0.$j.$i" 2>/dev/null && echo "203.0.$j.$i" >>"$E2E_TMP/said"
+		done
 		[ ! -e "$E2E_TMP/enough" ] || break
 	done
 ) &
