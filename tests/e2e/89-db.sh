@@ -158,7 +158,9 @@ export_of "$P" >"$E2E_TMP/after.json"
 [ "$(wc -l <"$E2E_TMP/said")" -gt 20 ]
 ok $? "$(wc -l <"$E2E_TMP/said") bans came meanwhile"
 missing=0
-while read -r addr; do grep -q "^{\"ban\":.*\"$addr/32\"" "$E2E_TMP/after.json" || missing=$((missing + 1)); done <"$E2E_TMP/said"
+while read -r addr; do
+	grep -q "^{\"ban\":.*\"$addr/32\"" "$E2E_TMP/after.json" || missing=$((missing + 1))
+done <"$E2E_TMP/said"
 is "$missing" 0 "none of them is missing"
 like "$(grep -c '"198.51.100.77/32"' "$E2E_TMP/after.json") $(bans_of "$STORE")" "^[1-9]" "it writes there"
 like "$(db check 2>&1)" "'postgresql://.*the audit is whole" "one chain, whole; and db finds the moved store by itself"
