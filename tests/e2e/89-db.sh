@@ -122,7 +122,9 @@ is "$(of_store degraded)" false "and the store is none the worse"
 : >"$E2E_TMP/said"
 (
 	for i in {1..250}; do
-		for j in 1 2 3 4; do ctl -q ban "203.0.$j.$i" 2>/dev/null && echo "203.0.$j.$i" >>"$E2E_TMP/said"; done
+		for j in 1 2 3 4; do
+			ctl -q ban "203.0.$j.$i" 2>/dev/null && echo "203.0.$j.$i" >>"$E2E_TMP/said"
+		done
 		[ ! -e "$E2E_TMP/enough" ] || break
 	done
 ) &
@@ -156,7 +158,9 @@ export_of "$P" >"$E2E_TMP/after.json"
 [ "$(wc -l <"$E2E_TMP/said")" -gt 20 ]
 ok $? "$(wc -l <"$E2E_TMP/said") bans came meanwhile"
 missing=0
-while read -r addr; do grep -q "^{\"ban\":.*\"$addr/32\"" "$E2E_TMP/after.json" || missing=$((missing + 1)); done <"$E2E_TMP/said"
+while read -r addr; do
+	grep -q "^{\"ban\":.*\"$addr/32\"" "$E2E_TMP/after.json" || missing=$((missing + 1))
+done <"$E2E_TMP/said"
 is "$missing" 0 "none of them is missing"
 like "$(grep -c '"198.51.100.77/32"' "$E2E_TMP/after.json") $(bans_of "$STORE")" "^[1-9]" "it writes there"
 like "$(db check 2>&1)" "'postgresql://.*the audit is whole" "one chain, whole; and db finds the moved store by itself"

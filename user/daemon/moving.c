@@ -58,6 +58,7 @@ int memory_switch(void *context, const char *url, char *why, size_t size)
 	struct memory *m = keeper->memory;
 	struct orm_error error = {0};
 	struct store_switched state;
+	struct store_health health;
 	int r;
 
 	if (!m || !m->store)
@@ -69,6 +70,10 @@ int memory_switch(void *context, const char *url, char *why, size_t size)
 	store_switched(m->store, &state);
 	if (state.now == STORE_SWITCH_RUNS)
 		return refuse(why, size, CTL_REFUSED, "it is being moved already");
+	/* Before anything can be copied, what waits has to be written where it belongs. */
+	store_health(m->store, &health);
+	if (health.degraded)
+		return refuse(why, size, CTL_FAILED, "its database is away");
 	r = prepare(m, url);
 	if (!r)
 		r = store_switch(m->store, url, commit, m->moving);

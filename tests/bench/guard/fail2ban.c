@@ -98,7 +98,7 @@ void bench_fail2ban(void)
 		say("fail2ban: not measured: %s", outcome.skip);
 		return;
 	}
-	if (!outcome.peer_bans || !outcome.took.count)
+	if (outcome.peer_bans <= 0 || !outcome.took.count)
 		die(SCRIPT " did not finish");
 	say("fail2ban: %.0f bans in %.1f s, %.1f s of CPU", outcome.peer_bans, outcome.peer_s,
 	    outcome.peer_cpu);

@@ -47,10 +47,18 @@ f2b_pings() { f2b ping; }
 mkdir -p "$F"/{filter.d,jail.d,fail2ban.d}
 cp -r /etc/fail2ban/action.d "$F/"
 printf '[Definition]\nfailregex = ^ refused <HOST>$\n' >"$F/filter.d/door.conf"
-printf '[Definition]\nloglevel = WARNING\nlogtarget = %s\nsyslogsocket = auto\nsocket = %s\npidfile = %s\n%s\n[Thread]\n' \
-	"$F/log" "$F/sock" "$F/pid" "dbfile = $F/db.sqlite3
-dbmaxmatches = 10
-dbpurgeage = 1d" >"$F/fail2ban.conf"
+cat >"$F/fail2ban.conf" <<-CONF
+	[Definition]
+	loglevel = WARNING
+	logtarget = $F/log
+	syslogsocket = auto
+	socket = $F/sock
+	pidfile = $F/pid
+	dbfile = $F/db.sqlite3
+	dbmaxmatches = 10
+	dbpurgeage = 1d
+	[Thread]
+CONF
 : >"$F/door.log"
 cat >"$F/jail.conf" <<-CONF
 	[door]
