@@ -65,8 +65,9 @@ is "$(of_worker '[.uids[1], .effective, .permitted, .bounding, .no_new_privs, .s
 is "$(of_worker '.set_up.calls > 40 and .set_up.calls < 100')" true "$(of_worker .set_up.calls) system calls"
 is "$(security '.[] | select(.process == "keeper") | [.pid, .bounding] | tostring')" \
 	"[$STRAZHD_PID,[\"net_admin\",\"sys_admin\",\"perfmon\",\"bpf\"]]" 'and of the keeper'
-is "$(security '.[] | select(.process == "launcher") | .effective | sort | tostring')" \
-	'["kill","setgid","setpcap","setuid"]' 'and of the launcher'
+FOUR='["kill","setgid","setpcap","setuid"]'
+is "$(security '.[] | select(.process == "launcher") | [(.effective | sort), (.bounding | sort)] | tostring')" \
+	"[$FOUR,$FOUR]" 'and of the launcher'
 TEXT=$(ctl status --security)
 like "$TEXT" 'worker +.*process [0-9]+: talks to clients' 'as text: the worker'
 like "$TEXT" 'no_new_privs yes, seccomp filter: [0-9]+ system calls' 'its filter'
