@@ -97,6 +97,10 @@ for what in connect-upstream new-thread memory; do
 	is "$(sed -n "s/^$what //p" tried)" 'done' "$what: that is its work"
 done
 
+timeout 60 "$O/strazhd" --state-dir other --config strazh.conf >second 2>&1 </dev/null
+is "$?" 1 'a second strazhd ends, with its launcher'
+like "$(cat second)" 'another strazhd runs here' 'and says why'
+
 echo '# it dies'
 ctl ban 10.66.0.66 --reason split >/dev/null
 cl timeout 30 "$O/strazh" ping -c 100 -i 0.2 -s 10.66.0.1:443 -k @server.pub >held 2>&1 &
