@@ -97,7 +97,7 @@ for what in connect-upstream new-thread memory; do
 	is "$(sed -n "s/^$what //p" tried)" 'done' "$what: that is its work"
 done
 
-timeout 60 "$O/strazhd" --state-dir other --config strazh.conf >second 2>&1 </dev/null
+timeout 60 "$O/strazhd" --state-dir "$E2E_TMP/other" --config strazh.conf >second 2>&1 </dev/null
 is "$?" 1 'a second strazhd ends, with its launcher'
 like "$(cat second)" 'another strazhd runs here' 'and says why'
 
