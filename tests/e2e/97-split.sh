@@ -65,8 +65,9 @@ is "$(of_worker '[.uids[1], .effective, .permitted, .bounding, .no_new_privs, .s
 is "$(of_worker '.set_up.calls > 40 and .set_up.calls < 100')" true "$(of_worker .set_up.calls) system calls"
 is "$(security '.[] | select(.process == "keeper") | [.pid, .bounding] | tostring')" \
 	"[$STRAZHD_PID,[\"net_admin\",\"sys_admin\",\"perfmon\",\"bpf\"]]" 'and of the keeper'
-is "$(security '.[] | select(.process == "launcher") | .effective | sort | tostring')" \
-	'["kill","setgid","setpcap","setuid"]' 'and of the launcher'
+FOUR='["kill","setgid","setpcap","setuid"]'
+is "$(security '.[] | select(.process == "launcher") | [(.effective | sort), (.bounding | sort)] | tostring')" \
+	"[$FOUR,$FOUR]" 'and of the launcher'
 TEXT=$(ctl status --security)
 like "$TEXT" 'worker +.*process [0-9]+: talks to clients' 'as text: the worker'
 like "$TEXT" 'no_new_privs yes, seccomp filter: [0-9]+ system calls' 'its filter'
@@ -95,6 +96,10 @@ fi
 for what in connect-upstream new-thread memory; do
 	is "$(sed -n "s/^$what //p" tried)" 'done' "$what: that is its work"
 done
+
+timeout 60 "$O/strazhd" --state-dir "$E2E_TMP/other" --config strazh.conf >second 2>&1 </dev/null
+is "$?" 1 'a second strazhd ends, with its launcher'
+like "$(cat second)" 'another strazhd runs here' 'and says why'
 
 echo '# it dies'
 ctl ban 10.66.0.66 --reason split >/dev/null

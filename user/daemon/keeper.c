@@ -309,7 +309,7 @@ int keeper_run(const struct daemon_options *options, const struct launched *laun
 	if (!keeper)
 		return -ENOMEM;
 	keeper->options = options;
-	keeper->secured.launcher = *launcher;
+	secured_init(keeper, launcher);
 	r = start(keeper);
 	if (!r) {
 		log_info("ready: pins in '%s', socket in '%s'", keeper->gate->pin_dir,

@@ -135,6 +135,8 @@ void server_tick(struct keeper *keeper);
 /* A child has ended. */
 void readers_reap(struct keeper *keeper);
 
+/* Before all else: secured_close() is safe from here on. */
+void secured_init(struct keeper *keeper, const struct launched *launcher);
 /* Binds the ports, while the keeper may: before there are other threads. */
 void secured_bind(struct keeper *keeper);
 int secured_open(struct keeper *keeper) must_check;

@@ -175,21 +175,27 @@ static void end_worker(struct launcher *l)
 
 /* ---- life ---- */
 
+static bool is_wanted(int cap)
+{
+	return cap == CAP_SETUID || cap == CAP_SETGID || cap == CAP_KILL || cap == CAP_SETPCAP;
+}
+
 static int keep_rights(void)
 {
-	static const unsigned wanted[] = {CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_SETPCAP};
-	bool had[ARRAY_LEN(wanted)];
+	const capng_type_t both = (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED);
+	bool had[CAP_LAST_CAP + 1];
 
 	if (capng_get_caps_process())
 		return -EPERM;
-	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
-		had[i] = capng_have_capability(CAPNG_PERMITTED, wanted[i]);
+	for (int cap = 0; cap <= CAP_LAST_CAP; cap++)
+		had[cap] = capng_have_capability(CAPNG_PERMITTED, (unsigned)cap);
 	capng_clear(CAPNG_SELECT_CAPS);
-	for (size_t i = 0; i < ARRAY_LEN(wanted); i++)
-		if (had[i])
-			(void)capng_update(CAPNG_ADD,
-					   (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
-					   wanted[i]);
+	for (int cap = 0; cap <= CAP_LAST_CAP; cap++) {
+		if (is_wanted(cap) && had[cap])
+			(void)capng_update(CAPNG_ADD, both, (unsigned)cap);
+		else if (!is_wanted(cap)) /* without CAP_SETPCAP it stays, and is of no use */
+			(void)prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	}
 	return capng_apply(CAPNG_SELECT_CAPS) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -EPERM
 											: 0;
 }

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,11 +66,13 @@ static void say_trouble(struct secured *s, int r, const struct config_faults *fa
 			  faults->list[i].key, faults->list[i].why);
 }
 
+/* A reader, which is forked, may have a copy: the other side is to see the end all the same. */
 static void unwatch(struct keeper *keeper, struct watch *watch)
 {
 	if (watch->fd < 0)
 		return;
 	loop_remove(keeper->loop, watch);
+	(void)shutdown(watch->fd, SHUT_RDWR);
 	close(watch->fd);
 	watch->fd = -1;
 }
@@ -410,13 +413,20 @@ static uint64_t now_ms(void)
 	return clock_boot_ns() / 1000000;
 }
 
+void secured_init(struct keeper *keeper, const struct launched *launcher)
+{
+	struct secured *s = &keeper->secured;
+
+	s->watch.fd = s->control_watch.fd = s->launcher_watch.fd = -1;
+	s->launcher = *launcher;
+}
+
 void secured_bind(struct keeper *keeper)
 {
 	own_free struct config_faults *faults = calloc(1, sizeof(*faults));
 	struct secured *s = &keeper->secured;
 	int r;
 
-	s->watch.fd = s->control_watch.fd = s->launcher_watch.fd = -1;
 	if (!config_number(keeper->options->config, CFG_SERVER_ENABLE))
 		return;
 	r = faults ? worker_ports_open(keeper->options->config, &s->ports, faults) : -ENOMEM;
