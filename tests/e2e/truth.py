@@ -353,7 +353,8 @@ def checkpoint(when):
     rows = stored()
     good = told is not None and all(told[t] == set(rows[t]) for t in TABLES)
     for table in TABLES if told and not good else ():
-        say("%s: only told %s, only stored %s" % (table, told[table] - set(rows[table]), set(rows[table]) - told[table]))
+        both = set(rows[table])
+        say("%s: only told %s, only stored %s" % (table, told[table] - both, both - told[table]))
     ok(good, "%s: the audit tells what the store has" % when)
     ok(value == mode, "%s: the setting is as it was set" % when)
     say("%s: %s" % (when, ", ".join("%s %d" % (t, len(live(model[t]))) for t in TABLES)))

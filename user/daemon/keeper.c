@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Order of start: the lock and the maps, then what the journal says, then mending, then what the
- * store remembers, then what is attached, and only then the door is opened. Whatever fails before leaves the gate as it was.
+ * store remembers, then what is attached, and only then the door is opened. Whatever fails before
+ * leaves the gate as it was.
  */
 #include <user/daemon/keeper.h>
 

@@ -196,7 +196,8 @@ void server_tick(struct keeper *keeper)
 
 	for (struct client_link *link = keeper->clients, *next; link; link = next) {
 		next = link->next;
-		if (!link->following && !link->reader && !link->ack && now - link->active_s > IDLE_S)
+		if (!link->following && !link->reader && !link->ack &&
+		    now - link->active_s > IDLE_S)
 			link_close(link);
 	}
 }
