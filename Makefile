@@ -273,9 +273,8 @@ $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
 # They make allocations fail.
 $(O)/tests/unit/guard/test_guard_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc)
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
-# user/store stands on the ORM.
-STORE_UNITS := $(filter $(O)/tests/unit/store/%,$(UNIT_BINS)) \
-	$(O)/tests/unit/daemon/test_recall $(O)/tests/unit/daemon/test_remember
+# user/store stands on the ORM, and strazhd's configuration and memory on both.
+STORE_UNITS := $(filter $(O)/tests/unit/store/% $(O)/tests/unit/daemon/%,$(UNIT_BINS)) $(SERVER_BINS)
 $(STORE_UNITS): LIBS += $(ORM_ALONE) $(ORM_LIBS)
 $(STORE_UNITS): $(ORM_ALONE)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
