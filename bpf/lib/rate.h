@@ -116,19 +116,25 @@ static inlined __u64 rate_is_over(const struct rate_spot *spot, __u64 now_ns)
 	return over;
 }
 
-/* Twice: by then two other CPUs were faster, or the word is somebody else's. Non-zero: over. */
+/*
+ * Twice: by then two other CPUs were faster, or the word is somebody else's. Non-zero: over. Once
+ * is likely, so that the way back is a jump: Linux 6.1 refuses a loop that is entered by a jump and
+ * goes on by falling through ("back-edge").
+ */
 static inlined int rate_word_charge(__u64 *words, const struct rate_slot *slot, __u64 tag,
 				    const struct meter_cost *cost, __u64 now_ns)
 {
-	enum meter_answer answer = METER_LOST;
+	enum meter_answer answer;
+	int tries = 2;
 
 	if (slot->full) {
 		stats_tally(SZ_TALLY_RATE_FULL);
 		return 0;
 	}
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < 2 && answer == METER_LOST; i++)
+	do
 		answer = meter_charge(&words[slot->at & (SZ_RATE_WAYS - 1)], tag, now_ns, cost);
+	while (__builtin_expect(answer == METER_LOST, 0) && --tries);
 	if (answer == METER_LOST)
 		stats_tally(SZ_TALLY_RATE_LOST);
 	return answer == METER_OVER;
