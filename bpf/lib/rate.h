@@ -89,8 +89,8 @@ static inlined void rate_find(struct rate_spot *spot, const struct meter_of *of,
 	if (set)
 		spot->limit = limit_of(set, of->standing.slow[level], of->p->frame_len);
 	if (of->standing.tier[level] == SZ_TIER_LIMITED)
-		rate_strict(&spot->limit, sz_limit_index(0, level, class),
-			    of->standing.slow[level], of->p->frame_len);
+		rate_strict(&spot->limit, sz_limit_index(0, level, class), of->standing.slow[level],
+			    of->p->frame_len);
 	/* Else some slot: to the verifier both ways end alike, and it walks on once. */
 	spot->bytes = spot->packets;
 	if (spot->limit.bytes.ns)
