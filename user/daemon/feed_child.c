@@ -114,6 +114,9 @@ static int spawn(pid_t *ret_pid, const char *program, int in, int out, int copy)
 		r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(&actions, copy, FEED_COPY_FD);
+	/* Also what whoever started strazhd left open. */
+	if (!r)
+		r = posix_spawn_file_actions_addclosefrom_np(&actions, FEED_COPY_FD + 1);
 	if (!r)
 		r = posix_spawn(ret_pid, program, &actions, &attributes, arguments, environment);
 	posix_spawnattr_destroy(&attributes);

@@ -134,6 +134,7 @@ static void on_tick(struct timer *timer)
 	check_lease(keeper);
 	clockwatch_tick(keeper);
 	server_tick(keeper);
+	secured_tick(keeper);
 	testmode_tick(keeper);
 	servicewatch_tick(keeper);
 	if (now - keeper->last_never_s >= NEVER_S)
