@@ -153,6 +153,16 @@ like "$(ctl status)" 'not running: signal 9' 'status says that it does not run n
 ok "$(blocked4 10.66.0.66; echo $?)" 'the gate enforces meanwhile'
 ok "$(wait_for 30 pings; echo $?)" 'and then it serves again'
 
+echo '# it hangs'
+W=$(worker)
+said_nothing() { [[ "$(server .text)" == *'it has said nothing for '* ]]; }
+kill -STOP "$W"
+ok "$(wait_for 60 said_nothing; echo $?)" 'stopped: status says that it says nothing'
+ok "$(wait_for 90 logged 'the secured server is ended: it says nothing any more'; echo $?)" 'and it is ended'
+ok "$(wait_for 60 pings; echo $?)" 'another one serves'
+is "$(server '[.running, .cause] | tostring')" '[true,"it was ended: it says nothing any more"]' 'status tells why'
+ok "$(gone "$W"; echo $?)" 'the first one is gone'
+
 echo '# its keeper dies'
 W=$(worker)
 LAUNCHER=$(security '.[] | select(.process == "launcher") | .pid')

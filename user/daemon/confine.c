@@ -6,8 +6,8 @@
  *   - allowed, whatever the arguments: nothing there reaches beyond what is open already;
  *   - allowed with some arguments: memory that is never executable, sockets of TCP, threads and no
  *     processes, reading of limits; options of sockets that end with the connection, for those that
- *     listen are the keeper's and outlive this process; sending without an address, which would be a
- *     connection (MSG_FASTOPEN);
+ *     listen are the keeper's and outlive this process; sending without an address, which would be
+ * a connection (MSG_FASTOPEN);
  *   - refused with an error: what libraries try and do without. clone3 has its flags in memory,
  *     where no filter sees them: with ENOSYS glibc takes clone.
  * Everything else ends the process. So does sendmsg(2), which alone can hand descriptors over: the
@@ -242,9 +242,9 @@ static int filter_calls(bool connects)
 }
 
 /*
- * As many descriptors as it has now are the most that it can ever have. Threads that it may make are
- * far fewer than a unit's, so that the keeper can fork. Keys are not left on a disk by a crash: a
- * program that takes cores heeds no limit, so it is not to be looked into at all.
+ * As many descriptors as it has now are the most that it can ever have. Threads that it may make
+ * are far fewer than a unit's, so that the keeper can fork. Keys are not left on a disk by a crash:
+ * a program that takes cores heeds no limit, so it is not to be looked into at all.
  */
 static int fix_limits(void)
 {

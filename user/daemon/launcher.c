@@ -88,14 +88,25 @@ static int place(int fd, int at)
 }
 
 /*
- * Of our environment, which may hold what is not for strangers (PGPASSWORD), what a program needs to
- * be loaded, to tell the time, to write a log, and to be tested. Shorter than ours, in its place.
+ * Of our environment, which may hold what is not for strangers (PGPASSWORD), what a program needs
+ * to be loaded, to tell the time, to write a log, and to be tested. Shorter than ours, in its
+ * place.
  */
 static void cut_environment(void)
 {
 	static const char *const kept[] = {
-		"PATH=", "TZ=",		  "LANG=",	    "LC_",	     "LD_",	 "JOURNAL_STREAM=", "GLIBC_TUNABLES=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
-		"LSAN_", "TSAN_OPTIONS=",	  "OPENSSL_",
+		"PATH=",
+		"TZ=",
+		"LANG=",
+		"LC_",
+		"LD_",
+		"JOURNAL_STREAM=",
+		"GLIBC_TUNABLES=",
+		"ASAN_OPTIONS=",
+		"UBSAN_OPTIONS=",
+		"LSAN_",
+		"TSAN_OPTIONS=",
+		"OPENSSL_",
 	};
 	char **to = environ;
 

@@ -44,7 +44,8 @@ static void mark(struct keeper *keeper, const struct split_message *m)
 		log_debug("a flow of a session was not marked: %s", gate_error());
 }
 
-/* The worker holds to these by itself, in seconds of its own: two of them may lie in one of ours. */
+/* The worker holds to these by itself, in seconds of its own: two of them may lie in one of ours.
+ */
 static bool is_within(struct secured *s, const struct split_message *m)
 {
 	switch (m->type) {
@@ -74,7 +75,8 @@ static bool may_speak(struct secured *s, const struct split_message *m)
 	return may;
 }
 
-/* What it says beyond its rate waits with it until secured_tick(): to read it would be work, too. */
+/* What it says beyond its rate waits with it until secured_tick(): to read it would be work, too.
+ */
 static void rest(struct keeper *keeper)
 {
 	struct secured *s = &keeper->secured;
@@ -144,8 +146,7 @@ void secured_tick(struct keeper *keeper)
 {
 	struct secured *s = &keeper->secured;
 
-	if (s->watch.fd < 0 ||
-	    (s->state != SECURED_RUNNING && s->state != SECURED_RELOADING)) {
+	if (s->watch.fd < 0 || (s->state != SECURED_RUNNING && s->state != SECURED_RELOADING)) {
 		s->silent_s = 0;
 		return;
 	}

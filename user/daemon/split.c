@@ -28,7 +28,8 @@ int split_send(int fd, const struct split_message *message)
 	return n == sizeof(*message) ? 0 : -EIO;
 }
 
-/* Whoever wrote them: JSON has no larger numbers, and there are no more sessions than descriptors. */
+/* Whoever wrote them: JSON has no larger numbers, and there are no more sessions than descriptors.
+ */
 static bool is_possible(const struct split_message *m)
 {
 	const uint64_t most = INT64_MAX;

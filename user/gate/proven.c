@@ -165,7 +165,8 @@ int proven_drop(struct gate *gate, const struct sz_flow *flow)
 	return errno == ENOENT ? PROVEN_ABSENT : fail("removed");
 }
 
-/* Not one after the other from the first on: the search for the first goes past all that are gone. */
+/* Not one after the other from the first on: the search for the first goes past all that are gone.
+ */
 int proven_clear(struct gate *gate)
 {
 	own_free struct slice *slice = malloc(sizeof(*slice));
