@@ -11,6 +11,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/lease.h>
+#include <user/daemon/secured.h>
 #include <user/daemon/testmode.h>
 #include <user/gate/never.h>
 
