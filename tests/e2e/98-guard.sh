@@ -131,6 +131,8 @@ quiet disallow $BAD
 again() { garbage "$BAD" 20 >/dev/null && banned "$BAD"; }
 wait_for 20 again
 ok $? "allowed no longer, it is banned for its next deeds, not in an hour"
+# Or the next guard would get it back from the store, for the rest of the hour.
+quiet unban $BAD
 reload off
 
 echo "# a full table"
