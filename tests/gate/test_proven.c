@@ -126,7 +126,7 @@ static void full_is_looked_at_once_a_second(void **state)
 	for (uint16_t i = 0; i < CAPACITY - 1; i++)
 		put(gate, "192.0.2.7", (uint16_t)(1000 + i), 0);
 	put(gate, "192.0.2.7", 900, 1); /* room for whoever looks */
-	do { /* the second may turn between */
+	do {				/* the second may turn between */
 		before = clock_boot_s();
 		gate->proven_full_s = before;
 		r = proven_put(gate, &more, 0);
@@ -168,8 +168,10 @@ static void sweep_collects(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys_are_the_gates), cmocka_unit_test(put_drop_clear),
-		cmocka_unit_test(renewal_keeps_hits), cmocka_unit_test(full_is_told_and_makes_room),
+		cmocka_unit_test(keys_are_the_gates),
+		cmocka_unit_test(put_drop_clear),
+		cmocka_unit_test(renewal_keeps_hits),
+		cmocka_unit_test(full_is_told_and_makes_room),
 		cmocka_unit_test(full_is_looked_at_once_a_second),
 		cmocka_unit_test(sweep_collects),
 	};

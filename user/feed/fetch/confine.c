@@ -256,7 +256,7 @@ static int confine_rights(void)
 	return capng_apply(CAPNG_SELECT_CAPS) ? -EPERM : 0;
 }
 
-int confine(uint64_t memory, uint64_t file, const char **ret_what)
+int fetch_confine(uint64_t memory, uint64_t file, const char **ret_what)
 {
 	int r = confine_rights();
 
