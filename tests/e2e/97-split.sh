@@ -67,6 +67,8 @@ is "$(find "/proc/$W/fd" -lname '*bpf*' | wc -l) $(find "/proc/$W/fd" -lname "$E
 	'it has no descriptor of a map, nor of its key any more'
 is "$(find "/proc/$STRAZHD_PID/fd" -lname '*/left-open' | wc -l)" 1 'strazhd was started with a file open'
 is "$(find "/proc/$W/fd" -lname '*/left-open' | wc -l)" 0 'which it has not'
+is "$(find "/proc/$(security '.[] | select(.process == "launcher") | .pid')/fd" -lname '*/left-open' | wc -l)" 0 \
+	'nor has the launcher'
 is "$(tr '\0' '\n' <"/proc/$STRAZHD_PID/environ" | grep -c PGPASSWORD)" 1 'and with a password in its environment'
 is "$(tr '\0' '\n' <"/proc/$W/environ" | grep -c PGPASSWORD)" 0 'which it has not'
 is "$(stat -c %u "/proc/$W/environ")" 0 'nobody of its user looks into it, and it leaves no core'

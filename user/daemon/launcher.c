@@ -266,6 +266,10 @@ static void be_launcher(int fd)
 	sigset_t set;
 
 	(void)prctl(PR_SET_NAME, "strazhd-launch");
+	/* Of the others, also those that whoever started strazhd left open, it needs none. */
+	if (fd > STDERR_FILENO + 1)
+		(void)close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+	(void)close_range((unsigned)fd + 1, UINT_MAX, 0);
 	/* Ctrl-C goes to all; the keeper decides. The worker inherits it. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <seccomp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -75,14 +76,30 @@ static int connect_out(void)
 	return socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-/* Of a child: 0, or why not. */
-static int tried(int (*act)(void), bool held)
+/* What a kernel without Landlock says, or a container that hides it. */
+static int hide_landlock(int error)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int r = filter ? seccomp_rule_add(filter, SCMP_ACT_ERRNO((uint32_t)error),
+					  SCMP_SYS(landlock_create_ruleset), 0)
+		       : -ENOMEM;
+
+	if (!r)
+		r = seccomp_load(filter);
+	seccomp_release(filter);
+	return r;
+}
+
+/* Of a child: 0, or why not. `hidden`: how Landlock is; 0: as it is. */
+static int tried_where(int (*act)(void), bool held, int hidden)
 {
 	const char *what;
 	int status = 0;
 	pid_t pid = fork();
 
 	if (!pid) {
+		if (hidden && hide_landlock(hidden))
+			_exit(255);
 		if (held && fetch_confine(1ULL << 40, 1U << 20, &what))
 			_exit(255);
 		_exit(act() < 0 ? errno : 0);
@@ -91,6 +108,11 @@ static int tried(int (*act)(void), bool held)
 	assert_true(WIFEXITED(status));
 	assert_int_not_equal(WEXITSTATUS(status), 255);
 	return WEXITSTATUS(status);
+}
+
+static int tried(int (*act)(void), bool held)
+{
+	return tried_where(act, held, 0);
 }
 
 static void test_refused(void **state)
@@ -118,11 +140,25 @@ static void test_its_work(void **state)
 	assert_int_equal(tried(pair_of_streams, true), 0);
 }
 
+/* It works there, with what is left. */
+static void test_no_landlock(void **state)
+{
+	static const int hidden[] = {ENOSYS, EOPNOTSUPP, EPERM};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(hidden); i++) {
+		assert_int_equal(tried_where(read_file, true, hidden[i]), 0);
+		assert_int_equal(tried_where(make_file, true, hidden[i]), EPERM);
+		assert_int_equal(tried_where(ask_program, true, hidden[i]), EPERM);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_its_work),
+		cmocka_unit_test(test_no_landlock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
