@@ -271,6 +271,7 @@ server-tests: $(SERVER_BINS)
 $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
 	$(eval $(t): $(t:$(O)/tests/unit/client/cli/test_%=$(O)/obj/user/client/cli/%.o)))
 # They make allocations fail.
+$(O)/tests/unit/feed/test_confine: $(O)/obj/user/feed/fetch/confine.o
 $(O)/tests/unit/guard/test_guard_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc)
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 # user/store stands on the ORM, and strazhd's configuration and memory on both.
