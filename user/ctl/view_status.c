@@ -125,6 +125,20 @@ static void show_server(const struct render *render, const json_t *row)
 	show_restarts(render, row);
 }
 
+/* The end of the guard's first line. */
+static void show_undone(const struct render *render, const json_t *row)
+{
+	if (number(row, "undone"))
+		fprintf(render->out, ", %s%llu not taken by the gate yet%s",
+			render_paint(render, PAINT_RED), number(row, "undone"),
+			render_paint(render, PAINT_OFF));
+	if (number(row, "lost"))
+		fprintf(render->out, ", %llu that it never took", number(row, "lost"));
+	if (number(row, "unheard"))
+		fprintf(render->out, ", %llu facts lost", number(row, "unheard"));
+	fputc('\n', render->out);
+}
+
 static void show_guard(const struct render *render, const json_t *row)
 {
 	const char *mode = word(row, "mode");
@@ -135,12 +149,14 @@ static void show_guard(const struct render *render, const json_t *row)
 		return;
 	}
 	fprintf(render->out,
-		"%s%s%s: %llu sources known, %llu %sbanned, %llu prefixes, %llu limited; attack "
-		"state %s",
+		"%s%s%s: %llu sources known, %llu %sbanned, %llu prefixes, %llu limited",
 		render_paint(render, PAINT_BOLD), mode, render_paint(render, PAINT_OFF),
 		number(row, "known"), number(row, "banned"),
 		strcmp(mode, "learn") == 0 ? "would be " : "", number(row, "prefixes_banned"),
-		number(row, "limited"), word(row, "state"));
+		number(row, "limited"));
+	show_undone(render, row);
+	label(render, "");
+	fprintf(render->out, "attack state %s", word(row, "state"));
 	if (json_number_value(json_object_get(row, "all")) < 1 ||
 	    json_number_value(json_object_get(row, "admission")) < 1)
 		fprintf(render->out, ", %slimits %.0f %%, admission %.0f %%%s%s",
@@ -151,14 +167,6 @@ static void show_guard(const struct render *render, const json_t *row)
 			render_paint(render, PAINT_OFF));
 	if (!json_is_true(json_object_get(row, "psi_known")))
 		fputs(", no pressure stall figures in this kernel", render->out);
-	if (number(row, "undone"))
-		fprintf(render->out, ", %s%llu not taken by the gate yet%s",
-			render_paint(render, PAINT_RED), number(row, "undone"),
-			render_paint(render, PAINT_OFF));
-	if (number(row, "lost"))
-		fprintf(render->out, ", %llu that it never took", number(row, "lost"));
-	if (number(row, "unheard"))
-		fprintf(render->out, ", %llu facts lost", number(row, "unheard"));
 	fputc('\n', render->out);
 }
 
