@@ -17,13 +17,14 @@ there() { "$E2E_TMP/sbin/strazhctl" "$@" 2>/dev/null; }
 
 # expand NAME: calls of a group of systemd's, and of the groups in it; fails when it knows no such one
 expand() {
-	local word
+	local word words
 	[ "${1#@}" != "$1" ] || {
 		echo "$1"
 		return
 	}
 	systemd-analyze syscall-filter "$1" >"$E2E_TMP/group" 2>&1 || return 1
-	for word in $(sed -n 's/^    \([^#].*\)/\1/p' "$E2E_TMP/group"); do expand "$word" || return 1; done
+	mapfile -t words < <(sed -n 's/^    \([^#].*\)/\1/p' "$E2E_TMP/group")
+	for word in "${words[@]}"; do expand "$word" || return 1; done
 }
 # calls: what the unit's SystemCallFilter lines allow, in their order
 calls() {
