@@ -275,9 +275,11 @@ static int show_story(const struct case_file *file)
 	json_t *row;
 	size_t i;
 
-	if (request->story_why)
-		return request_row(file->request, json_pack("{s:s, s:s}", "kind", "no-story", "why",
-							    request->story_why));
+	if (request->story_why || !request->host->daemon)
+		return request_row(file->request,
+				   json_pack("{s:s, s:s}", "kind", "no-story", "why",
+					     request->story_why ? request->story_why
+								: "strazhd is not running"));
 	json_array_foreach(request->story, i, record)
 	{
 		row = json_copy((json_t *)(uintptr_t)record);

@@ -113,14 +113,11 @@ static void show_server(const struct render *render, const json_t *row)
 		render_paint(render, PAINT_OFF));
 	label(render, "");
 	fprintf(render->out,
-		"%llu connections, %llu sessions opened, %llu handshakes refused, %llu bad "
-		"records\n",
+		"%llu connections; so far %llu sessions, %llu refusals, %llu bad records\n",
 		number(row, "connections"), number(row, "opened"), number(row, "refused"),
 		number(row, "bad"));
 	label(render, "");
-	fprintf(render->out,
-		"crypto pool: %llu threads now, %llu batches of handshakes done, %llu found it "
-		"full\n",
+	fprintf(render->out, "crypto pool: %llu threads, %llu batches done, %llu found it full\n",
 		number(row, "pool_threads"), number(row, "pool_jobs"), number(row, "pool_full"));
 	show_restarts(render, row);
 }
