@@ -20,6 +20,9 @@
 #include <user/gate/sweep.h>
 
 struct history;
+struct list_report;
+struct records;
+struct request;
 
 /* Who carries it out. All pointers may be NULL. */
 struct host_server {
@@ -107,6 +110,11 @@ struct host {
 	/* A list was loaded: keep a copy of it, until_wall 0: for good. 0 or -errno. */
 	int (*on_list)(void *context, const char *name, const struct prefix *entries, size_t count,
 		       uint64_t until_wall);
+	/*
+	 * Load or unload it (no records) without waiting: `later` is set, the records are taken
+	 * over, and the command is run again with `loaded`. NULL: at once. 0 or -errno.
+	 */
+	int (*on_load)(struct request *request, const char *name, struct records *records);
 	/* The operator wants the gate there, or not there any more. */
 	void (*on_attached)(void *context, const char *ifname, enum attach_mode mode);
 	void (*on_detached)(void *context, const char *ifname);
@@ -134,15 +142,24 @@ struct host {
 	void *context;
 };
 
+/* How a load went that the host did: as act_load() returned. */
+struct loaded {
+	int r, copied; /* copied: 0, or why there is no copy */
+	const struct list_report *report;
+	uint64_t count, until_wall;
+};
+
 struct request {
 	const struct command *command;
 	json_t *args;
 	struct gate *gate;
 	const struct host *host;
 	uid_t uid;
-	int file_fd;	       /* CMD_FILE, else -1 */
-	const json_t *story;   /* CMD_STORY: records of the audit, or NULL: */
-	const char *story_why; /* why not, or NULL: there is no audit */
+	int file_fd;		     /* CMD_FILE, else -1 */
+	const json_t *story;	     /* CMD_STORY: records of the audit, or NULL: */
+	const char *story_why;	     /* why not, or NULL: there is no audit */
+	const struct loaded *loaded; /* NULL: it is run for the first time */
+	bool later; /* set by the command: it is run again, and this was no answer */
 	/* Takes a row over; non-zero: nobody reads any more, stop. */
 	int (*on_row)(void *context, json_t *row);
 	void *sink;

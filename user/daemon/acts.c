@@ -361,8 +361,10 @@ bool acts_end(struct keeper *keeper, struct client_link *link, json_t *result)
 		return false;
 	}
 	ack->link = link;
-	link->ack = ack;
-	lines_pause(&link->lines);
+	if (link) {
+		link->ack = ack;
+		lines_pause(&link->lines);
+	}
 	return true;
 }
 
