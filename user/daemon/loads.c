@@ -34,7 +34,7 @@ struct load_order {
 	struct list_load *load; /* NULL: not begun */
 	struct list_report report;
 	bool in_force, copying;
-	uint32_t flushes; /* of the gate, when it was in force */
+	uint32_t flushes; /* of the gate, when it was asked for */
 	int copied;	  /* the thread's until it has told */
 };
 
@@ -71,6 +71,20 @@ static void finish(struct loads *loads, struct load_order *order, int r)
 	go_on(loads);
 }
 
+static uint32_t flushes_of(const struct gate *gate)
+{
+	return gate->nets ? gate->nets->flushes : 0;
+}
+
+/* Since it was asked for: a flush ends what came before it. */
+static bool is_flushed(const struct load_order *order)
+{
+	if (flushes_of(order->keeper->gate) == order->flushes)
+		return false;
+	gate_explain("the denied entries were flushed meanwhile");
+	return true;
+}
+
 static void *copy(void *context)
 {
 	struct load_order *order = context;
@@ -100,15 +114,13 @@ static int start_copy(struct loads *loads, struct load_order *order)
 static void end_copy(struct loads *loads)
 {
 	struct load_order *order = loads->first;
-	const struct gate *gate = order->keeper->gate;
 	int r = 0;
 
 	pthread_join(loads->thread, NULL);
 	order->copying = false;
 	/* The flush took the copies that there were. */
-	if (gate->nets && gate->nets->flushes != order->flushes) {
+	if (is_flushed(order)) {
 		(void)!listcopy_remove(order->keeper->options->state_dir, order->name);
-		gate_explain("the denied entries were flushed meanwhile");
 		r = -ECANCELED;
 	}
 	finish(loads, order, r);
@@ -128,11 +140,8 @@ static void on_copied(struct watch *watch, uint32_t events)
 
 static void loaded(struct loads *loads, struct load_order *order, int r)
 {
-	const struct gate *gate = order->keeper->gate;
-
 	order->report = *list_load_report(order->load);
 	order->in_force = !r;
-	order->flushes = gate->nets ? gate->nets->flushes : 0;
 	if (!r && order->wanted.done && order->wanted.copy) {
 		order->copied = start_copy(loads, order);
 		if (order->copying)
@@ -149,7 +158,9 @@ static void step(struct loads *loads)
 	bool done = false;
 	int r = 0;
 
-	if (!order->load)
+	if (!order->load && wanted->count && is_flushed(order))
+		r = -ECANCELED;
+	if (!order->load && !r)
 		r = list_load_new(order->keeper->gate, order->name, wanted->entries, wanted->count,
 				  wanted->until_s, &order->load);
 	if (r) {
@@ -184,6 +195,7 @@ int loads_add(struct keeper *keeper, const struct load_wanted *wanted,
 	if (!order)
 		return -ENOMEM;
 	order->keeper = keeper;
+	order->flushes = flushes_of(keeper->gate);
 	order->wanted = *wanted;
 	/* One that is too long is refused by the gate, cut or not: the terminator has no room. */
 	memcpy(order->name, wanted->name, strnlen(wanted->name, sizeof(order->name) - 1));

@@ -6,6 +6,7 @@
  *
  *	waiting -> sliced -> (in force) copied -> done()
  *	any before "in force" -> loads_drop(): what was written is taken out, in slices as well
+ *	a flush of the denied entries -> done(), with -ECANCELED and words
  */
 #ifndef STRAZH_USER_DAEMON_LOADS_H
 #define STRAZH_USER_DAEMON_LOADS_H
