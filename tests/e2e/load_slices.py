@@ -119,7 +119,7 @@ three.send("load", big, file="-", list="gone")
 ok(other.ask("ban", prefix="192.0.2.77")["code"] == 0, "a load is begun")
 three.close()
 one.send("load", small, file="-", list="next")
-ok(one.answer()["code"] == 0 and "gone" not in names(), "its client leaves: no list of that name, and the next one goes")
+ok(one.answer()["code"] == 0 and "gone" not in names(), "its client leaves: no list of that name, and the next goes")
 
 
 def few(text):

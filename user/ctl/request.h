@@ -15,12 +15,12 @@
 #include <strazh/base/compiler.h>
 #include <user/base/prefix.h>
 #include <user/ctl/command.h>
+#include <user/ctl/host_shown.h>
 #include <user/gate/attach.h>
 #include <user/gate/gate.h>
 #include <user/gate/sweep.h>
 
 struct history;
-struct list_report;
 struct records;
 struct request;
 
@@ -79,26 +79,6 @@ struct host_process {
 	uint32_t ports; /* that it may connect to */
 };
 
-/* A block list, or CrowdSec. Times are of the wall, 0: never; next_s is so long from now. */
-struct host_feed {
-	const char *name, *url;
-	const char *fault; /* of the last try, or "" */
-	const char *state; /* "in the gate", "weighed", "not in force", "no copy yet" */
-	const char *left;  /* the first entry that is not taken, and why, or "" */
-	uint64_t entries, left_out;
-	uint64_t lines_wrong, other; /* decisions of another type or scope */
-	uint64_t fetched, next_s, expires_s;
-	unsigned failures, weight;
-	bool running; /* it is being fetched */
-};
-
-/* The store on its way to another database, or how it went the last time. */
-struct host_switch {
-	const char *now; /* none running done failed */
-	const char *why; /* it failed */
-	uint64_t rows, took_ms;
-};
-
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -140,13 +120,6 @@ struct host {
 	int (*store_switch)(void *context, const char *url, char *why, size_t size);
 	const struct host_switch *(*switching)(void *context);
 	void *context;
-};
-
-/* How a load went that the host did: as act_load() returned. */
-struct loaded {
-	int r, copied; /* copied: 0, or why there is no copy */
-	const struct list_report *report;
-	uint64_t count, until_wall;
 };
 
 struct request {

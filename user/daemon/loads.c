@@ -22,8 +22,8 @@
 #include <user/gate/lists.h>
 #include <user/gate/nets.h>
 
-#define STEP 1024U
-#define SLICE_NS 4000000U
+#define STEP 4096U
+#define SLICE_NS 8000000U
 #define PAUSE_MS 1U
 
 struct load_order {
