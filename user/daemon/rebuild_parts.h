@@ -3,8 +3,9 @@
  * Between rebuild.c (passes), rebuild_read.c (the store, in a thread), rebuild_rows.c (entries) and
  * rebuild_settings.c.
  *
- * A start with a million bans and no maps takes what the database takes to read them (2 s of 3 with
- * SQLite): they are put into the gate while it reads, which costs a third of that.
+ * A start with a million bans and no maps takes 2.2 s on two cores, 2.0 of them in this pass: rows
+ * are put into the gate while the store is read (which alone takes 1 s), and sorted behind the open
+ * door.
  */
 #ifndef STRAZH_USER_DAEMON_REBUILD_PARTS_H
 #define STRAZH_USER_DAEMON_REBUILD_PARTS_H
