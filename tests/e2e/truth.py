@@ -9,6 +9,8 @@ as strazhctl reads them without strazhd, the store, and what its audit comes to 
 the beginning. The audit's chain is whole.
 
 Runs inside 99-truth.sh: O is the build folder, E2E_TMP a folder of its own. TAP on stdout."""
+import array
+import fcntl
 import hashlib
 import ipaddress
 import json
@@ -37,6 +39,7 @@ seed = int(sys.argv[2])
 rnd = random.Random(seed)
 tests = failed = 0
 model = {table: {} for table in TABLES}  # prefix -> wall time of its end, or None
+lists = {}  # name -> addresses
 mode = "observe"
 tally = {}
 
@@ -58,7 +61,7 @@ def ok(good, name):
 class Daemon:
     def __init__(self):
         self.process = None
-        self.link = None
+        self.link = self.socket = None
 
     def up(self):
         log = open(TMP + "/strazhd.log", "a")
@@ -75,16 +78,22 @@ class Daemon:
         link = socket.socket(socket.AF_UNIX)
         link.settimeout(60)
         link.connect(SOCKET)
+        self.socket = link
         self.link = link.makefile("rwb")
 
     def down(self, how):
         self.link.close()
+        self.socket.close()
         self.process.send_signal(how)
         self.process.wait(60)
 
     def send(self, command, **args):
         self.link.write(json.dumps({"command": command, "args": args}).encode() + b"\n")
         self.link.flush()
+
+    def send_with(self, fd, command, **args):
+        line = json.dumps({"command": command, "args": args}).encode() + b"\n"
+        self.socket.sendmsg([line], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [fd]))])
 
     def answer(self):
         rows = []
@@ -201,6 +210,27 @@ def flush():
     result, _ = strazhd.ask("flush", table=table, yes=True)
     if result["code"] == 0:
         model[table].clear()
+        if table == "deny":
+            lists.clear()
+
+
+def load():
+    """A list comes, is replaced or goes; what is done beside it does not wait. Its addresses are its own."""
+    name = rnd.choice(("one", "two", "three"))
+    if name in lists and rnd.random() < 0.3:
+        if strazhd.ask("unload", list=name)[0]["code"] == 0:
+            del lists[name]
+        return
+    first = rnd.randrange(200)
+    wanted = {"10.77.%d.%d" % divmod(n, 100) for n in range(first, first + rnd.randrange(1, 300))}
+    records = sorted(ipaddress.IPv4Address(a).packed + bytes(12) + b"\x04\x20" for a in wanted)
+    fd = os.memfd_create("records", os.MFD_ALLOW_SEALING)
+    os.write(fd, b"".join(records))
+    fcntl.fcntl(fd, 1033, 0x2 | 0x4 | 0x8)  # F_ADD_SEALS: shrink, grow, write
+    strazhd.send_with(fd, "load", file="-", list=name)
+    os.close(fd)
+    if strazhd.answer()[0]["code"] == 0:
+        lists[name] = wanted
 
 
 def setting():
@@ -276,6 +306,24 @@ def listed():
     return there
 
 
+def listed_lists():
+    """The loaded lists, as their entries name them."""
+    there = {}
+    said = subprocess.run([CTL, "list", "deny", "--json"], capture_output=True, timeout=60, check=True)
+    for row in map(json.loads, said.stdout.splitlines()):
+        for name in row.get("lists", ()) if "prefix" in row else ():
+            if name in ("one", "two", "three"):
+                there.setdefault(name, set()).add(row["prefix"])
+    return there
+
+
+def stored_lists():
+    base = sqlite3.connect(DB, timeout=20)
+    there = {name for (name,) in base.execute("SELECT name FROM address_list WHERE origin = 'operator'")}
+    base.close()
+    return there
+
+
 def stored():
     there = {table: {} for table in TABLES}
     base = sqlite3.connect(DB, timeout=20)
@@ -341,13 +389,15 @@ def differ(table, name, ours, theirs):
 
 def checkpoint(when):
     ok(settled(), "%s: the journal is empty" % when)
-    seen = listed()
+    seen, held = listed(), listed_lists()
     value = [row for row in strazhd.ask("set", name="rate.mode")[1]][0]["value"]
     strazhd.down(signal.SIGTERM)
     views = (("strazhd", seen), ("the maps", listed()), ("the store", stored()))
     for name, view in views:
         good = [differ(table, name, live(model[table]), live(view[table])) for table in TABLES]
         ok(all(good), "%s: the model and %s agree" % (when, name))
+    ok(held == lists and listed_lists() == lists, "%s: loaded lists are as the model has them" % when)
+    ok(stored_lists() == set(lists), "%s: the store has the same ones" % when)
     told = audited()
     ok(told is not None, "%s: the audit's chain is whole" % when)
     rows = stored()
@@ -364,8 +414,8 @@ def checkpoint(when):
 def main():
     say("seed %d, %d operations" % (seed, count))
     begin = time.time()
-    kinds = (change, lines, pipelined, flush, setting, restart, outage)
-    weights = (1000, 150, 100, 2, 20, 5, 1)
+    kinds = (change, lines, pipelined, flush, load, setting, restart, outage)
+    weights = (1000, 150, 100, 2, 30, 20, 5, 1)
     strazhd.up()
     done, marks = 0, [count * (i + 1) // CHECKPOINTS for i in range(CHECKPOINTS)]
     while marks:

@@ -2,6 +2,7 @@
 /* load, unload, lists. */
 #include <user/ctl/cmd.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -44,39 +45,33 @@ static void set_report(struct request *request, const struct list_report *report
 
 /* The list as an act, after a copy of it was laid down: who has the act has the entries. */
 static void record_load(struct request *request, const char *name, uint64_t held,
-			const struct records *records)
+			const struct loaded *loaded)
 {
-	uint64_t for_s = request_seconds(request, "for");
-	uint64_t until_wall = for_s ? clock_wall_s() + for_s : 0;
 	json_t *act = journal_other(request->gate, "load", "list", name);
-	int r = 0;
 
-	if (request->host->on_list)
-		r = request->host->on_list(request->host->context, name, records->entries,
-					   records->count, until_wall);
-	if (r)
+	if (loaded->copied)
 		request_warn(request,
 			     "in force, but no copy of it is in '%s' (%s): load it again when the "
 			     "maps were lost",
-			     request->host->state_dir, strerror(-r));
+			     request->host->state_dir, strerror(-loaded->copied));
 	if (act) {
 		(void)!json_object_set_new(act, "entries", json_integer((json_int_t)held));
-		if (until_wall)
+		if (loaded->until_wall)
 			(void)!json_object_set_new(act, "until_wall",
-						   json_integer((json_int_t)until_wall));
+						   json_integer((json_int_t)loaded->until_wall));
 	}
 	request_act(request, act);
 }
 
-static int load_done(struct request *request, const char *name, const struct list_report *report,
-		     const struct records *records)
+static int load_done(struct request *request, const char *name, const struct loaded *loaded)
 {
+	const struct list_report *report = loaded->report;
 	const uint64_t faults = request_number(request, "faults");
 	const bool partly = report->refused || faults;
 	const uint64_t held = report->added + report->kept;
 
 	set_report(request, report);
-	record_load(request, name, held, records);
+	record_load(request, name, held, loaded);
 	if (show_refusals(request, report))
 		return CTL_FAILED;
 	(void)request_say(request, CTL_DONE,
@@ -94,29 +89,49 @@ static int load_done(struct request *request, const char *name, const struct lis
 	return partly ? CTL_PARTLY : CTL_DONE;
 }
 
-static int load_records(struct request *request, const struct records *records)
+static int load_ended(struct request *request, const struct loaded *loaded)
 {
 	const char *name = request_text(request, "list");
-	uint64_t for_s = request_seconds(request, "for");
-	struct list_report report = {0};
-	int r = act_load(request->gate, name, records->entries, records->count,
-			 for_s ? clock_until(for_s) : 0, &report);
 
-	if (r == ACT_FULL)
+	if (loaded->r == ACT_FULL)
 		return request_say(request, CTL_FULL,
-				   "load: list '%s' does not fit: %zu entries, and the map holds "
+				   "load: list '%s' does not fit: %llu entries, and the map holds "
 				   "%llu of %llu; what was there stays in force",
-				   name, records->count, (unsigned long long)report.fill,
-				   (unsigned long long)report.capacity);
-	if (r == ACT_TOO_MANY_LISTS)
+				   name, (unsigned long long)loaded->count,
+				   (unsigned long long)loaded->report->fill,
+				   (unsigned long long)loaded->report->capacity);
+	if (loaded->r == ACT_TOO_MANY_LISTS)
 		return request_say(
 			request, CTL_FULL,
 			"load: there is no room for another list: %d at most; `strazhctl "
 			"unload` one",
 			SZ_LISTS - SZ_LIST_FEED);
-	if (r)
-		return request_fail(request, r);
-	return load_done(request, name, &report, records);
+	if (loaded->r == -ECANCELED)
+		return request_say(request, CTL_FAILED, "load: list '%s': %s", name, gate_error());
+	if (loaded->r)
+		return request_fail(request, loaded->r);
+	return load_done(request, name, loaded);
+}
+
+/* Here, and at once: nobody else waits. */
+static int load_records(struct request *request, const struct records *records)
+{
+	const char *name = request_text(request, "list");
+	uint64_t for_s = request_seconds(request, "for");
+	struct list_report report = {0};
+	struct loaded loaded = {
+		.report = &report,
+		.count = records->count,
+		.until_wall = for_s ? clock_wall_s() + for_s : 0,
+	};
+
+	loaded.r = act_load(request->gate, name, records->entries, records->count,
+			    for_s ? clock_until(for_s) : 0, &report);
+	if (!loaded.r && request->host->on_list)
+		loaded.copied = request->host->on_list(request->host->context, name,
+						       records->entries, records->count,
+						       loaded.until_wall);
+	return load_ended(request, &loaded);
 }
 
 static bool reserved(const char *name)
@@ -139,6 +154,8 @@ static int run_load(struct request *request)
 	struct records records;
 	int r;
 
+	if (request->loaded)
+		return load_ended(request, request->loaded);
 	if (!name)
 		return request_say(request, CTL_USAGE, "load: the list needs a name: --list NAME");
 	if (reserved(name) || fetched(name))
@@ -151,7 +168,10 @@ static int run_load(struct request *request)
 	r = records_receive(request->file_fd, &records, why);
 	if (r)
 		return why[0] ? request_say(request, CTL_USAGE, "load: %s", why) : r;
-	r = load_records(request, &records);
+	if (request->host->on_load && records.count)
+		r = request->host->on_load(request, name, &records);
+	else
+		r = load_records(request, &records);
 	records_deinit(&records);
 	return r;
 }
@@ -179,13 +199,32 @@ const struct command cmd_load = {
 
 /* ---- unload ---- */
 
+static int unload_ended(struct request *request, int r, const struct list_report *report)
+{
+	const char *name = request_text(request, "list");
+
+	if (r == -ECANCELED || r == ACT_NOT_FOUND)
+		return request_say(request, CTL_NOT_FOUND, "unload: list '%s' is gone already",
+				   name);
+	if (r)
+		return request_fail(request, r);
+	request_act(request, journal_other(request->gate, "unload", "list", name));
+	request_set(request, "removed", json_integer((json_int_t)report->removed));
+	return request_say(request, CTL_DONE, "list '%s': unloaded, %llu entries gone", name,
+			   (unsigned long long)report->removed);
+}
+
 static int run_unload(struct request *request)
 {
 	const char *name = request_text(request, "list");
 	struct list_report report = {0};
+	struct records none = {0};
 	struct list_names names;
-	int r = names_read(request->gate, &names);
+	int r;
 
+	if (request->loaded)
+		return unload_ended(request, request->loaded->r, request->loaded->report);
+	r = names_read(request->gate, &names);
 	if (r)
 		return r;
 	if (reserved(name) || names_find(&names, name) == SZ_LISTS)
@@ -193,13 +232,10 @@ static int run_unload(struct request *request)
 				   "unload: there is no loaded list '%s'; `strazhctl lists` shows "
 				   "them",
 				   name);
+	if (request->host->on_load)
+		return request->host->on_load(request, name, &none);
 	r = act_load(request->gate, name, NULL, 0, 0, &report);
-	if (r)
-		return request_fail(request, r);
-	request_act(request, journal_other(request->gate, "unload", "list", name));
-	request_set(request, "removed", json_integer((json_int_t)report.removed));
-	return request_say(request, CTL_DONE, "list '%s': unloaded, %llu entries gone", name,
-			   (unsigned long long)report.removed);
+	return unload_ended(request, r, &report);
 }
 
 static const struct arg unload_args[] = {

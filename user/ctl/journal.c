@@ -119,15 +119,12 @@ static bool ends_torn(int fd)
 	       last != '\n';
 }
 
-/* One text of all lines; NULL: no memory. */
-static char *lines_of(const json_t *const *acts, size_t count, bool torn, size_t *ret_len)
+char *journal_text(const json_t *const *acts, size_t count, size_t *ret_len)
 {
 	char *text = NULL;
 	FILE *out = open_memstream(&text, ret_len);
-	bool good = out != NULL;
+	bool good = out && fputc('\n', out) != EOF;
 
-	if (good && torn)
-		good = fputc('\n', out) != EOF;
 	for (size_t i = 0; good && i < count; i++)
 		good = !json_dumpf(acts[i], out, JSON_COMPACT) && fputc('\n', out) != EOF;
 	if (out)
@@ -138,12 +135,10 @@ static char *lines_of(const json_t *const *acts, size_t count, bool torn, size_t
 	return NULL;
 }
 
-int journal_append(const char *state_dir, const json_t *const *acts, size_t count)
+int journal_append_text(const char *state_dir, const char *text, size_t len)
 {
-	own_free char *text = NULL;
 	own_fd int fd = -1;
 	struct stat before;
-	size_t len = 0;
 	ssize_t n;
 	int r = open_journal(state_dir, &fd);
 
@@ -151,11 +146,12 @@ int journal_append(const char *state_dir, const json_t *const *acts, size_t coun
 		return r;
 	if (fstat(fd, &before))
 		return -errno;
-	text = lines_of(acts, count, ends_torn(fd), &len);
-	if (!text)
-		return -ENOMEM;
 	if (before.st_size + (off_t)len > JOURNAL_BYTES_MAX)
 		return -EFBIG;
+	if (!ends_torn(fd)) {
+		text++;
+		len--;
+	}
 	n = write(fd, text, len);
 	if (n == (ssize_t)len && fdatasync(fd) == 0)
 		return 0;
@@ -163,6 +159,24 @@ int journal_append(const char *state_dir, const json_t *const *acts, size_t coun
 	/* Half a line helps nobody. */
 	if (ftruncate(fd, before.st_size))
 		return r;
+	return r;
+}
+
+int journal_append(const char *state_dir, const json_t *const *acts, size_t count)
+{
+	size_t len = 0;
+	own_free char *text = journal_text(acts, count, &len);
+
+	return text ? journal_append_text(state_dir, text, len) : -ENOMEM;
+}
+
+int journal_empty(const char *state_dir)
+{
+	own_fd int fd = -1;
+	int r = open_journal(state_dir, &fd);
+
+	if (!r && (ftruncate(fd, 0) || fsync(fd)))
+		r = -errno;
 	return r;
 }
 

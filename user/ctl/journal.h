@@ -45,6 +45,14 @@ int journal_identity(struct gate *gate, char text[JOURNAL_MAPS_LEN]) must_check;
 #define JOURNAL_BYTES_MAX (64U << 20)
 int journal_write(const char *state_dir, const json_t *act) must_check;
 int journal_append(const char *state_dir, const json_t *const *acts, size_t count) must_check;
+/*
+ * The same in two steps, so that a thread can do the second: a line feed, which is written behind a
+ * torn line only, and the lines. NULL: no memory. Freed by the caller.
+ */
+char *journal_text(const json_t *const *acts, size_t count, size_t *ret_len) must_check;
+int journal_append_text(const char *state_dir, const char *text, size_t len) must_check;
+/* Confirmed by the disk, too. */
+int journal_empty(const char *state_dir) must_check;
 
 /*
  * What is to be replayed: of `text` (the file) only acts on other maps than `maps`, and of these

@@ -15,11 +15,14 @@
 #include <strazh/base/compiler.h>
 #include <user/base/prefix.h>
 #include <user/ctl/command.h>
+#include <user/ctl/host_shown.h>
 #include <user/gate/attach.h>
 #include <user/gate/gate.h>
 #include <user/gate/sweep.h>
 
 struct history;
+struct records;
+struct request;
 
 /* Who carries it out. All pointers may be NULL. */
 struct host_server {
@@ -76,26 +79,6 @@ struct host_process {
 	uint32_t ports; /* that it may connect to */
 };
 
-/* A block list, or CrowdSec. Times are of the wall, 0: never; next_s is so long from now. */
-struct host_feed {
-	const char *name, *url;
-	const char *fault; /* of the last try, or "" */
-	const char *state; /* "in the gate", "weighed", "not in force", "no copy yet" */
-	const char *left;  /* the first entry that is not taken, and why, or "" */
-	uint64_t entries, left_out;
-	uint64_t lines_wrong, other; /* decisions of another type or scope */
-	uint64_t fetched, next_s, expires_s;
-	unsigned failures, weight;
-	bool running; /* it is being fetched */
-};
-
-/* The store on its way to another database, or how it went the last time. */
-struct host_switch {
-	const char *now; /* none running done failed */
-	const char *why; /* it failed */
-	uint64_t rows, took_ms;
-};
-
 struct host {
 	bool daemon;
 	const char *run_dir, *pin_dir, *state_dir;
@@ -107,6 +90,11 @@ struct host {
 	/* A list was loaded: keep a copy of it, until_wall 0: for good. 0 or -errno. */
 	int (*on_list)(void *context, const char *name, const struct prefix *entries, size_t count,
 		       uint64_t until_wall);
+	/*
+	 * Load or unload it (no records) without waiting: `later` is set, the records are taken
+	 * over, and the command is run again with `loaded`. NULL: at once. 0 or -errno.
+	 */
+	int (*on_load)(struct request *request, const char *name, struct records *records);
 	/* The operator wants the gate there, or not there any more. */
 	void (*on_attached)(void *context, const char *ifname, enum attach_mode mode);
 	void (*on_detached)(void *context, const char *ifname);
@@ -140,9 +128,11 @@ struct request {
 	struct gate *gate;
 	const struct host *host;
 	uid_t uid;
-	int file_fd;	       /* CMD_FILE, else -1 */
-	const json_t *story;   /* CMD_STORY: records of the audit, or NULL: */
-	const char *story_why; /* why not, or NULL: there is no audit */
+	int file_fd;		     /* CMD_FILE, else -1 */
+	const json_t *story;	     /* CMD_STORY: records of the audit, or NULL: */
+	const char *story_why;	     /* why not, or NULL: there is no audit */
+	const struct loaded *loaded; /* NULL: it is run for the first time */
+	bool later; /* set by the command: it is run again, and this was no answer */
 	/* Takes a row over; non-zero: nobody reads any more, stop. */
 	int (*on_row)(void *context, json_t *row);
 	void *sink;

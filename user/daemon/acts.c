@@ -4,7 +4,8 @@
  * which they were done. An ack leaves it when the store has decided about each of its acts:
  *
  *	waiting		the link is paused
- *	journaled	written to the journal and answered; only its callbacks are awaited
+ *	writing		so it is while a thread writes it to the journal (acts_journal.c)
+ *	journaled	written there and answered; only its callbacks are awaited
  *
  * When one has to be journaled, all before it are journaled first: the journal has the order.
  */
@@ -73,7 +74,7 @@ bool acts_settled(const struct keeper *keeper)
 
 /* ---- answers ---- */
 
-static void warn(json_t *result, const char *text)
+void acts_warn(json_t *result, const char *text)
 {
 	const char *before = json_string_value(json_object_get(result, "warning"));
 
@@ -117,64 +118,8 @@ static void drop(struct acts *acts, struct ack *ack)
 
 /* ---- the journal ---- */
 
-static const char *away_text(const struct keeper *keeper)
-{
-	const struct host_memory *shown = memory_show((void *)(uintptr_t)keeper);
-
-	return shown && shown->degraded && shown->why[0] ? shown->why : "it has older acts to take";
-}
-
-/* Every act of the list that is in no journal yet. */
-static const json_t **gather(const struct acts *acts, size_t *ret_count)
-{
-	size_t count = 0;
-	const json_t **all;
-
-	for (const struct ack *ack = acts->first; ack; ack = ack->next)
-		count += ack->journaled ? 0 : json_array_size(ack->acts);
-	all = calloc(count + 1, sizeof(const json_t *));
-	count = 0;
-	for (const struct ack *ack = acts->first; all && ack; ack = ack->next)
-		for (size_t i = 0; !ack->journaled && i < json_array_size(ack->acts); i++)
-			all[count++] = json_array_get(ack->acts, i);
-	*ret_count = count;
-	return all;
-}
-
-static void journal_all(struct keeper *keeper)
-{
-	struct acts *acts = keeper->acts;
-	own_free const json_t **all = NULL;
-	char text[sizeof((struct request){0}.warning)];
-	size_t count;
-	int r;
-
-	all = gather(acts, &count);
-	r = !all ? -ENOMEM : journal_append(keeper->options->state_dir, all, count);
-	if (!r)
-		(void)snprintf(text, sizeof(text),
-			       "done, and written to the journal: the store does not have it yet "
-			       "(%.100s)",
-			       away_text(keeper));
-	else
-		(void)snprintf(text, sizeof(text),
-			       "done, but neither the store (%.80s) nor the journal (%s) took it: "
-			       "it is forgotten if the maps are lost",
-			       away_text(keeper), strerror(-r));
-	if (!acts->journaling && !r)
-		log_warning("acts go to the journal: %s", away_text(keeper));
-	acts->journaling |= !r;
-	acts->unwritten += r ? count : 0;
-	for (struct ack *ack = acts->first; ack; ack = ack->next) {
-		if (ack->journaled)
-			continue;
-		ack->journaled = true;
-		warn(ack->result, text);
-	}
-}
-
 /* Those that were journaled and not answered yet. An answer may add to the list behind them. */
-static void answer_journaled(struct acts *acts)
+void acts_answer(struct acts *acts)
 {
 	struct ack *ack = acts->first, *next;
 
@@ -204,8 +149,9 @@ static void decided(void *data, int result)
 
 	ack->pending--;
 	if (result == STORE_REFUSED) {
-		warn(ack->result, "done, but the store refuses it: it is forgotten if the maps are "
-				  "lost");
+		acts_warn(ack->result,
+			  "done, but the store refuses it: it is forgotten if the maps are "
+			  "lost");
 		keeper->acts->refused++;
 	} else if (result) {
 		ack->late = true; /* the store is being closed */
@@ -213,8 +159,8 @@ static void decided(void *data, int result)
 	if (ack->pending)
 		return;
 	if (ack->late && !ack->journaled) {
-		journal_all(keeper);
-		return; /* answer_journaled() comes by, or acts_free() */
+		acts_journal(keeper);
+		return; /* acts_answer() comes by, or acts_free() */
 	}
 	if (ack->link || ack->result) {
 		ack->pending++; /* stay while its answer leads back here */
@@ -349,20 +295,19 @@ bool acts_end(struct keeper *keeper, struct client_link *link, json_t *result)
 		return false;
 	ack = make_ack(acts, keeper, result);
 	if (!ack || !acts->taken) {
-		warn(result, "done, but there is no memory to remember it");
+		acts_warn(result, "done, but there is no memory to remember it");
 		log_error("an act is not remembered: no memory");
 		return false;
 	}
-	if (acts->journaling || memory_show(keeper)->degraded || submit(keeper, ack)) {
-		journal_all(keeper);
-		ack->result = NULL;
-		if (!ack->pending)
-			drop(acts, ack);
-		return false;
-	}
+	ack->must = acts->writing || acts->journaling || memory_show(keeper)->degraded ||
+		    submit(keeper, ack);
+	if (ack->must)
+		acts_journal(keeper);
 	ack->link = link;
-	link->ack = ack;
-	lines_pause(&link->lines);
+	if (link) {
+		link->ack = ack;
+		lines_pause(&link->lines);
+	}
 	return true;
 }
 
@@ -384,9 +329,9 @@ static void on_tick(struct timer *timer)
 	while (ack && ack->journaled)
 		ack = ack->next;
 	if (ack && (memory_show(keeper)->degraded || now_ms() - ack->since_ms >= ACTS_WAIT_MS))
-		journal_all(keeper);
-	answer_journaled(acts);
-	if (acts->journaling && !acts->first)
+		acts_journal(keeper);
+	acts_answer(acts);
+	if (acts->journaling && !acts->first && !acts->writing)
 		acts_import(keeper);
 }
 
@@ -402,6 +347,7 @@ int acts_open(struct keeper *keeper)
 		return -ENOMEM;
 	keeper->acts = acts;
 	acts->last = &acts->first;
+	acts->journal_watch.fd = -1;
 	acts->taken = json_array();
 	if (!acts->taken)
 		return -ENOMEM;
@@ -412,14 +358,18 @@ int acts_open(struct keeper *keeper)
 		if (r)
 			return r;
 	}
-	r = timer_open(keeper->loop, &acts->timer, on_tick, keeper);
+	r = acts_journal_open(keeper);
+	if (!r)
+		r = timer_open(keeper->loop, &acts->timer, on_tick, keeper);
 	return r ? r : timer_start(&acts->timer, TICK_MS, TICK_MS);
 }
 
 void acts_close(struct keeper *keeper)
 {
-	if (keeper->acts)
-		timer_close(&keeper->acts->timer);
+	if (!keeper->acts)
+		return;
+	timer_close(&keeper->acts->timer);
+	acts_journal_close(keeper);
 }
 
 void acts_free(struct keeper *keeper)

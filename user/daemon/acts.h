@@ -46,7 +46,8 @@ int acts_list(void *keeper, const char *name, const struct prefix *entries, size
 void acts_begin(struct keeper *keeper, uid_t uid);
 /*
  * It was run. True: the store has to take its acts first; the link is paused, and `result`, which
- * is stolen, goes to it then. False: answer at once; a warning may have been added to it.
+ * is stolen, goes to it then (NULL: nobody's). False: answer at once; a warning may have been added
+ * to it.
  */
 bool acts_end(struct keeper *keeper, struct client_link *link, json_t *result) must_check;
 /* The client went away; its acts go on. */

@@ -133,26 +133,6 @@ void acts_import_end(struct acts *acts)
 	acts->failed = false;
 }
 
-static void finish(struct keeper *keeper)
-{
-	struct acts *acts = keeper->acts;
-	own_fd int fd = -1;
-	int r = open_journal(keeper, O_RDWR, &fd);
-
-	if (!r && (ftruncate(fd, 0) || fsync(fd)))
-		r = -errno;
-	if (r && r != -ENOENT)
-		log_error("journal in '%s' cannot be emptied: %s", keeper->options->state_dir,
-			  strerror(-r));
-	log_info("journal: %llu acts are in the store now", (unsigned long long)acts->imported);
-	if (acts->bad)
-		log_warning("journal: %llu lines hold no act and are left out",
-			    (unsigned long long)acts->bad);
-	acts->imported = acts->bad = 0;
-	acts->journaling = false;
-	acts_import_end(acts);
-}
-
 void acts_import(struct keeper *keeper)
 {
 	struct acts *acts = keeper->acts;
@@ -175,8 +155,10 @@ void acts_import(struct keeper *keeper)
 		}
 	}
 	submit_some(keeper);
-	if (acts->at == acts->len && !acts->out && len <= acts->len)
-		finish(keeper);
+	if (acts->at == acts->len && !acts->out && len <= acts->len) {
+		acts_import_end(acts);
+		acts_journal_empty(keeper);
+	}
 }
 
 int acts_wait(struct keeper *keeper)

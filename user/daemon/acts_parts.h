@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Between acts.c and acts_import.c. */
+/* Between acts.c, acts_journal.c and acts_import.c. */
 #ifndef STRAZH_USER_DAEMON_ACTS_PARTS_H
 #define STRAZH_USER_DAEMON_ACTS_PARTS_H
+
+#include <pthread.h>
 
 #include <user/daemon/actrows.h>
 #include <user/daemon/acts.h>
@@ -18,6 +20,7 @@ struct ack {
 	uint32_t pending; /* acts that the store has not decided about */
 	uint64_t since_ms;
 	bool journaled, late;
+	bool must, writing; /* it has to be journaled; it is being */
 };
 
 struct acts {
@@ -30,6 +33,18 @@ struct acts {
 	uint64_t unwritten, refused;
 	struct timer timer;
 	uint8_t touched[ACTS_TOUCHED_BITS / 8];
+
+	/* acts_journal.c */
+	struct watch
+		journal_watch; /* fd -1: the loop does not run, and the journal is waited for */
+	pthread_t journal_thread;
+	bool writing; /* the thread has: */
+	struct acts_job {
+		const char *state_dir;
+		char *text; /* NULL: the journal is emptied */
+		size_t len, count;
+		int fd, r;
+	} job;
 
 	/* acts_import.c: of the journal's text, all before `at` is with the store. */
 	char *text;
@@ -50,6 +65,17 @@ static inline uint32_t acts_bit(const struct prefix *prefix)
 	hash = (hash ^ prefix->len) * 16777619U;
 	return (hash ^ hash >> 16) % ACTS_TOUCHED_BITS;
 }
+
+void acts_warn(json_t *result, const char *text); /* adds to its warning */
+/* Those that were journaled and not answered yet. An answer may add to the list behind them. */
+void acts_answer(struct acts *acts);
+
+/* All that is in no journal yet goes there, by a thread; unless it is at work: then afterwards. */
+void acts_journal(struct keeper *keeper);
+/* The store has all of it: it is emptied so as well, and then acts go to the store again. */
+void acts_journal_empty(struct keeper *keeper);
+int acts_journal_open(struct keeper *keeper) must_check;
+void acts_journal_close(struct keeper *keeper);
 
 size_t acts_journal_len(const struct keeper *keeper);
 /* As much of the journal as the store takes now. Emptied when the store has all of it. */

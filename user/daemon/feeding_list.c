@@ -24,12 +24,14 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/daemon/keeper.h>
+#include <user/daemon/loads.h>
 #include <user/feed/copy.h>
 #include <user/feed/schedule.h>
 #include <user/gate/act.h>
 #include <user/gate/lists.h>
 
-#define SPARE 4U /* a part of the expiry */
+#define SPARE 4U   /* a part of the expiry */
+#define LATER 1000 /* it is on its way into the gate */
 
 static const char *path_of(const struct feed *feed, const char *end, char path[FEED_CHILD_PATH_LEN])
 {
@@ -169,30 +171,34 @@ static void note_refusals(struct feed *feed, const struct list_report *report)
 		       prefix_format(&report->refusals[0].never, never));
 }
 
-static int into_gate(struct feed *feed, const struct prefix *entries, size_t count, uint64_t left_s)
+static void entered(struct feed *feed, const struct list_report *report, uint32_t until_s)
 {
-	struct list_report report = {0};
-	uint32_t until_s;
-	int r;
-
-	if (!count) {
-		out_of_gate(feed);
-		return 0;
-	}
-	until_s = clock_until(left_s + feed->expiry_s / SPARE);
-	r = act_load(feed->feeding->keeper->gate, feed->list, entries, count, until_s, &report);
-	if (r)
-		return r;
-	note_refusals(feed, &report);
-	if (!feed->in_gate || report.added || report.removed)
+	note_refusals(feed, report);
+	if (!feed->in_gate || report->added || report->removed)
 		log_info("feed '%s': %llu entries in force: %llu new, %llu gone, %llu left out",
-			 feed->name, (unsigned long long)(report.added + report.kept),
-			 (unsigned long long)report.added, (unsigned long long)report.removed,
-			 (unsigned long long)(report.refused + feed->sieve.wide +
+			 feed->name, (unsigned long long)(report->added + report->kept),
+			 (unsigned long long)report->added, (unsigned long long)report->removed,
+			 (unsigned long long)(report->refused + feed->sieve.wide +
 					      feed->sieve.allowed));
 	feed->in_gate = true;
 	feed->gate_until_s = until_s;
-	return 0;
+}
+
+static uint32_t until_of(const struct feed *feed)
+{
+	return clock_until(feed_left_s(feed) + feed->expiry_s / SPARE);
+}
+
+/* At start: nobody waits for the loop yet. */
+static int into_gate(struct feed *feed, const struct prefix *entries, size_t count)
+{
+	struct list_report report = {0};
+	uint32_t until_s = until_of(feed);
+	int r = act_load(feed->feeding->keeper->gate, feed->list, entries, count, until_s, &report);
+
+	if (!r)
+		entered(feed, &report, until_s);
+	return r;
 }
 
 /* The gate has this copy from an earlier life. What it refused then is not known. */
@@ -217,34 +223,123 @@ static const char *load_fault(int r)
 					 : strerror(-r);
 }
 
-static int put_in_force(struct feed *feed, struct prefix *entries, size_t count,
+static void in_force(struct feed *feed, const struct listed *listed)
+{
+	listed_deinit(&feed->listed);
+	feed->listed = *listed;
+	feed->in_force = true;
+	feeding_forget_told(feed->feeding);
+}
+
+static void end_try(struct feed *feed, int r, const char *why)
+{
+	char path[FEED_CHILD_PATH_LEN], what[48];
+
+	(void)snprintf(what, sizeof(what), "feed '%s'", feed->name);
+	feed->trying = false;
+	if (r)
+		feed_tries_failed(&feed->tries, what, feed->every_s, "refused: %s", why);
+	else
+		feed_tries_well(&feed->tries, what, feed->every_s);
+	(void)unlink(path_of(feed, ".new", path)); /* where it became the copy there is none */
+	feeding_store_feed(feed);
+}
+
+static void not_in_force(const struct feed *feed, const char *why)
+{
+	log_error("feed '%s' is not in force: %s", feed->name, why);
+}
+
+static void forget_coming(struct feed *feed)
+{
+	free(feed->coming);
+	feed->coming = NULL;
+	feed->order = NULL;
+}
+
+static void on_loaded(void *context, int r, const struct list_report *report, int copied)
+{
+	const struct listed none = {0};
+	struct feed *feed = context;
+	char why[FEED_TEXT_LEN];
+
+	(void)copied;
+	(void)snprintf(why, sizeof(why), "it is not in force: %s", r ? load_fault(r) : "");
+	forget_coming(feed);
+	if (!r) {
+		entered(feed, report, feed->coming_until_s);
+		in_force(feed, &none);
+	}
+	if (!r && feed->trying)
+		feeding_store_list(feed, false);
+	if (feed->trying)
+		end_try(feed, r, why);
+	else if (r)
+		log_error("feed '%s': %s", feed->name, why);
+}
+
+/* What is on its way into the gate is not wanted any more. */
+static void give_up(struct feed *feed)
+{
+	if (feed->order)
+		loads_drop(feed->order);
+	forget_coming(feed);
+}
+
+/* Takes the bytes. */
+static int begin_load(struct feed *feed, char **bytes, const struct prefix *entries, size_t count)
+{
+	const struct load_wanted wanted = {
+		.name = feed->list,
+		.entries = entries,
+		.count = count,
+		.until_s = until_of(feed),
+		.done = on_loaded,
+		.context = feed,
+	};
+	int r = loads_add(feed->feeding->keeper, &wanted, &feed->order);
+
+	if (r)
+		return r;
+	feed->coming = take_ptr(*bytes);
+	feed->coming_until_s = wanted.until_s;
+	return LATER;
+}
+
+/* LATER: on_loaded() tells; it has taken the bytes, in which the entries are. */
+static int put_in_force(struct feed *feed, char **bytes, const struct feed_copy *copy, bool now,
 			const char **ret_why)
 {
+	struct prefix *entries = (struct prefix *)(void *)(*bytes + sizeof(copy->head));
+	const bool bans = feed_bans(feed);
 	struct listed listed = {0};
 	size_t left = 0;
-	int r = sieve(feed, entries, count, &left);
+	int r;
 
-	if (!r && feed_bans(feed))
-		r = into_gate(feed, entries, left, feed_left_s(feed));
-	else if (!r)
+	give_up(feed);
+	r = sieve(feed, entries, copy->head.count, &left);
+	if (!r && bans && left)
+		r = now ? into_gate(feed, entries, left) : begin_load(feed, bytes, entries, left);
+	else if (!r && !bans)
 		r = listed_init(&listed, entries, left);
+	if (r == LATER)
+		return r;
 	if (r) {
 		*ret_why = load_fault(r);
 		return r;
 	}
-	listed_deinit(&feed->listed);
-	feed->listed = listed;
-	if (!feed_bans(feed)) {
+	if (!bans || !left)
 		out_of_gate(feed);
+	if (!bans)
 		feed->refused = 0;
-	}
-	feed->in_force = true;
-	feeding_forget_told(feed->feeding);
+	in_force(feed, &listed);
 	return 0;
 }
 
 static void put_out_of_force(struct feed *feed)
 {
+	give_up(feed);
+	feed->trying = false;
 	out_of_gate(feed);
 	listed_deinit(&feed->listed);
 	feed->in_force = false;
@@ -260,10 +355,13 @@ void feed_enforce(struct feed *feed)
 	int r = read_copy(feed, "", &copy, &bytes, &when, &why);
 
 	if (!r)
-		r = put_in_force(feed, (struct prefix *)(void *)(bytes + sizeof(copy.head)),
-				 copy.head.count, &why);
+		r = put_in_force(feed, &bytes, &copy, false, &why);
+	if (r == LATER)
+		return;
 	if (r)
-		log_error("feed '%s' is not in force: %s", feed->name, why);
+		not_in_force(feed, why);
+	if (feed->trying)
+		end_try(feed, r, why);
 }
 
 void feed_open(struct feed *feed)
@@ -290,10 +388,9 @@ void feed_open(struct feed *feed)
 		feed->in_force = feed->in_gate = true;
 		return;
 	}
-	r = put_in_force(feed, (struct prefix *)(void *)(bytes + sizeof(copy.head)),
-			 copy.head.count, &why);
+	r = put_in_force(feed, &bytes, &copy, true, &why);
 	if (r)
-		log_error("feed '%s' is not in force: %s", feed->name, why);
+		not_in_force(feed, why);
 }
 
 /* ---- a try ---- */
@@ -326,8 +423,9 @@ static int take_new(struct feed *feed, char why[FEED_TEXT_LEN])
 	}
 	feed->head = copy.head;
 	feed->fresh_s = when;
-	r = put_in_force(feed, (struct prefix *)(void *)(bytes + sizeof(copy.head)),
-			 copy.head.count, &cause);
+	r = put_in_force(feed, &bytes, &copy, false, &cause);
+	if (r == LATER)
+		return r;
 	if (r)
 		(void)snprintf(why, FEED_TEXT_LEN, "it is not in force: %s", cause);
 	else if (feed->in_gate)
@@ -355,21 +453,22 @@ static void on_done(void *context, const struct feed_answer *answer)
 	char path[FEED_CHILD_PATH_LEN], why[FEED_TEXT_LEN] = "", what[48];
 	int r = 0;
 
-	(void)snprintf(what, sizeof(what), "feed '%s'", feed->name);
 	feed->tries.tried_s = clock_wall_s();
-	if (answer->outcome == FEED_NEW)
+	if (answer->outcome == FEED_NEW) {
 		r = take_new(feed, why);
-	else if (answer->outcome == FEED_SAME)
+		feed->trying = r == LATER;
+	} else if (answer->outcome == FEED_SAME) {
 		take_same(feed);
-	if (answer->outcome != FEED_NEW && answer->outcome != FEED_SAME)
+	} else {
+		(void)snprintf(what, sizeof(what), "feed '%s'", feed->name);
 		feed_tries_failed(&feed->tries, what, feed->every_s, "%s: %s",
 				  feed_outcome_texts[answer->outcome], answer->text);
-	else if (r)
-		feed_tries_failed(&feed->tries, what, feed->every_s, "refused: %s", why);
-	else
-		feed_tries_well(&feed->tries, what, feed->every_s);
-	(void)unlink(path_of(feed, ".new", path)); /* where it became the copy there is none */
-	feeding_store_feed(feed);
+		(void)unlink(path_of(feed, ".new", path));
+		feeding_store_feed(feed);
+		return;
+	}
+	if (r != LATER)
+		end_try(feed, r, why);
 }
 
 static void try_now(struct feed *feed)
@@ -406,7 +505,7 @@ void feed_tick(struct feed *feed, uint64_t now_ms, bool may_start)
 			    feed->name);
 		put_out_of_force(feed);
 	}
-	if (may_start && !feed->child.pid && feed->tries.next_ms <= now_ms)
+	if (may_start && !feed->child.pid && !feed->order && feed->tries.next_ms <= now_ms)
 		try_now(feed);
 }
 
@@ -426,6 +525,7 @@ void feed_free(struct feed *feed)
 	if (!feed)
 		return;
 	feed_child_kill(&feed->child);
+	give_up(feed);
 	listed_deinit(&feed->listed);
 	free(feed);
 }

@@ -42,6 +42,10 @@ struct feed {
 	struct feed_sieve sieve;
 	uint64_t refused; /* by the gate: never-ban entries */
 	char refusal[2 * PREFIX_TEXT_LEN + 32];
+	struct load_order *order; /* on its way into the gate; NULL: none is, with: */
+	char *coming;		  /* what its entries are in */
+	uint32_t coming_until_s;
+	bool trying; /* it ends a try */
 	bool in_force, in_gate;
 	uint32_t gate_until_s; /* of its entries there; 0: in_gate, but not known */
 	struct listed listed;

@@ -24,6 +24,7 @@
 #include <user/daemon/feed_child.h>
 #include <user/daemon/feeding.h>
 #include <user/daemon/guarding.h>
+#include <user/daemon/loads.h>
 #include <user/daemon/memory.h>
 #include <user/daemon/moving.h>
 #include <user/daemon/rebuild.h>
@@ -72,6 +73,7 @@ static void init_host(struct keeper *keeper)
 		.history = &keeper->history,
 		.on_act = acts_take,
 		.on_list = acts_list,
+		.on_load = loads_request,
 		.on_attached = on_attached,
 		.on_detached = on_detached,
 		.is_wanted = is_wanted,
@@ -255,6 +257,8 @@ static int start(struct keeper *keeper)
 	if (!r)
 		r = acts_open(keeper);
 	if (!r)
+		r = loads_open(keeper);
+	if (!r)
 		r = rebuild_open(keeper);
 	if (!r)
 		r = drift_start(keeper);
@@ -280,6 +284,7 @@ static void stop(struct keeper *keeper)
 	secured_close(keeper);
 	server_close(keeper);
 	feeding_close(keeper);
+	loads_close(keeper);
 	guarding_close(keeper);
 	rebuild_close(keeper);
 	acts_close(keeper);

@@ -27,6 +27,7 @@ struct rebuild;
 struct client_link;
 struct feeding;
 struct guarding;
+struct loads;
 struct memory;
 struct reader;
 
@@ -93,6 +94,7 @@ struct keeper {
 	struct memory *memory;
 	struct acts *acts;
 	struct rebuild *rebuild;
+	struct loads *loads;
 
 	struct watch listen;
 	struct client_link *clients; /* list */

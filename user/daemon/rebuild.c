@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * A pass: READ (the thread has it) -> ROWS -> SETTINGS -> HOSTS4 -> HOSTS6 -> TRIES -> IDLE, a
- * slice at each turn of the timer. Of the thread the loop hears by an eventfd, and joins it then.
+ * A pass: ROWS -> SETTINGS -> SORT -> HOSTS4 -> HOSTS6 -> TRIES -> IDLE, a slice at each turn of
+ * the timer. ROWS lasts while the thread reads: a slice is a block of it. SORT waits for the
+ * thread's end. Of the thread the loop hears by an eventfd.
  */
 #include <user/daemon/rebuild_parts.h>
 
@@ -11,6 +12,8 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include <systemd/sd-daemon.h>
 
 #include <user/base/clock.h>
 #include <user/base/log.h>
@@ -37,8 +40,21 @@ static void later(struct rebuild *rebuild, uint64_t ms)
 
 /* ---- the ends of a pass ---- */
 
+/* It is told to stop where it has not: between two rows. */
+static void join(struct rebuild *rebuild)
+{
+	if (rebuild->threaded) {
+		rebuild_data_stop(rebuild->data);
+		pthread_join(rebuild->thread, NULL);
+	}
+	rebuild->threaded = false;
+	rebuild_block_free(rebuild->block);
+	rebuild->block = NULL;
+}
+
 static void end(struct rebuild *rebuild, uint32_t next_in_s)
 {
+	join(rebuild);
 	rebuild_data_free(rebuild->data);
 	rebuild->data = NULL;
 	host_scan_free(rebuild->scan);
@@ -91,8 +107,9 @@ static void begin(struct rebuild *rebuild)
 	rebuild->begin_ms = now_ms();
 	rebuild->put = rebuild->adopted = rebuild->timed = 0;
 	rebuild->refused = rebuild->over = rebuild->lists = 0;
-	rebuild->again = false;
-	rebuild->data = calloc(1, sizeof(*rebuild->data));
+	rebuild->again = rebuild->clocked = false;
+	rebuild->at = rebuild->trie = 0;
+	rebuild->data = rebuild_data_new();
 	if (!rebuild->data || names_there(rebuild)) {
 		fail(rebuild, "store and gate are not compared",
 		     rebuild->data ? gate_error() : strerror(ENOMEM));
@@ -104,71 +121,114 @@ static void begin(struct rebuild *rebuild)
 		return;
 	}
 	rebuild->threaded = true;
-	rebuild->stage = REBUILD_READ;
-}
-
-static void take(struct rebuild *rebuild)
-{
-	uint64_t count;
-
-	if (read(rebuild->watch.fd, &count, sizeof(count)) < 0 || !rebuild->threaded)
-		return;
-	pthread_join(rebuild->thread, NULL);
-	rebuild->threaded = false;
-	if (rebuild->data->r) {
-		fail(rebuild, "the store cannot be compared with the gate",
-		     rebuild->data->fault.text[0] ? rebuild->data->fault.text
-						  : store_condition_text(rebuild->data->r));
-		return;
-	}
-	rebuild->fresh[0] = hosts_none(rebuild->keeper->gate, 4);
-	rebuild->fresh[1] = hosts_none(rebuild->keeper->gate, 6);
-	rebuild_clock_begin(rebuild);
-	rebuild->at = rebuild->trie = 0;
 	rebuild->stage = REBUILD_ROWS;
 }
 
 static void on_read(struct watch *watch, uint32_t events)
 {
 	struct rebuild *rebuild = watch->context;
+	uint64_t count;
 
 	(void)events;
-	take(rebuild);
-	later(rebuild, 1);
+	if (read(watch->fd, &count, sizeof(count)) > 0)
+		later(rebuild, rebuild->put ? HURRY_MS : 1);
 }
 
 /* ---- slices ---- */
 
-/* True: the store takes no more now. */
-static bool slice(struct rebuild *rebuild)
+/* -EAGAIN: the thread has nothing now. */
+static int slice_rows(struct rebuild *rebuild, bool *ret_done)
+{
+	enum rebuild_progress progress;
+	bool done;
+	int r;
+
+	if (!rebuild->block) {
+		rebuild->block = rebuild_block_take(rebuild->data, &progress);
+		rebuild->at = 0;
+		if (!rebuild->block && progress == REBUILD_READING)
+			return -EAGAIN;
+		if (!rebuild->block && rebuild->data->r)
+			return rebuild->data->r;
+		if (!rebuild->clocked)
+			rebuild_clock_begin(rebuild);
+		rebuild->clocked = true;
+		*ret_done = !rebuild->block;
+		if (*ret_done)
+			return 0;
+	}
+	r = rebuild_rows(rebuild, &done);
+	if (r || !done)
+		return r;
+	rebuild_block_free(rebuild->block);
+	rebuild->block = NULL;
+	return 0;
+}
+
+static int slice_sort(struct rebuild *rebuild, bool *ret_done)
+{
+	enum rebuild_progress progress;
+
+	(void)rebuild_block_take(rebuild->data, &progress);
+	if (progress != REBUILD_SORTED)
+		return -EAGAIN;
+	join(rebuild);
+	*ret_done = true;
+	return 0;
+}
+
+static int step(struct rebuild *rebuild, bool *ret_done)
+{
+	switch (rebuild->stage) {
+	case REBUILD_ROWS:
+		return slice_rows(rebuild, ret_done);
+	case REBUILD_SETTINGS:
+		*ret_done = rebuild_settings(rebuild);
+		return 0;
+	case REBUILD_SORT:
+		return slice_sort(rebuild, ret_done);
+	case REBUILD_HOSTS4:
+	case REBUILD_HOSTS6:
+	case REBUILD_TRIES:
+	case REBUILD_IDLE:
+	default:
+		return rebuild_entries(rebuild, ret_done);
+	}
+}
+
+static void fail_step(struct rebuild *rebuild, int r)
+{
+	const struct rebuild_data *data = rebuild->data;
+
+	if (rebuild->stage == REBUILD_ROWS && !rebuild->block && r == data->r)
+		fail(rebuild, "the store cannot be compared with the gate",
+		     data->fault.text[0] ? data->fault.text : store_condition_text(r));
+	else
+		fail(rebuild, "gate and store are not the same", gate_error());
+}
+
+/* STORE_FULL: the store takes no more now; -EAGAIN: the thread has nothing now. Else 0. */
+static int slice(struct rebuild *rebuild)
 {
 	bool done = false;
-	int r = 0;
+	int r = step(rebuild, &done);
 
-	if (rebuild->stage == REBUILD_ROWS)
-		r = rebuild_rows(rebuild, &done);
-	else if (rebuild->stage == REBUILD_SETTINGS)
-		done = rebuild_settings(rebuild);
-	else
-		r = rebuild_entries(rebuild, &done);
-	if (r == STORE_FULL)
-		return true;
-	if (r) {
-		fail(rebuild, "gate and store are not the same", gate_error());
-		return false;
-	}
-	if (!done)
-		return false;
+	if (r == STORE_FULL || r == -EAGAIN)
+		return r;
+	if (r)
+		fail_step(rebuild, r);
+	if (r || !done)
+		return 0;
 	rebuild->at = 0;
 	if (rebuild->stage == REBUILD_ROWS && rebuild->put)
 		log_info("store: %llu entries are in the gate again, after %llu ms",
 			 (unsigned long long)rebuild->put,
 			 (unsigned long long)(now_ms() - rebuild->begin_ms));
 	if (rebuild->stage++ != REBUILD_TRIES)
-		return false;
+		return 0;
 	report(rebuild);
 	end(rebuild, rebuild->again ? RETRY_S : EVERY_S);
-	return false;
+	return 0;
 }
 
 static bool is_due(struct rebuild *rebuild)
@@ -190,22 +250,20 @@ static bool is_due(struct rebuild *rebuild)
 	return true;
 }
 
-static uint64_t pause_of(const struct rebuild *rebuild)
-{
-	if (rebuild->stage <= REBUILD_READ)
-		return IDLE_MS;
-	return rebuild->stage == REBUILD_ROWS && rebuild->put ? HURRY_MS : PAUSE_MS;
-}
-
 static void on_time(struct timer *timer)
 {
 	struct rebuild *rebuild = ((struct keeper *)timer->context)->rebuild;
+	int r = 0;
 
 	if (rebuild->stage == REBUILD_IDLE && is_due(rebuild))
 		begin(rebuild);
-	else if (rebuild->stage > REBUILD_READ)
-		(void)slice(rebuild);
-	later(rebuild, pause_of(rebuild));
+	else if (rebuild->stage != REBUILD_IDLE)
+		r = slice(rebuild);
+	if (rebuild->stage == REBUILD_IDLE || r == -EAGAIN)
+		later(rebuild, IDLE_MS); /* on_read() may be earlier */
+	else
+		later(rebuild,
+		      rebuild->stage == REBUILD_ROWS && rebuild->put ? HURRY_MS : PAUSE_MS);
 }
 
 void rebuild_soon(struct keeper *keeper)
@@ -216,30 +274,45 @@ void rebuild_soon(struct keeper *keeper)
 
 /* ---- life ---- */
 
-/* The first pass before anybody is served, as far as the gate's side of it goes. */
+/* Until the thread has something; systemd is told that the start goes on. */
+static void wait_thread(struct rebuild *rebuild, uint64_t ms)
+{
+	struct pollfd fd = {.fd = rebuild->watch.fd, .events = POLLIN};
+	uint64_t count;
+
+	(void)sd_notifyf(0, "EXTEND_TIMEOUT_USEC=%u", 2 * START_MS * 1000);
+	if (poll(&fd, 1, (int)ms) > 0)
+		(void)!read(fd.fd, &count, sizeof(count));
+}
+
+/*
+ * The first pass before anybody is served, as far as the gate's side of it goes: nobody waits for
+ * the loop yet, so there are no pauses.
+ */
 static int first_pass(struct rebuild *rebuild)
 {
 	const uint64_t begin_ms = now_ms();
-	struct pollfd fd = {.fd = rebuild->watch.fd, .events = POLLIN};
+	uint64_t gone_ms = 0;
+	int r = 0;
 
 	if (!is_due(rebuild))
 		return 0;
 	begin(rebuild);
-	if (rebuild->stage != REBUILD_READ)
-		return 0;
-	if (poll(&fd, 1, (int)START_MS) <= 0) {
-		log_warning("the store is still being read: what it knows comes when it has been");
-		return 0;
-	}
-	take(rebuild);
-	while (rebuild->stage > REBUILD_READ && rebuild->stage < REBUILD_HOSTS4 &&
-	       now_ms() - begin_ms < START_MS) {
-		int r = slice(rebuild) ? acts_wait(rebuild->keeper) : 0;
+	rebuild->fresh[0] = hosts_none(rebuild->keeper->gate, 4);
+	rebuild->fresh[1] = hosts_none(rebuild->keeper->gate, 6);
+	while (rebuild->stage != REBUILD_IDLE && rebuild->stage < REBUILD_SORT &&
+	       (gone_ms = now_ms() - begin_ms) < START_MS && !r) {
+		int got = slice(rebuild);
 
-		if (r)
-			return r;
+		if (got == -EAGAIN)
+			wait_thread(rebuild, START_MS - gone_ms);
+		else if (got)
+			r = acts_wait(rebuild->keeper);
 	}
-	return 0;
+	rebuild->fresh[0] = rebuild->fresh[1] = false;
+	if (gone_ms >= START_MS)
+		log_warning("the store is still being read: what it knows comes when it has been");
+	return r;
 }
 
 int rebuild_open(struct keeper *keeper)
@@ -271,9 +344,7 @@ void rebuild_close(struct keeper *keeper)
 
 	if (!rebuild)
 		return;
-	atomic_store(&rebuild->stop, true);
-	if (rebuild->threaded)
-		pthread_join(rebuild->thread, NULL);
+	join(rebuild);
 	if (rebuild->watch.fd >= 0) {
 		loop_remove(keeper->loop, &rebuild->watch);
 		close(rebuild->watch.fd);

@@ -16,81 +16,200 @@
 struct reading {
 	struct rebuild *rebuild;
 	struct rebuild_data *data;
+	struct rebuild_block *filling[REBUILD_KINDS];
 };
 
-int rebuild_row_compare(const void *a, const void *b)
+int rebuild_known_compare(const void *a, const void *b)
 {
-	const struct rebuild_row *x = a, *y = b;
+	const struct rebuild_known *x = a, *y = b;
 
 	if (x->table != y->table)
 		return x->table < y->table ? -1 : 1;
 	return prefix_compare(&x->prefix, &y->prefix);
 }
 
+/* ---- what is read ---- */
+
+struct rebuild_data *rebuild_data_new(void)
+{
+	struct rebuild_data *data = calloc(1, sizeof(*data));
+
+	if (!data)
+		return NULL;
+	data->blocks_last = &data->blocks;
+	(void)pthread_mutex_init(&data->lock, NULL);
+	(void)pthread_cond_init(&data->taken, NULL);
+	return data;
+}
+
+void rebuild_block_free(struct rebuild_block *block)
+{
+	if (block)
+		free(block->texts.at);
+	free(block);
+}
+
 void rebuild_data_free(struct rebuild_data *data)
 {
+	struct rebuild_block *block;
+
 	if (!data)
 		return;
+	while ((block = data->blocks) != NULL) {
+		data->blocks = block->next;
+		rebuild_block_free(block);
+	}
 	for (size_t i = 0; i < data->lists_len; i++)
 		if (!data->lists[i].fault)
 			cidrlist_deinit(&data->lists[i].entries);
-	free(data->rows);
-	free(data->texts);
+	(void)pthread_cond_destroy(&data->taken);
+	(void)pthread_mutex_destroy(&data->lock);
+	free(data->known);
+	free(data->texts.at);
 	free(data);
 }
 
-static int put_text(struct rebuild_data *data, const char *text, uint32_t *ret_at)
+void rebuild_data_stop(struct rebuild_data *data)
 {
-	size_t len = strlen(text) + 1, room = data->texts_room;
+	pthread_mutex_lock(&data->lock);
+	data->stop = true;
+	pthread_cond_signal(&data->taken);
+	pthread_mutex_unlock(&data->lock);
+}
 
-	if (data->texts_len + len > TEXTS_MAX)
+struct rebuild_block *rebuild_block_take(struct rebuild_data *data,
+					 enum rebuild_progress *ret_progress)
+{
+	struct rebuild_block *block;
+
+	pthread_mutex_lock(&data->lock);
+	block = data->blocks;
+	*ret_progress = data->progress;
+	if (block) {
+		data->blocks = block->next;
+		data->blocks_last = data->blocks ? data->blocks_last : &data->blocks;
+		data->blocks_len--;
+		pthread_cond_signal(&data->taken);
+	}
+	pthread_mutex_unlock(&data->lock);
+	return block;
+}
+
+static void tell(const struct reading *reading)
+{
+	const uint64_t one = 1;
+
+	(void)!write(reading->rebuild->watch.fd, &one, sizeof(one));
+}
+
+static void progress(const struct reading *reading, enum rebuild_progress progress)
+{
+	pthread_mutex_lock(&reading->data->lock);
+	reading->data->progress = progress;
+	pthread_mutex_unlock(&reading->data->lock);
+	tell(reading);
+}
+
+/* ---- rows ---- */
+
+static int hand_over(struct reading *reading, enum rebuild_kind kind)
+{
+	struct rebuild_block *block = reading->filling[kind];
+	struct rebuild_data *data = reading->data;
+	bool stop;
+
+	if (!block)
+		return 0;
+	reading->filling[kind] = NULL;
+	pthread_mutex_lock(&data->lock);
+	while (data->blocks_len >= REBUILD_BLOCKS_MAX && !data->stop)
+		pthread_cond_wait(&data->taken, &data->lock);
+	stop = data->stop;
+	if (!stop) {
+		*data->blocks_last = block;
+		data->blocks_last = &block->next;
+		data->blocks_len++;
+	}
+	pthread_mutex_unlock(&data->lock);
+	if (stop)
+		rebuild_block_free(block);
+	else
+		tell(reading);
+	return stop ? STOPPED : 0;
+}
+
+static int put_text(struct rebuild_texts *texts, const char *text, uint32_t *ret_at)
+{
+	size_t len = strlen(text) + 1, room = texts->room;
+
+	if (texts->len + len > TEXTS_MAX)
 		return -EFBIG;
-	if (data->texts_len + len > room) {
+	if (texts->len + len >= room) {
 		char *bigger;
 
-		room = MAX(room * 2, 65536 + len);
-		bigger = realloc(data->texts, room);
+		room = MAX(room * 2, 4096 + len);
+		bigger = realloc(texts->at, room);
 		if (!bigger)
 			return -ENOMEM;
-		data->texts = bigger;
-		data->texts_room = room;
+		texts->at = bigger;
+		texts->room = room;
 	}
-	data->texts_len += !data->texts_len; /* place 0 is none */
-	memcpy(data->texts + data->texts_len, text, len);
-	*ret_at = (uint32_t)data->texts_len;
-	data->texts_len += len;
+	texts->len += !texts->len; /* place 0 is none */
+	memcpy(texts->at + texts->len, text, len);
+	*ret_at = (uint32_t)texts->len;
+	texts->len += len;
 	return 0;
 }
 
-static int put_row(const struct reading *reading, const struct rebuild_row *row, const char *note)
+static int put_known(struct rebuild_data *data, const struct rebuild_row *row)
 {
-	struct rebuild_data *data = reading->data;
-	struct rebuild_row *bigger;
-	int r = 0;
+	struct rebuild_known *bigger;
 
-	if (atomic_load_explicit(&reading->rebuild->stop, memory_order_relaxed))
-		return STOPPED;
+	if (data->len == data->room) {
+		size_t room = MAX(data->room * 2, 4096U);
+
+		bigger = realloc(data->known, room * sizeof(*bigger));
+		if (!bigger)
+			return -ENOMEM;
+		data->known = bigger;
+		data->room = room;
+	}
+	data->known[data->len++] = (struct rebuild_known){row->prefix, row->table};
+	return 0;
+}
+
+static enum rebuild_kind kind_of(const struct rebuild_row *row)
+{
+	if (row->table != SZ_TABLE_DENY || !prefix_is_host(&row->prefix))
+		return REBUILD_OTHERS;
+	return row->prefix.family == 4 ? REBUILD_DENIED4 : REBUILD_DENIED6;
+}
+
+static int put_row(struct reading *reading, const struct rebuild_row *row, const char *note)
+{
+	enum rebuild_kind kind = kind_of(row);
+	struct rebuild_data *data = reading->data;
+	struct rebuild_block *block;
+	int r;
+
 	if (data->len == REBUILD_ROWS_MAX) {
 		data->more = true;
 		return 0;
 	}
-	if (data->len == data->room) {
-		size_t room = MAX(data->room * 2, 4096U);
-
-		bigger = realloc(data->rows, room * sizeof(*bigger));
-		if (!bigger)
-			return -ENOMEM;
-		data->rows = bigger;
-		data->room = room;
-	}
-	data->rows[data->len] = *row;
-	data->rows[data->len].note = 0;
-	if (note && note[0] && data->notes < SZ_NOTE_MAX && strlen(note) < SZ_NOTE_LEN) {
-		r = put_text(data, note, &data->rows[data->len].note);
+	if (!reading->filling[kind])
+		reading->filling[kind] = calloc(1, sizeof(*block));
+	block = reading->filling[kind];
+	if (!block)
+		return -ENOMEM;
+	block->kind = kind;
+	block->rows[block->len] = *row;
+	r = put_known(data, row);
+	if (!r && note && note[0] && data->notes < SZ_NOTE_MAX && strlen(note) < SZ_NOTE_LEN) {
+		r = put_text(&block->texts, note, &block->rows[block->len].note);
 		data->notes += !r;
 	}
-	data->len += !r;
-	return r;
+	block->len += !r;
+	return !r && block->len == REBUILD_SLICE ? hand_over(reading, kind) : r;
 }
 
 static int take_ban(void *context, const struct store_ban *ban)
@@ -100,7 +219,7 @@ static int take_ban(void *context, const struct store_ban *ban)
 					.since_ms = ban->since_ms,
 					.until_ms = ban->until_ms};
 
-	return strcmp(ban->origin, ACTROWS_ORIGIN) == 0 ? put_row(context, &row, ban->cause) : 0;
+	return put_row(context, &row, ban->cause);
 }
 
 static int take_allow(void *context, const struct store_allow *allow)
@@ -114,7 +233,7 @@ static int take_allow(void *context, const struct store_allow *allow)
 							  : 0;
 }
 
-static int take_never(const struct reading *reading, const struct store_setting *setting)
+static int take_never(struct reading *reading, const struct store_setting *setting)
 {
 	const char *text = setting->name + strlen(ACTROWS_NEVER);
 	struct rebuild_row row = {.table = SZ_TABLE_NEVER};
@@ -132,6 +251,16 @@ static int take_never(const struct reading *reading, const struct store_setting 
 	return r;
 }
 
+static bool is_never(const struct store_setting *setting)
+{
+	return strncmp(setting->name, ACTROWS_NEVER, strlen(ACTROWS_NEVER)) == 0;
+}
+
+static int take_nevers(void *context, const struct store_setting *setting)
+{
+	return is_never(setting) ? take_never(context, setting) : 0;
+}
+
 static int take_setting(void *context, const struct store_setting *setting)
 {
 	const struct reading *reading = context;
@@ -139,17 +268,16 @@ static int take_setting(void *context, const struct store_setting *setting)
 	struct rebuild_setting *to = &data->settings[data->settings_len];
 	int r;
 
-	if (strncmp(setting->name, ACTROWS_SETTING, strlen(ACTROWS_SETTING)) != 0)
+	if (strncmp(setting->name, ACTROWS_SETTING, strlen(ACTROWS_SETTING)) != 0 ||
+	    is_never(setting))
 		return 0;
-	if (strncmp(setting->name, ACTROWS_NEVER, strlen(ACTROWS_NEVER)) == 0)
-		return take_never(reading, setting);
 	if (data->settings_len == REBUILD_SETTINGS_MAX) {
 		data->more = true;
 		return 0;
 	}
-	r = put_text(data, setting->name, &to->name);
+	r = put_text(&data->texts, setting->name, &to->name);
 	if (!r)
-		r = put_text(data, setting->value, &to->value);
+		r = put_text(&data->texts, setting->value, &to->value);
 	data->settings_len += !r;
 	return r;
 }
@@ -179,24 +307,38 @@ static int take_list(void *context, const struct store_list *list)
 	return 0;
 }
 
+/* First what the loop asks when it takes a block, and who is spared before who is denied. */
+static int read_all(struct reading *reading)
+{
+	struct store *store = memory_store(reading->rebuild->keeper);
+	struct rebuild_data *data = reading->data;
+	int r = store_each_setting(store, take_setting, reading, &data->fault);
+
+	if (!r)
+		r = store_each_setting(store, take_nevers, reading, &data->fault);
+	if (!r)
+		r = store_each_allow(store, 0, take_allow, reading, &data->fault);
+	if (!r)
+		r = hand_over(reading, REBUILD_OTHERS);
+	if (!r)
+		r = store_each_ban_of(store, ACTROWS_ORIGIN, take_ban, reading, &data->fault);
+	for (enum rebuild_kind kind = 0; !r && kind < REBUILD_KINDS; kind++)
+		r = hand_over(reading, kind);
+	return r ? r : store_each_list(store, take_list, reading, &data->fault);
+}
+
 void *rebuild_read(void *context)
 {
 	struct rebuild *rebuild = context;
 	struct rebuild_data *data = rebuild->data;
-	struct store *store = memory_store(rebuild->keeper);
-	struct reading reading = {rebuild, data};
-	const uint64_t one = 1;
-	int r = store_each_ban(store, 0, take_ban, &reading, &data->fault);
+	struct reading reading = {.rebuild = rebuild, .data = data};
 
-	if (!r)
-		r = store_each_allow(store, 0, take_allow, &reading, &data->fault);
-	if (!r)
-		r = store_each_setting(store, take_setting, &reading, &data->fault);
-	if (!r)
-		r = store_each_list(store, take_list, &reading, &data->fault);
-	if (!r && data->len)
-		qsort(data->rows, data->len, sizeof(*data->rows), rebuild_row_compare);
-	data->r = r;
-	(void)!write(rebuild->watch.fd, &one, sizeof(one));
+	data->r = read_all(&reading);
+	for (enum rebuild_kind kind = 0; kind < REBUILD_KINDS; kind++)
+		rebuild_block_free(reading.filling[kind]);
+	progress(&reading, REBUILD_LISTED);
+	if (!data->r && data->len)
+		qsort(data->known, data->len, sizeof(*data->known), rebuild_known_compare);
+	progress(&reading, REBUILD_SORTED);
 	return NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * Entries, both ways. Rows come sorted, so denied hosts of one family stand together and are
- * written in batches; what a batch cannot hold is written at once.
+ * Entries, both ways. A block of denied hosts of one family is written in one call; what cannot be
+ * written so is at once.
  */
 #include <user/daemon/rebuild_parts.h>
 
@@ -67,7 +67,7 @@ static int put_hosts(struct rebuild *rebuild, size_t count)
 static int put_entry(struct rebuild *rebuild, const struct rebuild_row *row, uint32_t until_s)
 {
 	const struct restore_host entry = {row->prefix, until_s,
-					   rebuild_text(rebuild->data, row->note)};
+					   rebuild_text(&rebuild->block->texts, row->note)};
 	int r = restore_net(rebuild->keeper->gate, (enum sz_table)row->table, &entry);
 
 	rebuild->put += !r;
@@ -87,7 +87,7 @@ static int compare_times(struct rebuild *rebuild, const struct rebuild_row *row,
 	const struct act act = {.table = (enum sz_table)row->table,
 				.prefix = row->prefix,
 				.until_s = until_s,
-				.note = rebuild_text(rebuild->data, row->note)};
+				.note = rebuild_text(&rebuild->block->texts, row->note)};
 	int r;
 
 	if (held == left || (held != INT64_MAX && left != INT64_MAX &&
@@ -126,31 +126,22 @@ static int compare_row(struct rebuild *rebuild, const struct rebuild_row *row, s
 		return put_entry(rebuild, row, until_of(left));
 	rebuild->hosts[(*hosts)++] = (struct restore_host){
 		row->prefix, until_of(left),
-		row->note ? rebuild_text(rebuild->data, row->note) : NULL};
+		row->note ? rebuild_text(&rebuild->block->texts, row->note) : NULL};
 	return 0;
 }
 
 int rebuild_rows(struct rebuild *rebuild, bool *ret_done)
 {
-	const struct rebuild_data *data = rebuild->data;
-	size_t end = MIN(rebuild->at + REBUILD_SLICE, data->len), hosts = 0;
-	uint8_t family = 0;
+	const struct rebuild_block *block = rebuild->block;
+	size_t hosts = 0;
 	int r = 0, r2;
 
-	while (rebuild->at < end) {
-		const struct rebuild_row *row = &data->rows[rebuild->at];
-
-		/* A batch is of one family. */
-		if (hosts && is_denied_host(row) && row->prefix.family != family)
-			break;
-		family = is_denied_host(row) ? row->prefix.family : family;
-		r = compare_row(rebuild, row, &hosts);
-		if (r)
-			break;
-		rebuild->at++;
+	while (!r && rebuild->at < block->len) {
+		r = compare_row(rebuild, &block->rows[rebuild->at], &hosts);
+		rebuild->at += !r;
 	}
 	r2 = put_hosts(rebuild, hosts);
-	*ret_done = rebuild->at == data->len;
+	*ret_done = rebuild->at == block->len;
 	return r2 ? r2 : r;
 }
 
@@ -159,10 +150,10 @@ int rebuild_rows(struct rebuild *rebuild, bool *ret_done)
 static bool is_known(const struct rebuild *rebuild, enum sz_table table,
 		     const struct prefix *prefix)
 {
-	const struct rebuild_row key = {.prefix = *prefix, .table = (uint8_t)table};
+	const struct rebuild_known key = {.prefix = *prefix, .table = (uint8_t)table};
 
-	return rebuild->data->len && bsearch(&key, rebuild->data->rows, rebuild->data->len,
-					     sizeof(key), rebuild_row_compare);
+	return rebuild->data->len && bsearch(&key, rebuild->data->known, rebuild->data->len,
+					     sizeof(key), rebuild_known_compare);
 }
 
 static void note_unknown(struct rebuild *rebuild, enum sz_table table, const struct prefix *prefix,

@@ -28,8 +28,8 @@
 static const char *value_of(const struct rebuild_data *data, const char *name)
 {
 	for (size_t i = 0; i < data->settings_len; i++)
-		if (strcmp(rebuild_text(data, data->settings[i].name), name) == 0)
-			return rebuild_text(data, data->settings[i].value);
+		if (strcmp(rebuild_text(&data->texts, data->settings[i].name), name) == 0)
+			return rebuild_text(&data->texts, data->settings[i].value);
 	return NULL;
 }
 
@@ -197,8 +197,8 @@ bool rebuild_settings(struct rebuild *rebuild)
 	if (!rebuild->new_maps)
 		return true;
 	for (size_t i = 0; i < data->settings_len; i++)
-		put_setting(rebuild, rebuild_text(data, data->settings[i].name),
-			    rebuild_text(data, data->settings[i].value));
+		put_setting(rebuild, rebuild_text(&data->texts, data->settings[i].name),
+			    rebuild_text(&data->texts, data->settings[i].value));
 	for (size_t i = 0; i < SETTINGS_COUNT; i++)
 		adopt_setting(rebuild, &settings_all[i]);
 	for (uint32_t i = 0; i < SZ_SERVICES; i++)

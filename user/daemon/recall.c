@@ -146,8 +146,6 @@ static int take_ban(void *data, const struct store_ban *ban)
 	struct recalled_ban *to;
 	struct part *part;
 
-	if (strcmp(ban->origin, reading->task->origin) != 0)
-		return 0;
 	part = room(reading->recall);
 	if (part && !part->bans)
 		part->bans = calloc(PART_ROWS, sizeof(*part->bans));
@@ -203,7 +201,7 @@ static int read_all(struct recall *recall, struct task *task)
 
 	task->sources = task->bans = 0;
 	r = store_each_source(recall->store, task->most, take_one_of_all, &sources, NULL);
-	return r ? r : store_each_ban(recall->store, 0, take_ban, &bans, NULL);
+	return r ? r : store_each_ban_of(recall->store, task->origin, take_ban, &bans, NULL);
 }
 
 static int read_one(struct recall *recall, struct task *task)

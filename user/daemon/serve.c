@@ -55,6 +55,11 @@ static void run_here(struct client_link *link, struct request *request)
 
 	acts_begin(link->keeper, link->peer.uid);
 	result = request_run(request);
+	if (request->later) {
+		json_decref(result);
+		lines_pause(&link->lines);
+		return;
+	}
 	if (!command_reads(request->command, request->args))
 		log_act(link, request, result);
 	if (acts_end(link->keeper, link, result))
@@ -84,6 +89,41 @@ void link_go_on(struct client_link *link, const struct command *command, json_t 
 	run_here(link, &request);
 	if (!link->lines.finishing && link->lines.out_len <= OUT_BUSY)
 		lines_resume(&link->lines);
+}
+
+static int drop_row(void *context, json_t *row)
+{
+	(void)context;
+	json_decref(row);
+	return 0;
+}
+
+void link_loaded(struct keeper *keeper, struct client_link *link, const struct unix_peer *peer,
+		 const struct command *command, json_t *args, const struct loaded *loaded)
+{
+	struct request request = {
+		.command = command,
+		.args = args,
+		.gate = keeper->gate,
+		.host = &keeper->host,
+		.uid = peer->uid,
+		.on_row = link ? put_row : drop_row,
+		.sink = link,
+		.file_fd = -1,
+		.loaded = loaded,
+	};
+	json_t *result;
+
+	if (link) {
+		run_here(link, &request);
+		if (!link->lines.finishing && !link->ack && link->lines.out_len <= OUT_BUSY)
+			lines_resume(&link->lines);
+		return;
+	}
+	acts_begin(keeper, peer->uid);
+	result = request_run(&request);
+	if (!acts_end(keeper, NULL, result))
+		json_decref(result);
 }
 
 void link_request(struct lines *lines, char *line, size_t len)

@@ -4,6 +4,7 @@
  * so and shown out. A client costs at most LINES_IN_MAX in and OUT_MAX out; while more than
  * OUT_BUSY of answers wait for it, it is not read.
  */
+#include <user/daemon/loads.h>
 #include <user/daemon/server.h>
 #include <user/daemon/story.h>
 
@@ -52,6 +53,7 @@ void link_close(struct client_link *link)
 		reader_abandon(link->reader);
 	acts_abandon(link);
 	story_abandon(link);
+	loads_abandon(link);
 	lines_deinit(&link->lines);
 	free(link);
 }
@@ -79,7 +81,7 @@ static void on_drained(struct lines *lines)
 	struct client_link *link = lines->context;
 
 	link->active_s = clock_boot_s();
-	if (lines->paused && !link->reader && !link->ack && !link->story)
+	if (lines->paused && !link->reader && !link->ack && !link->story && !link->load)
 		lines_resume(lines);
 }
 
@@ -196,7 +198,7 @@ void server_tick(struct keeper *keeper)
 
 	for (struct client_link *link = keeper->clients, *next; link; link = next) {
 		next = link->next;
-		if (!link->following && !link->reader && !link->ack &&
+		if (!link->following && !link->reader && !link->ack && !link->load &&
 		    now - link->active_s > IDLE_S)
 			link_close(link);
 	}

@@ -14,6 +14,8 @@
 #include <user/net/lines.h>
 #include <user/net/unix.h>
 
+struct link_load;
+struct loaded;
 struct story_wait;
 
 struct client_link {
@@ -26,8 +28,9 @@ struct client_link {
 	bool following;
 	uint64_t lost; /* events that did not fit since the last that did */
 	struct reader *reader;
-	struct ack *ack; /* its answer waits for the store: acts.h */
+	struct ack *ack;	  /* its answer waits for the store: acts.h */
 	struct story_wait *story; /* what it waits for: story.h */
+	struct link_load *load;	  /* loads.h */
 };
 
 struct reader {
@@ -55,5 +58,8 @@ void link_request(struct lines *lines, char *line, size_t len);
 /* What it waited for is there: see struct request. */
 void link_go_on(struct client_link *link, const struct command *command, json_t *args,
 		const json_t *story, const char *why);
+/* Its list is loaded, or is not; NULL: the client left, and what was done is remembered. */
+void link_loaded(struct keeper *keeper, struct client_link *link, const struct unix_peer *peer,
+		 const struct command *command, json_t *args, const struct loaded *loaded);
 
 #endif

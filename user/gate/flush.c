@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * Emptying a table. The named lists go first, all silenced in one store: a flush that dies half-way
- * leaves dirty bits, which deny nobody and which the sweep takes out of the entries.
+ * leaves dirty bits, which deny nobody and which the sweep takes out of the entries. A list that is
+ * being loaded sees it by the number of flushes, and gives up.
  */
 #include <user/gate/act.h>
 
@@ -35,10 +36,14 @@ static int flush_nets(struct gate *gate, enum sz_table table, uint8_t family, ui
 static int silence_lists(struct gate *gate, uint64_t *ret_bits)
 {
 	struct lists lists;
+	struct gate_nets *nets;
 	int r = lists_read(gate, &lists);
 
+	if (!r)
+		r = nets_get(gate, &nets);
 	if (r)
 		return r;
+	nets->flushes++;
 	lists_switch(gate, lists.used, 0);
 	for (uint32_t bit = SZ_LIST_FEED; !r && bit < SZ_LISTS; bit++)
 		r = lists.used & 1ULL << bit ? lists_erase(gate, bit) : 0;

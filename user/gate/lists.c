@@ -52,6 +52,14 @@ int lists_read(struct gate *gate, struct lists *ret_lists)
 	return 0;
 }
 
+/* Dirty, and nobody is at work with it. */
+static uint64_t left_over(const struct gate *gate, const struct lists *lists)
+{
+	uint64_t loading = gate->nets ? gate->nets->loading : 0;
+
+	return gate->settings->lists_off & ~lists->used & RULE_FEED_BITS & ~loading;
+}
+
 int lists_dirty(struct gate *gate, uint64_t *ret_bits)
 {
 	struct lists lists;
@@ -59,7 +67,7 @@ int lists_dirty(struct gate *gate, uint64_t *ret_bits)
 
 	if (r)
 		return r;
-	*ret_bits = gate->settings->lists_off & ~lists.used & RULE_FEED_BITS;
+	*ret_bits = left_over(gate, &lists);
 	return 0;
 }
 
@@ -178,7 +186,7 @@ int lists_take(struct gate *gate, uint32_t *ret_bit)
 		return r;
 	bit = find_free(gate, &lists);
 	if (bit == SZ_LISTS) {
-		dirty = gate->settings->lists_off & ~lists.used & RULE_FEED_BITS;
+		dirty = left_over(gate, &lists);
 		if (!dirty) {
 			gate_explain("there are %d lists already, and there is no room for more",
 				     SZ_LISTS - SZ_LIST_FEED);
@@ -196,22 +204,15 @@ int lists_take(struct gate *gate, uint32_t *ret_bit)
 
 /* ---- cleaning ---- */
 
-struct stripping {
-	uint64_t bits;
-	uint64_t heir; /* as a bit; 0: none */
-	uint32_t until_s;
-	struct lists_stripped *result;
-};
-
 /* Was anything changed? */
-static bool strip_say(const struct stripping *s, struct say *say)
+static bool strip_say(struct lists_strip *s, struct say *say)
 {
 	uint64_t carried = say->lists & s->bits;
 
 	if (!carried)
 		return false;
-	s->result->touched++;
-	s->result->inherited += say->lists & s->heir ? 1 : 0;
+	s->result.touched++;
+	s->result.inherited += say->lists & s->heir ? 1 : 0;
 	say_drop(SZ_TABLE_DENY, say, s->bits);
 	if (s->heir && (say->lists & RULE_FEED_BITS) == s->heir)
 		say->until_s[SZ_ORIGIN_FEED] = s->until_s;
@@ -229,40 +230,97 @@ static enum host_fate strip_host(void *context, const struct prefix *host, struc
 	return say.lists ? HOST_WRITE : HOST_DELETE;
 }
 
-static int strip_nets(struct gate *gate, struct stripping *s, uint8_t family)
+static int strip_hosts(struct lists_strip *s, uint32_t most, bool *ret_done)
+{
+	int r = s->scan ? 0 : host_scan_new(s->gate, s->family, &s->scan);
+
+	s->gate->nets->host_acts++;
+	if (!r)
+		r = host_scan_step(s->scan, MIN(most, HOSTS_BATCH), strip_host, s, ret_done);
+	if (!r && *ret_done) {
+		host_scan_free(s->scan);
+		s->scan = NULL;
+	}
+	return r;
+}
+
+/* What is inside an entry stands behind it: from the first that was changed on all are settled. */
+static int strip_nets(struct lists_strip *s, uint32_t most, bool *ret_done)
 {
 	struct nets_settled settled = {0};
+	size_t begin, end;
 	struct net_table *t;
-	int r = nets_table(gate, SZ_TABLE_DENY, family, &t);
-	bool any = false;
+	int r = nets_table(s->gate, SZ_TABLE_DENY, s->family, &t);
 
 	if (r)
 		return r;
-	for (size_t i = 0; i < t->count; i++)
-		any |= strip_say(s, &t->at[i].own);
-	return any ? nets_settle_all(gate, t, s->bits, &settled) : 0;
+	begin = s->next.family ? nets_seek(t, &s->next) : 0;
+	end = most < t->count - begin ? begin + most : t->count;
+	for (size_t i = begin; i < end; i++)
+		s->any |= strip_say(s, &t->at[i].own);
+	if (s->any)
+		r = nets_settle(s->gate, t, begin, end, s->bits, &settled, &end);
+	*ret_done = end >= t->count;
+	if (!*ret_done)
+		s->next = t->at[end].prefix;
+	return r;
+}
+
+int lists_strip_begin(struct lists_strip *s, struct gate *gate, uint64_t bits, uint32_t heir,
+		      uint32_t until_s)
+{
+	struct gate_nets *nets;
+
+	*s = (struct lists_strip){
+		.gate = gate,
+		.bits = bits,
+		.heir = heir < SZ_LISTS ? 1ULL << heir : 0,
+		.until_s = until_s,
+		.family = 4,
+	};
+	return nets_get(gate, &nets);
+}
+
+int lists_strip_step(struct lists_strip *s, uint32_t most, bool *ret_done)
+{
+	bool done = false;
+	int r = s->in_nets ? strip_nets(s, most, &done) : strip_hosts(s, most, &done);
+
+	*ret_done = false;
+	if (r || !done)
+		return r;
+	if (!s->in_nets) {
+		s->in_nets = true;
+		return 0;
+	}
+	if (s->family == 4) {
+		s->family = 6;
+		s->in_nets = s->any = false;
+		s->next.family = 0;
+		return 0;
+	}
+	s->gate->nets->loads++; /* a round that saw them in force must not take them for a list */
+	set_off(s->gate, s->gate->settings->lists_off & ~s->bits);
+	*ret_done = true;
+	return 0;
+}
+
+void lists_strip_end(struct lists_strip *s)
+{
+	host_scan_free(s->scan);
+	s->scan = NULL;
 }
 
 int lists_strip(struct gate *gate, uint64_t bits, uint32_t heir, uint32_t until_s,
 		struct lists_stripped *ret_stripped)
 {
-	struct lists_stripped result = {0};
-	struct stripping s = {
-		.bits = bits,
-		.heir = heir < SZ_LISTS ? 1ULL << heir : 0,
-		.until_s = until_s,
-		.result = &result,
-	};
+	struct lists_strip s;
+	bool done = false;
+	int r = lists_strip_begin(&s, gate, bits, heir, until_s);
 
-	for (uint8_t family = 4; family <= 6; family += 2) {
-		int r = hosts_scan(gate, family, strip_host, &s);
-
-		if (!r)
-			r = strip_nets(gate, &s, family);
-		if (r)
-			return r;
-	}
-	set_off(gate, gate->settings->lists_off & ~bits);
-	*ret_stripped = result;
-	return 0;
+	while (!r && !done)
+		r = lists_strip_step(&s, UINT32_MAX, &done);
+	lists_strip_end(&s);
+	*ret_stripped = s.result;
+	return r;
 }

@@ -9,17 +9,20 @@
  *   set        set            complete, but not in force yet, or no more: see lists_recover()
  *
  * A bit is taken by silencing it, so a load that dies leaves it dirty; a dirty bit denies nobody,
- * is given to nobody, and becomes free when every entry that carried it has lost it. An entry that
+ * is given to nobody, and becomes free when every entry that carried it has lost it; one of a load
+ * that is under way (nets.h) is cleaned by that load only. An entry that
  * carries a free bit was written by others: the sweep makes a list of it rather than lift a denial.
  */
 #ifndef STRAZH_USER_GATE_LISTS_H
 #define STRAZH_USER_GATE_LISTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <strazh/abi/meta.h>
 #include <strazh/base/compiler.h>
+#include <user/base/prefix.h>
 #include <user/gate/gate.h>
 
 struct lists {
@@ -61,5 +64,22 @@ struct lists_stripped {
 };
 int lists_strip(struct gate *gate, uint64_t bits, uint32_t heir, uint32_t until_s,
 		struct lists_stripped *ret_stripped) must_check;
+
+/* The same in slices of about `most` entries; others may change entries in between. */
+struct host_scan;
+struct lists_strip {
+	struct gate *gate;
+	uint64_t bits, heir; /* heir as a bit; 0: none */
+	uint32_t until_s;
+	uint8_t family;
+	bool in_nets, any;
+	struct prefix next; /* of the nets; family 0: from the start */
+	struct host_scan *scan;
+	struct lists_stripped result;
+};
+int lists_strip_begin(struct lists_strip *strip, struct gate *gate, uint64_t bits, uint32_t heir,
+		      uint32_t until_s) must_check;
+int lists_strip_step(struct lists_strip *strip, uint32_t most, bool *ret_done) must_check;
+void lists_strip_end(struct lists_strip *strip);
 
 #endif

@@ -4,14 +4,18 @@
  * (lists.c has the order). Until that store nothing that a packet can see has changed, but one: of
  * an entry that other lists name too, the expiry of the feeds is already the longer of the two.
  *
- * Hosts go in batches, by two threads, since an insert is mostly waiting for memory; prefixes go
- * through the model. Room is counted before anything is written; if a map is full all the same, the
- * bit is taken out again.
+ * Room is counted before anything is written; if a map is full all the same, the bit is taken out
+ * again. Hosts go in batches, large ones by two threads, since an insert is mostly waiting for
+ * memory; prefixes go through the model.
+ *
+ *	ROOM -> NETS -> HOSTS -> SWAP -> STRIP (the old bit) -> OVER
+ *	  from any of them that fails: UNDO (strip the new bit) -> OVER
  */
-#include <user/gate/act.h>
+#include <user/gate/list_load.h>
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,21 +31,37 @@
 /* Fewer hosts than that are not worth a thread. */
 #define THREAD_MIN 50000U
 
-struct load {
+enum load_stage { LOAD_ROOM, LOAD_NETS, LOAD_HOSTS, LOAD_SWAP, LOAD_STRIP, LOAD_UNDO, LOAD_OVER };
+
+struct list_load {
 	struct gate *gate;
+	char name[SZ_LIST_NAME_LEN];
 	const struct prefix *entries;
-	size_t count, split; /* the IPv6 ones begin at split */
-	uint32_t bit, old;   /* SZ_LISTS: there is no old one */
+	struct prefix *safe;   /* instead of the caller's, when some are left out */
+	size_t count, edge[3]; /* the IPv6 ones begin at edge[1] */
+	uint32_t bit, old;     /* SZ_LISTS: none yet; there is no old one */
 	uint32_t until_s, now_s;
-	bool empty[2]; /* no host of that family yet */
-	struct list_report *report;
+	bool empty[2];	    /* no host of that family yet */
+	uint64_t host_acts; /* of the gate, after our last step */
+	uint32_t flushes;   /* as of the beginning */
+	struct list_report report;
+
+	enum load_stage stage;
+	bool removes, in_force;
+	unsigned int six; /* family */
+	size_t at;
+	uint64_t fresh; /* hosts that are not in the map, as far as counted */
+	bool collected; /* in vain, if there is no room still */
+	struct lists_strip strip;
+	int result;
+	char why[200]; /* gate_error() as it was then */
 };
 
 /* ---- hosts ---- */
 
 /* The hosts among entries [begin, end), all of one family. */
 struct part {
-	struct load *load;
+	struct list_load *load;
 	size_t begin, end;
 	struct host_batch *batch;
 	uint64_t fresh, added, kept;
@@ -50,7 +70,7 @@ struct part {
 
 static int part_rule(struct part *part, const struct prefix *host, struct sz_rule *rule)
 {
-	struct load *load = part->load;
+	struct list_load *load = part->load;
 	int r = load->empty[host->family == 6] ? -ENOENT : host_read(load->gate, host, rule);
 	struct say say;
 
@@ -71,7 +91,7 @@ static int part_rule(struct part *part, const struct prefix *host, struct sz_rul
 
 static int part_run(struct part *part)
 {
-	struct load *load = part->load;
+	struct list_load *load = part->load;
 	int r = 0;
 
 	for (size_t i = part->begin; !r && i < part->end; i++) {
@@ -99,14 +119,14 @@ static void *part_thread(void *context)
 	return NULL;
 }
 
-static int part_init(struct part *part, struct load *load, size_t begin, size_t end)
+static int part_init(struct part *part, struct list_load *load, size_t begin, size_t end)
 {
 	*part = (struct part){.load = load, .begin = begin, .end = end};
 	part->batch = malloc(sizeof(*part->batch));
 	if (!part->batch)
 		return -ENOMEM;
 	part->batch->gate = load->gate;
-	part->batch->family = begin < load->split ? 4 : 6;
+	part->batch->family = load->six ? 6 : 4;
 	part->batch->count = 0;
 	return 0;
 }
@@ -124,7 +144,7 @@ static void parts_run(struct part parts[2])
 	pthread_join(thread, NULL);
 }
 
-static int load_hosts(struct load *load, size_t begin, size_t end)
+static int load_hosts(struct list_load *load, size_t begin, size_t end)
 {
 	size_t middle = end - begin >= THREAD_MIN ? begin + (end - begin) / 2 : end;
 	struct part parts[2] = {0};
@@ -141,10 +161,10 @@ static int load_hosts(struct load *load, size_t begin, size_t end)
 		parts[0].r = part_run(&parts[0]);
 	for (int i = 0; i < 2; i++) {
 		r = r ? r : parts[i].r;
-		load->gate->hosts[begin >= load->split] += parts[i].fresh;
+		load->gate->hosts[load->six] += parts[i].fresh;
 		load->gate->nets->host_acts += parts[i].fresh;
-		load->report->added += parts[i].added;
-		load->report->kept += parts[i].kept;
+		load->report.added += parts[i].added;
+		load->report.kept += parts[i].kept;
 		free(parts[i].batch);
 	}
 	return r;
@@ -152,21 +172,37 @@ static int load_hosts(struct load *load, size_t begin, size_t end)
 
 /* ---- prefixes ---- */
 
-static int load_nets(struct load *load, size_t begin, size_t end)
+/* Where what these cover ends: it inherits from them. */
+static size_t nets_bound(struct list_load *load, const struct net_table *t, size_t begin,
+			 size_t end)
+{
+	size_t bound = 0;
+
+	for (size_t i = begin; i < end; i++) {
+		const struct prefix *p = &load->entries[i];
+
+		if (!prefix_is_host(p))
+			bound = MAX(bound, nets_end(t, nets_seek(t, p), p));
+	}
+	return bound;
+}
+
+static int load_nets(struct list_load *load, size_t begin, size_t end)
 {
 	struct nets_settled settled = {0};
-	size_t added, at = 0;
 	struct net_table *t;
-	int r;
+	size_t added, first;
+	int r = nets_table(load->gate, SZ_TABLE_DENY, load->six ? 6 : 4, &t);
 
-	if (begin == end)
-		return 0;
-	r = nets_table(load->gate, SZ_TABLE_DENY, load->entries[begin].family, &t);
-	if (!r)
-		r = nets_merge(t, load->entries + begin, end - begin, true, &added);
+	while (begin < end && prefix_is_host(&load->entries[begin]))
+		begin++;
+	if (r || begin == end)
+		return r;
+	r = nets_merge(t, load->entries + begin, end - begin, true, &added);
 	if (r)
 		return r;
-	for (size_t i = begin; i < end; i++) {
+	first = nets_seek(t, &load->entries[begin]);
+	for (size_t i = begin, at = first; i < end; i++) {
 		struct net *net;
 
 		if (prefix_is_host(&load->entries[i]))
@@ -175,225 +211,386 @@ static int load_nets(struct load *load, size_t begin, size_t end)
 			at++;
 		net = &t->at[at];
 		if (load->old < SZ_LISTS && net->own.lists & 1ULL << load->old)
-			load->report->kept++;
+			load->report.kept++;
 		else
-			load->report->added++;
+			load->report.added++;
 		say_add(SZ_TABLE_DENY, &net->own, load->bit, load->until_s, load->now_s);
 	}
-	return nets_settle_all(load->gate, t, 0, &settled);
+	end = nets_bound(load, t, begin, end);
+	return nets_settle(load->gate, t, first, end, 0, &settled, &end);
 }
 
 /* ---- room ---- */
 
-/* Hosts of [begin, end) that are not in the map. */
-static int count_fresh(struct load *load, size_t begin, size_t end, uint64_t *ret_fresh)
+/* Hosts from `at` on that are not in the map: a slice. */
+static int count_fresh(struct list_load *load, uint32_t most, size_t end)
 {
-	uint64_t fresh = 0;
+	int r = 0;
 
-	for (size_t i = begin; i < end; i++) {
-		const struct prefix *p = &load->entries[i];
+	for (; !r && load->at < end && most; load->at++, most--) {
+		const struct prefix *p = &load->entries[load->at];
 		struct sz_rule rule;
-		int r;
 
 		if (!prefix_is_host(p))
 			continue;
-		r = load->empty[p->family == 6] ? -ENOENT : host_read(load->gate, p, &rule);
-		if (r && r != -ENOENT)
-			return r;
-		fresh += r ? 1 : 0;
+		r = load->empty[load->six] ? -ENOENT : host_read(load->gate, p, &rule);
+		load->fresh += r == -ENOENT;
+		r = r == -ENOENT ? 0 : r;
 	}
-	*ret_fresh = fresh;
-	return 0;
-}
-
-static int room_hosts(struct load *load, size_t begin, size_t end, bool *ret_fits)
-{
-	struct gate *gate = load->gate;
-	uint8_t family = begin < load->split ? 4 : 6;
-	uint64_t max = gate->max[hosts_map(family)], fresh = end - begin;
-	int r = 0;
-
-	if (gate->hosts[family == 6] + fresh > max)
-		r = count_fresh(load, begin, end, &fresh);
-	*ret_fits = gate->hosts[family == 6] + fresh <= max;
-	load->report->fill = gate->hosts[family == 6];
-	load->report->capacity = max;
 	return r;
 }
 
-static int room_nets(struct load *load, size_t begin, size_t end, bool *ret_fits)
+static int room_hosts(struct list_load *load, uint32_t most, bool *ret_known, bool *ret_fits)
+{
+	const struct gate *gate = load->gate;
+	size_t end = load->edge[load->six + 1], all = end - load->edge[load->six];
+	uint64_t max = gate->max[hosts_map(load->six ? 6 : 4)], held = gate->hosts[load->six];
+	int r = 0;
+
+	*ret_known = *ret_fits = held + all <= max;
+	if (!*ret_known) {
+		r = count_fresh(load, most, end);
+		*ret_known = load->at == end;
+		*ret_fits = *ret_known && held + load->fresh <= max;
+	}
+	load->report.fill = held;
+	load->report.capacity = max;
+	return r;
+}
+
+static int room_nets(struct list_load *load, bool *ret_fits)
 {
 	size_t fresh = 0;
 	struct net_table *t;
-	int r = nets_table(load->gate, SZ_TABLE_DENY, load->entries[begin].family, &t);
+	int r = nets_table(load->gate, SZ_TABLE_DENY, load->six ? 6 : 4, &t);
 
 	if (r)
 		return r;
-	for (size_t i = begin; i < end; i++)
+	for (size_t i = load->edge[load->six]; i < load->edge[load->six + 1]; i++)
 		if (!prefix_is_host(&load->entries[i]) && !nets_find(t, &load->entries[i]))
 			fresh++;
 	*ret_fits = t->kept + fresh <= t->capacity;
-	load->report->fill = t->kept;
-	load->report->capacity = t->capacity;
+	load->report.fill = t->kept;
+	load->report.capacity = t->capacity;
 	return 0;
 }
 
-typedef int (*room_check)(struct load *load, size_t begin, size_t end, bool *ret_fits);
-
-static int room_or_collect(struct load *load, size_t begin, size_t end, room_check check, bool host)
+/* Of a family: what is over makes room. */
+static int step_room(struct list_load *load, uint32_t most, bool *ret_done)
 {
-	bool fits;
-	int r = check(load, begin, end, &fits);
+	bool known, fits, hosts = true;
+	int r = room_hosts(load, most, &known, &fits);
 
-	if (!r && !fits) {
-		r = collect_one(load->gate, SZ_TABLE_DENY, load->entries[begin].family, host);
-		r = r ? r : check(load, begin, end, &fits);
+	if (!r && known && fits) {
+		hosts = false;
+		r = room_nets(load, &fits);
 	}
-	return r ? r : fits ? 0 : ACT_FULL;
-}
-
-static int room_all(struct load *load)
-{
-	size_t edge[3] = {0, load->split, load->count};
-
-	for (int six = 0; six < 2; six++) {
-		int r;
-
-		if (edge[six] == edge[six + 1])
-			continue;
-		r = room_or_collect(load, edge[six], edge[six + 1], room_hosts, true);
-		if (!r)
-			r = room_or_collect(load, edge[six], edge[six + 1], room_nets, false);
-		if (r)
-			return r;
-	}
-	load->report->fill = load->report->capacity = 0;
-	return 0;
+	if (r || !known)
+		return r;
+	*ret_done = fits;
+	if (fits)
+		return 0;
+	if (load->collected)
+		return ACT_FULL;
+	load->collected = true;
+	load->fresh = 0;
+	load->at = load->edge[load->six];
+	return collect_one(load->gate, SZ_TABLE_DENY, load->six ? 6 : 4, hosts);
 }
 
 /* ---- all of it ---- */
 
-static int load_write(struct load *load)
+static uint64_t mask_of(uint32_t bit)
 {
-	int r = load_nets(load, 0, load->split);
+	return bit < SZ_LISTS ? 1ULL << bit : 0;
+}
 
-	if (!r)
-		r = load_nets(load, load->split, load->count);
-	if (!r)
-		r = load_hosts(load, 0, load->split);
-	if (!r)
-		r = load_hosts(load, load->split, load->count);
+static int strip(struct list_load *load, uint32_t bit, uint32_t heir)
+{
+	load->gate->nets->loading |= mask_of(bit);
+	return lists_strip_begin(&load->strip, load->gate, mask_of(bit), heir, load->until_s);
+}
+
+/* After ROOM: the bit is ours. */
+static int take_bit(struct list_load *load)
+{
+	int r = lists_take(load->gate, &load->bit);
+
+	if (r) {
+		load->bit = SZ_LISTS;
+		return r;
+	}
+	load->gate->nets->loading |= mask_of(load->bit);
+	load->gate->nets->loads++;
+	return 0;
+}
+
+/* The old one may have gone since the beginning, or come. */
+static int step_swap(struct list_load *load)
+{
+	struct lists lists;
+	int r = lists_read(load->gate, &lists);
+
+	if (r)
+		return r;
+	load->old = lists_find(&lists, load->name);
+	if (!load->removes)
+		r = lists_write(load->gate, load->bit, load->name, (uint32_t)load->count);
+	if (r)
+		return r;
+	lists_switch(load->gate, mask_of(load->old), mask_of(load->bit));
+	load->gate->nets->loads++;
+	load->gate->nets->loading &= ~mask_of(load->bit);
+	load->in_force = true;
+	if (load->old == SZ_LISTS) {
+		load->stage = LOAD_OVER;
+		return 0;
+	}
+	load->stage = LOAD_STRIP;
+	r = lists_erase(load->gate, load->old);
+	return r ? r : strip(load, load->old, load->bit);
+}
+
+static int step_strip(struct list_load *load, uint32_t most)
+{
+	bool done;
+	int r = lists_strip_step(&load->strip, most, &done);
+
+	if (r || !done)
+		return r;
+	load->gate->nets->loading &= ~load->strip.bits;
+	if (load->stage == LOAD_STRIP)
+		load->report.removed = load->strip.result.touched - load->strip.result.inherited;
+	else
+		load->report.added = load->report.kept = 0;
+	load->stage = LOAD_OVER;
+	return 0;
+}
+
+/* A stage that goes through both families: the next slice of it, ret_begin to ret_end. */
+static void slice(struct list_load *load, uint32_t most, size_t *ret_begin, size_t *ret_end)
+{
+	size_t end = load->edge[load->six + 1];
+
+	*ret_begin = load->at;
+	load->at = most < end - load->at ? load->at + most : end;
+	*ret_end = load->at;
+}
+
+static void next_family(struct list_load *load)
+{
+	load->six = !load->six;
+	load->at = load->edge[load->six];
+	load->fresh = 0;
+	load->collected = false;
+	if (!load->six)
+		load->stage++;
+}
+
+static int step_families(struct list_load *load, uint32_t most)
+{
+	size_t begin, end;
+	bool done = false;
+	int r;
+
+	if (load->stage == LOAD_ROOM) {
+		r = step_room(load, most, &done);
+		if (!r && done && load->six)
+			r = take_bit(load);
+	} else {
+		slice(load, most, &begin, &end);
+		r = load->stage == LOAD_NETS ? load_nets(load, begin, end)
+					     : load_hosts(load, begin, end);
+		done = end == load->edge[load->six + 1];
+	}
+	if (!r && done)
+		next_family(load);
 	return r;
+}
+
+static int step(struct list_load *load, uint32_t most)
+{
+	switch (load->stage) {
+	case LOAD_ROOM:
+	case LOAD_NETS:
+	case LOAD_HOSTS:
+		return step_families(load, most);
+	case LOAD_SWAP:
+		return step_swap(load);
+	case LOAD_STRIP:
+	case LOAD_UNDO:
+		return step_strip(load, most);
+	case LOAD_OVER:
+	default:
+		return 0;
+	}
 }
 
 /* The bit is silenced: whatever of it was written denies nobody. */
-static int load_undo(struct load *load, int reason)
+static void undo(struct list_load *load, int reason)
 {
-	struct lists_stripped stripped;
-	int r = lists_strip(load->gate, 1ULL << load->bit, SZ_LISTS, 0, &stripped);
+	bool again = load->stage == LOAD_UNDO; /* it stays dirty: the sweep cleans it */
 
-	if (r) /* still dirty: the sweep cleans it */
-		return reason == -ENOSPC ? ACT_FULL : reason;
-	load->report->added = load->report->kept = 0;
-	return reason == -ENOSPC ? ACT_FULL : reason;
-}
-
-static int load_swap(struct load *load, const char *name)
-{
-	uint64_t old = load->old < SZ_LISTS ? 1ULL << load->old : 0;
-	struct lists_stripped stripped = {0};
-	int r = lists_write(load->gate, load->bit, name, (uint32_t)load->count);
-
-	if (r)
-		return load_undo(load, r);
-	lists_switch(load->gate, old, 1ULL << load->bit);
-	if (!old)
-		return 0;
-	r = lists_erase(load->gate, load->old);
-	if (!r)
-		r = lists_strip(load->gate, old, load->bit, load->until_s, &stripped);
-	load->report->removed = stripped.touched - stripped.inherited;
-	return r;
-}
-
-static int load_remove(struct load *load, const char *name)
-{
-	struct lists_stripped stripped;
-	int r;
-
-	if (load->old == SZ_LISTS) {
-		gate_explain("there is no list '%s'", name);
-		return ACT_NOT_FOUND;
+	if (!again) {
+		load->result = reason == -ENOSPC ? ACT_FULL : reason;
+		(void)snprintf(load->why, sizeof(load->why), "%s", gate_error());
 	}
-	lists_switch(load->gate, 1ULL << load->old, 0);
-	r = lists_erase(load->gate, load->old);
-	if (!r)
-		r = lists_strip(load->gate, 1ULL << load->old, SZ_LISTS, 0, &stripped);
-	if (!r)
-		load->report->removed = stripped.touched;
-	return r;
+	load->stage = LOAD_OVER;
+	if (!again && !load->in_force && load->bit < SZ_LISTS && !strip(load, load->bit, SZ_LISTS))
+		load->stage = LOAD_UNDO;
 }
 
-static int load_add(struct load *load, const char *name)
+/* Of a denied table that was emptied every bit is free, and no entry carries ours. */
+static bool is_flushed(struct list_load *load)
 {
-	int r = hosts_count(load->gate);
-
-	if (r)
-		return r;
-	load->empty[0] = !load->gate->hosts[0];
-	load->empty[1] = !load->gate->hosts[1];
-	collect_expect(load->gate, 4, load->until_s);
-	collect_expect(load->gate, 6, load->until_s);
-	r = room_all(load);
-	if (!r)
-		r = lists_take(load->gate, &load->bit);
-	if (r)
-		return r;
-	load->gate->nets->loads++;
-	r = load_write(load);
-	return r ? load_undo(load, r) : load_swap(load, name);
+	if (load->flushes == load->gate->nets->flushes || load->stage == LOAD_OVER)
+		return false;
+	load->result = -ECANCELED;
+	load->report = (struct list_report){0};
+	(void)snprintf(load->why, sizeof(load->why), "the denied entries were flushed meanwhile");
+	load->stage = LOAD_OVER;
+	return true;
 }
 
-static int load_begin(struct load *load, const char *name)
+/* Did others add hosts since our last step? Then what is there has to be asked for. */
+static void look_around(struct list_load *load)
+{
+	for (int six = 0; six < 2 && load->host_acts != load->gate->nets->host_acts; six++)
+		load->empty[six] = false;
+	load->now_s = clock_boot_s();
+}
+
+int list_load_step(struct list_load *load, uint32_t most, bool *ret_done)
+{
+	int r = 0;
+
+	if (!is_flushed(load)) {
+		look_around(load);
+		r = step(load, most);
+		load->host_acts = load->gate->nets->host_acts;
+	}
+	if (r)
+		undo(load, r);
+	*ret_done = load->stage == LOAD_OVER;
+	if (!*ret_done)
+		return 0;
+	if (load->result)
+		gate_explain("%s", load->why);
+	return load->result;
+}
+
+bool list_load_cancel(struct list_load *load)
+{
+	if (load->in_force)
+		return false;
+	if (load->stage != LOAD_UNDO && load->stage != LOAD_OVER) {
+		gate_explain("it was given up");
+		undo(load, -ECANCELED);
+	}
+	return true;
+}
+
+bool list_load_in_force(const struct list_load *load)
+{
+	return load->in_force;
+}
+
+const struct list_report *list_load_report(const struct list_load *load)
+{
+	return &load->report;
+}
+
+void list_load_free(struct list_load *load)
+{
+	if (!load)
+		return;
+	if (load->gate->nets)
+		load->gate->nets->loading &= ~(load->strip.bits | mask_of(load->bit));
+	lists_strip_end(&load->strip);
+	free(load->safe);
+	free(load);
+}
+
+static int begin(struct list_load *load)
 {
 	struct gate_nets *nets;
 	struct lists lists;
-	int r = lists_check_name(name);
+	int r = nets_get(load->gate, &nets);
 
-	if (!r)
-		r = nets_get(load->gate, &nets);
 	if (!r)
 		r = lists_recover(load->gate);
 	if (!r)
 		r = lists_read(load->gate, &lists);
-	if (!r)
-		load->old = lists_find(&lists, name);
-	return r;
+	if (r)
+		return r;
+	load->old = lists_find(&lists, load->name);
+	load->flushes = nets->flushes;
+	if (!load->removes)
+		return hosts_count(load->gate);
+	load->stage = LOAD_SWAP;
+	if (load->old != SZ_LISTS)
+		return 0;
+	gate_explain("there is no list '%s'", load->name);
+	return ACT_NOT_FOUND;
+}
+
+static int sort_out(struct list_load *load, size_t count)
+{
+	int r = overlap_refuse(load->gate, load->entries, count, &load->report, &load->safe,
+			       &load->count);
+
+	if (r)
+		return r;
+	load->entries = load->safe ? load->safe : load->entries;
+	load->edge[2] = load->count;
+	while (load->edge[1] < load->count && load->entries[load->edge[1]].family == 4)
+		load->edge[1]++;
+	for (uint8_t six = 0; six < 2; six++) {
+		load->empty[six] = !load->gate->hosts[six];
+		collect_expect(load->gate, six ? 6 : 4, load->until_s);
+	}
+	load->host_acts = load->gate->nets->host_acts;
+	return 0;
+}
+
+int list_load_new(struct gate *gate, const char *name, const struct prefix *entries, size_t count,
+		  uint32_t until_s, struct list_load **ret_load)
+{
+	own_list_load struct list_load *load = calloc(1, sizeof(*load));
+	int r;
+
+	if (!load)
+		return -ENOMEM;
+	load->gate = gate;
+	load->entries = entries;
+	load->removes = !count;
+	load->until_s = until_s;
+	load->bit = load->old = SZ_LISTS;
+	r = lists_check_name(name);
+	if (r)
+		return r;
+	memcpy(load->name, name, strlen(name) + 1);
+	r = begin(load);
+	if (!r && count)
+		r = sort_out(load, count);
+	if (r)
+		return r;
+	*ret_load = take_ptr(load);
+	return 0;
 }
 
 int act_load(struct gate *gate, const char *name, const struct prefix *entries, size_t count,
 	     uint32_t until_s, struct list_report *ret_report)
 {
-	own_free struct prefix *safe = NULL;
-	struct list_report report = {0};
-	struct load load = {
-		.gate = gate,
-		.bit = SZ_LISTS,
-		.until_s = until_s,
-		.now_s = clock_boot_s(),
-		.report = &report,
-	};
-	int r = load_begin(&load, name);
+	own_list_load struct list_load *load = NULL;
+	bool done = false;
+	int r = list_load_new(gate, name, entries, count, until_s, &load);
 
-	if (!r)
-		r = overlap_refuse(gate, entries, count, &report, &safe, &load.count);
 	if (r)
 		return r;
-	load.entries = safe ? safe : entries;
-	while (load.split < load.count && load.entries[load.split].family == 4)
-		load.split++;
-	r = count ? load_add(&load, name) : load_remove(&load, name);
+	while (!done)
+		r = list_load_step(load, UINT32_MAX, &done);
 	if (r >= 0)
-		*ret_report = report;
+		*ret_report = load->report;
 	return r;
 }

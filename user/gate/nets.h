@@ -47,8 +47,10 @@ struct gate_nets {
 	struct net_table tables[SZ_TABLES][2];
 	struct present_shadow *shadow; /* of the running sweep round, not owned */
 	uint32_t round;		       /* number of that round */
-	uint32_t loads;		       /* act_load() calls so far: bits may have changed hands */
-	uint64_t host_acts;	   /* changes of the host maps so far, but for the sweep's own */
+	uint32_t loads;		       /* how often bits may have changed hands so far */
+	uint32_t flushes;	       /* of the deny table, so far */
+	uint64_t loading;   /* bits of loads that are under way: silenced, and not to be cleaned */
+	uint64_t host_acts; /* changes of the host maps so far, but for the sweep's own */
 	uint32_t host_expiry_s[2]; /* no denied host of that family expires before; 0: unknown */
 };
 

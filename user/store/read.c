@@ -94,6 +94,23 @@ int store_each_ban(struct store *st, int64_t now_ms, store_ban_fn fn, void *data
 	return r;
 }
 
+int store_each_ban_of(struct store *st, const char *origin, store_ban_fn fn, void *data,
+		      struct store_fault *ret_fault)
+{
+	const struct reading reading = {T(ban), call_ban, (void (*)(void))fn, data};
+	struct orm_session *s;
+	struct orm_query *q;
+	int r = store_reader(st, &s, ret_fault);
+
+	if (r)
+		return r;
+	q = orm_select(s, T(ban));
+	orm_where(q, orm_eq(C(ban, origin), V(origin)));
+	r = read_rows(s, q, &reading, ret_fault);
+	orm_session_close(s);
+	return r;
+}
+
 static int call_allow(const struct reading *reading, const void *data)
 {
 	const struct allowed *row = data;

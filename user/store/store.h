@@ -123,6 +123,9 @@ int store_each_ban(struct store *store, int64_t now_ms, store_ban_fn fn, void *d
 		   struct store_fault *ret_fault) must_check;
 int store_each_allow(struct store *store, int64_t now_ms, store_allow_fn fn, void *data,
 		     struct store_fault *ret_fault) must_check;
+/* Those of one origin, over or not: the database picks them, so that others cost little. */
+int store_each_ban_of(struct store *store, const char *origin, store_ban_fn fn, void *data,
+		      struct store_fault *ret_fault) must_check;
 /* The `most` (0: all) that were seen last. */
 int store_each_source(struct store *store, uint32_t most, store_source_fn fn, void *data,
 		      struct store_fault *ret_fault) must_check;
