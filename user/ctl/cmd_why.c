@@ -74,7 +74,7 @@ static void describe(const struct case_file *file, char *text, size_t size)
 static json_t *verdict_row(const struct case_file *file)
 {
 	const bool observe = file->request->gate->settings->flags & SZ_SET_OBSERVE;
-	const bool rates_drop = file->request->gate->settings->flags & SZ_SET_RATE_ENFORCE;
+	const bool rates_drop = sz_rates_drop(file->request->gate->settings->flags);
 	const struct entry *entry = file->decides;
 	const char *verdict = "passes", *reason = "pass";
 	char text[500], what[320];

@@ -116,6 +116,8 @@ static void on_tick(struct timer *timer)
 	feed_load(g, feed_counts(g, &stats) ? &stats : NULL);
 	guard_tick(g->guard, now_ms());
 	pacing_keep(g);
+	if (g->mode == GUARDING_ENFORCE)
+		protecting_keep(g);
 	guarding_retry(g);
 	guarding_say_unsaid(g);
 	remember_tick(keeper);
@@ -287,6 +289,9 @@ void guarding_take(struct keeper *keeper)
 	else if (mode != GUARDING_OFF)
 		begin(g);
 	g->mode = mode;
+	/* Also at the start: a strazhd that was killed may have left it. */
+	if (mode != GUARDING_ENFORCE)
+		protecting_end(g);
 }
 
 int guarding_open(struct keeper *keeper)

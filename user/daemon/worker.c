@@ -23,7 +23,11 @@
 #include <user/net/listener.h>
 
 #define MAILBOX_LEN 65536
-#define BACKLOG 4096
+/*
+ * Of each reactor and address. The kernel takes cookies only for a listener whose queue of SYNs is
+ * full: so far a flood of them gets, while a crowd of thousands a second is answered in time.
+ */
+#define BACKLOG 1024
 #define POOL_JOBS_PER_REACTOR 16U /* batches of handshakes that may wait */
 #define DESCRIPTORS_BESIDE 1024	  /* maps, pins, logs */
 
