@@ -7,19 +7,20 @@
 # shellcheck source=tests/e2e/scenes.bash
 . "$(dirname "$0")/scenes.bash"
 scene_up
-quiet rate set udp --pps 5000 --burst 1000
-quiet rate set udp --port other --pps 20000 --burst 5000
+most=$(total udp)
+is "$(ctl rate show udp --port other --json 2>/dev/null | jq -r 'select(.service_pps) | .guard')" true \
+	"the guard limits all UDP that is for no service: $most/s"
 guests honest --from 20.0.0.1 --sources 200 --step 511 --guests 200 --arrive 1000 --rate 5 --new 20 --seconds 9
 sleep 2
 watch
 flood many --kind udp --from 60.0.0.0/8 --sources 60000 --rate 100000 --seconds 2
 unwatch
-within many 20000 5000 rate-service rate-host
+within many "$most" $((most / 5)) rate-service rate-host
 first=$(detected many rate-service rate-host)
 watch
 flood one --kind udp --as 60.0.0.66 --rate 200000 --seconds 2
 unwatch
-within one 5000 1000 rate-host rate-service
+within one "$most" $((most / 5)) rate-host rate-service
 like "$(why 60.0.0.66)" "HighPacketRate: [0-9]+ packets above its limits in .*spoofable" "why names the cause"
 is "$(bans_in 60)$(bans_in 20)" 00 "spoofable: nobody is banned"
 ended honest
