@@ -169,7 +169,7 @@ static enum guard_input input_of(struct guarding *g, const struct split_message 
 	case SPLIT_OPENED:
 		return GUARD_IN_CONN_OPENED;
 	case SPLIT_REFUSED:
-		return GUARD_IN_CONN_REFUSED;
+		return m->condition ? GUARD_IN_CONN_WASTED : GUARD_IN_CONN_REFUSED;
 	case SPLIT_BAD_QUERY:
 		return m->condition == PEER_INJECTION ? GUARD_IN_SQL_INJECTION
 						      : GUARD_IN_QUERY_FLOOD;

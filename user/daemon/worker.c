@@ -154,8 +154,10 @@ static void on_refuse(struct listener *listener, const struct endpoint *from, en
 {
 	const struct entrance *e = listener_context(listener);
 
-	if (why == NET_REFUSED_SOURCE || why == NET_REFUSED_SOURCE_HALF_OPEN)
-		tell(e->worker, SPLIT_REFUSED, from, e->port, 0, 0, true);
+	if (why == NET_REFUSED_SOURCE || why == NET_REFUSED_SOURCE_HALF_OPEN ||
+	    why == NET_REFUSED_SOURCE_MUTE)
+		tell(e->worker, SPLIT_REFUSED, from, e->port, why == NET_REFUSED_SOURCE_MUTE, 0,
+		     true);
 }
 
 /* It never said a thing. What it said was no proxy's header: that is no sign of anything. */
