@@ -3,8 +3,8 @@
  * A limit is passed, but whose packet is it? A flood under somebody's address must not cut off its
  * owner. So before a packet is dropped: is it of a flow that the server has marked as proven, of a
  * connection that the kernel has (or for a socket of UDP that is connected to its source), or does
- * it bring back a valid SYN cookie? All have meters of their own. Asked for packets over a limit only: the clean path pays nothing, a flood a fixed
- * price.
+ * it bring back a valid SYN cookie? All have meters of their own. Asked for packets over a limit
+ * only: the clean path pays nothing, a flood a fixed price.
  */
 #ifndef STRAZH_BPF_RELIEF_H
 #define STRAZH_BPF_RELIEF_H

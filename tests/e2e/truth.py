@@ -37,7 +37,7 @@ seed = int(sys.argv[2])
 rnd = random.Random(seed)
 tests = failed = 0
 model = {table: {} for table in TABLES}  # prefix -> wall time of its end, or None
-mode = "observe"
+mode = "auto"
 tally = {}
 
 
@@ -205,7 +205,7 @@ def flush():
 
 def setting():
     global mode
-    value = rnd.choice(("observe", "enforce"))
+    value = rnd.choice(("auto", "observe", "enforce"))
     result, _ = strazhd.ask("set", name="rate.mode", value=value)
     if result["code"] == 0:
         mode = value

@@ -31,8 +31,7 @@ static int show_gate(struct request *request)
 {
 	const struct host *host = request->host;
 	char mode[16] = "";
-	const char *rate =
-		sz_rates_drop(request->gate->settings->flags) ? "enforce" : "observe";
+	const char *rate = sz_rates_drop(request->gate->settings->flags) ? "enforce" : "observe";
 	uint64_t bytes;
 	json_t *row;
 

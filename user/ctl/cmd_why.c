@@ -84,11 +84,10 @@ static json_t *verdict_row(const struct case_file *file)
 			       "%s passes: no list speaks of it. Its packets are dropped only when "
 			       "malformed or from a bogon range%s.",
 			       file->text,
-			       rates_drop
-				       ? ", or above a limit: its own, its prefix's (`strazhctl "
-					 "rate show`) or a service's (`--port`)"
-				       : "; above a limit they are only counted, for rate.mode is "
-					 "observe");
+			       rates_drop ? ", or above a limit: its own, its prefix's (`strazhctl "
+					    "rate show`) or a service's (`--port`)"
+					  : "; above a limit they are only counted, for rates are "
+					    "observed");
 	} else {
 		describe(file, what, sizeof(what));
 		if (entry->table == SZ_TABLE_DENY) {

@@ -121,8 +121,7 @@ static int put_rate_mode(volatile struct sz_settings *settings, const char *valu
 		said = SZ_SET_RATE_ENFORCE;
 	else if (strcmp(value, "auto") != 0)
 		return wants("rate.mode", value, "auto, observe or enforce", why);
-	settings->flags =
-		(settings->flags & ~(SZ_SET_RATE_OBSERVE | SZ_SET_RATE_ENFORCE)) | said;
+	settings->flags = (settings->flags & ~(SZ_SET_RATE_OBSERVE | SZ_SET_RATE_ENFORCE)) | said;
 	return 0;
 }
 

@@ -105,8 +105,7 @@ static void keep_totals(struct guarding *g)
 	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
 		struct total *total = &g->protecting.totals[totals[i].class_];
 
-		total_take(total, state, counted.bin[totals[i].class_],
-			   clock_boot_ns() / 1000000);
+		total_take(total, state, counted.bin[totals[i].class_], clock_boot_ns() / 1000000);
 		(void)service_total(gate, totals[i].class_,
 				    total_limit(total, totals[i].pps * processors(), scale));
 	}

@@ -69,7 +69,7 @@ struct sz_service {
 	__u32 since_s;	 /* boot time */
 	/* User space: sums of sz_size when a window of watching for drift began. */
 	__u64 watch_passed, watch_odd, watch_over;
-	__u32 watch_s;	      /* boot time of that; 0: no window */
+	__u32 watch_s; /* boot time of that; 0: no window */
 	union {
 		struct {
 			__u16 drift_windows;  /* of drift, one after the other */

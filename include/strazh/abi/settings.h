@@ -10,7 +10,7 @@
 
 #include <strazh/abi/limits.h>
 
-#define SZ_SET_OBSERVE 1U      /* count what would be dropped, drop nothing */
+#define SZ_SET_OBSERVE 1U /* count what would be dropped, drop nothing */
 
 /*
  * Do rates drop, or only count? The operator's word first, be it the one or the other; where he has

@@ -156,12 +156,9 @@ static void test_mend(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_zero_is_the_default),
-		cmocka_unit_test(test_put_then_get),
-		cmocka_unit_test(test_flags_do_not_mix),
-		cmocka_unit_test(test_whose_word_holds),
-		cmocka_unit_test(test_wrong_values),
-		cmocka_unit_test(test_mend),
+		cmocka_unit_test(test_zero_is_the_default), cmocka_unit_test(test_put_then_get),
+		cmocka_unit_test(test_flags_do_not_mix),    cmocka_unit_test(test_whose_word_holds),
+		cmocka_unit_test(test_wrong_values),	    cmocka_unit_test(test_mend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,7 +152,8 @@ static void three_bad_among_many_who_come_at_once(void **state)
 	kit_close(&kit);
 }
 
-/* Thirty bad handshakes a second are too little for a limit of such an address, but not for a word. */
+/* Thirty bad handshakes a second are too little for a limit of such an address, but not for a word.
+ */
 static void a_few_in_a_crowd_are_told(void **state)
 {
 	struct prefix nat = kit_prefix("198.51.100.7");
