@@ -148,7 +148,7 @@ static inlined __s64 service_pace(__u64 now_ns)
 	__u32 first = 0;
 	const struct sz_settings *settings = bpf_map_lookup_elem(&sz_settings, &first);
 
-	return settings && settings->pace_until_ns > now_ns ? settings->pace_flags : -1;
+	return settings && settings->pace_until_ns > now_ns ? (__s64)settings->pace_flags : -1;
 }
 
 /* Does the load ask for cookies, though this service is not pressed itself? */

@@ -123,7 +123,6 @@ void protecting_keep(struct guarding *g)
 		return;
 	p->looked_ms = MAX(now_ms, 1U);
 	keep_ports(g);
-	service_others_local(g->keeper->gate, true);
 	set_flag(g->keeper->gate, SZ_SET_RATE_GUARD, true);
 }
 
@@ -135,5 +134,4 @@ void protecting_end(struct guarding *g)
 	set_flag(gate, SZ_SET_RATE_GUARD, false);
 	service_total_drop(gate);
 	service_unguard(gate, NULL, 0);
-	service_others_local(gate, false);
 }

@@ -304,14 +304,6 @@ void service_total_drop(struct gate *gate)
 	}
 }
 
-void service_others_local(struct gate *gate, bool local)
-{
-	volatile struct sz_service *all = &gate->services[0];
-
-	all->flags = (uint8_t)(local ? all->flags | SZ_SERVICE_LOCAL
-				     : all->flags & ~SZ_SERVICE_LOCAL);
-}
-
 /* ---- mending ---- */
 
 static uint32_t right_index(struct gate *gate, uint32_t line, uint32_t at)

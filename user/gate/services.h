@@ -82,8 +82,6 @@ void service_unguard(struct gate *gate, const uint16_t *ports, size_t len);
 bool service_total(struct gate *gate, enum sz_rate_class class_, uint32_t pps);
 void service_total_drop(struct gate *gate);
 bool service_total_is_guards(const struct gate *gate, uint32_t index, enum sz_rate_class class_);
-/* The kernel is asked for connections of everything that is no service, too. */
-void service_others_local(struct gate *gate, bool local);
 
 /* Its sizes from 0, with nothing left of before: what is counted meanwhile may be lost. */
 int service_zero_sizes(struct gate *gate, uint32_t index) must_check;
