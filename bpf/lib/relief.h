@@ -15,6 +15,7 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 
+#include <bpf/lib/answer.h>
 #include <bpf/lib/lists.h>
 #include <bpf/lib/maps.h>
 #include <bpf/lib/packet.h>
@@ -76,42 +77,6 @@ static inlined struct bpf_sock *relief_lookup(struct xdp_md *ctx, const struct p
 	tuple.ipv6.sport = swap16(p->sport);
 	tuple.ipv6.dport = swap16(p->dport);
 	return bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
-}
-
-static inlined struct bpf_sock *relief_lookup_udp(struct xdp_md *ctx, const struct packet *p)
-{
-	struct bpf_sock_tuple tuple = {};
-
-	if (p->family == 4) {
-		tuple.ipv4.saddr = p->net4.addr;
-		tuple.ipv4.daddr = p->dst[0];
-		tuple.ipv4.sport = swap16(p->sport);
-		tuple.ipv4.dport = swap16(p->dport);
-		return bpf_sk_lookup_udp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	}
-	for (int i = 0; i < 4; i++) {
-		tuple.ipv6.saddr[i] = p->src.addr[i];
-		tuple.ipv6.daddr[i] = p->dst[i];
-	}
-	tuple.ipv6.sport = swap16(p->sport);
-	tuple.ipv6.dport = swap16(p->dport);
-	return bpf_sk_lookup_udp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
-}
-
-/*
- * For a socket that was connected to just this peer and port, as those of resolvers and of clocks
- * are: what was asked for is answered. One that takes what comes from anybody says nothing.
- */
-static inlined int relief_is_answer(struct xdp_md *ctx, const struct packet *p)
-{
-	struct bpf_sock *sk = relief_lookup_udp(ctx, p);
-	int connected;
-
-	if (!sk)
-		return 0;
-	connected = sk->state == BPF_TCP_ESTABLISHED;
-	bpf_sk_release(sk);
-	return connected;
 }
 
 /* As much of an IP header as the helpers for cookies read; ip[] is zero before. Its length. */
@@ -190,7 +155,7 @@ __attribute__((noinline)) int relief(struct xdp_md *ctx, struct packet *p, struc
 		return relief_flow(p, v, SZ_REASON_PROVEN);
 	if (!(v->service_flags & SZ_SERVICE_LOCAL))
 		return reason;
-	if (rate_class(p) == SZ_RATE_UDP && relief_is_answer(ctx, p))
+	if (rate_class(p) == SZ_RATE_UDP && answer_is(ctx, p))
 		return relief_flow(p, v, SZ_REASON_SOCKET);
 	if (rate_class(p) != SZ_RATE_EST)
 		return reason;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * What an enforcing guard asks of the gate without an operator: services that are its own, totals
- * of what is for no service, and answers to what this host
- * asked, which pass beside them. What operators said stands.
+ * of what is for no service, and answers to what this host asked, which pass beside them. What
+ * operators said stands.
  */
 #include <arpa/inet.h>
 #include <setjmp.h>
