@@ -314,7 +314,8 @@ const struct command cmd_service = {
 		"there. A new one gets SYN cookies above 1,000 SYN/s, and above 100,000 other TCP "
 		"packets/s the kernel is asked whether it has their connections. While the guard "
 		"enforces it does the same, and stricter, for the ports of the secured server by "
-		"itself; what is said of such a port makes it yours.\nlist shows them: "
+		"itself; what is said of such a port makes it yours; one that is "
+		"removed comes back.\nlist shows them: "
 		"whether cookies are on now, and since when.",
 	.prepare = prepare,
 	.run = run_service,

@@ -79,7 +79,7 @@ static void keep_ports(struct guarding *g)
 	bool failing = false;
 	struct kernel_tcp tcp;
 
-	(void)kernel_tcp_refresh(gate, &tcp);
+	kernel_tcp_read(NULL, &tcp);
 	service_unguard(gate, ports, len);
 	for (size_t i = 0; i < len; i++)
 		failing |= service_guard(gate, ports[i], PROTECT_EST_PPS * processors(),
