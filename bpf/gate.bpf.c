@@ -123,7 +123,7 @@ static inlined int gate_judge(struct xdp_md *ctx, struct packet *p, struct verdi
 	if (reason)
 		return reason;
 	reason = gate_rate(p, v);
-	if (v->cookie || (reason && v->cookies && settings->flags & SZ_SET_RATE_ENFORCE)) {
+	if (v->cookie || (reason && v->cookies && sz_rates_drop(settings->flags))) {
 		v->observe = (__u8)mode_observes(settings, SZ_REASON_SYN_COOKIE,
 						 ctx->ingress_ifindex);
 		return syn_answer(ctx, p, v, reason);

@@ -43,7 +43,7 @@ static inlined int mode_observes(const struct sz_settings *settings, __u32 reaso
 {
 	if (settings->flags & SZ_SET_OBSERVE)
 		return 1;
-	if (mode_is_rate(reason) && !(settings->flags & SZ_SET_RATE_ENFORCE))
+	if (mode_is_rate(reason) && !sz_rates_drop(settings->flags))
 		return 1;
 	return settings->lease_ifindex && mode_lease_over(settings, ifindex);
 }

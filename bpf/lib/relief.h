@@ -2,9 +2,9 @@
 /*
  * A limit is passed, but whose packet is it? A flood under somebody's address must not cut off its
  * owner. So before a packet is dropped: is it of a flow that the server has marked as proven, of a
- * connection that the kernel has, or does it bring back a valid SYN cookie? All three have meters
- * of their own. Asked for packets over a limit only: the clean path pays nothing, a flood a fixed
- * price.
+ * connection that the kernel has (or for a socket of UDP that is connected to its source), or does
+ * it bring back a valid SYN cookie? All have meters of their own. Asked for packets over a limit
+ * only: the clean path pays nothing, a flood a fixed price.
  */
 #ifndef STRAZH_BPF_RELIEF_H
 #define STRAZH_BPF_RELIEF_H
@@ -15,6 +15,7 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 
+#include <bpf/lib/answer.h>
 #include <bpf/lib/lists.h>
 #include <bpf/lib/maps.h>
 #include <bpf/lib/packet.h>
@@ -157,7 +158,11 @@ __attribute__((noinline)) int relief(struct xdp_md *ctx, struct packet *p, struc
 		return reason;
 	if (!v->opening && relief_is_proven(p))
 		return relief_flow(p, v, SZ_REASON_PROVEN);
-	if (rate_class(p) != SZ_RATE_EST || !(v->service_flags & SZ_SERVICE_LOCAL))
+	if (!(v->service_flags & SZ_SERVICE_LOCAL))
+		return reason;
+	if (rate_class(p) == SZ_RATE_UDP && answer_is(ctx, p))
+		return relief_flow(p, v, SZ_REASON_SOCKET);
+	if (rate_class(p) != SZ_RATE_EST)
 		return reason;
 	found = relief_ask_kernel(ctx, p);
 	if (found == RELIEF_COOKIE)

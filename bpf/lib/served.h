@@ -7,6 +7,18 @@
 #include <bpf/lib/service.h>
 #include <bpf/lib/size.h>
 
+/* Everything that is no service: its limits of a class, and what came of it. */
+static inlined int served_total(const struct sz_service *config, const struct packet *p,
+				__u32 class, __u32 reason, __u64 now_ns)
+{
+	if (reason || service_lapsed(config, class, now_ns))
+		return reason;
+	if (service_over(0, &config->limit[class], class, p->frame_len, now_ns))
+		reason = SZ_REASON_RATE_SERVICE;
+	size_count(0, class, reason ? SIZE_OVER : SIZE_PASSED);
+	return reason;
+}
+
 /*
  * What a protected service has to say: `reason`, or one of its own. Service 0, everything else, has
  * but limits, mostly none: its packets do not come here, and take 135 ns instead of 141.
@@ -24,6 +36,8 @@ __attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, 
 	if (!config)
 		return reason;
 	class &= SZ_RATE_CLASSES - 1;
+	if (!service)
+		return served_total(config, p, class, reason, now_ns);
 	/* Pressure is measured over all SYNs, and answered instead of dropped. */
 	if (class == SZ_RATE_SYN && config->cookies) {
 		v->cookies = 1;
@@ -37,7 +51,7 @@ __attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, 
 	if (reason)
 		return reason;
 	v->odd = !v->listed && size_is_odd(config, size_bin(p->left));
-	if (service && !v->odd)
+	if (!v->odd)
 		size_count(service, size_bin(p->left), SIZE_PASSED);
 	v->opening = class == SZ_RATE_EST && config->cookies && service_expects(service, now_ns);
 	return SZ_REASON_PASS;

@@ -142,14 +142,27 @@ static inlined int service_pressed(__u32 service, const struct sz_service *confi
 	return 1;
 }
 
-/* Does the load ask for cookies, though this service is not pressed itself? */
-static inlined int service_paced(__u64 now_ns)
+/* What the load asks for, SZ_PACE_*; < 0: nothing, or nobody is there to say it again. */
+static inlined __s64 service_pace(__u64 now_ns)
 {
 	__u32 first = 0;
 	const struct sz_settings *settings = bpf_map_lookup_elem(&sz_settings, &first);
 
-	return settings && settings->pace_flags & SZ_PACE_COOKIES &&
-	       settings->pace_until_ns > now_ns;
+	return settings && settings->pace_until_ns > now_ns ? (__s64)settings->pace_flags : -1;
+}
+
+/* Does the load ask for cookies, though this service is not pressed itself? */
+static inlined int service_paced(__u64 now_ns)
+{
+	__s64 pace = service_pace(now_ns);
+
+	return pace >= 0 && pace & SZ_PACE_COOKIES;
+}
+
+/* A limit of the guard's over everything that is no service, and the guard is gone. */
+static inlined int service_lapsed(const struct sz_service *config, __u32 class, __u64 now_ns)
+{
+	return config->totals_guard >> class & 1 && service_pace(now_ns) < 0;
 }
 
 /* Did cookies go out lately, so that ACKs may bring some back? */

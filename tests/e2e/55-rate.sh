@@ -56,7 +56,7 @@ both_ways() {
 	is "$(limit udp '.host_pps, .host_burst, .host_bps, .default')" "50000 10000 null true" "the default of a class"
 	is "$(limit syn .prefix_pps)" 4000 "a prefix has eight times as much"
 	like "$(ctl rate set udp --pps 400 --burst 100 --bps 10M --bytes 64k 2>/dev/null)" \
-		"udp: set.*rate.mode is observe" "set, and that nothing drops yet"
+		"udp: set.*rates are observed" "set, and that nothing drops yet"
 	is "$(limit udp '.host_pps, .host_burst, .host_bps, .default')" "400 100 10000000 false" "is what is shown"
 	between "$(limit udp .host_bytes)" 63900 64100 "bytes at once"
 	is "$(limit udp '.prefix_pps')" 400000 "its prefix is as before"

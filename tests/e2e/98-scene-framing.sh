@@ -8,7 +8,6 @@
 . "$(dirname "$0")/scenes.bash"
 ME=20.0.0.1
 scene_up
-quiet service add 8000/tcp
 guests honest --from $ME --guests 8 --arrive 500 --rate 50 --new 10 --seconds 14 --timeout-ms 8000
 sleep 2
 watch

@@ -17,6 +17,8 @@ free $NAT
 ok $? "the address is not banned"
 is "$(bans_in 20)" 0 "nor its prefix"
 like "$(why $NAT)" "HandshakeFailure: [0-9]+ handshake failures in" "why names the cause"
+wait_for 5 said "guard: $NAT .*alarm"
+ok $? "an alarm tells of it"
 ended honest
 unhurt honest
 wait_for 15 calm

@@ -1,27 +1,40 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # UDP to a host that has no use for much of it: under 60,000 spoofed addresses, then all under one.
-# What is above the limits is dropped; TCP beside it is not hurt, nobody is banned.
+# What is above the limits is dropped; neither TCP beside it is hurt nor the answers to what this host
+# asks itself by UDP, and nobody is banned.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/scenes.bash
 . "$(dirname "$0")/scenes.bash"
 scene_up
-quiet rate set udp --pps 5000 --burst 1000
-quiet rate set udp --port other --pps 20000 --burst 5000
+most=$(total udp)
+is "$(ctl rate show udp --port other --json 2>/dev/null | jq -r 'select(.service_pps) | .guard')" true \
+	"the guard limits all UDP that is for no service: $most/s"
 guests honest --from 20.0.0.1 --sources 200 --step 511 --guests 200 --arrive 1000 --rate 5 --new 20 --seconds 9
+: >"$E2E_TMP/answering"
+cl "$HERE/answers.py" serve 20.9.9.9 53 >"$E2E_TMP/answering" &
+ANSWERING=$!
+wait_for 5 grep -q ready "$E2E_TMP/answering"
 sleep 2
+: >"$E2E_TMP/answers"
+timeout 60 "$HERE/answers.py" ask 20.9.9.9 53 6 >"$E2E_TMP/answers" &
+ASKING=$!
 watch
 flood many --kind udp --from 60.0.0.0/8 --sources 60000 --rate 100000 --seconds 2
 unwatch
-within many 20000 5000 rate-service rate-host
+within many "$most" $((most / 5)) rate-service rate-host
 first=$(detected many rate-service rate-host)
 watch
 flood one --kind udp --as 60.0.0.66 --rate 200000 --seconds 2
 unwatch
-within one 5000 1000 rate-host rate-service
+within one "$most" $((most / 5)) rate-host rate-service
 like "$(why 60.0.0.66)" "HighPacketRate: [0-9]+ packets above its limits in .*spoofable" "why names the cause"
 is "$(bans_in 60)$(bans_in 20)" 00 "spoofable: nobody is banned"
+wait "$ASKING"
+kill "$ANSWERING"
+wait "$ANSWERING" 2>/dev/null
+is "$(of answers '"\(.ok) \(.lost)"')" "300 0" "what this host asked by UDP was answered, each time"
 ended honest
 unhurt honest
 wait_for 45 calm # a step down in ten seconds

@@ -5,8 +5,8 @@
 #
 # The client's namespace has whole networks: honest clients are in 20.0.0.0/8 and 2a00::/16, those
 # whom attackers really have in 45.0.0.0/8 and 2a45::/16; spoofed ones are in 60.0.0.0/8 and nobody
-# answers there. Nothing is configured against an attack: limits are the gate's own, or what an operator
-# says who knows what his host is for, since a busy machine cannot always send more than the former.
+# answers there. Nothing is configured against an attack, by hand or otherwise: [guard] mode = enforce and the
+# server itself are all that there is.
 #
 # What is asked is what is true: who was dropped, who was banned, how many honest requests were
 # lost. Times are figures: they are printed, and written to $SCENE_LOG, a line of JSON a scene.
@@ -68,8 +68,13 @@ scene_up() {
 	strazhd_up --interface sv0 --config "$CONF"
 	wait_for 10 listening
 	ok $? "it listens"
-	quiet set rate.mode enforce
+	wait_for 10 protects
+	ok $? "the guard protects its port by itself"
+	is "$(ctl status --json 2>/dev/null | jq -r 'select(.kind == "gate") | .rate_mode')" enforce "and rates act"
 }
+protects() { [ "$(ctl service list --json 2>/dev/null | jq -r 'select(.service == "8000/tcp") | .guard')" = true ]; }
+# total CLASS: packets/s of it that all may send that is for no service
+total() { ctl rate show "$1" --port other --json 2>/dev/null | jq -r '.service_pps // empty'; }
 scene_down() {
 	strazhd_kill TERM
 	finish

@@ -40,7 +40,7 @@ rnd = random.Random(seed)
 tests = failed = 0
 model = {table: {} for table in TABLES}  # prefix -> wall time of its end, or None
 lists = {}  # name -> addresses
-mode = "observe"
+mode = "auto"
 tally = {}
 
 
@@ -235,7 +235,7 @@ def load():
 
 def setting():
     global mode
-    value = rnd.choice(("observe", "enforce"))
+    value = rnd.choice(("auto", "observe", "enforce"))
     result, _ = strazhd.ask("set", name="rate.mode", value=value)
     if result["code"] == 0:
         mode = value

@@ -206,7 +206,8 @@ static void patient(struct server_limits *limits)
 
 static uint64_t refused(const struct house *h)
 {
-	return reactors_counted(h->reactors, NET_REFUSED_SOURCE_HALF_OPEN);
+	return reactors_counted(h->reactors, NET_REFUSED_SOURCE_HALF_OPEN) +
+	       reactors_counted(h->reactors, NET_REFUSED_SOURCE_MUTE);
 }
 
 static bool all_refused(const void *context)

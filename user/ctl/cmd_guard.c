@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include <user/ctl/request.h>
+#include <user/ctl/settings.h>
 #include <user/ctl/view.h>
 #include <user/gate/pace.h>
 
@@ -92,8 +93,13 @@ static int show_gate(struct request *request)
 	bool holds = pace_get(request->gate, &pace);
 	json_t *row = json_pack("{s:s, s:b, s:b}", "kind", "gate", "scaled", (int)holds, "cookies",
 				(int)((pace.flags & SZ_PACE_COOKIES) != 0));
+	char mode[16] = "";
 
+	settings_get(request->gate->settings, "rate.mode", mode, sizeof(mode));
 	if (row) {
+		(void)!json_object_set_new(row, "rate_mode", json_string(mode));
+		(void)!json_object_set_new(
+			row, "rates", json_boolean(sz_rates_drop(request->gate->settings->flags)));
 		set(row, "all", (double)pace.tiers[0]);
 		set(row, "trusted", (double)pace.tiers[1]);
 		set(row, "limited", (double)pace.tiers[2]);
@@ -122,7 +128,8 @@ const struct command cmd_guard = {
 	.help = "The attack state and since when, what was measured (strain, pressure stall, loss, "
 		"queueing delay, slots), the shares of limits of each tier and of admission, "
 		"puzzles, cookies, what the gate has of that, and what the guard has done so far. "
-		"Limits themselves stay as they were set: see strazhctl rate.",
+		"Limits themselves stay as they were set: see strazhctl rate. What is above them "
+		"drops where rate.mode says so, and where it is auto while the guard enforces.",
 	.run = run_guard,
 	.view = &view_guard,
 };

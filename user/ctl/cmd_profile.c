@@ -25,6 +25,7 @@ static const char *name_of(const struct request *request, uint32_t index, char t
 
 static void journal(struct request *request, uint32_t index)
 {
+	service_keep(request->gate, index, 0); /* also where the guard had made it */
 	request_act(request, journal_service(request->gate, &request->gate->services[index]));
 }
 

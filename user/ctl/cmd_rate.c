@@ -143,7 +143,11 @@ static int show_class(struct request *request, struct target target, uint32_t cl
 	usual = standard(gate, &target, class_);
 	as_usual = limit_equal(limit, &usual);
 	if (target.place == PLACE_SERVICE) {
+		const bool guards = service_total_is_guards(gate, target.service, class_);
+
+		as_usual = as_usual || guards;
 		show_limit(row, "service", limit);
+		(void)!json_object_set_new(row, "guard", json_boolean(guards));
 	} else {
 		show_limit(row, "host", limit);
 		target.place = PLACE_NET;
@@ -173,7 +177,7 @@ static int run_show(struct request *request)
 	if (!r && target.place != PLACE_SERVICE && !request_text(request, "what"))
 		r = rate_show_sources(request);
 	request_set(request, "enforce",
-		    json_boolean(request->gate->settings->flags & SZ_SET_RATE_ENFORCE));
+		    json_boolean(sz_rates_drop(request->gate->settings->flags)));
 	return r > 0 ? CTL_FAILED : r;
 }
 
@@ -184,6 +188,8 @@ static void record(struct request *request, const struct target *target, uint32_
 {
 	char name[NAME_LEN], text[LIMIT_TEXT_LEN];
 
+	if (target->place == PLACE_SERVICE)
+		service_keep(request->gate, target->service, class_);
 	if (target->place == PLACE_SERVICE && target->service) {
 		request_act(request, journal_service(request->gate,
 						     &request->gate->services[target->service]));
@@ -227,6 +233,9 @@ static int run_set(struct request *request)
 		if (limit_say(&words, &usual, &said[i], why))
 			return request_say(request, CTL_USAGE, "rate set %s: %s",
 					   rate_class_names[i], why);
+		/* All zero would be the default, which is the guard's to fill. */
+		if (words.pps && strcmp(words.pps, "none") == 0)
+			said[i].burst_ns = MAX(said[i].burst_ns, SZ_RATE_TICK_NS);
 	}
 	for (uint32_t i = target.first; i <= target.last; i++) {
 		limit_store(limit_at(request->gate, &target, i), &said[i]);
@@ -234,9 +243,9 @@ static int run_set(struct request *request)
 	}
 	return request_say(request, CTL_DONE, "%s: set, in force with the next packet%s",
 			   request_text(request, "what"),
-			   request->gate->settings->flags & SZ_SET_RATE_ENFORCE
+			   sz_rates_drop(request->gate->settings->flags)
 				   ? ""
-				   : "; rate.mode is observe: what is above only counts");
+				   : "; rates are observed: what is above only counts");
 }
 
 /* ---- the command ---- */
@@ -306,14 +315,16 @@ const struct command cmd_rate = {
 	.summary = "show and set what sources and services may send",
 	.help = "Each source (IPv4 address, IPv6 /64) and its prefix (/24, /48) has a meter for "
 		"each class of packets, so that a flood of one kind leaves its others alone. What "
-		"is above a limit is dropped where `strazhctl set rate.mode enforce` says so, else "
-		"counted. Before a packet of an established connection is dropped, the kernel is "
+		"is above a limit is dropped while the guard enforces (guard.mode) or where "
+		"`strazhctl set rate.mode enforce` says so, and counted only where that says "
+		"observe, or the guard does not enforce. Before a packet of an established "
+		"connection is dropped, the kernel is "
 		"asked whether it has that connection; it then has a meter of its own, class "
 		"flow.\n"
 		"rate show [CLASS] [--tier N | --port PORT/PROTO]: the limits.\n"
 		"rate set CLASS [--prefix] [--tier N]: of each source, or of its prefix. With "
 		"--port, of a protected service over all sources; other: of all that is no "
-		"service.\n"
+		"service, which the guard sets where you do not.\n"
 		"rate source ADDR --tier N, or --slow X: one source has other limits. rate forget "
 		"ADDR takes that back.",
 	.prepare = prepare,

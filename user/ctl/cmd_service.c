@@ -187,6 +187,7 @@ static int run_add(struct request *request)
 	(void)services_mend(request->gate);
 	fresh = service_find(request->gate, proto, port, &index);
 	config = fresh ? service_standard(proto, port, !forwarded) : request->gate->services[index];
+	config.flags &= (uint8_t)~SZ_SERVICE_GUARD;
 	if (forwarded)
 		service_forward(&config);
 	r = take_options(request, &config);
@@ -235,14 +236,14 @@ static int show(struct request *request, uint32_t index)
 	if (r)
 		return r;
 	row = json_pack(
-		"{s:s, s:i, s:s, s:b, s:o, s:I, s:s, s:b, s:o, s:o, s:s, s:s, s:I, s:I, s:o}",
+		"{s:s, s:i, s:s, s:b, s:o, s:I, s:s, s:b, s:b, s:o, s:o, s:s, s:s, s:I, s:I, s:o}",
 		"service", port_format(at.proto, at.port, text), "index", (int)index, "cookies",
 		cookie_words[at.cookies < ARRAY_LEN(cookie_words) ? at.cookies : 0], "cookies_on",
 		(int)on, "cookies_since", on ? json_integer((json_int_t)since_s) : json_null(),
 		"syn_pressure", (json_int_t)service_syn_pressure(&at), "fragments",
 		at.flags & SZ_SERVICE_NO_FRAGMENTS ? "drop" : "pass", "local",
-		(int)!!(at.flags & SZ_SERVICE_LOCAL), "wscale",
-		at.wscale_plus ? json_integer(at.wscale_plus - 1) : json_null(), "mss",
+		(int)!!(at.flags & SZ_SERVICE_LOCAL), "guard", (int)!!(at.flags & SZ_SERVICE_GUARD),
+		"wscale", at.wscale_plus ? json_integer(at.wscale_plus - 1) : json_null(), "mss",
 		at.mss ? json_integer(at.mss) : json_null(), "profile",
 		profile_state(&at, clock_boot_s(), state), "odd",
 		at.flags & SZ_SERVICE_SIZE_ENFORCE ? "enforce" : "observe", "odd_packets",
@@ -311,7 +312,10 @@ const struct command cmd_service = {
 	.summary = "protect a port: SYN cookies, limits over all sources, sizes",
 	.help = "add makes a port a protected service, or changes what is named of one that is "
 		"there. A new one gets SYN cookies above 1,000 SYN/s, and above 100,000 other TCP "
-		"packets/s the kernel is asked whether it has their connections.\nlist shows them: "
+		"packets/s the kernel is asked whether it has their connections. While the guard "
+		"enforces it does the same, and stricter, for the ports of the secured server by "
+		"itself; what is said of such a port makes it yours; one that is "
+		"removed comes back.\nlist shows them: "
 		"whether cookies are on now, and since when.",
 	.prepare = prepare,
 	.run = run_service,

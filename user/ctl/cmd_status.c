@@ -30,12 +30,12 @@ static void set(json_t *row, const char *key, json_t *value)
 static int show_gate(struct request *request)
 {
 	const struct host *host = request->host;
-	char mode[16] = "", rate[16] = "";
+	char mode[16] = "";
+	const char *rate = sz_rates_drop(request->gate->settings->flags) ? "enforce" : "observe";
 	uint64_t bytes;
 	json_t *row;
 
 	settings_get(request->gate->settings, "mode", mode, sizeof(mode));
-	settings_get(request->gate->settings, "rate.mode", rate, sizeof(rate));
 	row = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i}", "kind", "gate", "via",
 			host->daemon ? "strazhd" : "direct", "version", STRAZH_VERSION, "mode",
 			mode, "rate_mode", rate, "pin_dir", request->gate->pin_dir, "layout",

@@ -242,7 +242,7 @@ static void draw(const struct top *top, const struct top_rate *rates, size_t cou
 	screen_begin();
 	line_of(true, "strazh top, by %s   %s, rates %s   p d b: order   q: quit",
 		order_names[top->by], flags & SZ_SET_OBSERVE ? "observing" : "enforcing",
-		flags & SZ_SET_RATE_ENFORCE ? "enforced" : "observed");
+		sz_rates_drop(flags) ? "enforced" : "observed");
 	draw_sum("passed", top, &top->now.passed, &top->before.passed);
 	draw_sum("dropped", top, &top->now.dropped, &top->before.dropped);
 	draw_sum("answered", top, &top->now.answered, &top->before.answered);

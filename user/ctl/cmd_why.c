@@ -122,7 +122,7 @@ static void describe(const struct case_file *file, char *text, size_t size)
 static json_t *verdict_row(const struct case_file *file)
 {
 	const bool observe = file->request->gate->settings->flags & SZ_SET_OBSERVE;
-	const bool rates_drop = file->request->gate->settings->flags & SZ_SET_RATE_ENFORCE;
+	const bool rates_drop = sz_rates_drop(file->request->gate->settings->flags);
 	const struct entry *entry = file->decides;
 	const char *verdict = "passes", *reason = "pass";
 	char text[1200], what[320], because[640] = "";
@@ -132,11 +132,10 @@ static json_t *verdict_row(const struct case_file *file)
 			       "%s passes: no list speaks of it. Its packets are dropped only when "
 			       "malformed or from a bogon range%s.",
 			       file->text,
-			       rates_drop
-				       ? ", or above a limit: its own, its prefix's (`strazhctl "
-					 "rate show`) or a service's (`--port`)"
-				       : "; above a limit they are only counted, for rate.mode is "
-					 "observe");
+			       rates_drop ? ", or above a limit: its own, its prefix's (`strazhctl "
+					    "rate show`) or a service's (`--port`)"
+					  : "; above a limit they are only counted, for rates are "
+					    "observed");
 	} else {
 		describe(file, what, sizeof(what));
 		why_so(file, because, sizeof(because));

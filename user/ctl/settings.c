@@ -14,7 +14,7 @@
 
 const struct setting settings_all[SETTINGS_COUNT] = {
 	{"mode", "observe|enforce", "observe: count only, drop nothing"},
-	{"rate.mode", "observe|enforce", "what meets packets above a limit: see `rate show`"},
+	{"rate.mode", "auto|observe|enforce", "packets above a limit; auto: as the guard's mode"},
 	{"events.per_second", "1 to 1000000", "samples, per reason and CPU"},
 	{"bogon.martian", "on|off", "drop 127/8, 224/4, 240/4, ::1, ff00::/8"},
 	{"bogon.reserved", "on|off", "drop documentation, benchmark ranges"},
@@ -40,11 +40,11 @@ static uint32_t group_bit(const char *name)
 	return 0;
 }
 
-static uint32_t flag_bit(const char *name)
+static const char *rate_mode(uint32_t flags)
 {
-	if (strcmp(name, "mode") == 0)
-		return SZ_SET_OBSERVE;
-	return strcmp(name, "rate.mode") == 0 ? SZ_SET_RATE_ENFORCE : 0;
+	if (flags & SZ_SET_RATE_ENFORCE)
+		return "enforce";
+	return flags & SZ_SET_RATE_OBSERVE ? "observe" : "auto";
 }
 
 /* ---- get ---- */
@@ -67,7 +67,7 @@ bool settings_get(const volatile struct sz_settings *settings, const char *name,
 	if (strcmp(name, "mode") == 0)
 		word = settings->flags & SZ_SET_OBSERVE ? "observe" : "enforce";
 	else if (strcmp(name, "rate.mode") == 0)
-		word = settings->flags & SZ_SET_RATE_ENFORCE ? "enforce" : "observe";
+		word = rate_mode(settings->flags);
 	else if (group_bit(name))
 		word = (SZ_BOGON_DEFAULT ^ settings->bogon_flip) & group_bit(name) ? "on" : "off";
 	if (word)
@@ -97,19 +97,31 @@ static int wants(const char *name, const char *value, const char *right, char wh
 	return -EINVAL;
 }
 
-static int put_flag(volatile struct sz_settings *settings, const char *name, const char *value,
+static int put_mode(volatile struct sz_settings *settings, const char *value,
 		    char why[SETTINGS_WHY_LEN])
 {
-	/* mode's flag means observe, rate.mode's flag means enforce */
-	const char *on = strcmp(name, "mode") == 0 ? "observe" : "enforce";
-	uint32_t bit = flag_bit(name);
-
-	if (strcmp(value, "observe") != 0 && strcmp(value, "enforce") != 0)
-		return wants(name, value, "observe or enforce", why);
-	if (strcmp(value, on) == 0)
-		settings->flags |= bit;
+	if (strcmp(value, "observe") == 0)
+		settings->flags |= SZ_SET_OBSERVE;
+	else if (strcmp(value, "enforce") == 0)
+		settings->flags &= ~SZ_SET_OBSERVE;
 	else
-		settings->flags &= ~bit;
+		return wants("mode", value, "observe or enforce", why);
+	return 0;
+}
+
+/* The guard's word is beside it and stays. */
+static int put_rate_mode(volatile struct sz_settings *settings, const char *value,
+			 char why[SETTINGS_WHY_LEN])
+{
+	uint32_t said = 0;
+
+	if (strcmp(value, "observe") == 0)
+		said = SZ_SET_RATE_OBSERVE;
+	else if (strcmp(value, "enforce") == 0)
+		said = SZ_SET_RATE_ENFORCE;
+	else if (strcmp(value, "auto") != 0)
+		return wants("rate.mode", value, "auto, observe or enforce", why);
+	settings->flags = (settings->flags & ~(SZ_SET_RATE_OBSERVE | SZ_SET_RATE_ENFORCE)) | said;
 	return 0;
 }
 
@@ -181,8 +193,10 @@ static int no_such(const char *name, char why[SETTINGS_WHY_LEN])
 int settings_put(volatile struct sz_settings *settings, const char *name, const char *value,
 		 char why[SETTINGS_WHY_LEN])
 {
-	if (flag_bit(name))
-		return put_flag(settings, name, value, why);
+	if (strcmp(name, "mode") == 0)
+		return put_mode(settings, value, why);
+	if (strcmp(name, "rate.mode") == 0)
+		return put_rate_mode(settings, value, why);
 	if (group_bit(name))
 		return put_group(settings, name, value, why);
 	if (strcmp(name, "events.per_second") == 0)
@@ -192,10 +206,12 @@ int settings_put(volatile struct sz_settings *settings, const char *name, const 
 
 unsigned int settings_mend(volatile struct sz_settings *settings)
 {
+	const uint32_t known = SZ_SET_OBSERVE | SZ_SET_RATE_ENFORCE | SZ_SET_RATE_GUARD |
+			       SZ_SET_RATE_OBSERVE;
 	unsigned int mended = 0;
 
-	if (settings->flags & ~(SZ_SET_OBSERVE | SZ_SET_RATE_ENFORCE)) {
-		settings->flags &= SZ_SET_OBSERVE | SZ_SET_RATE_ENFORCE;
+	if (settings->flags & ~known) {
+		settings->flags &= known;
 		mended++;
 	}
 	if (settings->bogon_flip & ~SZ_BOGON_ALL) {

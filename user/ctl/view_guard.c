@@ -129,6 +129,16 @@ static void show_gate(const struct render *render, const json_t *row)
 		is(row, "cookies") ? "; SYN cookies" : "");
 }
 
+/* Whose word it is, see sz_rates_drop(). */
+static void show_rates(const struct render *render, const json_t *row)
+{
+	label(render, "rates");
+	fprintf(render->out, "%s: %s\n", is(row, "rates") ? "drop" : "only count",
+		strcmp(word(row, "rate_mode"), "auto") != 0 ? "rate.mode says so"
+		: is(row, "rates") ? "the guard enforces, and rate.mode is auto"
+				   : "the guard does not enforce, and rate.mode is auto");
+}
+
 static void guard_row(struct render *render, const json_t *row)
 {
 	if (strcmp(word(row, "kind"), "guard") == 0)
@@ -136,8 +146,10 @@ static void guard_row(struct render *render, const json_t *row)
 	else if (strcmp(word(row, "kind"), "no-guard") == 0)
 		fprintf(render->out, "%-11s %s%s%s\n", "guard", render_paint(render, PAINT_YELLOW),
 			word(row, "why"), render_paint(render, PAINT_OFF));
-	else
+	else {
 		show_gate(render, row);
+		show_rates(render, row);
+	}
 }
 
 const struct view view_guard = {.row = guard_row};

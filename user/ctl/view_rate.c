@@ -65,9 +65,11 @@ static json_t *with_note(const json_t *row)
 {
 	json_t *shown = json_copy((json_t *)(uintptr_t)row);
 
-	(void)!json_object_set_new(
-		shown, "note",
-		json_string(json_is_true(json_object_get(row, "default")) ? "" : "changed"));
+	const char *note = json_is_true(json_object_get(row, "default")) ? "" : "changed";
+
+	if (json_is_true(json_object_get(row, "guard")))
+		note = "by the guard";
+	(void)!json_object_set_new(shown, "note", json_string(note));
 	return shown;
 }
 

@@ -41,7 +41,9 @@
 #define CONFIG_GUARD_KEYS(X)                                                                       \
 	X(GUARD_MODE, "guard", "mode", WORD, "learn", 0, 0, "off learn enforce", LIVE,             \
 	  "off; learn: the log says what would be done, and nothing is; enforce: bans and limits " \
-	  "go to the gate. What was learned, also by learn, is kept in the store and outlives "    \
+	  "go to the gate, rates drop there, the ports of the secured server are protected, and "  \
+	  "what is for no service has totals. What was learned, also by learn, is kept in the "    \
+	  "store and outlives "                                                                    \
 	  "strazhd. off and learn take back what was done.")                                       \
 	X(GUARD_HALF_LIFE, "guard", "half_life", TIME, "10m", 1, 2592000, "", LIVE,                \
 	  "After this time what is held against a source weighs half.")                            \

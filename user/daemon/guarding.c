@@ -116,6 +116,8 @@ static void on_tick(struct timer *timer)
 	feed_load(g, feed_counts(g, &stats) ? &stats : NULL);
 	guard_tick(g->guard, now_ms());
 	pacing_keep(g);
+	if (g->mode == GUARDING_ENFORCE)
+		protecting_keep(g);
 	guarding_retry(g);
 	guarding_say_unsaid(g);
 	remember_tick(keeper);
@@ -167,7 +169,7 @@ static enum guard_input input_of(struct guarding *g, const struct split_message 
 	case SPLIT_OPENED:
 		return GUARD_IN_CONN_OPENED;
 	case SPLIT_REFUSED:
-		return GUARD_IN_CONN_REFUSED;
+		return m->condition ? GUARD_IN_CONN_WASTED : GUARD_IN_CONN_REFUSED;
 	case SPLIT_BAD_QUERY:
 		return m->condition == PEER_INJECTION ? GUARD_IN_SQL_INJECTION
 						      : GUARD_IN_QUERY_FLOOD;
@@ -287,6 +289,9 @@ void guarding_take(struct keeper *keeper)
 	else if (mode != GUARDING_OFF)
 		begin(g);
 	g->mode = mode;
+	/* Also at the start: a strazhd that was killed may have left it. */
+	if (mode != GUARDING_ENFORCE)
+		protecting_end(g);
 }
 
 int guarding_open(struct keeper *keeper)

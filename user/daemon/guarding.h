@@ -16,6 +16,7 @@
 #include <user/daemon/config_guard.h>
 #include <user/daemon/loading.h>
 #include <user/daemon/pacing.h>
+#include <user/daemon/protecting.h>
 #include <user/daemon/split.h>
 #include <user/guard/guard.h>
 #include <user/net/loop.h>
@@ -66,6 +67,7 @@ struct guarding {
 	struct timer tick;
 	struct loading loading;
 	struct pacing pacing;
+	struct protecting protecting;
 	uint64_t loaded_ms;
 	uint32_t proven, failed; /* handshakes since then */
 	uint32_t spared_s;	 /* when it was told last whom to spare */

@@ -60,7 +60,8 @@ static void pace_gate(struct guarding *g, const struct guard_figures *figures)
 		pace.flags |= SZ_PACE_PROBES;
 	if (figures && attack_scales[figures->state].cookies)
 		pace.flags |= SZ_PACE_COOKIES;
-	any = pace.flags;
+	/* Said in any case: totals (protecting.h) hold as long as this does. */
+	any = pace.flags || g->mode == GUARDING_ENFORCE;
 	for (unsigned i = 0; i < GUARD_TIERS; i++) {
 		pace.tiers[i] = figures ? figures->pace.tiers[i] : 1;
 		any |= pace.tiers[i] < 1;

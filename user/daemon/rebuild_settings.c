@@ -179,7 +179,7 @@ static void adopt_service(struct rebuild *rebuild, uint32_t index)
 	const struct sz_service *service = &gate->services[index];
 	char name[80], text[PORT_TEXT_LEN];
 
-	if (!index || !service_used(gate, index))
+	if (!index || !service_used(gate, index) || service->flags & SZ_SERVICE_GUARD)
 		return;
 	(void)snprintf(name, sizeof(name), ACTROWS_SERVICE "%s",
 		       port_format(service->proto, service->port, text));

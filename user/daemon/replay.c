@@ -118,6 +118,8 @@ static bool redo_limit(struct gate *gate, const char *from, const char *name, co
 		log_warning("%s: '%s' is no limit", from, name);
 		return true;
 	}
+	if (strncmp(name, "rate.other.", 11) == 0)
+		service_keep(gate, 0, (enum sz_rate_class)(at - gate->services[0].limit));
 	limit_store(at, &limit);
 	log_info("%s: %s is set again", from, name);
 	return true;

@@ -28,7 +28,7 @@ enum split_type {
 	SPLIT_BAD_HANDSHAKE, /* of that address and port */
 	SPLIT_BAD_RECORD,
 	SPLIT_OPENED,	 /* a connection has said something */
-	SPLIT_REFUSED,	 /* one was above the limits of its source */
+	SPLIT_REFUSED,	 /* one was above the limits of its source; condition 1: which is mute */
 	SPLIT_BAD_QUERY, /* condition: enum peer_fault */
 	SPLIT_FIGURES,	 /* each SPLIT_FIGURES_MS */
 	SPLIT_PACE,	 /* keeper to worker: when it changes, and each second */

@@ -23,7 +23,11 @@
 #include <user/net/listener.h>
 
 #define MAILBOX_LEN 65536
-#define BACKLOG 4096
+/*
+ * Of each reactor and address. The kernel takes cookies only for a listener whose queue of SYNs is
+ * full: so far a flood of them gets, while a crowd of thousands a second is answered in time.
+ */
+#define BACKLOG 1024
 #define POOL_JOBS_PER_REACTOR 16U /* batches of handshakes that may wait */
 #define DESCRIPTORS_BESIDE 1024	  /* maps, pins, logs */
 
@@ -150,8 +154,10 @@ static void on_refuse(struct listener *listener, const struct endpoint *from, en
 {
 	const struct entrance *e = listener_context(listener);
 
-	if (why == NET_REFUSED_SOURCE || why == NET_REFUSED_SOURCE_HALF_OPEN)
-		tell(e->worker, SPLIT_REFUSED, from, e->port, 0, 0, true);
+	if (why == NET_REFUSED_SOURCE || why == NET_REFUSED_SOURCE_HALF_OPEN ||
+	    why == NET_REFUSED_SOURCE_MUTE)
+		tell(e->worker, SPLIT_REFUSED, from, e->port, why == NET_REFUSED_SOURCE_MUTE, 0,
+		     true);
 }
 
 /* It never said a thing. What it said was no proxy's header: that is no sign of anything. */

@@ -219,6 +219,91 @@ int service_zero_sizes(struct gate *gate, uint32_t index)
 	return r ? r : zero_percpu(gate, GATE_MAP_SIZE, index, sizeof(struct sz_size));
 }
 
+/* ---- of the guard ---- */
+
+bool service_total_is_guards(const struct gate *gate, uint32_t index, enum sz_rate_class class_)
+{
+	return !index && gate->services[0].totals_guard >> class_ & 1;
+}
+
+static void mark_total(struct gate *gate, enum sz_rate_class class_, bool guards)
+{
+	volatile struct sz_service *all = &gate->services[0];
+	uint16_t bit = (uint16_t)(1U << class_);
+
+	all->totals_guard = (uint16_t)(guards ? all->totals_guard | bit : all->totals_guard & ~bit);
+}
+
+void service_keep(struct gate *gate, uint32_t index, enum sz_rate_class class_)
+{
+	if (!index)
+		mark_total(gate, class_, false);
+	else
+		gate->services[index].flags &= (uint8_t)~SZ_SERVICE_GUARD;
+}
+
+int service_guard(struct gate *gate, uint16_t port, uint32_t est_pps, bool cookies)
+{
+	struct sz_service config = service_standard(SERVICE_TCP, port, true);
+	uint32_t index;
+
+	if (!service_find(gate, SERVICE_TCP, port, &index)) {
+		if (!(gate->services[index].flags & SZ_SERVICE_GUARD))
+			return 0;
+		config = gate->services[index];
+	}
+	config.flags |= SZ_SERVICE_GUARD;
+	config.cookies = cookies ? SZ_COOKIES_AUTO : SZ_COOKIES_OFF;
+	service_pps(&config.limit[SZ_RATE_EST], est_pps, BURST_NS);
+	return service_put(gate, &config, &index);
+}
+
+static bool is_among(const uint16_t *ports, size_t len, uint16_t port)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < len; i++)
+		found |= ports[i] == port;
+	return found;
+}
+
+void service_unguard(struct gate *gate, const uint16_t *ports, size_t len)
+{
+	for (uint32_t i = 1; i < SZ_SERVICES; i++) {
+		const struct sz_service *at = &gate->services[i];
+
+		if (service_used(gate, i) && at->flags & SZ_SERVICE_GUARD &&
+		    !is_among(ports, len, at->port))
+			(void)!service_remove(gate, at->proto, at->port);
+	}
+}
+
+bool service_total(struct gate *gate, enum sz_rate_class class_, uint32_t pps)
+{
+	static const struct sz_limit none;
+	struct sz_limit *at = &gate->services[0].limit[class_], limit = {0};
+
+	if (!service_total_is_guards(gate, 0, class_) && !limit_equal(at, &none))
+		return false;
+	service_pps(&limit, pps, BURST_NS);
+	/* Marked first: nobody is to take it for an operator's. */
+	mark_total(gate, class_, true);
+	limit_store(at, &limit);
+	return true;
+}
+
+void service_total_drop(struct gate *gate)
+{
+	static const struct sz_limit none;
+
+	for (unsigned i = 0; i < SZ_RATE_CLASSES; i++) {
+		if (!service_total_is_guards(gate, 0, i))
+			continue;
+		limit_store(&gate->services[0].limit[i], &none);
+		mark_total(gate, i, false);
+	}
+}
+
 /* ---- mending ---- */
 
 static uint32_t right_index(struct gate *gate, uint32_t line, uint32_t at)

@@ -60,6 +60,29 @@ int service_remove(struct gate *gate, uint8_t proto, uint16_t port) must_check;
  */
 unsigned int services_mend(struct gate *gate);
 
+/*
+ * An operator has said something of it, or of the limit of a class of everything that is none: it
+ * is his from now on, and the guard leaves it alone.
+ */
+void service_keep(struct gate *gate, uint32_t index, enum sz_rate_class class_);
+
+/* ---- of the guard ---- */
+
+/*
+ * Makes it a service, or changes it where it is the guard's; SERVICE_FULL. `est_pps`: above it the
+ * kernel is asked for connections.
+ */
+int service_guard(struct gate *gate, uint16_t port, uint32_t est_pps, bool cookies) must_check;
+/* Removes those of the guard's that are not among `ports`. */
+void service_unguard(struct gate *gate, const uint16_t *ports, size_t len);
+/*
+ * A limit of everything that is no service, for as long as gate/pace.h holds. False: an operator
+ * has set one, or said that there is none.
+ */
+bool service_total(struct gate *gate, enum sz_rate_class class_, uint32_t pps);
+void service_total_drop(struct gate *gate);
+bool service_total_is_guards(const struct gate *gate, uint32_t index, enum sz_rate_class class_);
+
 /* Its sizes from 0, with nothing left of before: what is counted meanwhile may be lost. */
 int service_zero_sizes(struct gate *gate, uint32_t index) must_check;
 

@@ -29,6 +29,7 @@ struct guard_config guard_config_usual(void)
 		.limit_ms = 10000,
 		.limits_s = 2000,
 		.bad_outcomes = 3,
+		.crowd_doubts = 16,
 		.prefix_bad = 8,
 		.prefix_share = 0.1F,
 		.prefix_s = 3600,
@@ -93,7 +94,8 @@ static const char *limits_fault(const struct guard_config *config)
 	if (config->review_ms < 100 || config->limit_ms <= config->review_ms ||
 	    config->limit_ms > 600000 || !config->limits_s)
 		return "100 ms <= review < limit <= 600 s";
-	if (!config->prefix_bad || !inside(config->prefix_share, 0, 1) || !config->bad_outcomes)
+	if (!config->prefix_bad || !inside(config->prefix_share, 0, 1) || !config->bad_outcomes ||
+	    !config->crowd_doubts || config->crowd_doubts > UINT8_MAX)
 		return "a prefix ban needs at least one bad host, a share of 0 to 1";
 	for (unsigned i = 0; i < METER_COUNT; i++)
 		if (!inside(config->detect.meters[i].burst, 1, 1e6F) ||

@@ -46,6 +46,7 @@ struct guard_config {
 
 	/* Prefixes, see prefixes.h. */
 	uint32_t bad_outcomes; /* make a host a bad one, where it has nothing good [3] */
+	uint32_t crowd_doubts; /* proven findings within hours that make a crowd an alarm [16] */
 	uint32_t prefix_bad;   /* distinct bad hosts that ban a prefix, at least [8] */
 	float prefix_share;    /* of the hosts seen in it, at least [0.1] */
 	uint32_t prefix_s;     /* within so many seconds [3,600] */

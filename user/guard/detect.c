@@ -23,7 +23,7 @@ struct detect_config detect_config_usual(void)
 				[METER_HELLO] = {4, 0.1F, 4},
 				[METER_RECORD] = {1, 0.01F, 1},
 				[METER_AUTH] = {2, 0.05F, 2},
-				[METER_CONN] = {128, 8, 128},
+				[METER_CONN] = {64, 8, 48},
 				[METER_SIZE] = {200, 20, 200},
 				[METER_MALFORMED] = {20, 1, 20},
 			},
@@ -36,7 +36,7 @@ struct detect_config detect_config_usual(void)
 		.ports = 12,
 		.ports_h = 6,
 		.again_ms = 1000,
-		.refused_share = 0.25F,
+		.refused_share = 0.125F,
 		.session_pays = 4,
 	};
 }
@@ -189,6 +189,7 @@ static unsigned detect_scan(const struct detect_config *config, struct source *s
 		source->ports[0] = source->ports[1] = 0;
 		source->ports_h = hour;
 		source->bad /= 2;
+		source->doubts /= 2;
 	}
 	/* Multiplicative hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4. */
 	*bitmap |= 1U << (port * 2654435769U >> 27);

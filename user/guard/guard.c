@@ -162,6 +162,8 @@ static void weigh(struct guard *guard, struct source *source, const struct detec
 		  guard_ds(guard) + MIN(found->hold_s, SCORE_HOLD_MOST_S) * 10);
 	if (evidence == GUARD_PROVEN)
 		trust_doubt(source, false);
+	if (evidence == GUARD_PROVEN && is_outcome(found->kind))
+		policy_doubt(guard, source, found->times);
 	source->share = MAX(source->share / 2, (uint16_t)guard->config.share_least);
 	guard->limited_fired += source->level == GUARD_LIMITED;
 	guard->figures.observations++;

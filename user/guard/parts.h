@@ -59,6 +59,8 @@ struct guard_verdict {
 struct guard_verdict policy_verdict(const struct guard *guard, const struct source *source);
 /* After an observation: what is done about the source now. */
 void policy_judge(struct guard *guard, struct source *source);
+/* So many proven findings: of a crowd an alarm may tell. */
+void policy_doubt(struct guard *guard, struct source *source, unsigned times);
 /* Its time has come: the end of a ban, a look at a limit. */
 void policy_review(struct guard *guard, struct source *source);
 void policy_ban(struct guard *guard, struct source *source, const struct guard_verdict *verdict,

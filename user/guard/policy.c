@@ -314,6 +314,22 @@ static void tell_crowd(struct guard *guard, struct source *source,
 	policy_say(guard, &record);
 }
 
+/* What bad ones do in a crowd weighs next to nothing there, and who knows them wants to know. */
+void policy_doubt(struct guard *guard, struct source *source, unsigned times)
+{
+	struct guard_verdict verdict;
+
+	if (!is_crowd(guard, source)) {
+		source->doubts = 0;
+		return;
+	}
+	source->doubts = (uint8_t)MIN(source->doubts + times, UINT8_MAX);
+	if (source->doubts < guard->config.crowd_doubts)
+		return;
+	verdict = policy_verdict(guard, source);
+	tell_crowd(guard, source, &verdict);
+}
+
 void policy_judge(struct guard *guard, struct source *source)
 {
 	const struct guard_config *config = &guard->config;

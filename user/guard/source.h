@@ -21,7 +21,7 @@ enum guard_source_flag {
 	SOURCE_SPARED = 1U << 2,   /* what it would get was not carried out: an alarm was raised */
 	SOURCE_ENFORCED = 1U << 3, /* its limit or ban went out */
 	SOURCE_BLOCKED = 1U << 4,  /* by pressure, for seconds */
-	SOURCE_CROWD_TOLD = 1U << 5, /* that a crowd kept it from a ban has been said */
+	SOURCE_CROWD_TOLD = 1U << 5, /* that bad ones are in a crowd has been said */
 	SOURCE_TRUST_TOLD = 1U << 6, /* the gate has it in the trusted tier */
 };
 
@@ -65,7 +65,7 @@ struct source {
 	uint8_t day;	  /* the last of them, modulo 256 */
 	uint8_t sessions; /* that ended well in these days, at most 255 */
 	uint8_t shorts;	  /* short sessions that counted in this window */
-	uint8_t room;
+	uint8_t doubts;	  /* proven findings in the hours of `bad`, while a crowd was behind it */
 };
 
 _Static_assert(sizeof(struct source) == 192, "three cache lines, and the budget of roster.h");

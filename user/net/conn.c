@@ -75,7 +75,7 @@ void conn_finish(struct conn *conn, enum conn_end why, int error)
 	conn->in = NULL;
 	conn_out_release(conn);
 	if (conn->counted)
-		sources_leave(reactor->sources, conn->source, conn->half_open);
+		sources_leave(reactor->sources, conn->source, conn->half_open, conn->mute);
 	reactor_pend(conn);
 }
 

@@ -113,6 +113,7 @@ struct conn {
 	bool paused : 1, in_ready : 1, in_hup : 1, in_ended : 1, retry : 1;
 	bool out_blocked : 1, out_ending : 1, out_ended : 1, above : 1, closing : 1, live : 1;
 	bool trusted : 1; /* from a trusted proxy */
+	bool mute : 1;	  /* counted, and has said nothing */
 };
 
 /*

@@ -72,6 +72,8 @@ static enum net_counter counter_of(int condition)
 		return NET_REFUSED_HALF_OPEN;
 	case SOURCES_SOURCE:
 		return NET_REFUSED_SOURCE;
+	case SOURCES_SOURCE_MUTE:
+		return NET_REFUSED_SOURCE_MUTE;
 	default:
 		return NET_REFUSED_SOURCE_HALF_OPEN;
 	}
@@ -118,12 +120,20 @@ static size_t front_trusted(struct listener *listener, struct conn *conn, const 
 	return hand_over(listener, conn, header.len);
 }
 
+static void spoke(struct conn *conn)
+{
+	if (conn->mute)
+		sources_spoke(conn->reactor->sources, conn->source);
+	conn->mute = false;
+}
+
 static size_t front_bytes(struct conn *conn, uint8_t *bytes, size_t len)
 {
 	struct listener *listener = conn->owner;
 	struct proxy_header header;
 	int r;
 
+	spoke(conn);
 	if (!listener)
 		return len;
 	if (conn->trusted)
@@ -201,7 +211,7 @@ static void take_connection(struct listener *listener, int fd, const struct endp
 	r = conn_adopt(reactor, fd, &front_ops, config->limits, listener, &conn);
 	if (r) {
 		if (reactor->sources)
-			sources_leave(reactor->sources, source, true);
+			sources_leave(reactor->sources, source, true, true);
 		net_count(&reactor->stats, NET_REFUSED_MEMORY, 1);
 		if (listener->ops->on_refuse)
 			listener->ops->on_refuse(listener, from, NET_REFUSED_MEMORY);
@@ -212,10 +222,14 @@ static void take_connection(struct listener *listener, int fd, const struct endp
 	conn->trusted = trusted;
 	conn->source = source;
 	conn->counted = reactor->sources;
+	conn->mute = reactor->sources;
 	conn->half_open = true;
 	conn_wait(conn, CONN_HELLO, config->hello_ms);
-	if (config->early)
-		listener->ops->on_conn(listener, conn);
+	if (!config->early)
+		return;
+	/* Its owner hears what it says, and we do not. */
+	spoke(conn);
+	listener->ops->on_conn(listener, conn);
 }
 
 static void rest(struct listener *listener)

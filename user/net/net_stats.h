@@ -22,6 +22,8 @@
 	X(REFUSED_SOURCE, "refused_source", "refused: connections of this source")                 \
 	X(REFUSED_SOURCE_HALF_OPEN, "refused_source_half_open",                                    \
 	  "refused: half-open connections of this source")                                         \
+	X(REFUSED_SOURCE_MUTE, "refused_source_mute",                                              \
+	  "refused: the same, while most of these say nothing")                                    \
 	X(REFUSED_OWNER, "refused_owner", "refused: by the owner of the listener")                 \
 	X(REFUSED_MEMORY, "refused_memory", "refused: no memory or slot in this reactor")          \
 	X(NO_DESCRIPTOR, "no_descriptor", "closed unseen: no descriptor was left")                 \

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include <strazh/base/own.h>
 
@@ -21,6 +22,8 @@ struct source {
 	uint64_t key;
 	uint32_t next; /* in its chain, or in the list of free ones; 0: the last */
 	uint32_t total, half_open;
+	uint32_t mute;	  /* of those half open: that have said nothing */
+	uint64_t full_ms; /* since when one was refused, most were mute and none has spoken */
 	uint8_t family;
 };
 
@@ -139,6 +142,28 @@ static void drop_unused(struct sources *sources, uint32_t id)
 	sources->count.sources--;
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Another one is refused: for how long has nobody said anything? */
+static bool is_mute(struct source *entry)
+{
+	uint64_t now = now_ms();
+
+	if (entry->mute * 2 < entry->half_open) {
+		entry->full_ms = 0;
+		return false;
+	}
+	if (!entry->full_ms)
+		entry->full_ms = now;
+	return now - entry->full_ms >= SOURCES_MUTE_MS;
+}
+
 static int charge(struct sources *sources, const struct endpoint *from, uint32_t *ret_id)
 {
 	const struct sources_limits *limits = &sources->limits;
@@ -149,7 +174,7 @@ static int charge(struct sources *sources, const struct endpoint *from, uint32_t
 	if (id && entry->total >= limits->source_total)
 		r = SOURCES_SOURCE;
 	else if (id && entry->half_open >= limits->source_half_open)
-		r = SOURCES_SOURCE_HALF_OPEN;
+		r = is_mute(entry) ? SOURCES_SOURCE_MUTE : SOURCES_SOURCE_HALF_OPEN;
 	if (r) {
 		drop_unused(sources, id);
 		return r;
@@ -174,6 +199,7 @@ int sources_enter(struct sources *sources, const struct endpoint *from, uint32_t
 	if (!r) {
 		sources->count.total++;
 		sources->count.half_open++;
+		sources->entries[*ret_id].mute++;
 	}
 	pthread_mutex_unlock(&sources->lock);
 	return r;
@@ -193,6 +219,14 @@ int sources_assign(struct sources *sources, const struct endpoint *from, uint32_
 	return r;
 }
 
+void sources_spoke(struct sources *sources, uint32_t id)
+{
+	pthread_mutex_lock(&sources->lock);
+	sources->entries[id].mute--;
+	sources->entries[id].full_ms = 0;
+	pthread_mutex_unlock(&sources->lock);
+}
+
 void sources_opened(struct sources *sources, uint32_t id)
 {
 	pthread_mutex_lock(&sources->lock);
@@ -201,13 +235,14 @@ void sources_opened(struct sources *sources, uint32_t id)
 	pthread_mutex_unlock(&sources->lock);
 }
 
-void sources_leave(struct sources *sources, uint32_t id, bool half_open)
+void sources_leave(struct sources *sources, uint32_t id, bool half_open, bool mute)
 {
 	pthread_mutex_lock(&sources->lock);
 	sources->count.total--;
 	sources->count.half_open -= half_open;
 	sources->entries[id].total--;
 	sources->entries[id].half_open -= half_open;
+	sources->entries[id].mute -= mute;
 	drop_unused(sources, id);
 	pthread_mutex_unlock(&sources->lock);
 }

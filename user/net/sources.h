@@ -24,7 +24,14 @@ enum sources_condition {
 	SOURCES_HALF_OPEN,
 	SOURCES_SOURCE,
 	SOURCES_SOURCE_HALF_OPEN,
+	SOURCES_SOURCE_MUTE, /* the same, and most of these have said nothing for SOURCES_MUTE_MS */
 };
+
+/*
+ * Whoever wants something says so with his first packet, however far away he is; and of many behind
+ * one address some do at any moment.
+ */
+#define SOURCES_MUTE_MS 40U
 
 struct sources;
 
@@ -43,10 +50,12 @@ int sources_enter(struct sources *sources, const struct endpoint *from,
 /* The same for one that is in already, without a source (the header of its proxy names it now). */
 int sources_assign(struct sources *sources, const struct endpoint *from,
 		   uint32_t *ret_id) must_check;
+/* It has said something: once for each that sources_enter() let in. */
+void sources_spoke(struct sources *sources, uint32_t id);
 /* It is half open no longer. */
 void sources_opened(struct sources *sources, uint32_t id);
-/* `half_open`: sources_opened() was not called for it. */
-void sources_leave(struct sources *sources, uint32_t id, bool half_open);
+/* `half_open`: sources_opened() was not called for it; `mute`: nor sources_spoke(). */
+void sources_leave(struct sources *sources, uint32_t id, bool half_open, bool mute);
 
 struct sources_count {
 	uint32_t total, half_open, sources;

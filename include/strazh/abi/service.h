@@ -36,6 +36,7 @@ static inline __u32 sz_port_line(int is_udp, __u16 port)
 #define SZ_SERVICE_NO_FRAGMENTS 4U
 #define SZ_SERVICE_SIZE_ENFORCE 8U /* odd sizes above SZ_RATE_ODD drop; else they only count */
 #define SZ_SERVICE_WIDEN 16U	   /* user space: what is being learned adds to the profile */
+#define SZ_SERVICE_GUARD 32U	   /* user space: the guard made it, and takes it back */
 
 enum sz_cookies {
 	SZ_COOKIES_OFF,
@@ -68,9 +69,18 @@ struct sz_service {
 	__u32 since_s;	 /* boot time */
 	/* User space: sums of sz_size when a window of watching for drift began. */
 	__u64 watch_passed, watch_odd, watch_over;
-	__u32 watch_s;	      /* boot time of that; 0: no window */
-	__u16 drift_windows;  /* of drift, one after the other */
-	__u16 attack_windows; /* of odd sizes above the limits of their sources */
+	__u32 watch_s; /* boot time of that; 0: no window */
+	union {
+		struct {
+			__u16 drift_windows;  /* of drift, one after the other */
+			__u16 attack_windows; /* of odd sizes above the limits of their sources */
+		};
+		/*
+		 * Of service 0, a bit for each class: its limit is the guard's, and holds as long
+		 * as what the load asks for (sz_settings.pace_until_ns).
+		 */
+		__u16 totals_guard;
+	};
 };
 
 struct sz_rsvc {
@@ -106,7 +116,9 @@ struct sz_credit {
 };
 
 struct sz_size {
-	__u64 bin[SZ_SIZE_BINS]; /* packets that passed */
+	/* Packets that passed. Of service 0, where sizes are not looked at, bin and over are by
+	 * class, of those with a limit over all sources. */
+	__u64 bin[SZ_SIZE_BINS];
 	__u64 odd[SZ_SIZE_BINS]; /* of these and of those that were dropped: outside the profile */
 	/*
 	 * Of the odd ones those above SZ_RATE_ODD of their source, but for proven flows and the

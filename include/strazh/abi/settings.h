@@ -10,8 +10,22 @@
 
 #include <strazh/abi/limits.h>
 
-#define SZ_SET_OBSERVE 1U      /* count what would be dropped, drop nothing */
-#define SZ_SET_RATE_ENFORCE 2U /* rates drop; else they only count */
+#define SZ_SET_OBSERVE 1U /* count what would be dropped, drop nothing */
+
+/*
+ * Do rates drop, or only count? The operator's word first, be it the one or the other; where he has
+ * said nothing, the guard's. The latter stays when strazhd dies: only it, or the operator, takes it
+ * back.
+ */
+#define SZ_SET_RATE_ENFORCE 2U
+#define SZ_SET_RATE_GUARD 4U /* the guard enforces: they drop */
+#define SZ_SET_RATE_OBSERVE 8U
+
+static inline int sz_rates_drop(__u32 flags)
+{
+	return flags & SZ_SET_RATE_ENFORCE ||
+	       (flags & (SZ_SET_RATE_GUARD | SZ_SET_RATE_OBSERVE)) == SZ_SET_RATE_GUARD;
+}
 
 /*
  * What a SYN-ACK with a cookie may promise. Window scale and SACK of a cookie travel in the

@@ -35,7 +35,7 @@ static void test_zero_is_the_default(void **state)
 
 	(void)state;
 	expect(&zero, "mode", "enforce");
-	expect(&zero, "rate.mode", "observe");
+	expect(&zero, "rate.mode", "auto");
 	expect(&zero, "events.per_second", "100");
 	expect(&zero, "events.per_second", "100");
 	expect(&zero, "bogon.martian", "on");
@@ -52,6 +52,7 @@ static void test_put_then_get(void **state)
 	} cases[] = {
 		{"mode", "observe"},	     {"mode", "enforce"},
 		{"rate.mode", "enforce"},    {"rate.mode", "observe"},
+		{"rate.mode", "auto"},	     {"rate.mode", "enforce"},
 		{"events.per_second", "1"},  {"events.per_second", "1000"},
 		{"bogon.linklocal", "on"},   {"bogon.private", "on"},
 		{"bogon.private", "off"},    {"bogon.martian", "off"},
@@ -84,6 +85,27 @@ static void test_flags_do_not_mix(void **state)
 			 SZ_BOGON_MARTIAN | SZ_BOGON_PRIVATE);
 }
 
+/* The operator's word is before the guard's, and where he has none the latter holds. */
+static void test_whose_word_holds(void **state)
+{
+	struct sz_settings settings = {0};
+
+	(void)state;
+	assert_false(sz_rates_drop(settings.flags));
+	put(&settings, "rate.mode", "enforce");
+	assert_true(sz_rates_drop(settings.flags));
+	settings.flags |= SZ_SET_RATE_GUARD;
+	put(&settings, "rate.mode", "observe");
+	assert_false(sz_rates_drop(settings.flags));
+	put(&settings, "rate.mode", "auto");
+	assert_int_equal(settings.flags, SZ_SET_RATE_GUARD);
+	assert_true(sz_rates_drop(settings.flags));
+	assert_true(settings_is_default(&settings, "rate.mode"));
+	assert_int_equal(settings_mend(&settings), 0);
+	settings.flags &= ~SZ_SET_RATE_GUARD;
+	assert_false(sz_rates_drop(settings.flags));
+}
+
 static void test_wrong_values(void **state)
 {
 	static const struct {
@@ -92,6 +114,8 @@ static void test_wrong_values(void **state)
 		const char *said;
 	} cases[] = {
 		{"mode", "maybe", -EINVAL, "observe or enforce"},
+		{"mode", "auto", -EINVAL, "observe or enforce"},
+		{"rate.mode", "off", -EINVAL, "auto, observe or enforce"},
 		{"events.per_second", "0", -EINVAL, "1 to"},
 		{"events.per_second", "-5", -EINVAL, "1 to"},
 		{"events.per_second", "5x", -EINVAL, "'5x'"},
@@ -132,11 +156,9 @@ static void test_mend(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_zero_is_the_default),
-		cmocka_unit_test(test_put_then_get),
-		cmocka_unit_test(test_flags_do_not_mix),
-		cmocka_unit_test(test_wrong_values),
-		cmocka_unit_test(test_mend),
+		cmocka_unit_test(test_zero_is_the_default), cmocka_unit_test(test_put_then_get),
+		cmocka_unit_test(test_flags_do_not_mix),    cmocka_unit_test(test_whose_word_holds),
+		cmocka_unit_test(test_wrong_values),	    cmocka_unit_test(test_mend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,6 +152,39 @@ static void three_bad_among_many_who_come_at_once(void **state)
 	kit_close(&kit);
 }
 
+/* Thirty bad handshakes a second are too little for a limit of such an address, but not for a word.
+ */
+static void a_few_in_a_crowd_are_told(void **state)
+{
+	struct prefix nat = kit_prefix("198.51.100.7");
+	struct kit kit;
+	unsigned bad = 0;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	for (unsigned i = 0; i < 500; i++) {
+		(void)kit_see(&kit, &nat, GUARD_IN_SESSION_PROVEN);
+		kit_pass(&kit, 6);
+	}
+	/* What 500 honest ones do wrong by accident in an hour. */
+	for (unsigned i = 0; i < 360; i++) {
+		(void)kit_see(&kit, &nat, GUARD_IN_HELLO_BAD);
+		kit_pass(&kit, 10000);
+	}
+	assert_int_equal(kit.records[GUARD_ACT_CROWD], 0);
+	for (; !kit.records[GUARD_ACT_CROWD] && bad < 1000; bad++) {
+		assert_int_not_equal(kit_see(&kit, &nat, GUARD_IN_HELLO_BAD), GUARD_BANNED);
+		kit_pass(&kit, 33);
+	}
+	assert_in_range(bad, 30, 120);
+	assert_int_equal(kit.bans, 0);
+	assert_int_equal(guard_figures(kit.guard).alarms, 1);
+	/* Once. */
+	kit_see_many(&kit, &nat, GUARD_IN_HELLO_BAD, 100);
+	assert_int_equal(kit.records[GUARD_ACT_CROWD], 1);
+	kit_close(&kit);
+}
+
 /* A few sessions, opened right before, are no crowd. */
 static void a_hurried_crowd_is_none(void **state)
 {
@@ -527,6 +560,7 @@ int main(void)
 		cmocka_unit_test(a_flash_crowd),
 		cmocka_unit_test(three_bad_behind_a_nat),
 		cmocka_unit_test(three_bad_among_many_who_come_at_once),
+		cmocka_unit_test(a_few_in_a_crowd_are_told),
 		cmocka_unit_test(a_hurried_crowd_is_none),
 		cmocka_unit_test(rotating_in_a_24),
 		cmocka_unit_test(rotating_in_a_64),

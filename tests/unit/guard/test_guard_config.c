@@ -63,6 +63,8 @@ static void what_is_refused(void **state)
 	REFUSED(config.detect.ports = 100);
 	REFUSED(config.trust.window_s = 0);
 	REFUSED(config.trust.crowd_half = 0);
+	REFUSED(config.crowd_doubts = 0);
+	REFUSED(config.crowd_doubts = 256);
 	REFUSED(config.attack.delay_full_ms = 0);
 	REFUSED(config.tiers[0].high = 1);
 	REFUSED(config.admission.cut = 1);

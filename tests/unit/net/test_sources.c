@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #include <errno.h>
 
@@ -48,11 +49,11 @@ static void test_by_source(void **state)
 	assert_int_equal(sources_enter(sources, &b, &other), 0);
 	assert_int_not_equal(id, other);
 	assert_int_equal(sources_count(sources).sources, 2);
-	sources_leave(sources, id, false);
-	sources_leave(sources, id, true);
-	sources_leave(sources, id, true);
+	sources_leave(sources, id, false, true);
+	sources_leave(sources, id, true, true);
+	sources_leave(sources, id, true, true);
 	assert_int_equal(sources_count(sources).sources, 1);
-	sources_leave(sources, other, true);
+	sources_leave(sources, other, true, true);
 	assert_int_equal(sources_count(sources).total + sources_count(sources).half_open, 0);
 	sources_free(sources);
 }
@@ -88,18 +89,48 @@ static void test_in_all(void **state)
 	/* Of a trusted proxy: no source until its header names one. */
 	assert_int_equal(sources_enter(sources, &nobody, &id), 0);
 	assert_int_equal(id, 0);
+	sources_spoke(sources, id);
 	assert_int_equal(sources_enter(sources, &a, &id), SOURCES_TOTAL);
 	assert_int_equal(sources_assign(sources, &a, &id), 0);
 	assert_int_not_equal(id, 0);
 	for (int i = 0; i < 3; i++)
-		sources_leave(sources, id, true);
-	sources_leave(sources, id, false);
+		sources_leave(sources, id, true, true);
+	sources_leave(sources, id, false, false);
 	assert_int_equal(sources_count(sources).total, 0);
 	assert_int_equal(sources_count(sources).sources, 0);
 	sources_set_limits(sources, &fewer);
 	assert_int_equal(sources_enter(sources, &a, &id), 0);
 	assert_int_equal(sources_enter(sources, &a, &id), 0);
 	assert_int_equal(sources_enter(sources, &a, &id), SOURCES_TOTAL);
+	sources_free(sources);
+}
+
+/* Who holds all that he may and says nothing is told from a crowd that has not finished. */
+static void test_mute(void **state)
+{
+	const struct timespec pause = {.tv_nsec = (SOURCES_MUTE_MS + 20) * 1000000L};
+	struct sources *sources = with(10, 10, 10, 2);
+	struct endpoint a = at("192.0.2.1"), b = at("192.0.2.2");
+	uint32_t id, other, none;
+
+	(void)state;
+	assert_int_equal(sources_enter(sources, &a, &id), 0);
+	assert_int_equal(sources_enter(sources, &a, &id), 0);
+	assert_int_equal(sources_enter(sources, &a, &none), SOURCES_SOURCE_HALF_OPEN);
+	nanosleep(&pause, NULL);
+	assert_int_equal(sources_enter(sources, &a, &none), SOURCES_SOURCE_MUTE);
+	/* One of them says something: it begins anew. Both: never. */
+	sources_spoke(sources, id);
+	assert_int_equal(sources_enter(sources, &a, &none), SOURCES_SOURCE_HALF_OPEN);
+	sources_spoke(sources, id);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(sources_enter(sources, &a, &none), SOURCES_SOURCE_HALF_OPEN);
+		nanosleep(&pause, NULL);
+	}
+	assert_int_equal(sources_enter(sources, &b, &other), 0);
+	sources_leave(sources, id, true, false);
+	sources_leave(sources, id, true, false);
+	sources_leave(sources, other, true, true);
 	sources_free(sources);
 }
 
@@ -115,8 +146,8 @@ static void test_assign_refused(void **state)
 	assert_int_equal(sources_enter(sources, &nobody, &none), 0);
 	assert_int_equal(sources_assign(sources, &a, &none), SOURCES_SOURCE);
 	assert_int_equal(none, 0);
-	sources_leave(sources, none, true);
-	sources_leave(sources, id, true);
+	sources_leave(sources, none, true, true);
+	sources_leave(sources, id, true, true);
 	assert_int_equal(sources_count(sources).total, 0);
 	sources_free(sources);
 }
@@ -139,7 +170,7 @@ static void test_many(void **state)
 		}
 		assert_int_equal(sources_count(sources).sources, COUNT);
 		for (uint32_t i = 0; i < COUNT; i++)
-			sources_leave(sources, ids[i * 7 % COUNT], true);
+			sources_leave(sources, ids[i * 7 % COUNT], true, true);
 		assert_int_equal(sources_count(sources).sources, 0);
 	}
 	sources_free(sources);
@@ -161,6 +192,7 @@ int main(void)
 		cmocka_unit_test(test_by_source), cmocka_unit_test(test_v6_is_a_64),
 		cmocka_unit_test(test_in_all),	  cmocka_unit_test(test_assign_refused),
 		cmocka_unit_test(test_many),	  cmocka_unit_test(test_bad_limits),
+		cmocka_unit_test(test_mute),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

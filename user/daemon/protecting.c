@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+#include <user/daemon/protecting.h>
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/sysinfo.h>
+
+#include <strazh/abi/settings.h>
+#include <user/base/clock.h>
+#include <user/base/log.h>
+#include <user/daemon/guarding.h>
+#include <user/daemon/keeper.h>
+#include <user/gate/kerneltcp.h>
+#include <user/gate/profile.h>
+#include <user/gate/services.h>
+
+#define LOOK_MS 1000U
+#define PROCESSORS_LEAST 2U
+
+static const struct {
+	enum sz_rate_class class_;
+	uint32_t pps;
+} totals[] = {
+	{SZ_RATE_UDP, PROTECT_UDP_PPS},
+	{SZ_RATE_OTHER, PROTECT_OTHER_PPS},
+	{SZ_RATE_FRAG, PROTECT_FRAG_PPS},
+};
+
+static uint32_t processors(void)
+{
+	return (uint32_t)MAX(get_nprocs(), (int)PROCESSORS_LEAST);
+}
+
+/* Another process, a command without strazhd, may write other bits. */
+static void set_flag(struct gate *gate, uint32_t flag, bool on)
+{
+	if (on)
+		__atomic_fetch_or(&gate->settings->flags, flag, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&gate->settings->flags, ~flag, __ATOMIC_SEQ_CST);
+}
+
+/* ---- the ports of the secured server ---- */
+
+static uint16_t port_of(int fd)
+{
+	struct sockaddr_storage at = {0};
+	socklen_t len = sizeof(at);
+
+	if (getsockname(fd, (struct sockaddr *)&at, &len))
+		return 0;
+	if (at.ss_family == AF_INET6)
+		return ntohs(((const struct sockaddr_in6 *)&at)->sin6_port);
+	return at.ss_family == AF_INET ? ntohs(((const struct sockaddr_in *)&at)->sin_port) : 0;
+}
+
+static size_t find_ports(const struct worker_ports *from, uint16_t ports[WORKER_ADDRESSES_MAX])
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < from->len && len < WORKER_ADDRESSES_MAX; i++) {
+		uint16_t port = port_of(from->fds[i]);
+		bool known = !port;
+
+		for (size_t j = 0; j < len; j++)
+			known |= ports[j] == port;
+		if (!known)
+			ports[len++] = port;
+	}
+	return len;
+}
+
+static void keep_ports(struct guarding *g)
+{
+	struct protecting *p = &g->protecting;
+	struct gate *gate = g->keeper->gate;
+	uint16_t ports[WORKER_ADDRESSES_MAX];
+	size_t len = find_ports(&g->keeper->secured.ports, ports);
+	bool failing = false;
+	struct kernel_tcp tcp;
+
+	kernel_tcp_read(NULL, &tcp);
+	service_unguard(gate, ports, len);
+	for (size_t i = 0; i < len; i++)
+		failing |= service_guard(gate, ports[i], PROTECT_EST_PPS * processors(),
+					 tcp.syncookies > 0) != 0;
+	if (failing && !p->failing)
+		log_warning("guard: a port of the secured server is not protected: %s",
+			    gate_error());
+	p->failing = failing;
+}
+
+/* ---- totals ---- */
+
+static void keep_totals(struct guarding *g)
+{
+	const enum attack_state state = guard_figures(g->guard).state;
+	const bool paces = config_number(g->keeper->options->config, CFG_GUARD_PACE) > 0;
+	const float scale = paces ? attack_scales[state].limits : 1;
+	struct gate *gate = g->keeper->gate;
+	struct sz_size counted;
+
+	if (profile_sizes(gate, 0, &counted))
+		return;
+	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
+		struct total *total = &g->protecting.totals[totals[i].class_];
+
+		total_take(total, state, counted.bin[totals[i].class_], clock_boot_ns() / 1000000);
+		(void)service_total(gate, totals[i].class_,
+				    total_limit(total, totals[i].pps * processors(), scale));
+	}
+}
+
+/* ---- all of it ---- */
+
+void protecting_keep(struct guarding *g)
+{
+	struct protecting *p = &g->protecting;
+	uint64_t now_ms = clock_boot_ns() / 1000000;
+
+	keep_totals(g);
+	if (p->looked_ms && now_ms - p->looked_ms < LOOK_MS)
+		return;
+	p->looked_ms = MAX(now_ms, 1U);
+	keep_ports(g);
+	set_flag(g->keeper->gate, SZ_SET_RATE_GUARD, true);
+}
+
+void protecting_end(struct guarding *g)
+{
+	struct gate *gate = g->keeper->gate;
+
+	g->protecting.looked_ms = 0;
+	set_flag(gate, SZ_SET_RATE_GUARD, false);
+	service_total_drop(gate);
+	service_unguard(gate, NULL, 0);
+}

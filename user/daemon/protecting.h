@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: AGPL-3.0-or-later */
+/*
+ * What the guard asks of the gate by itself while it enforces, so that an attack which nobody
+ * configured meets limits that act:
+ *
+ *	rates	drop, unless an operator says otherwise (rate.mode; sz_rates_drop() has the order)
+ *	ports	of the secured server are protected services: SYN cookies under pressure, and above
+ *		PROTECT_EST_PPS packets the kernel is asked whether it has their connections
+ *	totals	of UDP, other protocols and fragments that are for no service, see guard/total.h;
+ *		answers to what this machine asked (connected sockets) are beside them
+ *
+ * What an operator has said of any of it stands, and nothing of this is his: it is neither in the
+ * journal nor in the store. Mode learn or off takes all of it back. When strazhd dies or stops, the
+ * totals end with what the load asks for (gate/pace.h), since nobody is left who learns what is
+ * normal; rates and services stay as they are, for its end leaves the gate enforcing.
+ */
+#ifndef STRAZH_USER_DAEMON_PROTECTING_H
+#define STRAZH_USER_DAEMON_PROTECTING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <strazh/abi/rate.h>
+#include <user/guard/total.h>
+
+struct guarding;
+
+/* For each processor, and at least twice as much: who has more of them takes more. */
+#define PROTECT_EST_PPS 10000U
+#define PROTECT_UDP_PPS 10000U
+#define PROTECT_OTHER_PPS 2500U
+#define PROTECT_FRAG_PPS 2500U
+
+struct protecting {
+	struct total totals[SZ_RATE_CLASSES];
+	uint64_t looked_ms; /* for the ports; 0: not yet */
+	bool failing;
+};
+
+/* Each tick, after the state is known. */
+void protecting_keep(struct guarding *guarding);
+/* The guard does not enforce, or is off. */
+void protecting_end(struct guarding *guarding);
+
+#endif
