@@ -32,7 +32,7 @@ float attack_congestion(const struct attack_config *config, const struct guard_l
 {
 	float worst = MAX(load->loss / config->loss_full, load->delay_ms / config->delay_full_ms);
 
-	return MAX(MIN(MAX(worst, load->psi / config->psi_full), 1.0F), 0.0F);
+	return MAX(MAX(worst, load->psi / config->psi_full), 0.0F);
 }
 
 static float hostility(const struct attack_config *config, const struct guard_load *load)
@@ -85,7 +85,7 @@ bool attack_step(struct attack *attack, const struct attack_config *config,
 {
 	enum attack_state up, down;
 
-	attack->strain = MAX(attack_congestion(config, load), MIN(load->slots, 1.0F));
+	attack->strain = MIN(MAX(attack_congestion(config, load), load->slots), 1.0F);
 	attack->hostility = hostility(config, load);
 	up = judge(attack, config, load, 0);
 	if (up > attack->state)

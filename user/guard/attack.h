@@ -22,8 +22,8 @@
  */
 #define ATTACK_STATES(X)                                                                           \
 	X(NORMAL, "normal", 1.0, 0, false, 1.0, "nothing out of the ordinary")                     \
-	X(HIGH, "high", 0.9, 0, false, 1.25, "more load than usual")                               \
-	X(CRITICAL, "critical", 0.7, 14, true, 1.5, "at the limits of this machine")               \
+	X(HIGH, "high", 1.0, 0, false, 1.25, "more load than usual")                               \
+	X(CRITICAL, "critical", 1.0, 14, true, 1.5, "at the limits of this machine")               \
 	X(UNDER_ATTACK, "under-attack", 0.5, 16, true, 2.0, "hostile load")
 
 enum attack_state {
@@ -74,7 +74,10 @@ struct attack {
 /* True: the state has changed. */
 bool attack_step(struct attack *attack, const struct attack_config *config,
 		 const struct guard_load *load, uint64_t now_ms);
-/* 0 to 1: the worst of loss, delay and pressure. What AIMD follows. */
+/*
+ * The worst of loss, delay and pressure: what AIMD follows. 1 is full, and it goes on above, so
+ * that a queue which is far too long is seen to become shorter.
+ */
 float attack_congestion(const struct attack_config *config, const struct guard_load *load);
 
 #endif

@@ -379,7 +379,10 @@ static void step_pace(struct guard *guard, float congestion)
 
 		changed |= aimd_step(&guard->tiers[i], &guard->config.tiers[i], congestion, behaves,
 				     guard->now_ms);
-		pace.tiers[i] = guard->tiers[i].share * scale;
+		/* A bound and no factor: what ends with the state comes back by growth, not at
+		 * once, which would bring the state back. */
+		aimd_bound(&guard->tiers[i], scale);
+		pace.tiers[i] = guard->tiers[i].share;
 	}
 	changed |= aimd_step(&guard->admission, &guard->config.admission, congestion, true,
 			     guard->now_ms);
