@@ -62,21 +62,23 @@ static enum attack_state judge(const struct attack *attack, const struct attack_
 	return strained || attack->hostility >= config->hostile - gap ? ATTACK_HIGH : ATTACK_NORMAL;
 }
 
-/* True: the worse state has lasted. While it rises further, the lesser one counts from its own
- * begin: what is worse than `rising` is at least `rising`. */
+/* True: a worse state has lasted; the worst that has. Each counts from its own begin. */
 static bool rise(struct attack *attack, const struct attack_config *config, enum attack_state up,
 		 uint64_t now_ms)
 {
-	if (!attack->rises) {
-		attack->rises = true;
-		attack->rise_ms = now_ms;
-		attack->rising = up;
+	enum attack_state lasted = attack->state;
+
+	for (unsigned i = 0; i < ATTACK_STATE_COUNT; i++) {
+		if (i <= up && !attack->rises[i])
+			attack->rise_ms[i] = now_ms;
+		attack->rises[i] = i <= up;
+		if (attack->rises[i] && now_ms - attack->rise_ms[i] >= config->rise_ms)
+			lasted = MAX(lasted, i);
 	}
-	attack->rising = MIN(attack->rising, up);
-	if (now_ms - attack->rise_ms < config->rise_ms)
+	if (lasted == attack->state)
 		return false;
-	attack->state = attack->rising;
-	attack->rises = attack->falls = false;
+	attack->state = lasted;
+	attack->falls = false;
 	return true;
 }
 
@@ -88,11 +90,10 @@ bool attack_step(struct attack *attack, const struct attack_config *config,
 	attack->strain = MIN(MAX(attack_congestion(config, load), load->slots), 1.0F);
 	attack->hostility = hostility(config, load);
 	up = judge(attack, config, load, 0);
-	if (up > attack->state)
-		return rise(attack, config, up, now_ms);
-	attack->rises = false;
+	if (rise(attack, config, up, now_ms))
+		return true;
 	down = judge(attack, config, load, config->gap);
-	if (down >= attack->state) {
+	if (MAX(up, down) >= attack->state) {
 		attack->falls = false;
 		return false;
 	}

@@ -65,9 +65,9 @@ struct attack_config {
 struct attack_config attack_config_usual(void);
 
 struct attack {
-	enum attack_state state, rising;
-	bool rises, falls;
-	uint64_t rise_ms, fall_ms; /* since when */
+	enum attack_state state;
+	bool rises[ATTACK_STATE_COUNT], falls; /* what is measured says so, */
+	uint64_t rise_ms[ATTACK_STATE_COUNT], fall_ms; /* since when */
 	float strain, hostility;
 };
 

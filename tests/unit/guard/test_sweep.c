@@ -116,15 +116,15 @@ static void it_never_swings(void **state)
 	(void)state;
 	for (size_t c = 0; c < ARRAY_LEN(capacities); c++)
 		for (size_t a = 0; a < ARRAY_LEN(asks); a++)
-			for (size_t l = 0; l < ARRAY_LEN(lates); l++) {
+			for (size_t l = 0; l < ARRAY_LEN(lates); l++)
 				judge(lates[l], capacities[c], asks[a]);
-			}
+}
 
-	int main(void)
-	{
-		const struct CMUnitTest tests[] = {
-			cmocka_unit_test(it_never_swings),
-		};
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_never_swings),
+	};
 
-		return cmocka_run_group_tests(tests, NULL, NULL);
-	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
