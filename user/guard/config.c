@@ -21,6 +21,7 @@ struct guard_config guard_config_usual(void)
 		.block_ms = 3000,
 		.ban_s = 600,
 		.ban_max_s = 7 * 86400,
+		.ban_broken_s = 3600,
 		.forget_h = 168,
 		.share_least = 16,
 		.share_least_known = 512,

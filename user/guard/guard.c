@@ -188,11 +188,19 @@ static void see_session(struct guard *guard, struct source *source, const struct
 	}
 }
 
-/* A host that did so much wrong and nothing right is a bad one of its prefix. */
-static void see_outcome(struct guard *guard, struct source *source, const struct observation *seen)
+/*
+ * A host that did so much wrong and nothing right is a bad one of its prefix. To connect and to
+ * close is what monitors and probes of a cluster do all day, many in one prefix: `fired`, a flood
+ * of it, is something else.
+ */
+static void see_outcome(struct guard *guard, struct source *source, const struct observation *seen,
+			bool fired)
 {
 	switch (seen->input) {
 	case GUARD_IN_CONN_WASTED:
+		if (!fired)
+			return;
+		break;
 	case GUARD_IN_HELLO_BAD:
 	case GUARD_IN_RECORD_BAD:
 	case GUARD_IN_AUTH_BAD:
@@ -255,7 +263,7 @@ int guard_observe(struct guard *guard, const struct observation *seen, uint64_t 
 		weigh(guard, source, &found[i]);
 	if (len)
 		policy_judge(guard, source);
-	see_outcome(guard, source, seen);
+	see_outcome(guard, source, seen, len > 0);
 	return source->flags & SOURCE_ENFORCED ? source->level : GUARD_FREE;
 }
 
