@@ -293,8 +293,12 @@ void guard_tick(struct guard *guard, uint64_t now_ms)
 	uint32_t cursor = 0;
 
 	guard_at(guard, now_ms);
-	while ((source = roster_pop_due(&guard->roster, guard->now_ms)))
+	for (unsigned i = 0; i < GUARD_TICK_MOST; i++) {
+		source = roster_pop_due(&guard->roster, guard->now_ms);
+		if (!source)
+			break;
 		policy_review(guard, source);
+	}
 	while ((over = prefixes_due(&guard->prefixes, &cursor, guard->now_ms)))
 		neighbours_lift(guard, over, GUARD_ACT_LIFT);
 }
