@@ -52,7 +52,9 @@
 	X(GUARD_BAN, "guard", "ban", NUMBER, "70", 1, 98, "", LIVE,                                \
 	  "The score, in hundredths, above which a source is banned: not below limit.")            \
 	X(GUARD_BAN_TIME, "guard", "ban_time", TIME, "10m", 1, 34560000, "", LIVE,                 \
-	  "How long a first ban lasts; each further one lasts twice as long.")                     \
+	  "How long a first ban lasts; each further one lasts twice as long, but no more than an " \
+	  "hour "                                                                                  \
+	  "where only unknown keys and floods of connections are held against it.")                \
 	X(GUARD_BAN_TIME_MOST, "guard", "ban_time_most", TIME, "7d", 1, 34560000, "", LIVE,        \
 	  "How long a ban lasts at most: not below ban_time.")                                     \
 	X(GUARD_TRUST_DAYS, "guard", "trust_days", NUMBER, "3", 1, 255, "", LIVE,                  \

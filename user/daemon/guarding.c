@@ -174,15 +174,15 @@ static enum guard_input input_of(struct guarding *g, const struct split_message 
 		return m->condition == PEER_INJECTION ? GUARD_IN_SQL_INJECTION
 						      : GUARD_IN_QUERY_FLOOD;
 	case SPLIT_BAD_HANDSHAKE:
+		/* Its ticket was good once: all come with such ones after a change of keys. */
+		if (m->condition == HS_TICKET_KEY || m->condition == HS_TICKET_EXPIRED)
+			return GUARD_INPUT_COUNT;
 		g->failed++;
 		switch (m->condition) {
 		case HS_NONE:
 			return GUARD_IN_CONN_WASTED;
 		case HS_CLIENT:
 			return GUARD_IN_AUTH_BAD;
-		case HS_TICKET_KEY:
-		case HS_TICKET_EXPIRED: /* its ticket was good once */
-			return GUARD_INPUT_COUNT;
 		default:
 			return GUARD_IN_HELLO_BAD;
 		}

@@ -116,7 +116,8 @@ static float share(uint64_t part, uint64_t rest, uint64_t least)
 	return part >= least && part ? (float)part / ((float)part + (float)rest) : 0;
 }
 
-static float loss(struct loading *l, const struct gate_stats *stats, uint64_t passed_ms)
+static float loss(struct loading *l, const struct gate_stats *stats, uint64_t passed_ms,
+		  float *ret_blind)
 {
 	uint64_t lost, came, lost_events, events, least = LOST_LEAST * passed_ms / 1000;
 	char text[TEXT_MAX];
@@ -127,11 +128,13 @@ static float loss(struct loading *l, const struct gate_stats *stats, uint64_t pa
 	came = since(&l->passed, stats->passed.packets + stats->answered.packets);
 	lost_events = since(&l->lost_events, stats->tally[SZ_TALLY_EVENT_LOST - SZ_TALLY_BASE]);
 	events = since(&l->events_seen, l->events);
+	*ret_blind = 0;
 	if (!passed_ms)
 		return 0;
 	l->pps = came * 1000 / passed_ms;
 	l->lost_pps = lost * 1000 / passed_ms;
-	return MAX(share(lost, came, least), share(lost_events, events, least));
+	*ret_blind = share(lost_events, events, least);
+	return share(lost, came, least);
 }
 
 static float part_of(uint32_t used, uint32_t most)
@@ -152,13 +155,13 @@ void loading_take(struct loading *l, const struct gate_stats *stats, const struc
 		  uint64_t now_ms, struct guard_load *ret_load)
 {
 	uint64_t passed_ms = l->at_ms ? now_ms - MIN(l->at_ms, now_ms) : 0, shakes = 0;
-	struct guard_load load = {.loss = l->load.loss};
+	struct guard_load load = {.loss = l->load.loss, .blind = l->load.blind};
 	float busy;
 
 	l->at_ms = MAX(now_ms, 1U);
 	take_psi(l, passed_ms);
 	if (stats)
-		load.loss = loss(l, stats, passed_ms);
+		load.loss = loss(l, stats, passed_ms, &load.blind);
 	if (m) {
 		load.slots = slots(m);
 		load.delay_ms = (float)m->lag_us / 1000;

@@ -5,10 +5,11 @@
  * PSI, /proc/pressure: tasks that waited for a processor or for memory, or that all waited for a
  * disk, over two seconds. It is the whole machine's, and may be somebody's batch job, which smaller
  * limits do not relieve: it counts as far as there is traffic, fully from LOADING_BUSY_PPS packets
- * or LOADING_BUSY_S handshakes a second on.
+ * or LOADING_BUSY_S handshakes a second on, and limits nobody alone (user/guard/attack.h).
  *
  * Loss: packets that the kernel had no room for (/proc/net/softnet_stat) and that services got more
- * of than they may, of all that came; samples that found no room in the ring. Few are noise.
+ * of than they may, of all that came. Samples that found no room in the ring are told apart. Few
+ * are noise.
  *
  * Delay: what a call waits for the slowest reactor. The worker says the least of some calls: a
  * queue that stands and not one that comes and goes (RFC 8289). Nothing smooths it here, for the

@@ -3,71 +3,79 @@
 
 #include <strazh/base/compiler.h>
 
-#define NEAR 0.9F /* of the knee: from here on growth is slow */
-#define NEAR_SLOWER 16
-#define OVER_LEAST 0.05F /* of a cut: less would not stop a queue from growing */
-#define ALPHA_GAIN 0.5F
+#define OVER_LEAST 0.1F	    /* of a cut: less would not stop a queue from growing */
+#define OVER_FULL 6.0F	    /* above `high` by so much: the whole cut */
 #define PASSED_MAX_MS 1000U /* a pause is no reason for a leap */
-#define FORGET_MS 30000U    /* a knee */
-#define PAUSE_MS 1000U	    /* between cuts: what one did shows by then */
-#define RISE 0.005F	    /* of congestion: what is less is noise */
+#define QUIET_ROUNDS 7.0F   /* without congestion: growth is twice as fast, then faster yet */
+#define QUIET_MAX_MS 600000U
+#define ROUND_MS 750U /* a round trip, before one was measured; and the least */
+#define ROUND_MAX_MS 4000U
+#define RISE 0.005F /* of congestion: what is less is noise */
+#define PROBE 0.01F /* of the share, grows in a round trip near the knee */
 
 void aimd_init(struct aimd *aimd, uint64_t now_ms)
 {
-	*aimd = (struct aimd){.share = 1, .knee = 1, .stepped_ms = now_ms, .congested_ms = now_ms};
+	*aimd = (struct aimd){
+		.share = 1, .round_ms = ROUND_MS, .stepped_ms = now_ms, .congested_ms = now_ms};
 }
 
-static float grown(const struct aimd *aimd, const struct aimd_config *config, uint64_t passed_ms)
+void aimd_bound(struct aimd *aimd, float most)
 {
-	float add = config->add_per_s * (float)MIN(passed_ms, PASSED_MAX_MS) / 1000;
-	float near = aimd->knee * NEAR;
-
-	if (aimd->share < near)
-		return MIN(aimd->share + add, near);
-	return aimd->share + add / NEAR_SLOWER;
+	aimd->share = MIN(aimd->share, most);
 }
 
-static float cut(const struct aimd *aimd, const struct aimd_config *config)
+static float grown(const struct aimd *aimd, const struct aimd_config *config, uint64_t now_ms)
 {
-	float over = (aimd->alpha - config->high) / (1 - config->high);
+	float passed = (float)MIN(now_ms - aimd->stepped_ms, PASSED_MAX_MS);
+	float quiet = (float)MIN(now_ms - aimd->congested_ms, QUIET_MAX_MS) /
+		      (aimd->round_ms * QUIET_ROUNDS);
+	float slow = aimd->share * PROBE * (1 + quiet * quiet * quiet) * passed / aimd->round_ms;
 
-	return aimd->share * (1 - config->cut * MAX(over, OVER_LEAST));
+	return aimd->share + MIN(slow, config->add_per_s * passed / 1000);
+}
+
+static float cut(const struct aimd *aimd, const struct aimd_config *config, float congestion)
+{
+	float over = (congestion - config->high) / OVER_FULL;
+
+	return aimd->share * (1 - config->cut * MAX(MIN(over, 1.0F), OVER_LEAST));
+}
+
+/* How late a cut shows. */
+static void measure_round(struct aimd *aimd, uint64_t now_ms)
+{
+	uint64_t ms = MIN(now_ms - aimd->cut_ms, ROUND_MAX_MS);
+
+	aimd->waits = false;
+	aimd->round_ms += ((float)MAX(ms, ROUND_MS) - aimd->round_ms) / 4;
 }
 
 bool aimd_step(struct aimd *aimd, const struct aimd_config *config, float congestion, bool behaves,
 	       uint64_t now_ms)
 {
-	uint64_t passed_ms = now_ms - aimd->stepped_ms;
 	float share = aimd->share, was = share;
 	bool falls, rises;
 
-	congestion = MAX(MIN(congestion, 1.0F), 0.0F);
-	if (passed_ms < config->settle_ms)
+	if (now_ms - aimd->stepped_ms < config->settle_ms)
 		return false;
-	falls = congestion < aimd->last;
+	congestion = MAX(congestion, 0.0F);
+	falls = congestion < aimd->last - RISE;
 	rises = congestion > aimd->last + RISE;
-	aimd->stepped_ms = now_ms;
 	aimd->last = congestion;
-	aimd->alpha += (congestion - aimd->alpha) * ALPHA_GAIN;
 	if (congestion >= config->low)
 		aimd->congested_ms = now_ms;
-	else
-		aimd->cuts = false;
-	if (now_ms - aimd->congested_ms > FORGET_MS)
-		aimd->knee = 1 / NEAR;
+	if (falls && aimd->waits)
+		measure_round(aimd, now_ms);
 	if (congestion > config->high && !falls) {
-		if (!aimd->cuts)
-			aimd->knee = share;
-		aimd->cuts = true;
-		if (!aimd->cut_ms || now_ms - aimd->cut_ms >= PAUSE_MS) {
+		if (!aimd->cut_ms || (float)(now_ms - aimd->cut_ms) >= aimd->round_ms * 1.5F) {
 			aimd->cut_ms = now_ms;
-			share = cut(aimd, config);
+			aimd->waits = true;
+			share = cut(aimd, config, congestion);
 		}
 	} else if (congestion < config->low && behaves && !rises) {
-		share = grown(aimd, config, passed_ms);
-		/* What was congested once may be free by now. */
-		aimd->knee = MAX(aimd->knee, share);
+		share = grown(aimd, config, now_ms);
 	}
+	aimd->stepped_ms = now_ms;
 	aimd->share = MAX(MIN(share, 1.0F), config->least);
 	return aimd->share < was || aimd->share > was;
 }

@@ -28,13 +28,6 @@ struct attack_config attack_config_usual(void)
 	};
 }
 
-float attack_congestion(const struct attack_config *config, const struct guard_load *load)
-{
-	float worst = MAX(load->loss / config->loss_full, load->delay_ms / config->delay_full_ms);
-
-	return MAX(MIN(MAX(worst, load->psi / config->psi_full), 1.0F), 0.0F);
-}
-
 static float hostility(const struct attack_config *config, const struct guard_load *load)
 {
 	float packets = 0, handshakes = 0;
@@ -48,35 +41,56 @@ static float hostility(const struct attack_config *config, const struct guard_lo
 	return MAX(packets, handshakes);
 }
 
+float attack_congestion(const struct attack_config *config, const struct guard_load *load)
+{
+	float worst = MAX(load->loss / config->loss_full, load->delay_ms / config->delay_full_ms);
+	float ours = MAX(MIN(worst * 2, 1.0F), hostility(config, load));
+
+	return MAX(MAX(worst, load->psi / config->psi_full * ours), 0.0F);
+}
+
+/* What may be no strain of ours: short of what is critical. */
+static float alien(const struct attack_config *config, const struct guard_load *load)
+{
+	float most = (config->high + config->critical) / 2;
+
+	return MIN(MAX(load->psi / config->psi_full, load->blind / config->loss_full), most);
+}
+
 /* What the figures say, with thresholds lower by `gap`. */
 static enum attack_state judge(const struct attack *attack, const struct attack_config *config,
 			       const struct guard_load *load, float gap)
 {
 	bool strained = attack->strain >= config->high - gap;
+	bool held = gap > 0 && load->held;
 	bool flood = (float)load->dropped_pps >= (float)config->attack_pps * (1 - gap);
 
 	if (attack->hostility >= config->hostile - gap && (strained || flood))
 		return ATTACK_UNDER_ATTACK;
 	if (attack->strain >= config->critical - gap)
 		return ATTACK_CRITICAL;
-	return strained || attack->hostility >= config->hostile - gap ? ATTACK_HIGH : ATTACK_NORMAL;
+	if (strained || held || attack->hostility >= config->hostile - gap)
+		return ATTACK_HIGH;
+	return ATTACK_NORMAL;
 }
 
-/* True: the worse state has lasted. While it rises further, the lesser one counts from its own
- * begin: what is worse than `rising` is at least `rising`. */
+/* True: a worse state has lasted; the worst that has. Each counts from its own begin. */
 static bool rise(struct attack *attack, const struct attack_config *config, enum attack_state up,
 		 uint64_t now_ms)
 {
-	if (!attack->rises) {
-		attack->rises = true;
-		attack->rise_ms = now_ms;
-		attack->rising = up;
+	enum attack_state lasted = attack->state;
+
+	for (unsigned i = 0; i < ATTACK_STATE_COUNT; i++) {
+		if (i <= up && !attack->rises[i])
+			attack->rise_ms[i] = now_ms;
+		attack->rises[i] = i <= up;
+		if (attack->rises[i] && now_ms - attack->rise_ms[i] >= config->rise_ms)
+			lasted = MAX(lasted, i);
 	}
-	attack->rising = MIN(attack->rising, up);
-	if (now_ms - attack->rise_ms < config->rise_ms)
+	if (lasted == attack->state)
 		return false;
-	attack->state = attack->rising;
-	attack->rises = attack->falls = false;
+	attack->state = lasted;
+	attack->falls = false;
 	return true;
 }
 
@@ -85,14 +99,14 @@ bool attack_step(struct attack *attack, const struct attack_config *config,
 {
 	enum attack_state up, down;
 
-	attack->strain = MAX(attack_congestion(config, load), MIN(load->slots, 1.0F));
+	attack->strain = MAX(attack_congestion(config, load), load->slots);
+	attack->strain = MIN(MAX(attack->strain, alien(config, load)), 1.0F);
 	attack->hostility = hostility(config, load);
 	up = judge(attack, config, load, 0);
-	if (up > attack->state)
-		return rise(attack, config, up, now_ms);
-	attack->rises = false;
+	if (rise(attack, config, up, now_ms))
+		return true;
 	down = judge(attack, config, load, config->gap);
-	if (down >= attack->state) {
+	if (MAX(up, down) >= attack->state) {
 		attack->falls = false;
 		return false;
 	}

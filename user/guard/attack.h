@@ -3,10 +3,12 @@
  * How the whole of it stands: normal, high, critical, under attack, from measured load. Two
  * questions: does it strain us (loss, queueing delay, pressure stall, slots)? Is it hostile (what
  * the gate drops, handshakes that fail)? A crowd of honest clients strains and is not hostile: it
- * makes "critical", never "under attack".
+ * makes "critical", never "under attack". Pressure that may be somebody else's, and lost samples,
+ * make "high" at most.
  *
  * Up as soon as it has lasted rise_ms; down a step at a time, each when what is measured has been
- * below the threshold by `gap` for fall_ms.
+ * below the threshold by `gap` for fall_ms; not to normal while smaller limits are what keeps the
+ * strain away.
  */
 #ifndef STRAZH_USER_GUARD_ATTACK_H
 #define STRAZH_USER_GUARD_ATTACK_H
@@ -22,8 +24,8 @@
  */
 #define ATTACK_STATES(X)                                                                           \
 	X(NORMAL, "normal", 1.0, 0, false, 1.0, "nothing out of the ordinary")                     \
-	X(HIGH, "high", 0.9, 0, false, 1.25, "more load than usual")                               \
-	X(CRITICAL, "critical", 0.7, 14, true, 1.5, "at the limits of this machine")               \
+	X(HIGH, "high", 1.0, 0, false, 1.25, "more load than usual")                               \
+	X(CRITICAL, "critical", 1.0, 14, true, 1.5, "at the limits of this machine")               \
 	X(UNDER_ATTACK, "under-attack", 0.5, 16, true, 2.0, "hostile load")
 
 enum attack_state {
@@ -46,10 +48,12 @@ extern const struct attack_scale attack_scales[ATTACK_STATE_COUNT];
 struct guard_load {
 	float loss;	/* of what came and was not refused, 0 to 1: lost for want of room */
 	float delay_ms; /* that work waits in queues of ours */
-	float psi;	/* /proc/pressure/cpu, some avg10, per cent */
+	float psi;	/* stalled tasks, per cent: maybe by work of others */
+	float blind;	/* samples lost of those that there were, 0 to 1 */
 	float slots;	/* half-open slots in use, 0 to 1 */
 	uint64_t passed_pps, dropped_pps; /* of the gate; guard_counts() measures them as well */
 	uint32_t proven_s, failed_s;	  /* handshakes a second */
+	bool held; /* guard_load() says it: limits are smaller, or there would be strain */
 };
 
 struct attack_config {
@@ -65,16 +69,21 @@ struct attack_config {
 struct attack_config attack_config_usual(void);
 
 struct attack {
-	enum attack_state state, rising;
-	bool rises, falls;
-	uint64_t rise_ms, fall_ms; /* since when */
+	enum attack_state state;
+	bool rises[ATTACK_STATE_COUNT], falls;	       /* what is measured says so, */
+	uint64_t rise_ms[ATTACK_STATE_COUNT], fall_ms; /* since when */
 	float strain, hostility;
 };
 
 /* True: the state has changed. */
 bool attack_step(struct attack *attack, const struct attack_config *config,
 		 const struct guard_load *load, uint64_t now_ms);
-/* 0 to 1: the worst of loss, delay and pressure. What AIMD follows. */
+/*
+ * The worst of loss and delay, and pressure as far as these or what is hostile say that it is of
+ * our making: what AIMD follows. 1 is full, and it goes on above, so that a queue which is far too
+ * long is seen to become shorter. Pressure alone limits nobody: smaller limits do not relieve a
+ * machine of its backup. Nor do lost samples: smaller limits would only make more of them.
+ */
 float attack_congestion(const struct attack_config *config, const struct guard_load *load);
 
 #endif

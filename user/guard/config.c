@@ -21,6 +21,7 @@ struct guard_config guard_config_usual(void)
 		.block_ms = 3000,
 		.ban_s = 600,
 		.ban_max_s = 7 * 86400,
+		.ban_broken_s = 3600,
 		.forget_h = 168,
 		.share_least = 16,
 		.share_least_known = 512,
@@ -42,7 +43,7 @@ struct guard_config guard_config_usual(void)
 				[GUARD_TIER_TRUSTED] = {0.5F, 0.6F, 0.8F, 0.16F, 0.25F, 200},
 				[GUARD_TIER_LIMITED] = {0.03125F, 0.1F, 0.3F, 0.04F, 0.7F, 200},
 			},
-		.admission = {0.125F, 0.6F, 0.8F, 0.12F, 0.2F, 200},
+		.admission = {0.125F, 0.6F, 0.8F, 0.12F, 0.1F, 200},
 	};
 
 	for (unsigned i = 0; i < GUARD_KIND_COUNT; i++) {

@@ -33,8 +33,11 @@ struct guard_config {
 	float block;	    /* pressure from which a source is shut out for block_ms [0.9] */
 	uint32_t block_ms;  /* at most 10,000 [3,000] */
 	uint32_t ban_s;	    /* the first ban [600]; each further one twice as long, */
-	uint32_t ban_max_s; /* up to this [7 days] */
-	uint32_t forget_h;  /* hours without a ban after which one offence is forgotten [168] */
+	uint32_t ban_max_s; /* up to this [7 days]; */
+	/* and up to this for keys and floods of connections alone: broken clients do that [3,600]
+	 */
+	uint32_t ban_broken_s;
+	uint32_t forget_h; /* hours without a ban after which one offence is forgotten [168] */
 
 	/* AIMD of one source: its share of its buckets, in SOURCE_SHARE_ONE (1,024). */
 	uint32_t share_least;	    /* [16] */

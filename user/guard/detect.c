@@ -226,12 +226,18 @@ static unsigned detect_outcome(const struct detect_config *config, struct source
 		[GUARD_IN_RECORD_BAD] = {METER_RECORD, GUARD_KIND_BAD_RECORD},
 		[GUARD_IN_AUTH_BAD] = {METER_AUTH, GUARD_KIND_AUTH_FAILURE},
 	};
+	enum guard_evidence evidence = guard_inputs[seen->input].evidence;
 	float n = (float)MAX(seen->count, 1U);
 
-	if (seen->input == GUARD_IN_CONN_REFUSED)
+	if (seen->input == GUARD_IN_CONN_REFUSED) {
 		n *= config->refused_share;
-	return metered(config, source, of[seen->input].meter, of[seen->input].kind,
-		       guard_inputs[seen->input].evidence, n, now_ms, found);
+		/* Others have sessions there: more of them than the server takes from one address.
+		 * They are slowed down, and it is no fault of theirs. */
+		if (source->live)
+			evidence = GUARD_SPOOFABLE;
+	}
+	return metered(config, source, of[seen->input].meter, of[seen->input].kind, evidence, n,
+		       now_ms, found);
 }
 
 /* Somebody else has judged already. */

@@ -11,7 +11,8 @@
  *	        ones apart: a flood of SYNs under a foreign address makes nobody a scanner.
  *
  * A session that is opened pays back connections that were not: who comes with 500 clients behind
- * one address is no flood.
+ * one address is no flood. Refused connections beside sessions that live are pressure and no score:
+ * the server has too little room for all who share the address.
  */
 #ifndef STRAZH_USER_GUARD_DETECT_H
 #define STRAZH_USER_GUARD_DETECT_H

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define SAMPLE_MAX 1e6F
+#define HELD 0.95F /* of all that a source may: from here on nothing is held back */
 
 void guard_at(struct guard *guard, uint64_t now_ms)
 {
@@ -189,11 +190,19 @@ static void see_session(struct guard *guard, struct source *source, const struct
 	}
 }
 
-/* A host that did so much wrong and nothing right is a bad one of its prefix. */
-static void see_outcome(struct guard *guard, struct source *source, const struct observation *seen)
+/*
+ * A host that did so much wrong and nothing right is a bad one of its prefix. To connect and to
+ * close is what monitors and probes of a cluster do all day, many in one prefix: `fired`, a flood
+ * of it, is something else.
+ */
+static void see_outcome(struct guard *guard, struct source *source, const struct observation *seen,
+			bool fired)
 {
 	switch (seen->input) {
 	case GUARD_IN_CONN_WASTED:
+		if (!fired)
+			return;
+		break;
 	case GUARD_IN_HELLO_BAD:
 	case GUARD_IN_RECORD_BAD:
 	case GUARD_IN_AUTH_BAD:
@@ -256,7 +265,7 @@ int guard_observe(struct guard *guard, const struct observation *seen, uint64_t 
 		weigh(guard, source, &found[i]);
 	if (len)
 		policy_judge(guard, source);
-	see_outcome(guard, source, seen);
+	see_outcome(guard, source, seen, len > 0);
 	return source->flags & SOURCE_ENFORCED ? source->level : GUARD_FREE;
 }
 
@@ -286,8 +295,12 @@ void guard_tick(struct guard *guard, uint64_t now_ms)
 	uint32_t cursor = 0;
 
 	guard_at(guard, now_ms);
-	while ((source = roster_pop_due(&guard->roster, guard->now_ms)))
+	for (unsigned i = 0; i < GUARD_TICK_MOST; i++) {
+		source = roster_pop_due(&guard->roster, guard->now_ms);
+		if (!source)
+			break;
 		policy_review(guard, source);
+	}
 	while ((over = prefixes_due(&guard->prefixes, &cursor, guard->now_ms)))
 		neighbours_lift(guard, over, GUARD_ACT_LIFT);
 }
@@ -381,7 +394,10 @@ static void step_pace(struct guard *guard, float congestion)
 
 		changed |= aimd_step(&guard->tiers[i], &guard->config.tiers[i], congestion, behaves,
 				     guard->now_ms);
-		pace.tiers[i] = guard->tiers[i].share * scale;
+		/* A bound and no factor: what ends with the state comes back by growth, not at
+		 * once, which would bring the state back. */
+		aimd_bound(&guard->tiers[i], scale);
+		pace.tiers[i] = guard->tiers[i].share;
 	}
 	changed |= aimd_step(&guard->admission, &guard->config.admission, congestion, true,
 			     guard->now_ms);
@@ -405,6 +421,7 @@ void guard_load(struct guard *guard, const struct guard_load *load, uint64_t now
 		all.passed_pps = guard->passed_pps;
 	if (!all.dropped_pps)
 		all.dropped_pps = guard->dropped_pps;
+	all.held = MIN(guard->tiers[GUARD_TIER_ALL].share, guard->admission.share) < HELD;
 	if (attack_step(&guard->attack, &guard->config.attack, &all, guard->now_ms)) {
 		record = (struct guard_record){
 			.at_ms = guard->now_ms,

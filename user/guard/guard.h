@@ -115,7 +115,12 @@ void guard_event(struct guard *guard, const struct sz_event *event, uint64_t now
 void guard_counts(struct guard *guard, const struct sz_count sums[], uint64_t now_ms);
 /* What was measured; packets a second are added where they are 0. Every 100 ms to 1 s. */
 void guard_load(struct guard *guard, const struct guard_load *load, uint64_t now_ms);
-/* Lifts what is over and looks at who is limited. Every 100 ms to 1 s. */
+/*
+ * Lifts what is over and looks at who is limited. Every 100 ms to 1 s. At most so many at once,
+ * those first who wait longest: each may be a write to the gate, and the caller has other things to
+ * do. After a night of sleep all are due; the gate ends bans and limits by itself meanwhile.
+ */
+#define GUARD_TICK_MOST 8192U
 void guard_tick(struct guard *guard, uint64_t now_ms);
 
 /* ---- operators ---- */

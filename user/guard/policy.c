@@ -274,11 +274,30 @@ void policy_ban(struct guard *guard, struct source *source, const struct guard_v
 		guard->ops.ban(guard->owner, &ban);
 }
 
+/* An old key, a loop that tries again: broken clients do that as well, for days if nobody looks. */
+static bool may_be_broken(const struct guard *guard, const struct source *source)
+{
+	const uint32_t broken = 1U << GUARD_KIND_AUTH_FAILURE | 1U << GUARD_KIND_CONNECTION_FLOOD;
+	uint32_t reasons;
+
+	(void)score_sum(source->slots, &guard->rules, GUARD_PROVEN, guard_ds(guard), &reasons);
+	return !(reasons & ~broken);
+}
+
+static uint64_t ban_for_ms(const struct guard *guard, const struct source *source,
+			   unsigned offences)
+{
+	uint64_t ms = policy_ban_ms(&guard->config, offences);
+	uint64_t most_s = MAX(guard->config.ban_broken_s, guard->config.ban_s);
+
+	return may_be_broken(guard, source) ? MIN(ms, most_s * 1000) : ms;
+}
+
 static void ban(struct guard *guard, struct source *source, const struct guard_verdict *verdict)
 {
 	unsigned before = policy_remembered(&guard->config, source->offences, source->ban_h,
 					    guard_s(guard));
-	uint64_t until_ms = guard->now_ms + policy_ban_ms(&guard->config, before + 1);
+	uint64_t until_ms = guard->now_ms + ban_for_ms(guard, source, before + 1);
 	bool was_limited = source->flags & SOURCE_ENFORCED;
 	struct guard_record record = policy_record(guard, GUARD_ACT_BAN, source, verdict);
 

@@ -59,7 +59,9 @@ static void tell_evidence(struct story *story, const struct guard *guard,
 	char part[160], ago[DURATION_TEXT_LEN];
 	unsigned len = guard_shares(source->slots, &guard->rules, guard_ds(guard), shares);
 
-	tell(story, "score %.2f, pressure %.2f\n", (double)verdict.score, (double)verdict.pressure);
+	/* Kinds that are at their caps together come near to 1, and never to it. */
+	tell(story, "score %.2f, pressure %.2f\n", (double)MIN(verdict.score, 0.99F),
+	     (double)MIN(verdict.pressure, 0.99F));
 	for (unsigned i = 0; i < len; i++) {
 		guard_share_text(&shares[i], part, sizeof(part));
 		tell(story, "  %s: %s, the last %s ago\n", guard_kinds[shares[i].kind].name, part,

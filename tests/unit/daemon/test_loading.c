@@ -82,10 +82,10 @@ static void test_loss(void **state)
 	assert_true(take(&l, &stats, NULL, 3000).loss == 0); /* few are noise */
 	stats.tally[SZ_TALLY_EVENT_LOST - SZ_TALLY_BASE] += 300;
 	l.events += 100;
-	assert_true(take(&l, &stats, NULL, 4000).loss == 0.75F);
+	assert_true(take(&l, &stats, NULL, 4000).blind == 0.75F);
 	/* The gate was loaded anew. */
 	stats = (struct gate_stats){.passed.packets = 10};
-	assert_true(take(&l, &stats, NULL, 5000).loss == 0);
+	assert_true(take(&l, &stats, NULL, 5000).blind == 0);
 	/* It cannot be read: nothing is known, and nothing is forgotten. */
 	assert_true(take(&l, NULL, NULL, 6000).loss == 0);
 }

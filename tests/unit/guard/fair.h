@@ -23,7 +23,7 @@
 #ifndef STEP_MS /* or as its user says */
 #define STEP_MS 100U
 #endif
-#define CAPACITY 1000.0 /* handshakes a second */
+#define CAPACITY 1000.0 /* handshakes a second, or as its user says */
 #define ASKED 4.0	/* of an honest source */
 #define NOMINAL 20.0	/* that a source may */
 
@@ -38,8 +38,9 @@ static struct {
 	struct guard *guard;
 	uint64_t now_ms;
 	struct one ones[SOURCES];
-	double queue;
+	double queue, capacity; /* handshakes: waiting, a second */
 	struct guard_load load;
+	uint32_t tick_ms;  /* the guard hears of it so often; 0: each step */
 	bool greedy;	   /* attackers who do nothing wrong but ask for too much */
 	float least, most; /* of the limits of all, once settled */
 	/* What lies between guard and gate, and between load and guard; NULL: nothing. */
@@ -103,8 +104,8 @@ static void finish(struct one *one, double done, bool honest)
 static void step(void)
 {
 	struct guard_figures figures = guard_figures(sim.guard);
-	double in[SOURCES], sum = 0, share, lost, most = CAPACITY * 0.5;
-	double does = CAPACITY * STEP_MS / 1000, failed = 0, proven = 0;
+	double in[SOURCES], sum = 0, share, lost, most = sim.capacity * 0.5;
+	double does = sim.capacity * STEP_MS / 1000, failed = 0, proven = 0;
 
 	if (sim.wire_pace)
 		sim.wire_pace(&figures.pace);
@@ -119,7 +120,7 @@ static void step(void)
 	sim.queue += sum - does;
 	lost = MAX(sim.queue - most, 0);
 	sim.queue = MAX(MIN(sim.queue, most), 0);
-	sim.load.delay_ms = (float)(sim.queue / CAPACITY * 1000);
+	sim.load.delay_ms = (float)(sim.queue / sim.capacity * 1000);
 	if (sim.wire_delay)
 		sim.wire_delay(&sim.load.delay_ms);
 	sim.load.loss = (float)(lost / MAX(sum, 1e-9));
@@ -131,6 +132,8 @@ static void step(void)
 	sim.load.failed_s = (uint32_t)(failed * 1000 / STEP_MS);
 	sim.load.proven_s = (uint32_t)(proven * 1000 / STEP_MS);
 	sim.now_ms += STEP_MS;
+	if (sim.now_ms % MAX(sim.tick_ms, STEP_MS))
+		return;
 	guard_tick(sim.guard, sim.now_ms);
 	guard_load(sim.guard, &sim.load, sim.now_ms);
 }
@@ -172,6 +175,7 @@ static int begin(void)
 
 	memset(&sim, 0, sizeof(sim));
 	sim.now_ms = 1000000000;
+	sim.capacity = CAPACITY;
 	config.strangers = config.proven = config.prefixes = 1000;
 	config.seed[0] = 0x9e3779b97f4a7c15ULL;
 	config.seed[1] = 0xc2b2ae3d27d4eb4fULL;

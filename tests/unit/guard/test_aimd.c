@@ -22,9 +22,9 @@ static void it_grows_and_shrinks(void **state)
 	(void)state;
 	aimd_init(&aimd, now_ms);
 	assert_false(aimd_step(&aimd, &config, 0, true, now_ms += 200));
-	/* Full congestion: to the least, in seconds, and not below. */
+	/* Far too much: to the least, in seconds, and not below. */
 	for (unsigned i = 0; i < 50; i++)
-		(void)aimd_step(&aimd, &config, 1, true, now_ms += 200);
+		(void)aimd_step(&aimd, &config, 10, true, now_ms += 200);
 	assert_true(aimd.share == 0.125F);
 	/* In between it stays. */
 	for (unsigned i = 0; i < 50; i++)
@@ -40,9 +40,11 @@ static void it_grows_and_shrinks(void **state)
 	/* A pause is no leap. */
 	(void)aimd_step(&aimd, &config, 1, true, now_ms += 200);
 	(void)aimd_step(&aimd, &config, 1, true, now_ms += 200);
-	aimd.knee = aimd.share = 0.5F;
+	aimd.share = 0.5F;
 	(void)aimd_step(&aimd, &config, 0, true, now_ms + 86400000);
 	assert_true(aimd.share < 0.59F);
+	aimd_bound(&aimd, 0.25F);
+	assert_true(aimd.share == 0.25F);
 }
 
 static void more_congestion_cuts_more(void **state)
@@ -52,7 +54,7 @@ static void more_congestion_cuts_more(void **state)
 
 	(void)state;
 	for (unsigned k = 0; k < 8; k++) {
-		float congestion = 0.65F + 0.05F * (float)k;
+		float congestion = 1.3F + 0.5F * (float)k;
 		struct aimd aimd;
 
 		aimd_init(&aimd, 0);

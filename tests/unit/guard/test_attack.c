@@ -114,6 +114,24 @@ static void a_crowd_is_no_attack(void **state)
 	assert_true(attack.hostility < 0.1F);
 }
 
+/* A backup, a compile job: the machine is busy, and nobody waits for us. */
+static void the_work_of_others_limits_nobody(void **state)
+{
+	struct guard_load load = {.psi = 100, .blind = 1, .delay_ms = 4, .passed_pps = 50000};
+
+	(void)state;
+	hold(&load, 60000);
+	assert_int_equal(attack.state, ATTACK_HIGH);
+	assert_true(attack_scales[ATTACK_HIGH].limits == 1);
+	assert_true(attack_congestion(&config, &load) < 0.2F);
+	/* Where a queue of ours stands too, or what comes is hostile, it is ours. */
+	load.delay_ms = 45;
+	assert_true(attack_congestion(&config, &load) > 1);
+	load.delay_ms = 0;
+	load.dropped_pps = 500000;
+	assert_true(attack_congestion(&config, &load) > 1);
+}
+
 static void scales_rise(void **state)
 {
 	(void)state;
@@ -135,6 +153,7 @@ int main(void)
 		cmocka_unit_test_setup(around_a_threshold_it_stays, set_up),
 		cmocka_unit_test_setup(a_spike_is_nothing, set_up),
 		cmocka_unit_test_setup(a_crowd_is_no_attack, set_up),
+		cmocka_unit_test_setup(the_work_of_others_limits_nobody, set_up),
 		cmocka_unit_test(scales_rise),
 	};
 

@@ -73,7 +73,7 @@ static void greed_is_shared(void **state)
 	assert_true(jain > 0.95);
 	assert_true(share > 0.75);
 	/* Settled; test_curve.c looks at swings. */
-	assert_true(sim.most - sim.least < 0.1F);
+	assert_true(sim.most - sim.least < 0.05F);
 	/* And it is over when it is over. */
 	attack(0);
 	run(60);

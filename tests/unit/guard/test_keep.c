@@ -50,7 +50,7 @@ static void a_ban_survives_a_boot(void **state)
 	guard_tick(next.guard, next.now_ms);
 	assert_int_equal(next.lifts, 1);
 	/* Its offences came along. */
-	kit_see_many(&next, &host, GUARD_IN_AUTH_BAD, 20);
+	kit_see_many(&next, &host, GUARD_IN_RECORD_BAD, 20);
 	assert_true(next.ban.until_ms - next.now_ms == 4800000);
 	kit_close(&next);
 }

@@ -122,7 +122,7 @@ static uint64_t ban_again(struct kit *kit, const struct prefix *host)
 	unsigned bans = kit->bans;
 
 	for (unsigned i = 0; i < 100 && kit->bans == bans; i++)
-		(void)kit_see(kit, host, GUARD_IN_AUTH_BAD);
+		(void)kit_see(kit, host, GUARD_IN_RECORD_BAD);
 	assert_int_equal(kit->bans, bans + 1);
 	return kit->ban.until_ms - kit->now_ms;
 }
