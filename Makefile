@@ -139,10 +139,12 @@ STORE_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/store/*.
 BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm $(O)/tests/bench/bench-wire \
 	$(O)/tests/bench/bench-guard $(O)/tests/bench/bench-store
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-# Targets of the ORM's parsers link libstrazh-orm, all others libuser.
+# Targets of the ORM's parsers link libstrazh-orm, those of what stands on it both, all others libuser.
 ORM_FUZZ := deflist guard ormjson ormsql ormtext ormurl pgvalue
-fuzz_lib = $(if $(filter $(1),$(ORM_FUZZ)),libstrazh-orm.a,libuser.a)
-fuzz_libs = $(if $(filter $(1),$(ORM_FUZZ)),$(ORM_LIBS),$(LIBS))
+STORE_FUZZ := split state storefile
+fuzz_lib = $(if $(filter $(1),$(ORM_FUZZ)),libstrazh-orm.a,libuser.a \
+	$(if $(filter $(1),$(STORE_FUZZ)),alone/libstrazh-orm.a))
+fuzz_libs = $(if $(filter $(1),$(ORM_FUZZ)),$(ORM_LIBS),$(LIBS) $(if $(filter $(1),$(STORE_FUZZ)),$(ORM_LIBS)))
 # What a target tries that is in no library.
 FUZZ_KIT_ormsql := obj/orm/tools/kit/script.o
 FUZZ_BINS := $(FUZZ_SRCS:%.c=$(O)/%)
@@ -380,16 +382,17 @@ FUZZ_O := $(O)/fuzzlib
 .PHONY: fuzz-lib
 fuzz-lib: # all of user/ and orm/, instrumented
 	@$(MAKE) --no-print-directory O=$(FUZZ_O) CC=clang SAN=fuzzer-no-link,address,undefined \
-		$(FUZZ_O)/libuser.a $(FUZZ_O)/libstrazh-orm.a $(FUZZ_O)/$(FUZZ_KIT_ormsql)
+		$(addprefix $(FUZZ_O)/,libuser.a libstrazh-orm.a alone/libstrazh-orm.a $(FUZZ_KIT_ormsql))
 $(FUZZ_BINS): $(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/flags fuzz-lib
 	$(call say,FUZZ)
 	$(Q)mkdir -p $(@D) && clang -std=gnu11 $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG)) -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-o $@ $< $(addprefix $(FUZZ_O)/,$(FUZZ_KIT_$*) $(call fuzz_lib,$*)) $(call fuzz_libs,$*)
 $(O)/tests/fuzz/replay_ormsql: $(O)/$(FUZZ_KIT_ormsql)
-$(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a $(ORM_LIB)
+$(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a $(ORM_LIB) $(ORM_ALONE)
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(O)/$(call fuzz_lib,$*) $(call fuzz_libs,$*)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(addprefix $(O)/,$(call fuzz_lib,$*)) \
+		$(call fuzz_libs,$*)
 fuzz: $(FUZZ_BINS) ## Fuzz each parser for FUZZ_S seconds (default 60)
 	@O='$(O)' FUZZ_S='$(FUZZ_S)' tests/fuzz/run
 
