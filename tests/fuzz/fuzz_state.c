@@ -3,7 +3,7 @@
  * What files of the state folder and rows of a database can hold, whoever wrote them, and lines of
  * `strazhctl ban -`: the first byte says which.
  */
-#include "must.h"
+#include "must_prefix.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,16 +20,6 @@
 #define LEN_MAX 65536
 #define CHANGES_MAX 4U
 #define NOW_MS 1790000000000LL
-
-static void check_prefix(const struct prefix *p)
-{
-	struct prefix again;
-
-	MUST(p->family == 4 || p->family == 6);
-	MUST(p->len <= prefix_len_max(p->family));
-	again = prefix_from(p->family, p->addr, p->len);
-	MUST(memcmp(p, &again, sizeof(again)) == 0);
-}
 
 /* As the keeper imports it: line by line, each into the changes of the store. */
 static void try_import(const char *text, size_t len)
@@ -50,7 +40,7 @@ static void try_import(const char *text, size_t len)
 			MUST(row.act.verb < STORE_VERB_COUNT && row.act.at_ms >= 0);
 			MUST(row.act.actor);
 			if (row.act.verb == STORE_BAN_PUT)
-				check_prefix(&row.act.ban.prefix);
+				must_prefix(&row.act.ban.prefix);
 		}
 		/* Anything else would be tried again for ever. */
 		MUST(r == ACTROWS_END || r == -EINVAL);
@@ -74,7 +64,7 @@ static void try_plan(const char *text, size_t len)
 	json_object_foreach(plan.adds, key, entry)
 	{
 		if (journal_decode(entry, NOW_MS / 1000, 1000, &act))
-			check_prefix(&act.prefix);
+			must_prefix(&act.prefix);
 	}
 	json_object_foreach(plan.services, key, entry)(void) !journal_decode_service(entry, 1000,
 										     &service);
@@ -120,7 +110,7 @@ static void try_banline(const char *from, size_t len)
 	MUST(r == 0 || r == BANLINE_EMPTY || r == -EINVAL);
 	MUST(r != -EINVAL || (why[0] && memchr(why, '\0', sizeof(why))));
 	if (!r)
-		check_prefix(&line.prefix);
+		must_prefix(&line.prefix);
 	free(text);
 }
 
@@ -176,7 +166,7 @@ static void try_list(const char *text, size_t len)
 	if (listcopy_read(folder, "drop", &read, &until_wall))
 		return;
 	for (size_t i = 0; i < read.count; i++)
-		check_prefix(&read.entries[i]);
+		must_prefix(&read.entries[i]);
 	cidrlist_deinit(&read);
 }
 

@@ -26,7 +26,7 @@ struct client_link {
 	bool following;
 	uint64_t lost; /* events that did not fit since the last that did */
 	struct reader *reader;
-	struct ack *ack; /* its answer waits for the store: acts.h */
+	struct ack *ack;	  /* its answer waits for the store: acts.h */
 	struct story_wait *story; /* what it waits for: story.h */
 };
 
