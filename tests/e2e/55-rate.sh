@@ -5,8 +5,6 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# refuses CODE PATTERN ARGS...
-quiet() { ctl -q "$@" >/dev/null 2>&1; }
 # limit CLASS KEYS [ARGS...]: of `rate show`, in one line
 limit() {
 	local class=$1 keys=$2
@@ -14,15 +12,6 @@ limit() {
 	ctl rate show --json "$@" 2>/dev/null | jq -r "select(.class == \"$class\") | $keys" | paste -sd' ' -
 }
 source_of() { ctl rate show --json 2>/dev/null | jq -r "select(.source == \"$1\") | .tier, .slow" | paste -sd' ' -; }
-# through: of 1,500 or so packets of the bad client in half a second, those that pass
-through() {
-	local before
-	sleep 0.6 # its meter is empty again
-	before=$(passed bad4)
-	flood 10.66.0.66 3000 0.5
-	wait "$FLOOD_PID"
-	echo $(($(passed bad4) - before))
-}
 # between NUMBER LEAST MOST NAME
 between() {
 	[ "$1" -ge "$2" ] && [ "$1" -le "$3" ]

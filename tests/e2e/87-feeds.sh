@@ -23,7 +23,6 @@ in_list() {
 		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"$2\")))" >/dev/null
 }
 not_in_list() { ! in_list "$@"; }
-said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 asked() { grep -cE -- "$1" "$WEB/log" 2>/dev/null; }
 asked_times() { [ "$(asked "$1")" -ge "$2" ]; }
 children() { pgrep -cx strazh-fetch; }
