@@ -268,6 +268,11 @@ tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(STORE_TEST_BINS) $(O
 orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(STORE_TEST_BINS)
 .PHONY: server-tests
 server-tests: $(SERVER_BINS)
+# The group unit-threads of tests/run.
+THREAD_UNITS := crypto/test_workpool daemon/test_recall daemon/test_remember net/test_mailbox net/test_reactors \
+	service/test_relay_threads
+.PHONY: thread-tests
+thread-tests: $(THREAD_UNITS:%=$(O)/tests/unit/%)
 
 # Of a program, not of libuser.a.
 $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
@@ -349,9 +354,9 @@ check-vm: vm-build ## Run the gate tests on Debian's kernels in QEMU; K=6.1,6.12
 check-san: ## Unit, server, database and packet tests under ASan and UBSan
 	@$(MAKE) --no-print-directory O=$(O)/san CC=clang SAN=address,undefined tests
 	@O='$(O)/san' TEST_SECONDS=900 tests/run unit server orm-programs gate fuzz
-check-tsan: ## The server's and the ORM's tests under the thread sanitizer (no root)
-	@$(MAKE) --no-print-directory O=$(O)/tsan CC=clang SAN=thread orm-tests server-tests
-	@O='$(O)/tsan' TEST_SECONDS=900 tests/run server orm-unit orm-programs
+check-tsan: ## The server's, the ORM's and other threads' tests under the thread sanitizer (no root)
+	@$(MAKE) --no-print-directory O=$(O)/tsan CC=clang SAN=thread orm-tests server-tests thread-tests
+	@O='$(O)/tsan' TEST_SECONDS=900 tests/run unit-threads server orm-unit orm-programs
 
 # The bench loads its own BPF programs and drives the shipped one.
 B ?= all
