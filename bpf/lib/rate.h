@@ -60,18 +60,22 @@ static inlined struct rate_slot rate_slot(const __u64 *words, __u64 tag, __u64 n
 	return (struct rate_slot){found & (SZ_RATE_WAYS - 1), found & METER_FULL_LINE};
 }
 
-/* Its tier may have wider limits than everybody's, which an operator made smaller. */
-static inlined void rate_strict(struct rate_spot *spot, const struct meter_of *of, __u32 level,
-				__u32 class)
+/*
+ * Its tier may have wider limits than everybody's, which an operator made smaller. A function of
+ * its own for the verifier, which else walks the rest once more for each level: 452,000
+ * instructions in place of 85,000.
+ */
+__attribute__((noinline)) int rate_strict(struct limit *limit, __u32 index, __u32 slow,
+					  __u32 frame_len)
 {
-	__u32 index = sz_limit_index(0, level, class);
 	const struct sz_limit *set = bpf_map_lookup_elem(&sz_limit, &index);
-	struct limit limit;
+	struct limit other;
 
-	if (!set)
-		return;
-	limit = limit_of(set, of->standing.slow[level], of->p->frame_len);
-	limit_strict(&spot->limit, &limit);
+	if (!limit || !set)
+		return 0;
+	other = limit_of(set, slow, frame_len);
+	limit_strict(limit, &other);
+	return 0;
 }
 
 /* spot->line is there. */
@@ -85,7 +89,8 @@ static inlined void rate_find(struct rate_spot *spot, const struct meter_of *of,
 	if (set)
 		spot->limit = limit_of(set, of->standing.slow[level], of->p->frame_len);
 	if (of->standing.tier[level] == SZ_TIER_LIMITED)
-		rate_strict(spot, of, level, class);
+		rate_strict(&spot->limit, sz_limit_index(0, level, class), of->standing.slow[level],
+			    of->p->frame_len);
 	/* Else some slot: to the verifier both ways end alike, and it walks on once. */
 	spot->bytes = spot->packets;
 	if (spot->limit.bytes.ns)
@@ -111,19 +116,25 @@ static inlined __u64 rate_is_over(const struct rate_spot *spot, __u64 now_ns)
 	return over;
 }
 
-/* Twice: by then two other CPUs were faster, or the word is somebody else's. Non-zero: over. */
+/*
+ * Twice: by then two other CPUs were faster, or the word is somebody else's. Non-zero: over. Once
+ * is likely, so that the way back is a jump: Linux 6.1 refuses a loop that is entered by a jump and
+ * goes on by falling through ("back-edge").
+ */
 static inlined int rate_word_charge(__u64 *words, const struct rate_slot *slot, __u64 tag,
 				    const struct meter_cost *cost, __u64 now_ns)
 {
-	enum meter_answer answer = METER_LOST;
+	enum meter_answer answer;
+	int tries = 2;
 
 	if (slot->full) {
 		stats_tally(SZ_TALLY_RATE_FULL);
 		return 0;
 	}
 #pragma clang loop unroll(disable)
-	for (int i = 0; i < 2 && answer == METER_LOST; i++)
+	do
 		answer = meter_charge(&words[slot->at & (SZ_RATE_WAYS - 1)], tag, now_ns, cost);
+	while (__builtin_expect(answer == METER_LOST, 0) && --tries);
 	if (answer == METER_LOST)
 		stats_tally(SZ_TALLY_RATE_LOST);
 	return answer == METER_OVER;
