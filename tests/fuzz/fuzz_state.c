@@ -116,7 +116,7 @@ static void try_banline(const char *from, size_t len)
 
 /* ---- files ---- */
 
-static char folder[] = "/tmp/strazh-fuzz-XXXXXX", lists[64], moved[64], list[64];
+static char folder[] = "/tmp/strazh-fuzz-XXXXXX", lists[64], moved[64], list[96];
 
 static void remove_folder(void)
 {
