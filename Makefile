@@ -278,6 +278,7 @@ thread-tests: $(THREAD_UNITS:%=$(O)/tests/unit/%)
 $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
 	$(eval $(t): $(t:$(O)/tests/unit/client/cli/test_%=$(O)/obj/user/client/cli/%.o)))
 # They make allocations fail.
+$(O)/tests/unit/feed/test_confine: $(O)/obj/user/feed/fetch/confine.o
 $(O)/tests/unit/guard/test_guard_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc)
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 # user/store stands on the ORM, and strazhd's configuration and memory on both.
@@ -417,6 +418,7 @@ install: all install-client install-orm ## Install under DESTDIR and PREFIX
 	install -D -m 755 $(O)/strazh-db $(DESTDIR)$(PREFIX)/lib/strazh/strazh-db
 	install -D -m 644 $(O)/gate.bpf.o $(DESTDIR)$(PREFIX)/lib/strazh/gate.bpf.o
 	install -D -m 644 scripts/strazhd.service $(DESTDIR)$(PREFIX)/lib/systemd/system/strazhd.service
+	install -D -m 644 scripts/strazh.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/strazh.conf
 	install -D -m 644 scripts/strazhctl.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/strazhctl
 	install -D -m 644 scripts/fail2ban/strazh.conf $(DESTDIR)$(PREFIX)/share/strazh/fail2ban/strazh.conf
 	install -D -m 644 user/man/strazhctl.8 $(DESTDIR)$(PREFIX)/share/man/man8/strazhctl.8

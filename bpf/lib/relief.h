@@ -120,10 +120,15 @@ static inlined enum relief_socket relief_ask_kernel(struct xdp_md *ctx, const st
 	return found;
 }
 
+static inlined __u32 relief_slow(const struct verdict *v)
+{
+	return v->slow < SZ_SLOW_PROVEN_MAX ? v->slow : SZ_SLOW_PROVEN_MAX;
+}
+
 /* An ACK with a valid cookie: from here on the address of the source is proven. */
 static inlined int relief_open(struct packet *p, struct verdict *v)
 {
-	if (v->listed || !rate_one(p, SZ_RATE_CONN, v->tier, v->slow))
+	if (v->listed || !rate_one(p, SZ_RATE_CONN, v->tier, relief_slow(v)))
 		return SZ_REASON_COOKIE_ACK;
 	v->rate_class = SZ_RATE_CONN + 1;
 	stats_tally(SZ_TALLY_OVER_CONN);
@@ -132,7 +137,7 @@ static inlined int relief_open(struct packet *p, struct verdict *v)
 
 static inlined int relief_flow(struct packet *p, struct verdict *v, int relieved)
 {
-	if (!rate_one(p, SZ_RATE_FLOW, v->tier, v->slow))
+	if (!rate_one(p, SZ_RATE_FLOW, v->tier, relief_slow(v)))
 		return relieved;
 	v->rate_class = SZ_RATE_FLOW + 1;
 	stats_tally(SZ_TALLY_OVER_FLOW);

@@ -69,7 +69,9 @@ ok $? "IPv6, too"
 is "$(feed bad left_out)" 3 "own address, everything, and a prefix around our own are left out"
 like "$(feed bad left_out_first)" "10\.66\.0\.(0/16|1).*never" "and one of them is named"
 like "$(ctl feeds 2>&1)" "^bad +in the gate +" "strazhctl feeds shows it"
-is "$(children)" 0 "no process is left"
+no_children() { [ "$(children)" = 0 ]; }
+wait_for 5 no_children
+ok $? "no process is left"
 is "$(stat -c %a "$E2E_TMP/state/feeds")" 700 "the copies are for root alone"
 
 echo "# 304"
@@ -110,6 +112,17 @@ list "$BAD" "192.0.2.78" "$(addresses 40)"
 again
 wait_for 10 in_list 192.0.2.78 feed.bad
 ok $? "a redirect is followed"
+ip address add 203.0.113.9/32 dev lo
+sed -i "s,^url = .*,url = http://203.0.113.9:8099/bad.txt," "$CONF"
+echo inwards >"$WEB/mode"
+before=$(asked /moved)
+again
+wait_for 10 feed_like bad fault "not reached: it leads to an address of this network"
+ok $? "one from outside to 127.0.0.1 is not"
+is "$(asked /moved)" "$before" "and nothing is asked there"
+in_list 192.0.2.78 feed.bad
+ok $? "what there was holds"
+sed -i "s,^url = .*,url = $AT/bad.txt," "$CONF"
 echo ok >"$WEB/mode"
 list "$BAD"
 again

@@ -25,7 +25,7 @@ ok() {
 has() { grep -qE -- "$1" "$TMP/said"; }
 left() { pgrep -f "^$1/(strazhd|tests/tools/)" >/dev/null; }
 
-O=$O "$TOP/scripts/demo" --plain --seconds 12 >"$TMP/said" 2>&1
+O=$O "$TOP/scripts/demo" --plain --seconds 18 >"$TMP/said" 2>&1
 ok $? "the demo ends well"
 [[ $(tail -n 1 "$TMP/said") == 'strazh held: '* ]]
 ok $? "its last line is the verdict"
@@ -37,6 +37,11 @@ for phase in before during; do
 	has "^  $phase +[1-9][0-9]+ +(100|99)\.[0-9] %"
 	ok $? "the honest client is served $phase the attack"
 done
+
+has '^  a stranger, .* banned at [0-9]+ s .* remembered at [0-9]+ s .* lifted at [0-9]+ s'
+ok $? "whom nobody configured is banned, also by a strazhd that was killed, and let go"
+tr '\n' ' ' <"$TMP/said" | tr -s ' ' | grep -qE 'because: [0-9]+ handshake failures in'
+ok $? "and why says because of what"
 
 # The same build, except that its gate only observes and its strazhd has a name of its own.
 mkdir "$TMP/o"

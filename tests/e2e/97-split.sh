@@ -42,7 +42,13 @@ has_proven() { [ "$(proven)" = "$1" ]; }
 # field PID NAME: of /proc/PID/status
 field() { awk -v name="$2:" '$1 == name { $1 = ""; print substr($0, 2) }' "/proc/$1/status"; }
 
+# What whoever starts strazhd leaves open and in its environment is not for strangers.
+echo secret >left-open
+exec 9<left-open
+export PGPASSWORD=secret
 strazhd_up --interface sv0 --config strazh.conf
+exec 9<&-
+unset PGPASSWORD
 ok "$(pings; echo $?)" 'it serves, at a port below 1024'
 
 echo '# what the kernel says of the worker'
@@ -59,6 +65,15 @@ for what in 'NoNewPrivs 1' 'Seccomp 2'; do
 done
 is "$(find "/proc/$W/fd" -lname '*bpf*' | wc -l) $(find "/proc/$W/fd" -lname "$E2E_TMP/server.key" | wc -l)" '0 0' \
 	'it has no descriptor of a map, nor of its key any more'
+is "$(find "/proc/$STRAZHD_PID/fd" -lname '*/left-open' | wc -l)" 1 'strazhd was started with a file open'
+is "$(find "/proc/$W/fd" -lname '*/left-open' | wc -l)" 0 'which it has not'
+is "$(find "/proc/$(security '.[] | select(.process == "launcher") | .pid')/fd" -lname '*/left-open' | wc -l)" 0 \
+	'nor has the launcher'
+is "$(tr '\0' '\n' <"/proc/$STRAZHD_PID/environ" | grep -c PGPASSWORD)" 1 'and with a password in its environment'
+is "$(tr '\0' '\n' <"/proc/$W/environ" | grep -c PGPASSWORD)" 0 'which it has not'
+is "$(stat -c %u "/proc/$W/environ")" 0 'nobody of its user looks into it, and it leaves no core'
+is "$(cat "/proc/$W/oom_score_adj")" 500 'where memory is short it goes first'
+like "$(grep 'Max core' "/proc/$W/limits")" ' 0 +0 ' 'no core by its limits, either'
 echo '# what strazhctl says'
 is "$(of_worker '[.uids[1], .effective, .permitted, .bounding, .no_new_privs, .seccomp] | tostring')" \
 	'[4711,[],[],[],true,"filter"]' 'status --security --json of the worker'
@@ -83,7 +98,8 @@ probe() { "$O/tests/tools/worker-probe" --uid 4711 /sys/fs/bpf/strazh/sz_dhost4 
 probe >tried 2>&1
 is $? 0 'every attempt was made'
 for what in bpf-map-open bpf-map-create raw-socket packet-socket udp-socket unix-socket read-shadow \
-	read-passwd write-file run-program new-process trace-parent signal-parent code-in-memory bind-port; do
+	read-passwd write-file run-program new-process trace-parent signal-parent code-in-memory bind-port \
+	pass-descriptor deafen-port connect-by-sending slow-parent; do
 	is "$(sed -n "s/^before $what //p" tried)" 'done' "$what: can be done without it"
 	like "$(sed -n "s/^$what //p" tried)" '^(killed 31|refused EACCES)$' 'and not by the worker'
 done
@@ -138,6 +154,16 @@ done
 like "$(ctl status)" 'not running: signal 9' 'status says that it does not run now'
 ok "$(blocked4 10.66.0.66; echo $?)" 'the gate enforces meanwhile'
 ok "$(wait_for 30 pings; echo $?)" 'and then it serves again'
+
+echo '# it hangs'
+W=$(worker)
+said_nothing() { [[ "$(server .text)" == *'it has said nothing for '* ]]; }
+kill -STOP "$W"
+ok "$(wait_for 60 said_nothing; echo $?)" 'stopped: status says that it says nothing'
+ok "$(wait_for 90 logged 'the secured server is ended: it says nothing any more'; echo $?)" 'and it is ended'
+ok "$(wait_for 60 pings; echo $?)" 'another one serves'
+is "$(server '[.running, .cause] | tostring')" '[true,"it was ended: it says nothing any more"]' 'status tells why'
+ok "$(gone "$W"; echo $?)" 'the first one is gone'
 
 echo '# its keeper dies'
 W=$(worker)

@@ -64,22 +64,23 @@ like "$(ctl status 2>/dev/null)" "^guard +learn: [0-9]+ sources known, 1 would b
 
 echo "# enforce"
 reload enforce "ban_time = 4s"
-like "$(ctl status 2>/dev/null)" "^guard +enforce: .* 0 banned, .*attack state normal" \
+like "$(ctl status 2>/dev/null | tr '\n' ' ')" "guard +enforce: .* 0 banned, .*attack state normal" \
 	"nobody is banned for what was learned"
 st ping -c 500 -i 0.01 --json >"$E2E_TMP/ping" 2>&1 &
 PING=$!
 sleep 0.3
 before=$(denials)
-hit=$(garbage $BAD 200)
+# Until it is dropped: how many that takes is a matter of who gets the processor, and no figure of ours.
+hit=$(garbage $BAD 100000)
 echo "# from the first garbage to the first dropped packet: $hit"
 is "$(jq '.lost_ms != null' <<<"$hit")" true "garbage: dropped"
-is "$(jq '.sent > 4 and .sent < 200' <<<"$hit")" true "after some, and not the first"
+is "$(jq '.sent > 4' <<<"$hit")" true "after some, and not the first"
 # One look, for the ban is a short one: by whom, and for how many seconds (they are whole ones).
 is "$(ctl list deny --json 2>/dev/null | jq -c "select(.prefix == \"$BAD\") |
 	[.lists, (.until - .since | . == 4 or . == 5)]")" '[["guard"],true]' "a ban of the guard's in the gate, for 4 s"
 ok "$([ "$(denials)" -gt "$before" ]; echo $?)" "which counts what it drops"
-like "$(log)" "guard: $BAD banned for 4s: [0-9]+ handshake failures in [0-9]+s \(0\.[0-9]+\)" \
-	"the log says why, in one line"
+like "$(log)" "guard: $BAD banned for 4s: ([5-9]|[1-4][0-9]) handshake failures in [0-9]+s \(0\.[0-9]+\)" \
+	"the log says why, in one line: fewer than 50 were enough"
 like "$(ctl why $BAD 2>/dev/null)" "HandshakeFailure: [0-9]+ handshake failures in" "so does why"
 wait_for 60 said "guard: $BAD ban lifted"
 ok $? "the ban is lifted"
@@ -95,7 +96,7 @@ reload enforce "ban_time = 1h" "limit = 20"
 garbage $BAD 200 >/dev/null
 wait_for 5 banned $BAD
 ok $? "banned again"
-like "$(ctl why $BAD 2>/dev/null)" "[12] bans remembered" "a repeat offender"
+like "$(ctl why $BAD 2>/dev/null)" "[12] bans? remembered" "a repeat offender"
 quiet unban $BAD
 free $BAD
 ok $? "unban takes it back"
@@ -117,6 +118,8 @@ quiet disallow $BAD
 again() { garbage "$BAD" 20 >/dev/null && banned "$BAD"; }
 wait_for 20 again
 ok $? "allowed no longer, it is banned for its next deeds, not in an hour"
+# Or the next guard would get it back from the store, for the rest of the hour.
+quiet unban $BAD
 reload off
 
 echo "# a full table"

@@ -90,7 +90,7 @@ like "$(of gate .all)" "^0\.(69|[1-6])" "to seven tenths and less"
 is "$(of gate .trusted)" 1 "not those of trusted sources"
 is "$(limit)" 1000 "the limit itself stays"
 below "$(through)" "$base" "fewer packets pass"
-like "$(ctl status 2>/dev/null)" "^guard +enforce: .*attack state (critical|under-attack), limits [1-7][0-9] %" \
+like "$(ctl status 2>/dev/null)" "^ +attack state (critical|under-attack), limits [1-7][0-9] %" \
 	"status tells"
 like "$(log)" "guard: .*critical" "so does the log"
 is "$(of gate .cookies)" true "cookies are on"

@@ -4,7 +4,8 @@
 usage: feed_server.py FOLDER PORT
 
 GET /NAME serves FOLDER/NAME with an ETag; FOLDER/mode says how: ok, 500, truncated, gzip, bomb (more
-after decompression than anybody wants), away (a redirect to /moved). GET /v1/decisions/stream wants the
+after decompression than anybody wants), away (a redirect to /moved), inwards
+(the same, to 127.0.0.1 as IPv6 writes it). GET /v1/decisions/stream wants the
 key "secret"; with startup=true it is FOLDER/all.json, else FOLDER/delta.json, once, and then nothing new;
 FOLDER/lapi says how: ok, 500, truncated, slow. Each request is a line of FOLDER/log: status, path, and
 what it was asked with.
@@ -59,6 +60,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(500, b"no")
         if mode == "away" and name != "moved":
             return self.answer(302, headers=[("Location", f"/moved?{name}")])
+        if mode == "inwards" and name != "moved":
+            return self.answer(302, headers=[("Location", f"http://[::ffff:127.0.0.1]:{PORT}/moved?{name}")])
         body = read(self.path.partition("?")[2] if name == "moved" else name)
         etag = '"' + hashlib.sha256(body).hexdigest()[:16] + '"'
         if self.headers.get("If-None-Match") == etag:
@@ -90,4 +93,4 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return self.answer(200, body, [("Content-Type", "application/json")])
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", PORT), Handler).serve_forever()
+http.server.ThreadingHTTPServer(("", PORT), Handler).serve_forever()

@@ -114,6 +114,35 @@ static void full_is_told_and_makes_room(void **state)
 	gate_close(gate);
 }
 
+/* Or each flow of who fills it would be a walk through all of them. */
+static void full_is_looked_at_once_a_second(void **state)
+{
+	struct gate *gate = fake_gate(NULL);
+	struct sz_flow more = flow("192.0.2.8", 9);
+	uint32_t before;
+	int r;
+
+	(void)state;
+	for (uint16_t i = 0; i < CAPACITY - 1; i++)
+		put(gate, "192.0.2.7", (uint16_t)(1000 + i), 0);
+	put(gate, "192.0.2.7", 900, 1); /* room for whoever looks */
+	do {				/* the second may turn between */
+		before = clock_boot_s();
+		gate->proven_full_s = before;
+		r = proven_put(gate, &more, 0);
+		if (!r) {
+			assert_int_equal(proven_drop(gate, &more), 0);
+			put(gate, "192.0.2.7", 900, 1);
+		}
+	} while (clock_boot_s() != before);
+	assert_int_equal(r, PROVEN_FULL);
+	gate->proven_full_s = before - 1;
+	assert_int_equal(proven_put(gate, &more, 0), 0);
+	assert_int_equal(proven_clear(gate), 0);
+	assert_int_equal(count(gate), 0);
+	gate_close(gate);
+}
+
 static void sweep_collects(void **state)
 {
 	struct gate *gate = fake_gate(NULL);
@@ -139,8 +168,11 @@ static void sweep_collects(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keys_are_the_gates), cmocka_unit_test(put_drop_clear),
-		cmocka_unit_test(renewal_keeps_hits), cmocka_unit_test(full_is_told_and_makes_room),
+		cmocka_unit_test(keys_are_the_gates),
+		cmocka_unit_test(put_drop_clear),
+		cmocka_unit_test(renewal_keeps_hits),
+		cmocka_unit_test(full_is_told_and_makes_room),
+		cmocka_unit_test(full_is_looked_at_once_a_second),
 		cmocka_unit_test(sweep_collects),
 	};
 

@@ -272,6 +272,29 @@ static void proven_flows(void **state)
 	}
 }
 
+/* Shut out is who sends lone packets under an address; a session of its owner is slowed to an
+ * eighth. */
+static void proven_flow_of_who_is_shut_out(void **state)
+{
+	struct run *run = *state;
+	struct spec spec = {.tcp_flags = 0x10, .sport = 777, .dport = 443};
+	struct spec other = spec;
+	struct sz_flow flow = {.sport = htons(777), .dport = htons(443), .family = 4, .proto = 6};
+
+	other.sport = 778;
+	begin(run);
+	address_parse(PEER4, flow.addr);
+	*limit(run, 0, SZ_RATE_HOST, SZ_RATE_EST) = (struct sz_limit){STEP, BURST, 0, 0};
+	*limit(run, 0, SZ_RATE_HOST, SZ_RATE_FLOW) = (struct sz_limit){STEP / 8, BURST, 0, 0};
+	reput_put(run, PEER4 "/32", (struct sz_reput){.slow = UINT16_MAX});
+	proven_put(run, &flow, 0);
+	expect_spec(run, "the first one", &other, SZ_REASON_PASS);
+	expect_spec(run, "anybody", &other, SZ_REASON_RATE_HOST);
+	for (int i = 0; i < TEN; i++)
+		expect_spec(run, "proven", &spec, SZ_REASON_PROVEN);
+	expect_spec(run, "over its own limit", &spec, SZ_REASON_RATE_FLOW);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +305,7 @@ int main(void)
 		RUN_TEST(sources_with_limits_of_their_own),
 		RUN_TEST(listed_sources),
 		RUN_TEST(proven_flows),
+		RUN_TEST(proven_flow_of_who_is_shut_out),
 	};
 
 	return cmocka_run_group_tests(tests, run_setup, run_teardown);

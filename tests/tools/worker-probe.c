@@ -13,7 +13,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/filter.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,6 +34,7 @@
 static const char *pin;
 static uint16_t open_port, closed_port;
 static pid_t parent;
+static int letters[2], listening;
 
 /* ---- what is tried: 0 or -1 and errno ---- */
 
@@ -149,6 +152,55 @@ static int bind_port(void)
 	return fd < 0 ? -1 : bind(fd, (struct sockaddr *)&at, sizeof(at));
 }
 
+/* A descriptor for the keeper, which then has to close it. */
+static int pass_descriptor(void)
+{
+	char room[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec part = {(char[]){'x'}, 1};
+	struct msghdr letter = {.msg_iov = &part,
+				.msg_iovlen = 1,
+				.msg_control = room,
+				.msg_controllen = sizeof(room)};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&letter);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(head), &letters[1], sizeof(int));
+	return sendmsg(letters[0], &letter, MSG_NOSIGNAL) < 0 ? -1 : 0;
+}
+
+/* A listening socket is the keeper's, too, and would be deaf for ever. */
+static int deafen_port(void)
+{
+	struct sock_filter none = {BPF_RET | BPF_K, 0, 0, 0};
+	struct sock_fprog program = {1, &none};
+
+	return setsockopt(listening, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+/* Connects, where Landlock hears of no connection. */
+static int connect_by_sending(void)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(closed_port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	return fd < 0 || (sendto(fd, "x", 1, MSG_FASTOPEN | MSG_NOSIGNAL, (struct sockaddr *)&at,
+				 sizeof(at)) < 0 &&
+			  errno != ECONNREFUSED)
+		       ? -1
+		       : 0;
+}
+
+static int slow_parent(void)
+{
+	const struct sched_param none = {0};
+
+	return sched_setscheduler(parent, SCHED_OTHER, &none);
+}
+
 static void *nothing(void *data)
 {
 	return data;
@@ -190,6 +242,10 @@ static const struct {
 	{"become-root", become_root},
 	{"code-in-memory", code_in_memory},
 	{"bind-port", bind_port},
+	{"pass-descriptor", pass_descriptor},
+	{"deafen-port", deafen_port},
+	{"connect-by-sending", connect_by_sending},
+	{"slow-parent", slow_parent},
 	{"connect-elsewhere", connect_elsewhere},
 	{"connect-upstream", connect_upstream},
 	{"new-thread", new_thread},
@@ -252,6 +308,11 @@ int main(int argc, char **argv)
 	open_port = (uint16_t)strtoul(argv[2], NULL, 10);
 	closed_port = (uint16_t)strtoul(argv[3], NULL, 10);
 	parent = getpid();
+	listening = socket(AF_INET, SOCK_STREAM, 0);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, letters) || listening < 0) {
+		perror("worker-probe");
+		return EXIT_FAILURE;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(attempts); i++) {
 		attempt(i, "before ", false, uid);
 		attempt(i, "", true, uid);

@@ -70,8 +70,7 @@ static int check_prefix(const char *command, const char *text, char why[WHY_LEN]
 	if (fault == PREFIX_HOST_BITS)
 		return wrong(why, "%s: '%.60s' has bits set beyond %s; did you mean %s?", command,
 			     text, slash ? slash : "its length", prefix_format(&prefix, right));
-	return wrong(why,
-		     "%s: '%.60s': %s; right would be 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32",
+	return wrong(why, "%s: '%.60s': %s; a prefix is written 192.0.2.0/24 or 2001:db8::/32",
 		     command, text, prefix_fault_text(fault));
 }
 

@@ -2,13 +2,16 @@
 /* guard: the load, what it asks for, and what the gate has of that. Works without strazhd, too. */
 #include <user/ctl/cmd.h>
 
+#include <math.h>
+
 #include <user/ctl/request.h>
 #include <user/ctl/view.h>
 #include <user/gate/pace.h>
 
+/* Four digits: what is measured is no better. */
 static void set(json_t *row, const char *key, double value)
 {
-	(void)!json_object_set_new(row, key, json_real(value));
+	(void)!json_object_set_new(row, key, json_real(round(value * 1e4) / 1e4));
 }
 
 static void count(json_t *row, const char *key, uint64_t value)
@@ -62,11 +65,24 @@ static int show_guard(struct request *request, const struct host_guard *guard)
 		{"alarms", p->alarms},
 	};
 
+	if (row)
+		(void)!json_object_set_new(
+			row, "test_mode",
+			json_boolean(request->host->test_mode &&
+				     request->host->test_mode(request->host->context)));
 	for (size_t i = 0; row && i < ARRAY_LEN(shares); i++)
 		set(row, shares[i].key, shares[i].value);
 	for (size_t i = 0; row && i < ARRAY_LEN(counts); i++)
 		count(row, counts[i].key, counts[i].value);
 	return request_row(request, row);
+}
+
+static int show_none(struct request *request)
+{
+	return request_row(request,
+			   json_pack("{s:s, s:s}", "kind", "no-guard", "why",
+				     "strazhd is not running: nobody judges; what is banned stays "
+				     "so until its time"));
 }
 
 /* As the program reads it: without strazhd it is over in seconds. */
@@ -89,7 +105,7 @@ static int run_guard(struct request *request)
 {
 	const struct host *host = request->host;
 	const struct host_guard *guard = host->guard ? host->guard(host->context) : NULL;
-	int r = guard ? show_guard(request, guard) : 0;
+	int r = guard ? show_guard(request, guard) : show_none(request);
 
 	if (!r)
 		r = show_gate(request);

@@ -59,6 +59,54 @@ static void decide(struct case_file *file)
 
 /* ---- verdict ---- */
 
+static const char *word(const json_t *record, const char *key)
+{
+	const char *text = json_string_value(json_object_get(record, key));
+
+	return text ? text : "";
+}
+
+/*
+ * What the guard held against it when it banned: the last such record of the audit. "" when it
+ * did not, or nobody remembers.
+ */
+static const char *guard_cause(const struct case_file *file)
+{
+	const struct entry *entry = file->decides;
+	const char *cause = "";
+	char prefix[PREFIX_TEXT_LEN];
+	const json_t *record;
+	size_t i;
+
+	if (entry->table != SZ_TABLE_DENY || !(live(file, entry) & 1ULL << SZ_LIST_GUARD))
+		return cause;
+	prefix_format(&entry->prefix, prefix);
+	json_array_foreach(file->request->story, i, record)
+	{
+		if (strcmp(word(record, "actor"), "guard") != 0 ||
+		    strcmp(word(record, "action"), "ban") != 0 ||
+		    strcmp(word(record, "subject"), prefix) != 0)
+			continue;
+		/* "banned for 10m: 16 handshake failures ..." */
+		cause = strstr(word(record, "cause"), ": ");
+		cause = cause ? cause + 2 : "";
+	}
+	return cause;
+}
+
+/* The guard's, in full; what an operator wrote; "": what there is to say is in the lists' names. */
+static void why_so(const struct case_file *file, char *text, size_t size)
+{
+	const char *cause = guard_cause(file);
+	struct sz_note note;
+
+	if (!*cause &&
+	    !act_note(file->request->gate, file->decides->table, &file->decides->prefix, &note))
+		(void)snprintf(text, size, ", because: %.*s", (int)sizeof(note.text), note.text);
+	else
+		(void)snprintf(text, size, "%s%s", *cause ? ", because: " : "", cause);
+}
+
 static void describe(const struct case_file *file, char *text, size_t size)
 {
 	const struct entry *entry = file->decides;
@@ -77,7 +125,7 @@ static json_t *verdict_row(const struct case_file *file)
 	const bool rates_drop = file->request->gate->settings->flags & SZ_SET_RATE_ENFORCE;
 	const struct entry *entry = file->decides;
 	const char *verdict = "passes", *reason = "pass";
-	char text[500], what[320];
+	char text[1200], what[320], because[640] = "";
 
 	if (!entry) {
 		(void)snprintf(text, sizeof(text),
@@ -91,6 +139,7 @@ static json_t *verdict_row(const struct case_file *file)
 					 "observe");
 	} else {
 		describe(file, what, sizeof(what));
+		why_so(file, because, sizeof(because));
 		if (entry->table == SZ_TABLE_DENY) {
 			verdict = observe ? "observed" : "denied";
 			reason = prefix_is_host(&entry->prefix) ? "deny-host" : "deny-net";
@@ -98,13 +147,13 @@ static json_t *verdict_row(const struct case_file *file)
 			verdict = table_names[entry->table];
 			reason = verdict;
 		}
-		(void)snprintf(text, sizeof(text), "%s %s, by the %s.", file->text,
+		(void)snprintf(text, sizeof(text), "%s %s, by the %s%s.", file->text,
 			       entry->table != SZ_TABLE_DENY
 				       ? "passes, unless malformed or above what a service may "
 					 "get from all; it cannot be denied and has no limits"
 			       : observe ? "would be dropped, were the mode not observe"
 					 : "is denied: every packet is dropped",
-			       what);
+			       what, because);
 	}
 	return json_pack("{s:s, s:s, s:s, s:s, s:s}", "kind", "verdict", "address", file->text,
 			 "verdict", verdict, "reason", reason, "text", text);
@@ -226,9 +275,11 @@ static int show_story(const struct case_file *file)
 	json_t *row;
 	size_t i;
 
-	if (request->story_why)
-		return request_row(file->request, json_pack("{s:s, s:s}", "kind", "no-story", "why",
-							    request->story_why));
+	if (request->story_why || !request->host->daemon)
+		return request_row(file->request,
+				   json_pack("{s:s, s:s}", "kind", "no-story", "why",
+					     request->story_why ? request->story_why
+								: "strazhd is not running"));
 	json_array_foreach(request->story, i, record)
 	{
 		row = json_copy((json_t *)(uintptr_t)record);

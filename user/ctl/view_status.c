@@ -113,16 +113,27 @@ static void show_server(const struct render *render, const json_t *row)
 		render_paint(render, PAINT_OFF));
 	label(render, "");
 	fprintf(render->out,
-		"%llu connections, %llu sessions opened, %llu handshakes refused, %llu bad "
-		"records\n",
+		"%llu connections; so far %llu sessions, %llu refusals, %llu bad records\n",
 		number(row, "connections"), number(row, "opened"), number(row, "refused"),
 		number(row, "bad"));
 	label(render, "");
-	fprintf(render->out,
-		"crypto pool: %llu threads now, %llu batches of handshakes done, %llu found it "
-		"full\n",
+	fprintf(render->out, "crypto pool: %llu threads, %llu batches done, %llu found it full\n",
 		number(row, "pool_threads"), number(row, "pool_jobs"), number(row, "pool_full"));
 	show_restarts(render, row);
+}
+
+/* The end of the guard's first line. */
+static void show_undone(const struct render *render, const json_t *row)
+{
+	if (number(row, "undone"))
+		fprintf(render->out, ", %s%llu not taken by the gate yet%s",
+			render_paint(render, PAINT_RED), number(row, "undone"),
+			render_paint(render, PAINT_OFF));
+	if (number(row, "lost"))
+		fprintf(render->out, ", %llu that it never took", number(row, "lost"));
+	if (number(row, "unheard"))
+		fprintf(render->out, ", %llu facts lost", number(row, "unheard"));
+	fputc('\n', render->out);
 }
 
 static void show_guard(const struct render *render, const json_t *row)
@@ -135,12 +146,14 @@ static void show_guard(const struct render *render, const json_t *row)
 		return;
 	}
 	fprintf(render->out,
-		"%s%s%s: %llu sources known, %llu %sbanned, %llu prefixes, %llu limited; attack "
-		"state %s",
+		"%s%s%s: %llu sources known, %llu %sbanned, %llu prefixes, %llu limited",
 		render_paint(render, PAINT_BOLD), mode, render_paint(render, PAINT_OFF),
 		number(row, "known"), number(row, "banned"),
 		strcmp(mode, "learn") == 0 ? "would be " : "", number(row, "prefixes_banned"),
-		number(row, "limited"), word(row, "state"));
+		number(row, "limited"));
+	show_undone(render, row);
+	label(render, "");
+	fprintf(render->out, "attack state %s", word(row, "state"));
 	if (json_number_value(json_object_get(row, "all")) < 1 ||
 	    json_number_value(json_object_get(row, "admission")) < 1)
 		fprintf(render->out, ", %slimits %.0f %%, admission %.0f %%%s%s",
@@ -151,14 +164,6 @@ static void show_guard(const struct render *render, const json_t *row)
 			render_paint(render, PAINT_OFF));
 	if (!json_is_true(json_object_get(row, "psi_known")))
 		fputs(", no pressure stall figures in this kernel", render->out);
-	if (number(row, "undone"))
-		fprintf(render->out, ", %s%llu not taken by the gate yet%s",
-			render_paint(render, PAINT_RED), number(row, "undone"),
-			render_paint(render, PAINT_OFF));
-	if (number(row, "lost"))
-		fprintf(render->out, ", %llu that it never took", number(row, "lost"));
-	if (number(row, "unheard"))
-		fprintf(render->out, ", %llu facts lost", number(row, "unheard"));
 	fputc('\n', render->out);
 }
 

@@ -88,6 +88,26 @@ static void show_guard(const struct render *render, const json_t *row)
 	fprintf(render->out, "\nguard\n%s", word(row, "text"));
 }
 
+/* Behind a time; on a screen its further lines begin below it. */
+static void print_hanging(FILE *out, const char *line, size_t line_max)
+{
+	static const size_t indent = 10;
+	size_t len = strlen(line);
+
+	while (line_max > 2 * indent && len > line_max - indent) {
+		size_t part = line_max - indent;
+
+		while (part > indent && line[part] != ' ')
+			part--;
+		if (line[part] != ' ')
+			break;
+		fprintf(out, "%.*s\n%*s", (int)part, line, (int)indent - 1, "");
+		line += part;
+		len -= part;
+	}
+	fprintf(out, "%s\n", line);
+}
+
 static void show_story(struct render *render)
 {
 	size_t i, shown = 0;
@@ -95,7 +115,7 @@ static void show_story(struct render *render)
 
 	json_array_foreach(render->gathered, i, row)
 	{
-		char when[32];
+		char when[32], line[1200];
 
 		if (strcmp(word(row, "kind"), "no-story") == 0)
 			fprintf(render->out, "\nwhat was done before is not known: %s\n",
@@ -106,9 +126,11 @@ static void show_story(struct render *render)
 			fputs("\nwhat was done\n", render->out);
 		wall_text((uint64_t)json_integer_value(json_object_get(row, "at")), when,
 			  sizeof(when));
-		fprintf(render->out, "%s  %s %s by %s%s%s\n", when, word(row, "action"),
-			word(row, "subject"), word(row, "actor"), *word(row, "cause") ? ": " : "",
-			word(row, "cause"));
+		(void)snprintf(line, sizeof(line), "  %s %s by %s%s%s", word(row, "action"),
+			       word(row, "subject"), word(row, "actor"),
+			       *word(row, "cause") ? ": " : "", word(row, "cause"));
+		fputs(when, render->out);
+		print_hanging(render->out, line, render->line_max);
 	}
 }
 

@@ -37,17 +37,30 @@ static void put_number(FILE *to, long long number)
 	(void)fputc('\0', to);
 }
 
+/* Not what it has no use for: the URL of a store has a password in it. */
+static bool is_for_worker(const struct config *config, size_t key)
+{
+	static const char *const sections[] = {"daemon", "server", "service."};
+
+	if (config->values[key].from == FROM_DEFAULT)
+		return false;
+	for (size_t i = 0; i < ARRAY_LEN(sections); i++)
+		if (strncmp(config_about[key].section, sections[i], strlen(sections[i])) == 0)
+			return true;
+	return false;
+}
+
 static void put_values(FILE *to, const struct config *config)
 {
 	long long count = 0;
 
 	for (size_t i = 0; i < CFG_KEYS; i++)
-		count += config->values[i].from != FROM_DEFAULT;
+		count += is_for_worker(config, i);
 	put_number(to, count);
 	for (size_t i = 0; i < CFG_KEYS; i++) {
 		const struct config_value *value = &config->values[i];
 
-		if (value->from == FROM_DEFAULT)
+		if (!is_for_worker(config, i))
 			continue;
 		put_number(to, (long long)i);
 		put_number(to, value->from);

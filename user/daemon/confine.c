@@ -5,28 +5,36 @@
  * 2.41. Three sorts:
  *   - allowed, whatever the arguments: nothing there reaches beyond what is open already;
  *   - allowed with some arguments: memory that is never executable, sockets of TCP, threads and no
- *     processes, reading of limits;
+ *     processes, reading of limits; options of sockets that end with the connection, for those that
+ *     listen are the keeper's and outlive this process; sending without an address, which would be
+ * a connection (MSG_FASTOPEN);
  *   - refused with an error: what libraries try and do without. clone3 has its flags in memory,
  *     where no filter sees them: with ENOSYS glibc takes clone.
- * Everything else ends the process.
+ * Everything else ends the process. So does sendmsg(2), which alone can hand descriptors over: the
+ * keeper is who closes what it did not ask for, and to close the last descriptor of a socket that
+ * lingers waits as long as who opened it wants.
  */
 #include <user/daemon/confine.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <user/base/sanitized.h>
 #include <user/daemon/landlock.h>
+
+#define THREADS_MAX 4096
 
 static const char *const allowed[] = {
 	/* connections, the split, the control socket */
@@ -37,13 +45,10 @@ static const char *const allowed[] = {
 	"pread64",
 	"recvfrom",
 	"recvmsg",
-	"sendto",
-	"sendmsg",
 	"accept4",
 	"shutdown",
 	"close",
 	"getsockopt",
-	"setsockopt",
 	"getsockname",
 	"getpeername",
 	"lseek",
@@ -125,7 +130,10 @@ static const struct narrow narrows[] = {
 	/* The address of what is to be set is none. */
 	{"prlimit64", 1, {IS(2, 0)}},
 	{"setpriority", 1, {IS(0, PRIO_PROCESS)}},
-	{"sched_setscheduler", 1, {IS(1, SCHED_OTHER)}},
+	{"sched_setscheduler", 2, {IS(0, 0), IS(1, SCHED_OTHER)}},
+	{"sendto", 1, {IS(4, 0)}},
+	{"setsockopt", 2, {IS(1, SOL_SOCKET), IS(2, SO_LINGER)}},
+	{"setsockopt", 2, {IS(1, IPPROTO_TCP), IS(2, TCP_NODELAY)}},
 	{"newfstatat", 1, {IS(3, AT_EMPTY_PATH)}},
 	{"fcntl", 1, {IS(1, F_DUPFD_CLOEXEC)}},
 	{"fcntl", 1, {IS(1, F_GETFD)}},
@@ -234,16 +242,25 @@ static int filter_calls(bool connects)
 	return r;
 }
 
-/* As many descriptors as it has now are the most that it can ever have. */
+/*
+ * As many descriptors as it has now are the most that it can ever have. Threads that it may make
+ * are far fewer than a unit's, so that the keeper can fork. Keys are not left on a disk by a crash:
+ * a program that takes cores heeds no limit, so it is not to be looked into at all.
+ */
 static int fix_limits(void)
 {
 	const struct rlimit none = {0};
-	struct rlimit files;
+	struct rlimit files, threads;
 
-	if (getrlimit(RLIMIT_NOFILE, &files))
+	if (getrlimit(RLIMIT_NOFILE, &files) || getrlimit(RLIMIT_NPROC, &threads))
 		return -errno;
 	files.rlim_max = files.rlim_cur;
-	return setrlimit(RLIMIT_NOFILE, &files) || setrlimit(RLIMIT_MSGQUEUE, &none) ? -errno : 0;
+	threads.rlim_cur = threads.rlim_max = MIN(threads.rlim_cur, (rlim_t)THREADS_MAX);
+	return setrlimit(RLIMIT_NOFILE, &files) || setrlimit(RLIMIT_NPROC, &threads) ||
+			       setrlimit(RLIMIT_MSGQUEUE, &none) || setrlimit(RLIMIT_CORE, &none) ||
+			       prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+		       ? -errno
+		       : 0;
 }
 
 int confine(const uint16_t *ports, size_t ports_len, struct confine_report *ret_report)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * The end of its stdout is the end of its work: with a whole answer in hand, or without, it is
- * killed (it may be dead already) and collected at once, so a dead child never lingers and a number
- * of a process is never used twice. The request fits into a pipe, so writing it does not wait.
+ * killed (it may be dead already). Its end is not waited for, which a disk that does not answer its
+ * fsync() could put off for long: it is collected with the next SIGCHLD. The request fits into a
+ * pipe, so writing it does not wait.
  *
  * The program lies beside strazhd, or where it is installed relative to it.
  */
@@ -23,6 +24,8 @@
 
 #define GRACE_MS 10000U /* beyond its own limit */
 #define FD_LEAST 10	/* above those that it gets */
+#define LEFT_MAX 12U	/* that do not end */
+#define RUNNING_MAX 4U	/* see feeding.c: two of feeds, one of CrowdSec */
 
 _Static_assert(sizeof(struct feed_request) <= PIPE_BUF, "written at once");
 
@@ -114,6 +117,9 @@ static int spawn(pid_t *ret_pid, const char *program, int in, int out, int copy)
 		r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
 	if (!r)
 		r = posix_spawn_file_actions_adddup2(&actions, copy, FEED_COPY_FD);
+	/* Also what whoever started strazhd left open. */
+	if (!r)
+		r = posix_spawn_file_actions_addclosefrom_np(&actions, FEED_COPY_FD + 1);
 	if (!r)
 		r = posix_spawn(ret_pid, program, &actions, &attributes, arguments, environment);
 	posix_spawnattr_destroy(&attributes);
@@ -123,14 +129,29 @@ static int spawn(pid_t *ret_pid, const char *program, int in, int out, int copy)
 
 /* ---- its end ---- */
 
+/* Killed, and not collected yet. There is room for all that may run when no more are started. */
+static struct {
+	pid_t list[LEFT_MAX + RUNNING_MAX];
+	size_t len;
+} left;
+
+void feed_child_reap(void)
+{
+	for (size_t i = 0; i < left.len;)
+		if (waitpid(left.list[i], NULL, WNOHANG))
+			left.list[i] = left.list[--left.len];
+		else
+			i++;
+}
+
 static void collect(struct feed_child *child)
 {
 	loop_remove(child->loop, &child->watch);
 	close(child->watch.fd);
 	(void)kill(child->pid, SIGKILL);
-	while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	left.list[left.len++] = child->pid;
 	child->pid = 0;
+	feed_child_reap();
 }
 
 void feed_child_kill(struct feed_child *child)
@@ -209,6 +230,12 @@ int feed_child_start(struct feed_child *child, const struct feed_request *reques
 	char program[PATH_MAX];
 	int r = find_program(program);
 
+	feed_child_reap();
+	if (left.len >= LEFT_MAX) {
+		(void)snprintf(why, FEED_TEXT_LEN,
+			       "those before do not end: does the disk answer?");
+		return -EBUSY;
+	}
 	if (r) {
 		(void)snprintf(why, FEED_TEXT_LEN, "strazh-fetch is not installed beside strazhd");
 		return r;

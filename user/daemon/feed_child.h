@@ -34,5 +34,7 @@ int feed_child_start(struct feed_child *child, const struct feed_request *reques
 void feed_child_tick(struct feed_child *child, uint64_t now_ms);
 /* Waits for its end, which is at hand. Safe when there is none. */
 void feed_child_kill(struct feed_child *child);
+/* Those that were killed, with SIGCHLD. */
+void feed_child_reap(void);
 
 #endif

@@ -21,6 +21,7 @@
 #include <user/base/log.h>
 #include <user/base/machine.h>
 #include <user/daemon/acts.h>
+#include <user/daemon/feed_child.h>
 #include <user/daemon/feeding.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/memory.h>
@@ -211,12 +212,14 @@ static void on_signal(struct signals *signals, const struct signalfd_siginfo *in
 {
 	struct keeper *keeper = signals->context;
 
-	if (info->ssi_signo == SIGCHLD)
+	if (info->ssi_signo == SIGCHLD) {
 		readers_reap(keeper);
-	else if (info->ssi_signo == SIGHUP)
+		feed_child_reap();
+	} else if (info->ssi_signo == SIGHUP) {
 		reload(keeper);
-	else
+	} else {
 		loop_stop(keeper->loop);
+	}
 }
 
 static int open_signals(struct keeper *keeper)

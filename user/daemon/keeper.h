@@ -41,8 +41,11 @@ struct reader;
 struct secured {
 	struct watch watch; /* our end of the split; fd -1: there is none */
 	struct split_message figures;
-	uint32_t second, said; /* messages in this second */
-	uint64_t unheard;      /* messages beyond SPLIT_RATE */
+	uint32_t second;	    /* in which there were, of messages: */
+	uint32_t said, bad, opened; /* all; SPLIT_BAD_RATE, SPLIT_OPENED_RATE */
+	uint64_t unheard;	    /* beyond these rates */
+	bool resting;		    /* it said too much, and is heard again with the next tick */
+	uint32_t silent_s;	    /* ticks without figures */
 	struct host_server shown;
 	char trouble[SECURED_TROUBLE_LEN]; /* why it does not run; "": nothing wrong */
 
@@ -69,6 +72,8 @@ struct secured {
 	char text[CONTROL_TEXT_LEN];	  /* where it serves, with what */
 	char cause[128];		  /* how the last one ended; "": none did */
 	char logged[SECURED_TROUBLE_LEN]; /* of the troubles, the last one */
+	char mute[CONTROL_TEXT_LEN];	  /* text, while it is silent */
+	const char *killed;		  /* why we ended it; NULL: we did not */
 	bool expected;			  /* its end: it said why, or we want it */
 };
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -29,6 +30,7 @@
 #define LEFT_ALONE_MS 2000 /* of a worker whose keeper is gone */
 #define COMMAND_MAX 16384
 #define WORDS_MAX 32
+#define OOM_SCORE "500"
 
 enum { ORDER_START = 100, ORDER_KILL };
 
@@ -85,6 +87,49 @@ static int place(int fd, int at)
 	return dup2(fd, at);
 }
 
+/*
+ * Of our environment, which may hold what is not for strangers (PGPASSWORD), what a program needs
+ * to be loaded, to tell the time, to write a log, and to be tested. Shorter than ours, in its
+ * place.
+ */
+static void cut_environment(void)
+{
+	static const char *const kept[] = {
+		"PATH=",
+		"TZ=",
+		"LANG=",
+		"LC_",
+		"LD_",
+		"JOURNAL_STREAM=",
+		"GLIBC_TUNABLES=",
+		"ASAN_OPTIONS=",
+		"UBSAN_OPTIONS=",
+		"LSAN_",
+		"TSAN_OPTIONS=",
+		"OPENSSL_",
+	};
+	char **to = environ;
+
+	for (char **from = environ; from && *from; from++)
+		for (size_t i = 0; i < ARRAY_LEN(kept); i++)
+			if (strncmp(*from, kept[i], strlen(kept[i])) == 0) {
+				*to++ = *from;
+				break;
+			}
+	if (to)
+		*to = NULL;
+}
+
+/* Where memory is short, sessions end before the keeper does. A system that does not let us say so
+ * has another order. */
+static void be_first_to_go(void)
+{
+	own_fd int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, OOM_SCORE, strlen(OOM_SCORE));
+}
+
 /* In the child. */
 static void become_worker(int control, int split, uid_t uid)
 {
@@ -92,16 +137,16 @@ static void become_worker(int control, int split, uid_t uid)
 
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)unsetenv("NOTIFY_SOCKET");
-	(void)unsetenv("WATCHDOG_USEC");
-	(void)unsetenv("WATCHDOG_PID");
+	cut_environment();
+	be_first_to_go();
 	/* Out of the way first: each may lie where the other belongs. */
 	control = fcntl(control, F_DUPFD_CLOEXEC, LAUNCHER_SPLIT_FD + 1);
 	split = fcntl(split, F_DUPFD_CLOEXEC, LAUNCHER_SPLIT_FD + 1);
 	if (control < 0 || split < 0 || place(control, LAUNCHER_CONTROL_FD) < 0 ||
 	    place(split, LAUNCHER_SPLIT_FD) < 0)
 		_exit(126);
-	if (rights_drop(uid))
+	/* Also what whoever started strazhd left open. */
+	if (close_range(LAUNCHER_SPLIT_FD + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC) || rights_drop(uid))
 		_exit(126);
 	execv("/proc/self/exe", command.words);
 	_exit(127);
@@ -221,6 +266,10 @@ static void be_launcher(int fd)
 	sigset_t set;
 
 	(void)prctl(PR_SET_NAME, "strazhd-launch");
+	/* Of the others, also those that whoever started strazhd left open, it needs none. */
+	if (fd > STDERR_FILENO + 1)
+		(void)close_range(STDERR_FILENO + 1, (unsigned)fd - 1, 0);
+	(void)close_range((unsigned)fd + 1, UINT_MAX, 0);
 	/* Ctrl-C goes to all; the keeper decides. The worker inherits it. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGTERM, SIG_IGN);

@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include <user/base/clock.h>
@@ -21,6 +23,11 @@
  * fast would fill the map with flows that are over. Those that live are said again in a third. */
 #define MARK_S (3 * SERVER_PROVE_MS / 1000)
 #define TURN_MAX 256U /* messages of one turn: others want theirs, too */
+
+/* Figures come four times a second, by a thread that does nothing else. */
+#define SILENT_SAY_S 5U
+#define SILENT_MOST_S 30U
+#define STUCK_US (SILENT_MOST_S * 1000000U) /* so late is a reactor that hangs */
 
 static void mark(struct keeper *keeper, const struct split_message *m)
 {
@@ -37,17 +44,61 @@ static void mark(struct keeper *keeper, const struct split_message *m)
 		log_debug("a flow of a session was not marked: %s", gate_error());
 }
 
+/* The worker holds to these by itself, in seconds of its own: two of them may lie in one of ours.
+ */
+static bool is_within(struct secured *s, const struct split_message *m)
+{
+	switch (m->type) {
+	case SPLIT_PROVEN:
+	case SPLIT_GONE:
+	case SPLIT_FIGURES:
+		return true;
+	case SPLIT_OPENED:
+		return ++s->opened <= 2 * SPLIT_OPENED_RATE;
+	default:
+		return ++s->bad <= 2 * SPLIT_BAD_RATE;
+	}
+}
+
 /* False: more than the worker may say in one second. */
-static bool may_speak(struct secured *s)
+static bool may_speak(struct secured *s, const struct split_message *m)
 {
 	uint32_t now = clock_boot_s();
+	bool may;
 
 	if (now != s->second) {
 		s->second = now;
-		s->said = 0;
+		s->said = s->bad = s->opened = 0;
 	}
-	s->unheard += s->said >= SPLIT_RATE;
-	return ++s->said <= SPLIT_RATE;
+	may = ++s->said <= SPLIT_RATE && is_within(s, m);
+	s->unheard += !may;
+	return may;
+}
+
+/* What it says beyond its rate waits with it until secured_tick(): to read it would be work, too.
+ */
+static void rest(struct keeper *keeper)
+{
+	struct secured *s = &keeper->secured;
+
+	if (s->said <= SPLIT_RATE || s->resting)
+		return;
+	s->resting = !loop_change(keeper->loop, &s->watch, 0);
+}
+
+static void take(struct keeper *keeper, const struct split_message *m)
+{
+	struct secured *s = &keeper->secured;
+
+	if (m->type == SPLIT_FIGURES) {
+		s->figures = *m;
+		if (m->lag_us < STUCK_US)
+			s->silent_s = 0;
+		return;
+	}
+	if (m->type == SPLIT_PROVEN || m->type == SPLIT_GONE)
+		mark(keeper, m);
+	guarding_sign(keeper, m);
 }
 
 void secured_forget(struct keeper *keeper)
@@ -59,6 +110,7 @@ void secured_forget(struct keeper *keeper)
 	loop_remove(keeper->loop, &s->watch);
 	close(s->watch.fd);
 	s->watch.fd = -1;
+	s->resting = false;
 	s->figures = (struct split_message){0};
 	(void)!proven_clear(keeper->gate);
 }
@@ -73,19 +125,53 @@ void secured_hear(struct watch *watch, uint32_t events)
 	(void)events;
 	for (unsigned i = 0; i < TURN_MAX && !r; i++) {
 		r = split_receive(watch->fd, &m);
-		if (r || !may_speak(s))
-			continue;
-		if (m.type == SPLIT_PROVEN || m.type == SPLIT_GONE)
-			mark(keeper, &m);
-		if (m.type == SPLIT_FIGURES)
-			s->figures = m;
-		else
-			guarding_sign(keeper, &m);
+		if (!r && m.type != SPLIT_FIGURES && !worker_ports_has(&s->ports, m.dport))
+			r = -EBADMSG;
+		if (!r && may_speak(s, &m))
+			take(keeper, &m);
 	}
+	rest(keeper);
 	if (!r || r == -EAGAIN)
 		return;
 	secured_forget(keeper);
 	secured_kill(keeper, r == -EBADMSG ? "it said what it must not say" : NULL);
+}
+
+/*
+ * A worker that hangs holds its sessions and its port, and does not die. It is ended when it has
+ * been silent for too many of our ticks: of those, and not of seconds, since neither a machine that
+ * slept nor a keeper that was late make a tick of what they missed.
+ */
+void secured_tick(struct keeper *keeper)
+{
+	struct secured *s = &keeper->secured;
+
+	if (s->watch.fd < 0 || (s->state != SECURED_RUNNING && s->state != SECURED_RELOADING)) {
+		s->silent_s = 0;
+		return;
+	}
+	if (s->resting) {
+		s->resting = loop_change(keeper->loop, &s->watch, EPOLLIN) != 0;
+		return; /* it speaks */
+	}
+	s->silent_s++;
+	if (s->silent_s == SILENT_SAY_S)
+		log_warning("the secured server says nothing; it is ended if it goes on for %u s",
+			    SILENT_MOST_S);
+	if (s->silent_s % SILENT_MOST_S == 0)
+		secured_kill(keeper, "it says nothing any more");
+}
+
+/* As a person wants to know it. */
+static const char *describe(struct secured *s, bool running)
+{
+	if (!running)
+		return s->trouble;
+	if (s->silent_s < SILENT_SAY_S)
+		return s->text;
+	snprintf(s->mute, sizeof(s->mute), "%.120s; it has said nothing for %u s", s->text,
+		 s->silent_s);
+	return s->mute;
 }
 
 const struct host_server *secured_show(void *context)
@@ -97,7 +183,7 @@ const struct host_server *secured_show(void *context)
 	if (!config_number(keeper->options->config, CFG_SERVER_ENABLE))
 		return NULL;
 	s->shown = (struct host_server){.running = running,
-					.text = running ? s->text : s->trouble,
+					.text = describe(s, running),
 					.connections = s->figures.sessions,
 					.opened = s->figures.opened,
 					.refused = s->figures.refused,

@@ -11,6 +11,8 @@
 void secured_kill(struct keeper *keeper, const char *why);
 /* What it told is not true any more: our end of the split is closed, no flow is marked. */
 void secured_forget(struct keeper *keeper);
+/* Each second: does it live? */
+void secured_tick(struct keeper *keeper);
 /* Of the split. */
 void secured_hear(struct watch *watch, uint32_t events);
 

@@ -81,8 +81,12 @@ void secured_kill(struct keeper *keeper, const char *why)
 {
 	struct secured *s = &keeper->secured;
 
-	if (why)
+	if (why && s->launcher_watch.fd < 0)
+		log_error("the secured server cannot be ended, its launcher is gone: %s", why);
+	else if (why)
 		log_error("the secured server is ended: %s", why);
+	if (why)
+		s->killed = why;
 	if (s->launcher_watch.fd >= 0)
 		(void)!launcher_kill(s->launcher_watch.fd);
 }
@@ -219,6 +223,7 @@ static void started(struct keeper *keeper)
 	}
 	s->state = SECURED_RUNNING;
 	s->since_s = clock_boot_s();
+	s->silent_s = 0;
 	s->trouble[0] = s->logged[0] = '\0';
 	memcpy(s->text, a->text, sizeof(s->text));
 	s->calls = a->calls;
@@ -320,7 +325,9 @@ static void on_time(struct timer *timer)
 
 static void describe_end(struct secured *s, int status)
 {
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && s->killed)
+		snprintf(s->cause, sizeof(s->cause), "it was ended: %s", s->killed);
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS)
 		snprintf(s->cause, sizeof(s->cause), "it made a system call that it must not make");
 	else if (WIFSIGNALED(status))
 		snprintf(s->cause, sizeof(s->cause), "signal %d (%s)", WTERMSIG(status),
@@ -340,6 +347,7 @@ static void ended(struct keeper *keeper, int status)
 	secured_forget(keeper);
 	describe_end(s, status);
 	s->pid = 0;
+	s->killed = NULL;
 	s->state = SECURED_DOWN;
 	if (served && clock_boot_s() - s->since_s >= HEALTHY_S)
 		s->pause_s = 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include <user/daemon/split.h>
@@ -27,11 +28,24 @@ int split_send(int fd, const struct split_message *message)
 	return n == sizeof(*message) ? 0 : -EIO;
 }
 
+/* Whoever wrote them: JSON has no larger numbers, and there are no more sessions than descriptors.
+ */
+static bool is_possible(const struct split_message *m)
+{
+	const uint64_t most = INT64_MAX;
+
+	return m->sessions <= UINT32_MAX && m->opened <= most && m->refused <= most &&
+	       m->bad <= most && m->pool_threads <= most && m->pool_jobs <= most &&
+	       m->pool_full <= most && m->bad_unsaid <= most && m->puzzle <= 64;
+}
+
 static int check(const struct split_message *m)
 {
 	if (m->type < SPLIT_PROVEN || m->type > SPLIT_FIGURES || m->zero)
 		return -EBADMSG;
-	return m->type == SPLIT_FIGURES || m->family == 4 || m->family == 6 ? 0 : -EBADMSG;
+	if (m->type == SPLIT_FIGURES)
+		return is_possible(m) ? 0 : -EBADMSG;
+	return m->family == 4 || m->family == 6 ? 0 : -EBADMSG;
 }
 
 static int check_pace(const struct split_message *m)

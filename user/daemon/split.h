@@ -2,10 +2,11 @@
 /*
  * What the worker tells the keeper: messages of one size over a socketpair (SOCK_SEQPACKET), so
  * that the two can become two processes. The worker talks to strangers and is not trusted: the
- * keeper takes nothing from it but that flows are proven or over, what clients did wrong, and
- * figures, and at most SPLIT_RATE of these a second. Of what is wrong the worker says
- * SPLIT_BAD_RATE a second at most, and of connections that come SPLIT_OPENED_RATE, so that a flood
- * of either takes no room from flows. The other way there is SPLIT_PACE, and calls (worker.h).
+ * keeper takes nothing from it but that flows are proven or over, what clients did wrong, all
+ * at ports of the server, and figures, and at most SPLIT_RATE of these a second. Of what is wrong
+ * the worker says SPLIT_BAD_RATE a second at most, and of connections that come SPLIT_OPENED_RATE,
+ * so that a flood of either takes no room from flows. The other way there is SPLIT_PACE, and calls
+ * (worker.h).
  */
 #ifndef STRAZH_USER_DAEMON_SPLIT_H
 #define STRAZH_USER_DAEMON_SPLIT_H

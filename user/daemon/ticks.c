@@ -11,6 +11,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/lease.h>
+#include <user/daemon/secured.h>
 #include <user/daemon/testmode.h>
 #include <user/gate/never.h>
 
@@ -134,6 +135,7 @@ static void on_tick(struct timer *timer)
 	check_lease(keeper);
 	clockwatch_tick(keeper);
 	server_tick(keeper);
+	secured_tick(keeper);
 	testmode_tick(keeper);
 	servicewatch_tick(keeper);
 	if (now - keeper->last_never_s >= NEVER_S)

@@ -72,6 +72,8 @@ static int bind_all(struct worker_plan *plan, struct worker_ports *ports)
 	if (!ports->fds)
 		return -ENOMEM;
 	raise_limit(len);
+	for (size_t i = 0; i < plan->addresses_len; i++)
+		ports->numbers[ports->numbers_len++] = endpoint_from(&plan->addresses[i].at).port;
 	while (ports->len < len) {
 		size_t i = ports->len % plan->addresses_len;
 		int r = listener_bind(&plan->addresses[i].at, plan->addresses[i].len, true,
@@ -104,6 +106,14 @@ int worker_ports_open(const struct config *config, struct worker_ports *ret_port
 	}
 	worker_plan_deinit(&plan);
 	return r;
+}
+
+bool worker_ports_has(const struct worker_ports *ports, uint16_t number)
+{
+	for (size_t i = 0; i < ports->numbers_len; i++)
+		if (ports->numbers[i] == number)
+			return true;
+	return false;
 }
 
 void worker_ports_close(struct worker_ports *ports)

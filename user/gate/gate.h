@@ -99,6 +99,7 @@ struct gate {
 	uint64_t hosts[2]; /* entries in dhost4, dhost6: exact after a sweep or count, kept by
 			      writers */
 	bool hosts_known;
+	uint32_t proven_full_s; /* boot second in which all of them were looked at for room */
 	uint64_t remade; /* bit per enum gate_map: lost with its pin, made anew by this opening */
 };
 

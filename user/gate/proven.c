@@ -145,9 +145,13 @@ int proven_put(struct gate *gate, const struct sz_flow *flow, uint32_t until_s)
 		return 0;
 	if (errno != E2BIG && errno != ENOSPC)
 		return fail("written");
-	r = collect_all(gate, &collected);
-	if (r)
-		return r;
+	/* Once a second: who fills it could make each of his flows a walk through all. */
+	if (gate->proven_full_s != clock_boot_s()) {
+		gate->proven_full_s = clock_boot_s();
+		r = collect_all(gate, &collected);
+		if (r)
+			return r;
+	}
 	if (collected && !bpf_map_update_elem(fd, flow, &value, BPF_ANY))
 		return 0;
 	gate_explain("the map of proven flows is full: %u of them", gate->max[GATE_MAP_PROVEN]);
@@ -161,13 +165,25 @@ int proven_drop(struct gate *gate, const struct sz_flow *flow)
 	return errno == ENOENT ? PROVEN_ABSENT : fail("removed");
 }
 
+/* Not one after the other from the first on: the search for the first goes past all that are gone.
+ */
 int proven_clear(struct gate *gate)
 {
-	const int fd = gate->map[GATE_MAP_PROVEN];
-	struct sz_flow flow;
+	own_free struct slice *slice = malloc(sizeof(*slice));
+	uint32_t token = 0;
+	bool done = false;
 
-	while (!bpf_map_get_next_key(fd, NULL, &flow))
-		if (bpf_map_delete_elem(fd, &flow) && errno != ENOENT)
-			return fail("removed");
+	if (!slice)
+		return -ENOMEM;
+	while (!done) {
+		int r = next_slice(gate, SLICE, &token, slice, &done);
+
+		if (r)
+			return r;
+		for (uint32_t i = 0; i < slice->count; i++)
+			if (bpf_map_delete_elem(gate->map[GATE_MAP_PROVEN], &slice->flow[i]) &&
+			    errno != ENOENT)
+				return fail("removed");
+	}
 	return 0;
 }

@@ -43,7 +43,8 @@ static void tell_level(struct story *story, const struct guard *guard, const str
 	else if (source->level == GUARD_LIMITED)
 		tell(story, "limited to %u/1024 of its buckets", source->share);
 	else
-		tell(story, "banned for another %s", for_s(left_ms, text));
+		tell(story, "%sbanned for another %s", enforced ? "" : "would be ",
+		     for_s(left_ms, text));
 	if (source->level != GUARD_FREE && !enforced)
 		tell(story, ", but not carried out: %s",
 		     source->flags & SOURCE_SPARED ? "on the never or allow list" : "learning");
@@ -64,6 +65,11 @@ static void tell_evidence(struct story *story, const struct guard *guard,
 		tell(story, "  %s: %s, the last %s ago\n", guard_kinds[shares[i].kind].name, part,
 		     for_s(shares[i].age_ms, ago));
 	}
+}
+
+static void tell_offences(struct story *story, unsigned bans)
+{
+	tell(story, "%u ban%s remembered\n", bans, bans == 1 ? "" : "s");
 }
 
 static void tell_standing(struct story *story, const struct guard *guard,
@@ -89,8 +95,8 @@ static void tell_standing(struct story *story, const struct guard *guard,
 			   text),
 		     source->days);
 	if (source->offences)
-		tell(story, "%u bans remembered\n",
-		     policy_remembered(&guard->config, source->offences, source->ban_h, now_s));
+		tell_offences(story, policy_remembered(&guard->config, source->offences,
+						       source->ban_h, now_s));
 }
 
 static void tell_prefix(struct story *story, const struct guard *guard,
@@ -100,8 +106,8 @@ static void tell_prefix(struct story *story, const struct guard *guard,
 	struct prefix prefix = prefixes_prefix(around);
 	char text[PREFIX_TEXT_LEN], left[DURATION_TEXT_LEN];
 
-	tell(story, "its prefix %s: %u hosts seen, %u bad, %u good", prefix_format(&prefix, text),
-	     counts.seen, counts.bad, counts.good);
+	tell(story, "its prefix %s: %u host%s seen, %u bad, %u good", prefix_format(&prefix, text),
+	     counts.seen, counts.seen == 1 ? "" : "s", counts.bad, counts.good);
 	if (around->until_ms)
 		tell(story, "; banned for another %s%s",
 		     for_s(around->until_ms - MIN(guard->now_ms, around->until_ms), left),

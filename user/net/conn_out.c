@@ -125,21 +125,28 @@ static void sent(struct conn *conn, size_t len)
 	block->len -= (uint32_t)len;
 }
 
+/* One after the other, and not by sendmsg(2): the worker must not have it (user/daemon/confine.c).
+ */
 static ssize_t send_blocks(struct conn *conn)
 {
-	struct iovec pieces[PIECES_MAX];
-	struct msghdr message = {.msg_iov = pieces};
-	struct block *block = conn->out_first;
-	ssize_t n;
+	ssize_t sum = 0;
+	unsigned pieces = 0;
 
-	for (; block && message.msg_iovlen < PIECES_MAX; block = block->next)
-		pieces[message.msg_iovlen++] = (struct iovec){block->bytes + block->at, block->len};
-	do
-		n = message.msg_iovlen == 1 ? send(conn->watch.fd, pieces[0].iov_base,
-						   pieces[0].iov_len, MSG_NOSIGNAL)
-					    : sendmsg(conn->watch.fd, &message, MSG_NOSIGNAL);
-	while (n < 0 && errno == EINTR);
-	return n;
+	for (struct block *block = conn->out_first; block && pieces < PIECES_MAX; pieces++) {
+		const bool more = block->next && pieces + 1 < PIECES_MAX;
+		ssize_t n = send(conn->watch.fd, block->bytes + block->at, block->len,
+				 MSG_NOSIGNAL | (more ? MSG_MORE : 0));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return sum ? sum : n;
+		sum += n;
+		if ((uint32_t)n < block->len)
+			break;
+		block = block->next;
+	}
+	return sum;
 }
 
 static uint32_t slow_ms(const struct conn *conn)

@@ -207,18 +207,26 @@ static void went(struct stream *s, size_t len)
 /* How many bytes the socket took; over() when it is no more. */
 static size_t push(struct stream *s, struct iovec parts[], unsigned count)
 {
-	struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
-	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-	ssize_t n = count == 1 ? send(s->watch.fd, parts[0].iov_base, parts[0].iov_len, flags)
-			       : sendmsg(s->watch.fd, &message, flags);
+	size_t sum = 0;
 
-	if (n < 0) {
-		if (errno != EAGAIN && errno != EINTR)
+	/* Not by sendmsg(2): the worker must not have it (user/daemon/confine.c). */
+	for (unsigned i = 0; i < count; i++) {
+		const int more = i + 1 < count ? MSG_MORE : 0;
+		ssize_t n = send(s->watch.fd, parts[i].iov_base, parts[i].iov_len,
+				 MSG_NOSIGNAL | MSG_DONTWAIT | more);
+
+		/* What fails after a part of it fails again with the rest. */
+		if (n < 0 && !sum && errno != EAGAIN && errno != EINTR)
 			reset_by_upstream(s);
-		return 0;
+		if (n < 0)
+			break;
+		sum += (size_t)n;
+		if ((size_t)n < parts[i].iov_len)
+			break;
 	}
-	went(s, (size_t)n);
-	return (size_t)n;
+	if (sum)
+		went(s, sum);
+	return sum;
 }
 
 static void write_out(struct stream *s)

@@ -146,6 +146,11 @@ struct sz_reput {
 };
 
 #define SZ_SLOW_ONE 16U
+/*
+ * What proves itself (a flow, a cookie) is slowed no further: who is shut out is so for packets
+ * that anybody can send under the address.
+ */
+#define SZ_SLOW_PROVEN_MAX (8 * SZ_SLOW_ONE)
 
 /* ---- proven flows ---- */
 

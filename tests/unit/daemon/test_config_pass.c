@@ -101,6 +101,34 @@ static void test_whole(void **state)
 	config_free(other);
 }
 
+/* A worker that was taken over reads all that it is given. */
+static void test_secrets(void **state)
+{
+	static const char secret[] = "[store]\nurl = postgresql://strazh:pa55word@db/strazh\n"
+				     "[crowdsec]\nurl = http://lapi:8080\n"
+				     "key_file = /etc/strazh/lapi\n"
+				     "[daemon]\nlog_level = debug\n";
+	struct identity_files none = {0};
+	struct config_faults faults = {0};
+	struct config *config = make();
+	char bytes[4096];
+	ssize_t len;
+	int fd;
+
+	(void)state;
+	assert_int_equal(config_read(config, "conf", secret, strlen(secret), &faults), 0);
+	assert_non_null(strstr(config->values[CFG_STORE_URL].text, "pa55word"));
+	assert_int_equal(config_pass(config, &none, &fd), 0);
+	len = pread(fd, bytes, sizeof(bytes), 0);
+	assert_in_range(len, 1, sizeof(bytes) - 1);
+	assert_null(memmem(bytes, (size_t)len, "pa55word", 8));
+	assert_null(memmem(bytes, (size_t)len, "lapi", 4));
+	assert_non_null(memmem(bytes, (size_t)len, "debug", 5));
+	assert_non_null(memmem(bytes, (size_t)len, "localhost:80", 12));
+	close(fd);
+	config_free(config);
+}
+
 /* Each cut, and each byte turned: refused or a configuration, and nothing is left open. */
 static void test_broken(void **state)
 {
@@ -167,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_missing_descriptor),
 	};

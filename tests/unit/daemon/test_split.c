@@ -60,6 +60,11 @@ static void test_wrong(void **state)
 		{.type = SPLIT_BAD_RECORD, .family = 5},
 		{.type = SPLIT_GONE, .family = 0},
 		{.type = SPLIT_PROVEN, .family = 6, .zero = 1},
+		{.type = SPLIT_FIGURES, .sessions = 1ULL << 32},
+		{.type = SPLIT_FIGURES, .opened = UINT64_MAX},
+		{.type = SPLIT_FIGURES, .pool_jobs = 1ULL << 63},
+		{.type = SPLIT_FIGURES, .bad_unsaid = UINT64_MAX},
+		{.type = SPLIT_FIGURES, .puzzle = 65},
 	};
 	struct split_message heard;
 

@@ -38,8 +38,8 @@ static void a_brute_force(void **state)
 	assert_says("keys that nobody here has (brute force)");
 	assert_says(", the last 1m ago\n");
 	assert_says("has answered us");
-	assert_says("1 bans remembered");
-	assert_says("its prefix 192.0.2.0/24: 1 hosts seen, 1 bad, 0 good");
+	assert_says("1 ban remembered");
+	assert_says("its prefix 192.0.2.0/24: 1 host seen, 1 bad, 0 good");
 	assert_says("attack state: normal");
 	assert_true(guard_record_text(&kit.record[GUARD_ACT_BAN], text, sizeof(text)) > 20);
 	assert_int_equal(strncmp(text, "banned for 10m: ", 16), 0);

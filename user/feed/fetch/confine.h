@@ -12,6 +12,6 @@
  * Landlock, every file but those of the resolver and of TLS. Descriptors that are open stay usable.
  * 0, or -errno and *ret_what (static): what could not be given up. No Landlock is no failure.
  */
-int confine(uint64_t memory, uint64_t file, const char **ret_what) must_check;
+int fetch_confine(uint64_t memory, uint64_t file, const char **ret_what) must_check;
 
 #endif

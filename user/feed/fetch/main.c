@@ -181,9 +181,10 @@ static enum feed_outcome serve(const struct feed_request *request, char text[FEE
 			return FEED_UNREACHED;
 		}
 	}
-	r = confine(memory,
-		    feed_copy_size_most((enum feed_format)request->format, request->max_entries),
-		    &what);
+	r = fetch_confine(
+		memory,
+		feed_copy_size_most((enum feed_format)request->format, request->max_entries),
+		&what);
 	if (r) {
 		(void)snprintf(text, FEED_TEXT_LEN, "%s cannot be given up: %s", what,
 			       strerror(-r));

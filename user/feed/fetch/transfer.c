@@ -2,15 +2,18 @@
 /*
  * libcurl unpacks gzip before it hands bytes out, so the limit is on what came out of it: a bomb
  * ends there. The API key goes to the host that was named and to no other: with a key no redirect
- * is followed. Proxies and passwords of the environment and of ~/.netrc are not asked.
+ * is followed. A redirect leads outwards or stays inside. Proxies and passwords of the environment
+ * and of ~/.netrc are not asked.
  */
 #include <user/feed/fetch/transfer.h>
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +61,59 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *context)
 	memcpy(t->bytes + t->len, bytes, len);
 	t->len += len;
 	return len;
+}
+
+/* ---- where it leads ---- */
+
+/* Of this machine or of the nets around it, where a stranger cannot reach and we can. */
+static bool is_inner(const struct sockaddr *at)
+{
+	static const char *const nets[] = {
+		"0.0.0.0/8",	  "10.0.0.0/8",	   "100.64.0.0/10",	  "127.0.0.0/8",
+		"169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",	  "::/127",
+		"fc00::/7",	  "fe80::/10",	   "64:ff9b::7f00:0/104", "64:ff9b::a9fe:0/112",
+	};
+	struct prefix host = {0};
+
+	if (at->sa_family == AF_INET) {
+		const struct in_addr *v4 =
+			&((const struct sockaddr_in *)(const void *)at)->sin_addr;
+
+		host = prefix_from(4, (const uint8_t *)v4, 32);
+	} else if (at->sa_family == AF_INET6) {
+		const struct in6_addr *v6 =
+			&((const struct sockaddr_in6 *)(const void *)at)->sin6_addr;
+
+		host = IN6_IS_ADDR_V4MAPPED(v6) ? prefix_from(4, v6->s6_addr + 12, 32)
+						: prefix_from(6, v6->s6_addr, 128);
+	} else {
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(nets); i++) {
+		struct prefix net;
+
+		if (!prefix_parse(nets[i], strlen(nets[i]), &net) && prefix_covers(&net, &host))
+			return true;
+	}
+	return false;
+}
+
+/* Who was named from outside leads to no inner address: there are who answer us and not him. */
+static curl_socket_t on_socket(void *context, curlsocktype purpose, struct curl_sockaddr *at)
+{
+	struct transfer *t = context;
+	long redirects = 0;
+	bool inner = is_inner(&at->addr);
+
+	(void)purpose;
+	(void)curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_COUNT, &redirects);
+	if (!redirects)
+		t->begins_inner |= inner;
+	else if (inner && !t->begins_inner) {
+		t->led_in = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
 }
 
 /* ---- HTTP ---- */
@@ -113,6 +169,8 @@ static bool set_up(CURL *curl, const struct feed_request *request, struct transf
 	SET(CURLOPT_ERRORBUFFER, error);
 	SET(CURLOPT_WRITEFUNCTION, on_bytes);
 	SET(CURLOPT_WRITEDATA, t);
+	SET(CURLOPT_OPENSOCKETFUNCTION, on_socket);
+	SET(CURLOPT_OPENSOCKETDATA, t);
 #undef SET
 	return r == CURLE_OK;
 }
@@ -138,6 +196,10 @@ static enum feed_outcome judge(CURL *curl, CURLcode code, const struct transfer 
 			       (unsigned long long)t->max);
 		return FEED_TOO_LARGE;
 	}
+	if (code && t->led_in) {
+		(void)snprintf(text, FEED_TEXT_LEN, "it leads to an address of this network");
+		return FEED_UNREACHED;
+	}
 	if (code) {
 		(void)snprintf(text, FEED_TEXT_LEN, "%s",
 			       error[0] ? error : curl_easy_strerror(code));
@@ -157,7 +219,7 @@ enum feed_outcome transfer_http(const struct feed_request *request, struct trans
 				char text[FEED_TEXT_LEN])
 {
 	CURL *curl = curl_global_init(CURL_GLOBAL_DEFAULT) ? NULL : curl_easy_init();
-	struct transfer t = {.max = request->max_bytes};
+	struct transfer t = {.max = request->max_bytes, .curl = curl};
 	struct curl_slist *headers = NULL;
 	enum feed_outcome outcome = FEED_BROKEN;
 	char error[CURL_ERROR_SIZE] = "";

@@ -11,7 +11,9 @@ struct transfer {
 	char *bytes; /* with a NUL behind them */
 	size_t len, room;
 	uint64_t max;
-	bool full; /* there was more */
+	bool full;		   /* there was more */
+	bool begins_inner, led_in; /* at an inner address; to one, from outside */
+	void *curl;
 	char etag[FEED_ETAG_LEN], modified[FEED_MODIFIED_LEN];
 };
 
