@@ -139,10 +139,12 @@ STORE_BENCH_SRCS := tests/bench/figures.c $(sort $(wildcard tests/bench/store/*.
 BENCH_BINS := $(O)/tests/bench/bench-gate $(O)/tests/bench/bench-orm $(O)/tests/bench/bench-wire \
 	$(O)/tests/bench/bench-guard $(O)/tests/bench/bench-store
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
-# Targets of the ORM's parsers link libstrazh-orm, all others libuser.
+# Targets of the ORM's parsers link libstrazh-orm, those of what stands on it both, all others libuser.
 ORM_FUZZ := deflist guard ormjson ormsql ormtext ormurl pgvalue
-fuzz_lib = $(if $(filter $(1),$(ORM_FUZZ)),libstrazh-orm.a,libuser.a)
-fuzz_libs = $(if $(filter $(1),$(ORM_FUZZ)),$(ORM_LIBS),$(LIBS))
+STORE_FUZZ := split state storefile
+fuzz_lib = $(if $(filter $(1),$(ORM_FUZZ)),libstrazh-orm.a,libuser.a \
+	$(if $(filter $(1),$(STORE_FUZZ)),alone/libstrazh-orm.a))
+fuzz_libs = $(if $(filter $(1),$(ORM_FUZZ)),$(ORM_LIBS),$(LIBS) $(if $(filter $(1),$(STORE_FUZZ)),$(ORM_LIBS)))
 # What a target tries that is in no library.
 FUZZ_KIT_ormsql := obj/orm/tools/kit/script.o
 FUZZ_BINS := $(FUZZ_SRCS:%.c=$(O)/%)
@@ -266,6 +268,11 @@ tests: all $(UNIT_BINS) $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(STORE_TEST_BINS) $(O
 orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(STORE_TEST_BINS)
 .PHONY: server-tests
 server-tests: $(SERVER_BINS)
+# The group unit-threads of tests/run.
+THREAD_UNITS := crypto/test_workpool daemon/test_recall daemon/test_remember net/test_mailbox net/test_reactors \
+	service/test_relay_threads
+.PHONY: thread-tests
+thread-tests: $(THREAD_UNITS:%=$(O)/tests/unit/%)
 
 # Of a program, not of libuser.a.
 $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
@@ -348,9 +355,9 @@ check-vm: vm-build ## Run the gate tests on Debian's kernels in QEMU; K=6.1,6.12
 check-san: ## Unit, server, database and packet tests under ASan and UBSan
 	@$(MAKE) --no-print-directory O=$(O)/san CC=clang SAN=address,undefined tests
 	@O='$(O)/san' TEST_SECONDS=900 tests/run unit server orm-programs gate fuzz
-check-tsan: ## The server's and the ORM's tests under the thread sanitizer (no root)
-	@$(MAKE) --no-print-directory O=$(O)/tsan CC=clang SAN=thread orm-tests server-tests
-	@O='$(O)/tsan' TEST_SECONDS=900 tests/run server orm-unit orm-programs
+check-tsan: ## The server's, the ORM's and other threads' tests under the thread sanitizer (no root)
+	@$(MAKE) --no-print-directory O=$(O)/tsan CC=clang SAN=thread orm-tests server-tests thread-tests
+	@O='$(O)/tsan' TEST_SECONDS=900 tests/run unit-threads server orm-unit orm-programs
 
 # The bench loads its own BPF programs and drives the shipped one.
 B ?= all
@@ -381,16 +388,17 @@ FUZZ_O := $(O)/fuzzlib
 .PHONY: fuzz-lib
 fuzz-lib: # all of user/ and orm/, instrumented
 	@$(MAKE) --no-print-directory O=$(FUZZ_O) CC=clang SAN=fuzzer-no-link,address,undefined \
-		$(FUZZ_O)/libuser.a $(FUZZ_O)/libstrazh-orm.a $(FUZZ_O)/$(FUZZ_KIT_ormsql)
+		$(addprefix $(FUZZ_O)/,libuser.a libstrazh-orm.a alone/libstrazh-orm.a $(FUZZ_KIT_ormsql))
 $(FUZZ_BINS): $(O)/tests/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(O)/flags fuzz-lib
 	$(call say,FUZZ)
 	$(Q)mkdir -p $(@D) && clang -std=gnu11 $(CPP_ALL) $(shell $(PKG_CONFIG) --cflags $(LIBS_PKG)) -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 		-o $@ $< $(addprefix $(FUZZ_O)/,$(FUZZ_KIT_$*) $(call fuzz_lib,$*)) $(call fuzz_libs,$*)
 $(O)/tests/fuzz/replay_ormsql: $(O)/$(FUZZ_KIT_ormsql)
-$(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a $(ORM_LIB)
+$(REPLAY_BINS): $(O)/tests/fuzz/replay_%: $(O)/obj/tests/fuzz/fuzz_%.o $(O)/obj/tests/fuzz/replay.o $(O)/libuser.a $(ORM_LIB) $(ORM_ALONE)
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(O)/$(call fuzz_lib,$*) $(call fuzz_libs,$*)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(addprefix $(O)/,$(call fuzz_lib,$*)) \
+		$(call fuzz_libs,$*)
 fuzz: $(FUZZ_BINS) ## Fuzz each parser for FUZZ_S seconds (default 60)
 	@O='$(O)' FUZZ_S='$(FUZZ_S)' tests/fuzz/run
 

@@ -4,7 +4,6 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 net_up
-log() { cat "$E2E_TMP/strazhd.log"; }
 attached() { [ -n "$(xdp_id "$1")" ]; }
 times() { grep -cE -- "$1" "$E2E_TMP/strazhd.log"; }
 

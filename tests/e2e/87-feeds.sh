@@ -23,7 +23,6 @@ in_list() {
 		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"$2\")))" >/dev/null
 }
 not_in_list() { ! in_list "$@"; }
-said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 asked() { grep -cE -- "$1" "$WEB/log" 2>/dev/null; }
 asked_times() { [ "$(asked "$1")" -ge "$2" ]; }
 children() { pgrep -cx strazh-fetch; }
@@ -181,7 +180,7 @@ wait_for 5 ping4 $BAD
 ok $? "who is weighed is not dropped"
 ctl rate set udp --pps 100 --burst 50 >"$E2E_TMP/rate" 2>&1
 flood $BAD 3000 2
-listed() { ctl why $BAD 2>/dev/null | grep -q "FeedListed"; }
+listed() { ctl why "$BAD" 2>/dev/null | grep -q "FeedListed"; }
 wait_for 10 listed
 ok $? "but the guard holds it against whom it meets"
 echo "# the flood sent $(flood_sent)"
@@ -230,7 +229,7 @@ left=$(ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$BAD\") | .
 is "$((left > 14000 && left <= 14353))" 1 "of two decisions the longer one holds: $left s"
 answer delta.json null "[$(decision 2 ban Ip $BAD -1s)]"
 left_of() { ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$1\") | .left_s"; }
-shorter() { [ "$(left_of $BAD)" -le 3600 ]; }
+shorter() { [ "$(left_of "$BAD")" -le 3600 ]; }
 wait_for 10 shorter
 ok $? "the longer one is deleted: the other still holds"
 answer delta.json "[$(decision 7 ban Ip 192.0.2.200 1h)]" "[$(decision 1 ban Ip $BAD -1s)]"

@@ -47,7 +47,7 @@ is $? 0 "2,000 bans"
 like "$(db check 2>&1)" "^ban +2000$" "while strazhd runs: rows are counted"
 like "$(db check 2>&1)" "good; the audit is whole, records 1 to [0-9]+, head [0-9a-f]{64}$" "the audit verified"
 is "$(db check --json | jq -s 'map(select(.table == "ban"))[0].rows')" 2000 "as JSON too"
-is "$(db check --json | jq -sr '.[-1].result')" done "with a result"
+is "$(db check --json | jq -sr '.[-1].result')" 'done' "with a result"
 ctl ban 192.0.2.1 --reason "by hand" >/dev/null 2>&1
 
 echo "# export and import"

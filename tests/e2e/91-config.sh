@@ -87,7 +87,6 @@ is "$STATUS" 0 "and with every default said aloud"
 is "$(grep -c '# default$' <<<"$SAID")" 0 "so that no default is left"
 
 echo "# SIGHUP"
-log() { cat "$E2E_TMP/strazhd.log"; }
 logged() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 net_up
 printf '[server]\nname = a\nheartbeat = 10s\n' >"$CONF"

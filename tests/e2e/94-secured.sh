@@ -14,7 +14,6 @@ public_of() { sed -n 's/^public: //p' "$1" | base64 -d | od -An -tx1 | tr -d ' \
 python() { cl timeout "$1" "$PEERS/phantom.py" client 10.66.0.1 8000 "${@:2}" 2>&1; }
 proven() { bpftool map dump pinned /sys/fs/bpf/strazh/sz_proven 2>/dev/null | grep -c '"key"'; }
 has_proven() { [ "$(proven)" = "$1" ]; }
-listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
 
 ctl keys new --server "$E2E_TMP/server.key" >/dev/null
 ctl keys new --root "$E2E_TMP/root.key" >/dev/null

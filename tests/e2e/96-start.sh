@@ -216,6 +216,7 @@ is "$(cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" 1024 "which is for tho
 starts --set server.listen=0.0.0.0:443
 ok "$(serves plain 443; echo $?)" "strazh ping through port 443"
 # Those of the store have none at all.
+# shellcheck disable=SC2016 # of awk
 NOT_STORES='/CapEff|CapPrm|CapBnd/ && $2 !~ /^0+$/ { print $2 }'
 is "$(awk "$NOT_STORES" /proc/"$STRAZHD_PID"/task/*/status | sort -u)" 000000c000201000 \
 	"no thread of it may bind one more"

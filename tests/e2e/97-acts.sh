@@ -7,7 +7,6 @@
 . "$(dirname "$0")/lib.sh"
 DB=$E2E_TMP/state/strazh.db
 
-quiet() { ctl -q "$@" >/dev/null 2>&1; }
 # sql STATEMENT: rows of the store
 sql() {
 	/usr/bin/python3 -c 'import sqlite3, sys
@@ -24,7 +23,6 @@ denied() { entries deny | tr '\n' ' '; }
 is_denied() { entries deny | grep -qx "$1"; }
 not_denied() { ! is_denied "$1"; }
 reboot() { rm -rf /sys/fs/bpf/strazh; }
-said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 journal_empty() { [ ! -s "$E2E_TMP/state/journal" ]; }
 value() { ctl set "$1" --json 2>/dev/null | jq -r 'select(.setting) | .value'; }
 

@@ -8,14 +8,8 @@ net_up
 BAD=10.66.0.66
 CONF=$E2E_TMP/strazh.conf
 
-said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
-listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
 gate() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"gate\") | .$1"; }
 gate_is() { [ "$(gate "$1")" = "$2" ]; }
-banned() {
-	ctl list deny --json 2>/dev/null |
-		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null
-}
 send() { cl timeout 100 /usr/bin/python3 "$HERE/prefix_send.py" "$@" | jq -c .; }
 # held N: connections of one host that say nothing; how many the server keeps
 held() { cl timeout 30 /usr/bin/python3 "$HERE/hold_send.py" 10.66.0.2 "$1"; }

@@ -9,23 +9,10 @@ AT=10.66.0.1:8000
 BAD=10.66.0.66
 CONF=$E2E_TMP/strazh.conf
 
-quiet() { ctl -q "$@" >/dev/null 2>&1; }
-log() { cat "$E2E_TMP/strazhd.log"; }
 # st COMMAND ARGS...: strazh on the client, at the server
 st() { cl timeout 100 "$O/strazh" "$@" -s "$AT" -k "@$E2E_TMP/server.pub"; }
 of() { jq -r "select(.$2 != null) | .$2" "$1"; }
-listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
-# guard KEY: of strazhctl status
-guard() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"guard\") | .$1"; }
-guard_is() { [ "$(guard "$1")" = "$2" ]; }
-# banned ADDR: by the guard, in the gate
-banned() {
-	ctl list deny --json 2>/dev/null |
-		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null
-}
-free() { ! banned "$1"; }
 denials() { ctl stats --json 2>/dev/null | jq -s 'map(select(.reason == "deny-host") | .packets) | add // 0'; }
-said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 garbage() { cl timeout 60 /usr/bin/python3 "$HERE/garbage_send.py" "$@"; }
 # conf LINES...: of [guard]
 conf() {

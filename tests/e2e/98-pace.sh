@@ -11,24 +11,12 @@ CONF=$E2E_TMP/strazh.conf
 # What is asked for is renewed, and ends by itself after three seconds.
 HOLD=8
 
-quiet() { ctl -q "$@" >/dev/null 2>&1; }
-log() { cat "$E2E_TMP/strazhd.log"; }
 st() { cl timeout 100 "$O/strazh" "$@" -s "$AT" -k "@$E2E_TMP/server.pub"; }
-listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
 # of KIND FILTER: of strazhctl guard
 of() { ctl guard --json 2>/dev/null | jq -r "select(.kind == \"$1\") | $2"; }
 of_is() { [ "$(of "$1" "$2")" = "$3" ]; }
 limit() { ctl rate show --json 2>/dev/null | jq -r 'select(.class == "udp") | .host_pps'; }
 cookies() { ctl stats --json 2>/dev/null | jq -s 'map(select(.reason == "syn-cookie") | .packets) | add // 0'; }
-# through: of 1,500 or so packets of the bad client in half a second, those that pass
-through() {
-	local before
-	sleep 0.6 # its meter is empty again
-	before=$(passed bad4)
-	flood 10.66.0.66 3000 0.5
-	wait "$FLOOD_PID"
-	echo $(($(passed bad4) - before))
-}
 # below LESS MORE NAME: by a tenth at least
 below() {
 	[ $(($1 * 10)) -lt $(($2 * 9)) ]

@@ -8,10 +8,7 @@ net_up
 CONF=$E2E_TMP/strazh.conf
 V4=10.66.0.1 V6=fd66::1
 
-said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 listening() { [ "$(ss -Hltn 'sport = :8000' | awk '{ print $4 }' | sort -u | wc -l)" = 2 ]; }
-guard() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"guard\") | .$1"; }
-guard_is() { [ "$(guard "$1")" = "$2" ]; }
 # bans: of the guard, in the gate
 bans() {
 	ctl list deny --json 2>/dev/null |

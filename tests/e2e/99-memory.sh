@@ -9,17 +9,8 @@ BAD=10.66.0.66
 CONF=$E2E_TMP/strazh.conf
 STORE=$E2E_TMP/state/strazh.db
 
-quiet() { ctl -q "$@" >/dev/null 2>&1; }
-listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
-guard() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"guard\") | .$1"; }
 store() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"store\") | .$1"; }
 store_is() { [ "$(store "$1")" = "$2" ]; }
-banned() {
-	ctl list deny --json 2>/dev/null |
-		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null
-}
-free() { ! banned "$1"; }
-said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 garbage() { cl timeout 60 /usr/bin/python3 "$HERE/garbage_send.py" "$@"; }
 why() { ctl why "$@" 2>/dev/null; }
 why_says() { why "$1" | grep -qE -- "$2"; }

@@ -129,3 +129,29 @@ flood_sent() {
 	cat "$E2E_TMP/flood"
 }
 xdp_id() { ip -j link show dev "$1" | jq -r '.[0].xdp.prog.id // empty'; }
+
+# ---- what several tests ask ----
+
+quiet() { ctl -q "$@" >/dev/null 2>&1; }
+log() { cat "$E2E_TMP/strazhd.log"; }
+# said PATTERN: in the log of strazhd
+said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
+listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
+# guard KEY: of strazhctl status
+guard() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"guard\") | .$1"; }
+guard_is() { [ "$(guard "$1")" = "$2" ]; }
+# banned PREFIX: by the guard, in the gate
+banned() {
+	ctl list deny --json 2>/dev/null |
+		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null
+}
+free() { ! banned "$1"; }
+# through: of 1,500 or so packets of the bad client in half a second, those that pass
+through() {
+	local before
+	sleep 0.6 # its meter is empty again
+	before=$(passed bad4)
+	flood 10.66.0.66 3000 0.5
+	wait "$FLOOD_PID"
+	echo $(($(passed bad4) - before))
+}

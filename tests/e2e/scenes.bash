@@ -14,18 +14,7 @@ AT=10.66.0.1:8000
 CONF=$E2E_TMP/strazh.conf
 
 quiet() { ctl -q "$@" >"$E2E_TMP/said" 2>&1 || sed "s/^/# strazhctl $*: /" "$E2E_TMP/said"; }
-listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
-said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
 why() { ctl why "$1" 2>/dev/null; }
-# guard KEY: of strazhctl status
-guard() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"guard\") | .$1"; }
-guard_is() { [ "$(guard "$1")" = "$2" ]; }
-# banned PREFIX: by the guard, in the gate
-banned() {
-	ctl list deny --json 2>/dev/null |
-		jq -es "any(.[]; .prefix == \"$1\" and (.lists | index(\"guard\")))" >/dev/null
-}
-free() { ! banned "$1"; }
 # bans_in PATTERN: prefixes that the guard has banned and that begin so
 bans_in() {
 	ctl list deny --json 2>/dev/null |

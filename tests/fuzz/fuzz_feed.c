@@ -3,7 +3,7 @@
  * What strangers write for feeds: the first byte says what follows. The text of a list, an answer
  * of CrowdSec's API, a duration, or a copy as a broken strazh-fetch might leave it.
  */
-#include "must.h"
+#include "must_prefix.h"
 
 #include <user/feed/copy.h>
 #include <user/feed/lapi.h>
@@ -11,16 +11,6 @@
 
 #define TEXT_MAX 65536
 #define ENTRIES 1000U
-
-static void check_prefix(const struct prefix *p)
-{
-	struct prefix again;
-
-	MUST(p->family == 4 || p->family == 6);
-	MUST(p->len <= prefix_len_max(p->family));
-	again = prefix_from(p->family, p->addr, p->len);
-	MUST(memcmp(p, &again, sizeof(again)) == 0);
-}
 
 static void try_text(enum feed_format format, const char *from, size_t len)
 {
@@ -32,7 +22,7 @@ static void try_text(enum feed_format format, const char *from, size_t len)
 	if (!feed_text_parse(format, text, len, ENTRIES, &list)) {
 		MUST(list.count <= ENTRIES);
 		for (size_t i = 0; i < list.count; i++)
-			check_prefix(&list.entries[i]);
+			must_prefix(&list.entries[i]);
 		cidrlist_deinit(&list);
 	}
 	free(text);
@@ -49,7 +39,7 @@ static void try_lapi(const char *text, size_t len)
 		return;
 	MUST(c.count <= ENTRIES && c.count + c.other + c.wrong == c.all);
 	for (size_t i = 0; i < c.count; i++) {
-		check_prefix(&c.list[i].prefix);
+		must_prefix(&c.list[i].prefix);
 		MUST(c.list[i].gone ||
 		     (c.list[i].left_ms && c.list[i].left_ms <= LAPI_DURATION_MOST_MS));
 	}
@@ -80,7 +70,7 @@ static void try_copy(const char *from, size_t len, bool lapi)
 		MUST(why);
 	else
 		for (uint64_t i = 0; i < copy.head.count; i++)
-			check_prefix(lapi ? &copy.decisions[i].prefix : &copy.entries[i]);
+			must_prefix(lapi ? &copy.decisions[i].prefix : &copy.entries[i]);
 	free(bytes);
 }
 

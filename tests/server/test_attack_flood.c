@@ -5,7 +5,7 @@
  */
 #include <tests/server/house.h>
 #include <tests/server/raw.h>
-#include <tests/unit/crypto/sanitized.h>
+#include <user/base/sanitized.h>
 
 #include <arpa/inet.h>
 #include <errno.h>

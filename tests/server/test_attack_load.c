@@ -2,7 +2,7 @@
 /* Clients that do not read, and more handshakes than the server wants to do. */
 #include <tests/server/house.h>
 #include <tests/server/raw.h>
-#include <tests/unit/crypto/sanitized.h>
+#include <user/base/sanitized.h>
 
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 
 #include <tests/server/house.h>
 #include <tests/server/raw.h>
-#include <tests/unit/crypto/sanitized.h>
+#include <user/base/sanitized.h>
 
 #define USUAL 1200
 #define WARM 300

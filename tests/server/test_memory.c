@@ -2,7 +2,7 @@
 /* What a server holds of an idle session: little. */
 #include <tests/server/house.h>
 #include <tests/server/raw.h>
-#include <tests/unit/crypto/sanitized.h>
+#include <user/base/sanitized.h>
 
 #include <sys/resource.h>
 #include <unistd.h>

@@ -13,7 +13,7 @@
  * a secret that the child was told to keep: if it is not found the scan is blind.
  */
 #include <tests/server/secrets.h>
-#include <tests/unit/crypto/sanitized.h>
+#include <user/base/sanitized.h>
 
 #include <fcntl.h>
 #include <pthread.h>

@@ -6,7 +6,7 @@
  * STRAZH_SOAK_S: how long; else 30 seconds.
  */
 #include <tests/server/house.h>
-#include <tests/unit/crypto/sanitized.h>
+#include <user/base/sanitized.h>
 
 #include <pthread.h>
 #include <sys/socket.h>

@@ -431,7 +431,7 @@ static int compare_ban(void *data, const struct store_ban *ban)
 static int compare_record(void *data, const struct store_record *record)
 {
 	struct model *m = data;
-	uint8_t host;
+	unsigned host;
 
 	if (strcmp(record->action, "flush") == 0) {
 		assert_string_equal(record->subject, "deny");

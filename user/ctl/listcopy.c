@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <strazh/base/own.h>
+#include <user/base/file.h>
 
 #define TAIL ".list"
 #define PATH_LEN 400
@@ -35,19 +36,6 @@ static int make_dirs(const char *state_dir)
 	return mkdir(path, 0750) && errno != EEXIST ? -errno : 0;
 }
 
-/* A rename is there after a power cut when its folder was synced. */
-static int sync_dir(const char *state_dir)
-{
-	char path[PATH_LEN];
-	own_fd int fd = -1;
-	int r = path_of(state_dir, "", "", path);
-
-	if (r)
-		return r;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) ? -errno : 0;
-}
-
 static int write_text(FILE *out, const char *name, const struct prefix *entries, size_t count,
 		      uint64_t until_wall)
 {
@@ -67,10 +55,12 @@ static int write_text(FILE *out, const char *name, const struct prefix *entries,
 int listcopy_write(const char *state_dir, const char *name, const struct prefix *entries,
 		   size_t count, uint64_t until_wall)
 {
-	char path[PATH_LEN], next[PATH_LEN];
+	char folder[PATH_LEN], path[PATH_LEN], next[PATH_LEN];
 	FILE *out;
 	int fd, r = make_dirs(state_dir);
 
+	if (!r)
+		r = path_of(state_dir, "", "", folder);
 	if (!r)
 		r = path_of(state_dir, name, TAIL, path);
 	if (!r)
@@ -88,40 +78,11 @@ int listcopy_write(const char *state_dir, const char *name, const struct prefix 
 	r = write_text(out, name, entries, count, until_wall);
 	if (fclose(out) && !r)
 		r = -errno;
-	if (!r && rename(next, path))
-		r = -errno;
-	if (r)
+	if (r) {
 		(void)!unlink(next);
-	return r ? r : sync_dir(state_dir);
-}
-
-static int read_text(const char *path, char **ret_text, size_t *ret_len)
-{
-	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	own_free char *text = NULL;
-	struct stat st;
-	size_t len = 0;
-
-	if (fd < 0 || fstat(fd, &st))
-		return -errno;
-	if (st.st_size > BYTES_MAX)
-		return -EFBIG;
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (len < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + len, (size_t)st.st_size - len);
-
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
+		return r;
 	}
-	text[len] = '\0';
-	*ret_text = take_ptr(text);
-	*ret_len = len;
-	return 0;
+	return file_replace(next, path, folder);
 }
 
 int listcopy_read(const char *state_dir, const char *name, struct cidrlist *ret_list,
@@ -129,13 +90,16 @@ int listcopy_read(const char *state_dir, const char *name, struct cidrlist *ret_
 {
 	char path[PATH_LEN], said[64];
 	own_free char *text = NULL;
+	own_fd int fd = -1;
 	unsigned long long until_wall;
 	struct cidrlist list;
 	size_t len = 0, count;
 	int r = path_of(state_dir, name, TAIL, path);
 
-	if (!r)
-		r = read_text(path, &text, &len);
+	if (r)
+		return r;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	r = fd < 0 ? -errno : file_read(fd, BYTES_MAX, &text, &len);
 	if (r)
 		return r;
 	if (sscanf(text, "# strazh list 1 %63s %zu %llu", said, &count, &until_wall) != 3 ||

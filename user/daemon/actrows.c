@@ -72,6 +72,7 @@ static int make_add(const json_t *act, enum sz_table table, const struct prefix 
 {
 	int64_t since_ms = row->act.at_ms, until_ms;
 	const char *note = text_of(act, "note");
+	int r;
 
 	if (!time_of(act, "until_wall", &until_ms) || (until_ms && until_ms < since_ms))
 		return -EINVAL;
@@ -90,7 +91,9 @@ static int make_add(const json_t *act, enum sz_table table, const struct prefix 
 	}
 	row->act.verb = STORE_SETTING_PUT;
 	row->act.setting.value = row->value;
-	return actrow_never_format(since_ms, until_ms, note, row->value);
+	r = actrow_never_format(since_ms, until_ms, note, row->value);
+	/* Else an import would try this line again for ever. */
+	return r == -ENAMETOOLONG ? -EINVAL : r;
 }
 
 static int make_remove(enum sz_table table, const struct prefix *prefix, bool guards,

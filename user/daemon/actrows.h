@@ -3,11 +3,15 @@
  * An operator's act, as commands and the journal have it (ctl/journal.h), as changes of the store.
  * Pure.
  *
- *	add, remove	deny: bans of origin "operator" (and with "guard", of it); allow: the allow
- *list; never: gate.never.* flush		all of that table set		gate.NAME service
- *gate.service.PORT/PROTO, all that is said of it as JSON load, unload	a list of origin "operator";
- *its entries are in a copy, see ctl/listcopy.h attach, detach	nothing but a record: where the gate
- *is attached the configuration says
+ *	act		change of the store
+ *	add, remove	deny: bans of origin "operator" (and with "guard", of it)
+ *			allow: the allow list
+ *			never: gate.never.*
+ *	flush		all of that table
+ *	set		gate.NAME
+ *	service		gate.service.PORT/PROTO, all that is said of it as JSON
+ *	load, unload	a list of origin "operator"; its entries are in a copy, see ctl/listcopy.h
+ *	attach, detach	nothing but a record: where the gate is attached the configuration says
  */
 #ifndef STRAZH_USER_DAEMON_ACTROWS_H
 #define STRAZH_USER_DAEMON_ACTROWS_H
@@ -28,10 +32,9 @@ struct actrow {
 	char actor[STORE_NAME_MAX + 1], name[STORE_NAME_MAX + 1], value[STORE_TEXT_MAX + 1];
 };
 
-/* The nth change of it, from 0. */
+/* The nth change of it, from 0. ACTROWS_END: there are no more; -EINVAL: it is no act. */
 #define ACTROWS_END 1
 int actrow_make(const json_t *act, unsigned nth, struct actrow *ret_row) must_check;
-/* -EINVAL: it is no act */
 
 /* The value of a setting gate.never.*; since and until in ms, the note as long as `root` lives. */
 struct actrow_never {

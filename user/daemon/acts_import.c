@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <strazh/base/own.h>
+#include <user/base/file.h>
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
 
@@ -47,31 +48,16 @@ static int read_text(struct keeper *keeper)
 {
 	struct acts *acts = keeper->acts;
 	own_fd int fd = -1;
-	own_free char *text = NULL;
-	struct stat st;
+	char *text = NULL;
 	size_t len = 0;
 	int r = open_journal(keeper, O_RDONLY, &fd);
 
+	if (!r)
+		r = file_read(fd, JOURNAL_BYTES_MAX, &text, &len);
 	if (r)
 		return r;
-	if (fstat(fd, &st))
-		return -errno;
-	if (st.st_size > JOURNAL_BYTES_MAX)
-		return -EFBIG;
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (len < (size_t)st.st_size) {
-		ssize_t n = pread(fd, text + len, (size_t)st.st_size - len, (off_t)len);
-
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
 	free(acts->text);
-	acts->text = take_ptr(text);
+	acts->text = text;
 	acts->len = len;
 	return 0;
 }

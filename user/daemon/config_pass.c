@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <strazh/base/own.h>
+#include <user/base/file.h>
 #include <user/daemon/config_parts.h>
 
 #define MARK "strazh-configuration"
@@ -246,31 +246,6 @@ static int take_all(struct words *words, int *fds, size_t fds_len, struct config
 	return !r && words->at != words->end ? -EBADMSG : r;
 }
 
-static int read_all(int fd, char **ret_text, size_t *ret_len)
-{
-	own_free char *text = NULL;
-	struct stat st;
-	size_t len = 0;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (st.st_size <= 0 || st.st_size > PASS_MAX)
-		return -EBADMSG;
-	text = malloc((size_t)st.st_size);
-	if (!text)
-		return -ENOMEM;
-	while (len < (size_t)st.st_size) {
-		ssize_t n = pread(fd, text + len, (size_t)st.st_size - len, (off_t)len);
-
-		if (n <= 0)
-			return n ? -errno : -EBADMSG;
-		len += (size_t)n;
-	}
-	*ret_text = take_ptr(text);
-	*ret_len = len;
-	return 0;
-}
-
 int config_receive(int fd, int *fds, size_t fds_len, struct config **ret_config,
 		   struct identity_files *ret_files)
 {
@@ -278,8 +253,10 @@ int config_receive(int fd, int *fds, size_t fds_len, struct config **ret_config,
 	struct config *config = config_new();
 	own_free char *text = NULL;
 	size_t len = 0;
-	int r = config ? read_all(fd, &text, &len) : -ENOMEM;
+	int r = config ? file_read(fd, PASS_MAX, &text, &len) : -ENOMEM;
 
+	if (r == -EFBIG)
+		r = -EBADMSG;
 	if (!r) {
 		struct words words = {text, text + len};
 

@@ -31,6 +31,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <user/base/sanitized.h>
 #include <user/daemon/landlock.h>
 
 #define THREADS_MAX 4096
@@ -267,6 +268,7 @@ int confine(const uint16_t *ports, size_t ports_len, struct confine_report *ret_
 	struct confine_report report = {.calls = calls(ports_len)};
 	int r = fix_limits();
 
+	sanitized_confine();
 	if (!r)
 		r = landlock_close(ports, ports_len, &report.landlock);
 	if (!r)

@@ -20,6 +20,7 @@
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
+#include <user/base/file.h>
 #include <user/base/log.h>
 #include <user/daemon/keeper.h>
 #include <user/feed/copy.h>
@@ -263,22 +264,13 @@ static int read_copy(struct crowdsec *c, char **ret_bytes, struct feed_copy *ret
 	uint64_t most = feed_copy_size_most(FEED_LAPI, FEED_DECISIONS_MOST);
 	own_fd int fd = open(c->child.copy, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	own_free char *bytes = NULL;
-	struct stat st;
-	ssize_t n;
-	int r;
+	size_t len = 0;
+	int r = fd < 0 ? -errno : file_read(fd, most, &bytes, &len);
 
 	*ret_why = "cannot be read";
-	if (fd < 0 || fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > most)
-		return -EFBIG;
-	bytes = malloc((size_t)st.st_size + 1);
-	if (!bytes)
-		return -ENOMEM;
-	n = pread(fd, bytes, (size_t)st.st_size, 0);
-	if (n != st.st_size)
-		return -EIO;
-	r = feed_copy_check(bytes, (size_t)n, true, FEED_DECISIONS_MOST, ret_copy, ret_why);
+	if (r)
+		return r;
+	r = feed_copy_check(bytes, len, true, FEED_DECISIONS_MOST, ret_copy, ret_why);
 	if (!r)
 		*ret_bytes = take_ptr(bytes);
 	return r;

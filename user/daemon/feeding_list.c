@@ -22,6 +22,7 @@
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
+#include <user/base/file.h>
 #include <user/base/log.h>
 #include <user/daemon/keeper.h>
 #include <user/daemon/loads.h>
@@ -53,34 +54,16 @@ uint64_t feed_left_s(const struct feed *feed)
 /* ---- its file ---- */
 
 /* All of it; `*ret_s` is its time. */
-static int read_file(const char *path, uint64_t most, char **ret_bytes, size_t *ret_len,
+static int read_file(const char *path, size_t most, char **ret_bytes, size_t *ret_len,
 		     uint64_t *ret_s)
 {
 	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	own_free char *bytes = NULL;
 	struct stat st;
-	size_t at = 0;
 
 	if (fd < 0 || fstat(fd, &st))
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size < 0 || (uint64_t)st.st_size > most)
-		return -EFBIG;
-	bytes = malloc((size_t)st.st_size + 1);
-	if (!bytes)
-		return -ENOMEM;
-	while (at < (size_t)st.st_size) {
-		ssize_t n = read(fd, bytes + at, (size_t)st.st_size - at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n ? -errno : -EIO;
-		at += (size_t)n;
-	}
-	*ret_bytes = take_ptr(bytes);
-	*ret_len = at;
 	*ret_s = (uint64_t)st.st_mtim.tv_sec;
-	return 0;
+	return file_read(fd, most, ret_bytes, ret_len);
 }
 
 /* A checked copy; *ret_bytes is the caller's and holds what it points into. */

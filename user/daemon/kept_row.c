@@ -101,7 +101,8 @@ static bool is_sound(const struct store_source *row)
 	       within(row->sessions, UINT8_MAX) && within(row->proven, 1) &&
 	       within(row->share, SOURCE_SHARE_ONE) && within(row->ban_over_h, INT32_MAX) &&
 	       within(row->good_ago_d, INT32_MAX) && row->good >= 0 && row->good < 1e6 &&
-	       row->scored_ms >= 0 && row->first_ms >= 0 && row->last_ms >= 0;
+	       row->scored_ms >= 0 && row->first_ms >= 0 && row->last_ms >= 0 &&
+	       row->banned_until_ms >= 0 && row->trust_until_ms >= 0;
 }
 
 int kept_from_row(const struct store_source *row, int64_t now_ms, struct guard_kept *ret_kept)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <strazh/base/own.h>
+#include <user/base/file.h>
 
 #define FILE_NAME "store.moved"
 #define PATH_LEN 400
@@ -47,13 +48,6 @@ int moving_follow(const char *state_dir, char url[MEMORY_URL_LEN])
 	return 0;
 }
 
-static int sync_dir(const char *state_dir)
-{
-	own_fd int fd = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) ? -errno : 0;
-}
-
 static int write_file(const char *path, const char *configured, const char *to)
 {
 	own_fd int fd = -1;
@@ -78,12 +72,12 @@ int moving_write(const char *state_dir, const char *configured, const char *to)
 	if (strcmp(configured, to) == 0) {
 		if (unlink(path) && errno != ENOENT)
 			return -errno;
-		return sync_dir(state_dir);
+		return file_sync_folder(state_dir);
 	}
 	r = write_file(next, configured, to);
-	if (!r && rename(next, path))
-		r = -errno;
-	if (r)
+	if (r) {
 		(void)!unlink(next);
-	return r ? r : sync_dir(state_dir);
+		return r;
+	}
+	return file_replace(next, path, state_dir);
 }

@@ -206,3 +206,14 @@ void readers_reap(struct keeper *keeper)
 		at = &keeper->readers; /* finished() may have changed the list */
 	}
 }
+
+void readers_close(struct keeper *keeper)
+{
+	while (keeper->readers) {
+		struct reader *reader = keeper->readers;
+
+		keeper->readers = reader->next;
+		(void)kill(reader->pid, SIGKILL); /* reaped by whoever takes our children */
+		free(reader);
+	}
+}

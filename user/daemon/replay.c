@@ -6,11 +6,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
+#include <user/base/file.h>
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
 #include <user/ctl/rate.h>
@@ -32,33 +32,6 @@ static int open_journal(const struct keeper *keeper, int *ret_fd)
 		return -ENAMETOOLONG;
 	*ret_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	return *ret_fd < 0 ? -errno : 0;
-}
-
-static int read_journal(int fd, char **ret_text, size_t *ret_len)
-{
-	own_free char *text = NULL;
-	struct stat st;
-	size_t len = 0;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (st.st_size > JOURNAL_MAX_BYTES)
-		return -EFBIG;
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (len < (size_t)st.st_size) {
-		ssize_t n = pread(fd, text + len, (size_t)st.st_size - len, (off_t)len);
-
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		len += (size_t)n;
-	}
-	*ret_text = take_ptr(text);
-	*ret_len = len;
-	return 0;
 }
 
 static void redo_adds(struct keeper *keeper, const struct journal_plan *plan)
@@ -213,7 +186,7 @@ int replay_journal(struct keeper *keeper)
 	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
 	if (!r)
-		r = read_journal(fd, &text, &len);
+		r = file_read(fd, JOURNAL_MAX_BYTES, &text, &len);
 	if (!r && !len)
 		return 0;
 	if (!r)

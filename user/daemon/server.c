@@ -234,6 +234,7 @@ void server_close(struct keeper *keeper)
 
 	while (keeper->clients)
 		link_close(keeper->clients);
+	readers_close(keeper);
 	if (!keeper->listen.on_ready)
 		return;
 	(void)snprintf(path, sizeof(path), "%s/strazhd.sock", keeper->options->run_dir);

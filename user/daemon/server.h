@@ -45,6 +45,8 @@ int reader_start(struct client_link *link, struct request *request, char *why,
 		 size_t size) must_check;
 /* The client has left: its reader ends. */
 void reader_abandon(struct reader *reader);
+/* All of them end, after all clients have left. */
+void readers_close(struct keeper *keeper);
 
 /* More than this waiting for a client, and it is not read until it has taken its answers. */
 #define OUT_BUSY (64U << 10)

@@ -60,7 +60,7 @@ static void put_note(struct gate *gate, enum sz_table table, const struct restor
 
 static int try_net(struct gate *gate, enum sz_table table, const struct restore_host *entry)
 {
-	struct say old = {0};
+	struct say old;
 	struct net_table *t;
 	struct net *net;
 	int r = nets_table(gate, table, entry->prefix.family, &t);

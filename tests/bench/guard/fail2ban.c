@@ -17,20 +17,18 @@
 #define SCRIPT "tests/bench/guard/fail2ban.sh"
 #define BANS 10000.0
 
-const char *bench_dir;
-
 struct outcome {
 	double peer_bans, peer_s, peer_cpu;
 	struct samples took, cpu;
 	char skip[200];
 };
 
-static FILE *start_script(pid_t *ret_pid)
+static FILE *start_script(const char *build_dir, pid_t *ret_pid)
 {
 	char build[PATH_MAX];
 	int ends[2];
 
-	if (!realpath(bench_dir, build) || setenv("O", build, 1) || pipe(ends))
+	if (!realpath(build_dir, build) || setenv("O", build, 1) || pipe(ends))
 		die("no pipe to " SCRIPT);
 	*ret_pid = fork();
 	if (*ret_pid < 0)
@@ -78,7 +76,7 @@ static void report_beside(const char *name, const char *name_ratio, double their
 	       &ratio);
 }
 
-void bench_fail2ban(void)
+void bench_fail2ban(const char *build_dir)
 {
 	struct outcome outcome = {0};
 	char line[300], peer[60];
@@ -86,7 +84,7 @@ void bench_fail2ban(void)
 	pid_t pid;
 	int status;
 
-	from = start_script(&pid);
+	from = start_script(build_dir, &pid);
 	if (!from)
 		die("no pipe to " SCRIPT);
 	while (fgets(line, sizeof(line), from))

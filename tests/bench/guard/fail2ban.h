@@ -3,7 +3,6 @@
 #ifndef TESTS_BENCH_GUARD_FAIL2BAN_H
 #define TESTS_BENCH_GUARD_FAIL2BAN_H
 
-extern const char *bench_dir; /* where the build is */
-void bench_fail2ban(void);
+void bench_fail2ban(const char *build_dir);
 
 #endif

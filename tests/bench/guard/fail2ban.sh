@@ -93,7 +93,7 @@ nft delete table inet f2b-table
 
 strazhd_up --interface sv0 >&2
 addresses | sed 's/$/ 1h door/' >"$E2E_TMP/lines"
-for round in {1..5}; do
+for _ in {1..5}; do
 	cpu=$(($(cpu_of "$STRAZHD_PID") + $(cpu_of_ours)))
 	begin=$(now)
 	ctl -q ban - <"$E2E_TMP/lines" || wrong "strazhctl refuses"

@@ -21,7 +21,7 @@
 #include <user/crypto/engine.h>
 #include <user/crypto/wipe.h>
 
-#include <tests/unit/crypto/sanitized.h>
+#include <user/base/sanitized.h>
 
 #define MASK 0x5a
 #define PART 16

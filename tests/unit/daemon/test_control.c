@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -107,7 +108,7 @@ static void test_hostile(void **state)
 		assert_int_equal(strspn(fault->why, "?"), sizeof(fault->why) - 1);
 	}
 	memset(answer, 0, sizeof(*answer));
-	memcpy(answer->text, "a\x1b[2Jb", 6);
+	(void)snprintf(answer->text, sizeof(answer->text), "a\x1b[2Jb");
 	answer->r = CONFIG_WRONG; /* and no fault */
 	hear(answer);
 	assert_string_equal(answer->text, "a?[2Jb");
@@ -117,7 +118,7 @@ static void test_hostile(void **state)
 	hear(answer);
 	assert_int_equal(answer->r, -EBADMSG);
 	memset(answer, 0, sizeof(*answer));
-	memcpy(answer->text, "\xc3\xa4", 2);
+	(void)snprintf(answer->text, sizeof(answer->text), "\xc3\xa4");
 	answer->r = -ENOMEM;
 	hear(answer);
 	assert_string_equal(answer->text, "\xc3\xa4");

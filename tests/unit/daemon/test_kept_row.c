@@ -150,6 +150,8 @@ static void bad_rows(void **state)
 	BAD(bad.ban_over_h = -1);
 	BAD(bad.good_ago_d = -1);
 	BAD(bad.first_ms = -1);
+	BAD(bad.banned_until_ms = INT64_MIN);
+	BAD(bad.trust_until_ms = INT64_MIN);
 	for (unsigned i = 0; i < 7; i++) {
 		BAD(bad.evidence[i] = -1);
 		BAD(bad.evidence[i] = 1e300);

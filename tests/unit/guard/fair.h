@@ -3,9 +3,8 @@
  * The whole loop on a fake clock: honest sources, attackers, a server that does so many handshakes
  * a second behind a queue, and the guard that decides who gets how much of it. Arrivals are cut by
  * the limit of each source (the gate), what is left by admission (the server), what is left then by
- * the queue; all of it in proportion, as buckets and a full queue do.
- *
- * One simulation a program: for tests/unit/guard/test_fair.c and the bench.
+ * the queue; all of it in proportion, as buckets and a full queue do. One simulation a program: for
+ * tests/unit/guard/test_fair.c and the bench, which may define STEP_MS.
  */
 #ifndef TESTS_UNIT_GUARD_FAIR_H
 #define TESTS_UNIT_GUARD_FAIR_H
@@ -20,7 +19,7 @@
 #define HONEST 200U
 #define HOSTILE 100U
 #define SOURCES (HONEST + HOSTILE)
-#ifndef STEP_MS /* or as its user says */
+#ifndef STEP_MS
 #define STEP_MS 100U
 #endif
 #define CAPACITY 1000.0 /* handshakes a second, or as its user says */

@@ -23,18 +23,7 @@
 #include <cap-ng.h>
 
 #include <strazh/base/own.h>
-
-/* Sanitizers reserve terabytes. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SHADOWED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SHADOWED 1
-#endif
-#endif
-#ifndef SHADOWED
-#define SHADOWED 0
-#endif
+#include <user/base/sanitized.h>
 
 /* ---- files ---- */
 
@@ -245,7 +234,8 @@ static int confine_size(uint64_t memory, uint64_t file)
 {
 	const struct rlimit space = {memory, memory}, written = {file, file}, none = {0, 0};
 
-	if (!SHADOWED && setrlimit(RLIMIT_AS, &space))
+	/* Sanitizers reserve terabytes. */
+	if (!SANITIZED && setrlimit(RLIMIT_AS, &space))
 		return -errno;
 	/* Without a core nothing of a key is left on the disk. */
 	return setrlimit(RLIMIT_FSIZE, &written) || setrlimit(RLIMIT_CORE, &none) ? -errno : 0;
@@ -261,6 +251,7 @@ int fetch_confine(uint64_t memory, uint64_t file, const char **ret_what)
 {
 	int r = confine_rights();
 
+	sanitized_confine();
 	*ret_what = "capabilities";
 	if (!r) {
 		*ret_what = "new privileges";
