@@ -94,7 +94,7 @@ echo "# kill -9"
 quiet unban $BAD
 wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32' AND origin = 'guard'" 0
 ok $? "unban: the store forgets the ban"
-wait_for 5 why_says $BAD "unban $BAD by guard: forgiven by an operator"
+wait_for 5 why_says $BAD "unban $BAD by operator:root 0: forgiven by an operator"
 ok $? "and why tells"
 garbage $BAD 200 >/dev/null
 wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32' AND origin = 'guard'" 1

@@ -249,11 +249,12 @@ void acts_begin(struct keeper *keeper, uid_t uid)
 	struct acts *acts = keeper->acts;
 
 	acts->uid = uid;
+	acts->running = true;
 	acts->on = memory_show(keeper)->on;
 }
 
 /* "operator:root 0" */
-static json_t *who(struct acts *acts)
+static const char *name_of(struct acts *acts)
 {
 	if (acts->uid != acts->named_uid || !acts->name[0]) {
 		const struct passwd *user = getpwuid(acts->uid);
@@ -262,13 +263,18 @@ static json_t *who(struct acts *acts)
 		(void)snprintf(acts->name, sizeof(acts->name), "operator:%.64s %u",
 			       user ? user->pw_name : "?", acts->uid);
 	}
-	return json_string(acts->name);
+	return acts->name;
+}
+
+const char *acts_actor(const struct keeper *keeper)
+{
+	return keeper->acts && keeper->acts->running ? name_of(keeper->acts) : NULL;
 }
 
 static int keep(struct acts *acts, const json_t *act)
 {
 	json_t *copy = json_copy((json_t *)(uintptr_t)act);
-	int r = copy ? json_object_set_new(copy, "who", who(acts)) : -1;
+	int r = copy ? json_object_set_new(copy, "who", json_string(name_of(acts))) : -1;
 
 	if (!r)
 		r = json_array_append(acts->taken, copy);
@@ -345,6 +351,7 @@ bool acts_end(struct keeper *keeper, struct client_link *link, json_t *result)
 	struct acts *acts = keeper->acts;
 	struct ack *ack;
 
+	acts->running = false;
 	if (!json_array_size(acts->taken))
 		return false;
 	ack = make_ack(acts, keeper, result);

@@ -42,6 +42,9 @@ int acts_take(void *keeper, const json_t *act);
 int acts_list(void *keeper, const char *name, const struct prefix *entries, size_t count,
 	      uint64_t until_wall);
 
+/* Who gave the request that is being run, as the audit names him. NULL: nobody, none is. */
+const char *acts_actor(const struct keeper *keeper);
+
 /* A request of this user is about to be run. */
 void acts_begin(struct keeper *keeper, uid_t uid);
 /*

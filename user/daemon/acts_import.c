@@ -18,6 +18,7 @@
 #include <strazh/base/own.h>
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
+#include <user/daemon/remember.h>
 
 #define OUT_MAX 4096U
 #define WAIT_MS 50
@@ -89,6 +90,13 @@ static void decided(void *data, int result)
 		acts->imported++;
 }
 
+/* What the guard decided since is in the store before it, and it takes that away. */
+static bool crosses(const struct store_act *act)
+{
+	return act->verb == STORE_BAN_CLEAR ||
+	       (act->verb == STORE_BAN_LIFT && strcmp(act->ban.origin, ACTROWS_GUARD) == 0);
+}
+
 /* One line; not 0: the store takes no more now. */
 static int submit_line(struct keeper *keeper, const char *line, size_t len)
 {
@@ -102,6 +110,7 @@ static int submit_line(struct keeper *keeper, const char *line, size_t len)
 		if (!r)
 			r = memory_act(keeper, &row.act, decided, acts);
 		acts->out += !r;
+		acts->crossed |= !r && crosses(&row.act);
 	}
 	json_decref(act);
 	if (r == -EINVAL)
@@ -148,6 +157,9 @@ static void finish(struct keeper *keeper)
 	if (acts->bad)
 		log_warning("journal: %llu lines hold no act and are left out",
 			    (unsigned long long)acts->bad);
+	if (acts->crossed)
+		remember_say_again(keeper);
+	acts->crossed = false;
 	acts->imported = acts->bad = 0;
 	acts->journaling = false;
 	acts_import_end(acts);

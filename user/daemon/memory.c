@@ -166,6 +166,7 @@ static const struct recall_ops recall_ops = {
 	.source = remember_source,
 	.ban = remember_ban,
 	.all = remember_all,
+	.bans = remember_bans,
 	.one = remember_one,
 	.story = story_found,
 };

@@ -23,7 +23,7 @@
 #define RETRY_S 1
 #define STOPPED 1000 /* what a reading returns that was told to stop */
 
-enum order { ORDER_ALL, ORDER_ONE, ORDER_STORY };
+enum order { ORDER_ALL, ORDER_BANS, ORDER_ONE, ORDER_STORY };
 
 /* An order, and later the last part of what was found. */
 struct task {
@@ -202,7 +202,9 @@ static int read_all(struct recall *recall, struct task *task)
 	int r;
 
 	task->sources = task->bans = 0;
-	r = store_each_source(recall->store, task->most, take_one_of_all, &sources, NULL);
+	r = task->order == ORDER_BANS
+		    ? 0
+		    : store_each_source(recall->store, task->most, take_one_of_all, &sources, NULL);
 	return r ? r : store_each_ban(recall->store, 0, take_ban, &bans, NULL);
 }
 
@@ -279,6 +281,7 @@ static int read_task(struct recall *recall, struct task *task)
 {
 	switch (task->order) {
 	case ORDER_ALL:
+	case ORDER_BANS:
 		return read_all(recall, task);
 	case ORDER_ONE:
 		return read_one(recall, task);
@@ -375,6 +378,13 @@ int recall_all(struct recall *recall, uint32_t most, const char *origin)
 	return give(recall, &task, NULL, 0);
 }
 
+int recall_bans(struct recall *recall, const char *origin)
+{
+	const struct task task = {.order = ORDER_BANS, .origin = origin};
+
+	return give(recall, &task, NULL, 0);
+}
+
 int recall_one(struct recall *recall, const struct prefix *prefix)
 {
 	const struct task task = {.order = ORDER_ONE, .subjects = {*prefix}, .len = 1};
@@ -401,6 +411,9 @@ static void tell_end(struct recall *recall, struct task *task)
 	case ORDER_ALL:
 		recall->ops->all(recall->owner, task->sources, task->bans,
 				 task->most && task->sources >= task->most);
+		break;
+	case ORDER_BANS:
+		recall->ops->bans(recall->owner, task->bans);
 		break;
 	case ORDER_ONE:
 		recall->ops->one(recall->owner, &task->subjects[0]);
