@@ -66,6 +66,14 @@ void acts_mark(struct keeper *keeper)
 			touch(acts, json_array_get(ack->acts, i));
 }
 
+void acts_waiting(const struct keeper *keeper, uint64_t *ret_bytes, uint64_t *ret_forgotten)
+{
+	const struct acts *acts = keeper->acts;
+
+	*ret_bytes = acts && acts->journaling ? acts_journal_len(keeper) : 0;
+	*ret_forgotten = acts ? acts->unwritten + acts->refused : 0;
+}
+
 bool acts_settled(const struct keeper *keeper)
 {
 	return !keeper->acts->first && !keeper->acts->journaling;

@@ -55,6 +55,9 @@ bool acts_end(struct keeper *keeper, struct client_link *link, json_t *result) m
 /* The client went away; its acts go on. */
 void acts_abandon(struct client_link *link);
 
+/* Bytes that wait in the journal; acts that neither journal nor store took. */
+void acts_waiting(const struct keeper *keeper, uint64_t *ret_bytes, uint64_t *ret_forgotten);
+
 /* Nothing is on its way to the store, and nothing in the journal: what it holds is the truth. */
 bool acts_settled(const struct keeper *keeper);
 /*

@@ -65,6 +65,7 @@ struct memory {
 	struct remembering remembering;
 	struct story_wait *stories; /* list: commands that wait for one */
 	struct host_memory shown;
+	char moved_why[160]; /* why it is not known where it was moved to, or "" */
 	char why[sizeof((struct store_fault){0}.text)];
 };
 

@@ -12,6 +12,7 @@
 #include <user/daemon/actrows.h>
 #include <user/daemon/keeper.h>
 #include <user/daemon/rebuild.h>
+#include <user/gate/reput.h>
 #include <user/gate/restore.h>
 #include <user/store/store.h>
 
@@ -92,6 +93,7 @@ struct rebuild {
 	unsigned int trie; /* table * 2 + (IPv6) */
 	bool fresh[2];	   /* the map of hosts was empty */
 	struct host_scan *scan;
+	struct reput_cursor sources; /* of those with limits of their own */
 	struct prefix adopt[REBUILD_ADOPT_MAX];
 	size_t adopt_len, adopt_at;
 	uint64_t put, adopted, timed, refused, over, lists;

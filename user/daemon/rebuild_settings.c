@@ -16,6 +16,7 @@
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
 #include <user/ctl/ports.h>
+#include <user/ctl/rate.h>
 #include <user/ctl/settings.h>
 #include <user/daemon/memory.h>
 #include <user/daemon/replay.h>
@@ -188,9 +189,86 @@ static void adopt_service(struct rebuild *rebuild, uint32_t index)
 		log_warning("service %s is not kept", text);
 }
 
+static void adopt_set(struct rebuild *rebuild, const char *name, json_t *act)
+{
+	char full[160];
+
+	(void)snprintf(full, sizeof(full), ACTROWS_SETTING "%s", name);
+	if (value_of(rebuild->data, full))
+		json_decref(act);
+	else if (rebuild_adopt(rebuild->keeper, act))
+		log_warning("'%s' is not kept", name);
+	else
+		rebuild->adopted++;
+}
+
+/* By the names that cmd_rate.c writes. */
+static void adopt_limit(struct rebuild *rebuild, const char *name, const struct sz_limit *usual)
+{
+	const struct sz_limit *limit = replay_limit(rebuild->keeper->gate, name);
+	char text[LIMIT_TEXT_LEN];
+
+	if (!limit || limit_equal(limit, usual))
+		return;
+	limit_format(limit, text);
+	adopt_set(rebuild, name, journal_set(rebuild->keeper->gate, name, text));
+}
+
+static void adopt_limits(struct rebuild *rebuild)
+{
+	static const struct sz_limit none;
+	char name[64];
+
+	for (uint32_t class_ = 0; class_ < SZ_RATE_CLASSES; class_++) {
+		for (uint32_t at = 0; at < SZ_TIERS * SZ_RATE_LEVELS; at++) {
+			const enum sz_rate_level level = (enum sz_rate_level)(at % SZ_RATE_LEVELS);
+			const struct sz_limit usual = limit_default(level, class_);
+
+			if (level == SZ_RATE_NET && class_ > SZ_RATE_FRAG)
+				continue;
+			(void)snprintf(name, sizeof(name), "rate.%u.%s.%s", at / SZ_RATE_LEVELS,
+				       level == SZ_RATE_NET ? "prefix" : "host",
+				       rate_class_names[class_]);
+			adopt_limit(rebuild, name, &usual);
+		}
+		(void)snprintf(name, sizeof(name), "rate.other.%s", rate_class_names[class_]);
+		if (class_ <= SZ_RATE_FRAG)
+			adopt_limit(rebuild, name, &none);
+	}
+}
+
+static int adopt_source(void *context, const struct prefix *key, const struct sz_reput *reput)
+{
+	struct rebuild *rebuild = context;
+	char name[96], text[PREFIX_TEXT_LEN];
+
+	if (reput->origin != SZ_ORIGIN_OPERATOR || reput_is_over(reput, clock_boot_s()))
+		return 0;
+	(void)snprintf(name, sizeof(name), "rate.source.%s", prefix_format(key, text));
+	adopt_set(rebuild, name, rate_source_act(rebuild->keeper->gate, key, reput));
+	return 0;
+}
+
+/* A slice: the guard's are among them, and may be many. */
+static bool adopt_sources(struct rebuild *rebuild)
+{
+	bool done = false;
+
+	if (reput_walk(rebuild->keeper->gate, &rebuild->sources, REBUILD_ADOPT_MAX, adopt_source,
+		       rebuild, &done))
+		log_warning("sources with limits of their own are not kept: %s", gate_error());
+	else if (!done)
+		return false;
+	rebuild->sources = (struct reput_cursor){0};
+	return true;
+}
+
 bool rebuild_settings(struct rebuild *rebuild)
 {
 	const struct rebuild_data *data = rebuild->data;
+
+	if (rebuild->sources.family)
+		return adopt_sources(rebuild);
 
 	for (size_t i = 0; i < data->lists_len; i++)
 		put_list(rebuild, &data->lists[i]);
@@ -203,5 +281,6 @@ bool rebuild_settings(struct rebuild *rebuild)
 		adopt_setting(rebuild, &settings_all[i]);
 	for (uint32_t i = 0; i < SZ_SERVICES; i++)
 		adopt_service(rebuild, i);
-	return true;
+	adopt_limits(rebuild);
+	return adopt_sources(rebuild);
 }
