@@ -17,7 +17,7 @@
 
 static int has_key(const struct store_act *act)
 {
-	switch (act->verb) {
+	switch ((int)act->verb) {
 	case STORE_BAN_PUT:
 	case STORE_BAN_LIFT:
 		return prefix_ok(&act->ban.prefix) && act->ban.origin;

@@ -328,7 +328,7 @@ static void visit(void *context, const struct guard_kept *kept, float score, flo
 		put_source(m, kept, score, pressure);
 }
 
-#define SAID_AGAIN "banned; said again, for the store was full when it was decided"
+#define SAID_AGAIN "banned; said again: the store may not know it, or not until when"
 
 static void say_again(void *context, const struct prefix *prefix, uint64_t banned_ms,
 		      unsigned offences)
