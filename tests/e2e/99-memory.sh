@@ -238,6 +238,9 @@ if ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1; then
 	wait_for 20 store_is degraded true
 	ok $? "status says so"
 	ok "$([ "$(store backlog)" -gt 0 ]; echo $?)" "the ban waits"
+	sleep "${MEMORY_OUTAGE_S:-2}"
+	banned $BAD && store_is degraded true
+	ok $? "and is in force for ${MEMORY_OUTAGE_S:-2} s of it"
 	ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1
 	wait_for 20 store_is degraded false
 	ok $? "it is back"

@@ -97,7 +97,8 @@ def settle(want):
     for _ in range(400):
         gate, store = in_gate(), in_store()
         wrong = sorted(at for at, is_there in want.items() if is_there is not None and (at in gate) != is_there)
-        apart = sorted(gate ^ store)
+        # A load that was cut off before its copy is in force, and no more than that.
+        apart = sorted(at for at in gate ^ store if at in store or not at.startswith("list") or want.get(at) is not None)
         if not wrong and not apart:
             return ""
         time.sleep(0.1)
@@ -139,11 +140,11 @@ def main():
         if why:
             print("# " + why)
             failed += 1
-        gate = in_gate()
+        gate, store = in_gate(), in_store()
         for state in states:
             state.clear()
         for at in gate:
-            states[0][at] = True
+            states[0][at] = True if at in store else None
     daemon.kill()
     print(f"1..{rounds}")
     sys.exit(1 if failed else 0)

@@ -278,6 +278,7 @@ static void stop(struct keeper *keeper)
 	server_close(keeper);
 	feeding_close(keeper);
 	guarding_close(keeper);
+	memory_stop(keeper);
 	rebuild_close(keeper);
 	acts_close(keeper);
 	memory_close(keeper);

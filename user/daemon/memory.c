@@ -294,6 +294,16 @@ int memory_open(struct keeper *keeper)
 	return r;
 }
 
+void memory_stop(struct keeper *keeper)
+{
+	struct memory *m = keeper->memory;
+
+	if (!m || !m->store)
+		return;
+	recall_stop(m->recall);
+	store_stop(m->store);
+}
+
 void memory_close(struct keeper *keeper)
 {
 	struct memory *m = keeper->memory;

@@ -21,6 +21,7 @@
 #include <user/daemon/memory.h>
 #include <user/daemon/replay.h>
 #include <user/gate/limits.h>
+#include <user/gate/lists.h>
 #include <user/gate/services.h>
 
 #define CLOCK_NAME "gate.clock"
@@ -140,6 +141,15 @@ static void put_list(struct rebuild *rebuild, const struct rebuild_list *list)
 	struct list_report report;
 	int r;
 
+	/* Whoever unloaded it died before the store had it: it was the last thing left to do. */
+	if (list->fault == -ENOENT) {
+		log_warning("store: list '%s' is neither in the gate nor copied: it is taken out",
+			    list->name);
+		if (rebuild_adopt(rebuild->keeper, journal_other(rebuild->keeper->gate, "unload",
+								 "list", list->name)))
+			log_warning("list '%s' is not taken out", list->name);
+		return;
+	}
 	if (list->fault) {
 		log_warning("store: list '%s' cannot be put back: %s; load it again", list->name,
 			    list->fault == -EBADMSG ? "its copy is damaged"
@@ -187,6 +197,43 @@ static void adopt_service(struct rebuild *rebuild, uint32_t index)
 	if (!value_of(rebuild->data, name) &&
 	    rebuild_adopt(rebuild->keeper, journal_service(gate, service)))
 		log_warning("service %s is not kept", text);
+}
+
+static bool names(const struct listcopy_names *all, const char *name)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (strcmp(all->at[i], name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Whoever loaded it died between its copy and the store. Feeds have no copies. One without is in
+ * force until the maps are lost; nobody was told that it is more.
+ */
+static void adopt_lists(struct rebuild *rebuild)
+{
+	const struct rebuild_data *data = rebuild->data;
+	struct gate *gate = rebuild->keeper->gate;
+	struct lists lists;
+
+	if (!rebuild->there.count || lists_read(gate, &lists))
+		return;
+	for (uint32_t bit = SZ_LIST_FEED; bit < SZ_LISTS; bit++) {
+		const struct sz_list *list = &lists.at[bit];
+		json_t *act;
+
+		if (!(lists.used >> bit & 1) || !names(&rebuild->there, list->name) ||
+		    names(&data->known, list->name) || !names(&data->copies, list->name))
+			continue;
+		act = journal_other(gate, "load", "list", list->name);
+		if (act)
+			(void)!json_object_set_new(act, "entries", json_integer(list->entries));
+		if (rebuild_adopt(rebuild->keeper, act))
+			log_warning("list '%s' is not kept", list->name);
+		else
+			rebuild->adopted++;
+	}
 }
 
 static void adopt_set(struct rebuild *rebuild, const char *name, json_t *act)
@@ -272,6 +319,7 @@ bool rebuild_settings(struct rebuild *rebuild)
 
 	for (size_t i = 0; i < data->lists_len; i++)
 		put_list(rebuild, &data->lists[i]);
+	adopt_lists(rebuild);
 	if (!rebuild->new_maps)
 		return true;
 	for (size_t i = 0; i < data->settings_len; i++)

@@ -533,6 +533,16 @@ int recall_new(struct store *store, const struct recall_ops *ops, void *owner,
 	return 0;
 }
 
+void recall_stop(struct recall *recall)
+{
+	if (!recall)
+		return;
+	pthread_mutex_lock(&recall->lock);
+	recall->stopping = true;
+	pthread_cond_broadcast(&recall->told);
+	pthread_mutex_unlock(&recall->lock);
+}
+
 void recall_free(struct recall *recall)
 {
 	struct part *part;
@@ -540,10 +550,7 @@ void recall_free(struct recall *recall)
 
 	if (!recall)
 		return;
-	pthread_mutex_lock(&recall->lock);
-	recall->stopping = true;
-	pthread_cond_broadcast(&recall->told);
-	pthread_mutex_unlock(&recall->lock);
+	recall_stop(recall);
 	(void)pthread_join(recall->thread, NULL);
 	while ((part = next_part(recall)) != NULL) {
 		task_free(part->task);

@@ -40,6 +40,8 @@ struct recall_ops {
 
 int recall_new(struct store *store, const struct recall_ops *ops, void *owner,
 	       struct recall **ret_recall) must_check;
+/* Its thread is to end; recall_free() waits for it. NULL is fine. */
+void recall_stop(struct recall *recall);
 /* Waits for the read that is going on; no operation is called. NULL is fine. */
 void recall_free(struct recall *recall);
 /* Readable when recall_collect() has something to tell. */
