@@ -138,9 +138,9 @@ rm -f "$STORE"*
 up
 settings() { rows "SELECT name FROM setting WHERE name LIKE 'gate.rate.%' ORDER BY name" | tr '\n' ' '; }
 has_settings() {
-	[ "$(settings)" = "gate.rate.0.host.syn gate.rate.1.prefix.udp gate.rate.source.192.0.2.50 gate.rate.source.fd66:1::/64 " ]
+	[ "$(settings)" = "gate.rate.0.host.syn gate.rate.1.prefix.udp gate.rate.source.192.0.2.50 $1 " ]
 }
-wait_for 10 has_settings
+wait_for 10 has_settings gate.rate.source.fd66:1::/64
 ok $? "limits and sources with limits of their own are taken into it"
 strazhd_kill KILL
 boot
@@ -167,7 +167,8 @@ c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
 c.execute("BEGIN EXCLUSIVE"); open(sys.argv[2], "w"); time.sleep(600)' "$STORE" "$E2E_TMP/locked" &
 LOCKER=$!
 wait_for 5 test -e "$E2E_TMP/locked"
-like "$(timeout 30 "$O/strazhctl" ban 192.0.2.7 2>&1)" "written to the journal" "the store is locked: an act is journaled"
+like "$(timeout 30 "$O/strazhctl" ban 192.0.2.7 2>&1)" "written to the journal" \
+	"the store is locked: an act is journaled"
 like "$(ctl status 2>/dev/null)" "^journal +[1-9][0-9]* bytes of acts wait for the store" "status has the journal"
 is "$(ctl status --json 2>/dev/null | jq -r 'select(.kind == "journal") | .forgotten')" 0 "and nothing is forgotten"
 kill $LOCKER
@@ -180,7 +181,7 @@ echo "nonsense" >"$E2E_TMP/state/store.moved"
 up
 like "$(ctl status 2>/dev/null)" "^store .*, ok; .*where it was moved to is not known: 'store.moved' is not what" \
 	"a nonsense store.moved: status says so"
-said "ERROR|error.*store may not be the one" || said "the store may not be the one that it was moved to"
+said "the store may not be the one that it was moved to"
 ok $? "so does the log"
 strazhd_kill TERM
 rm "$E2E_TMP/state/store.moved"

@@ -98,7 +98,8 @@ def settle(want):
         gate, store = in_gate(), in_store()
         wrong = sorted(at for at, is_there in want.items() if is_there is not None and (at in gate) != is_there)
         # A load that was cut off before its copy is in force, and no more than that.
-        apart = sorted(at for at in gate ^ store if at in store or not at.startswith("list") or want.get(at) is not None)
+        loose = {at for at in gate - store if at.startswith(("list", "recovered-")) and want.get(at) is None}
+        apart = sorted((gate ^ store) - loose)
         if not wrong and not apart:
             return ""
         time.sleep(0.1)
