@@ -65,6 +65,7 @@ wait_for 5 rows_are "$GUARDS" 0
 ok $? "and in the store"
 like "$(rows "SELECT actor, action, subject, cause FROM audit WHERE action = 'flush'")" \
 	"^guard\|flush\|deny guard\|taken back, for the guard's mode was changed$" "which the audit tells"
+wait_for 15 rows_are "SELECT offences FROM source WHERE cidr = '$BAD/32'" 1
 strazhd_kill KILL
 boot
 conf enforce
