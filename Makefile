@@ -277,8 +277,8 @@ thread-tests: $(THREAD_UNITS:%=$(O)/tests/unit/%)
 # Of a program, not of libuser.a.
 $(foreach t,$(filter $(O)/tests/unit/client/cli/%,$(UNIT_BINS)),\
 	$(eval $(t): $(t:$(O)/tests/unit/client/cli/test_%=$(O)/obj/user/client/cli/%.o)))
-# They make allocations fail.
 $(O)/tests/unit/feed/test_confine: $(O)/obj/user/feed/fetch/confine.o
+# They make allocations fail.
 $(O)/tests/unit/guard/test_guard_nomem: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc)
 $(O)/tests/unit/service/test_faults: ALL_LDFLAGS += $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc)
 # user/store stands on the ORM, and strazhd's configuration and memory on both.
@@ -287,7 +287,7 @@ $(STORE_UNITS): LIBS += $(ORM_ALONE) $(ORM_LIBS)
 $(STORE_UNITS): $(ORM_ALONE)
 $(UNIT_BINS): $(O)/%: $(O)/obj/%.o $(O)/libuser.a
 	$(call say,LD)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $^ -lcmocka $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(filter %.a,$^) -lcmocka $(LIBS)
 
 # Allocations that fail on purpose.
 $(O)/tests/unit/session/test_channel_nomem: ALL_LDFLAGS += -Wl,--wrap=malloc

@@ -85,7 +85,7 @@ echo "# kill -9"
 quiet unban $BAD
 wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32' AND origin = 'guard'" 0
 ok $? "unban: the store forgets the ban"
-wait_for 5 why_says $BAD "unban $BAD by guard: forgiven by an operator"
+wait_for 5 why_says $BAD "unban $BAD by operator:root 0: forgiven by an operator"
 ok $? "and why tells"
 garbage $BAD 200 >/dev/null
 wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32' AND origin = 'guard'" 1
@@ -229,6 +229,9 @@ if ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1; then
 	wait_for 20 store_is degraded true
 	ok $? "status says so"
 	ok "$([ "$(store backlog)" -gt 0 ]; echo $?)" "the ban waits"
+	sleep "${MEMORY_OUTAGE_S:-2}"
+	banned $BAD && store_is degraded true
+	ok $? "and is in force for ${MEMORY_OUTAGE_S:-2} s of it"
 	ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1
 	wait_for 20 store_is degraded false
 	ok $? "it is back"

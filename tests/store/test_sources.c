@@ -263,6 +263,81 @@ static void alerts_go_in_rounds(void **state)
 	depot_close(st);
 }
 
+static struct store_source held_against(uint32_t n)
+{
+	struct store_source source = depot_source(n, 0.5);
+
+	source.evidence_len = STORE_EVIDENCE_MAX;
+	source.score = 0.9;
+	source.pressure = 0.4;
+	source.offences = 3;
+	source.ban_over_h = 2;
+	source.banned_until_ms = DEPOT_T0 + 5000;
+	source.days = 7;
+	source.good = 2;
+	source.trust_until_ms = DEPOT_T0 + 9000;
+	return source;
+}
+
+static int see_forgiven(void *data, const struct store_source *source)
+{
+	unsigned *n = data;
+
+	assert_int_equal(source->evidence_len, 0);
+	assert_true(source->score == 0 && source->pressure == 0);
+	assert_int_equal(source->offences, 0);
+	assert_int_equal(source->ban_over_h, 0);
+	assert_int_equal(source->banned_until_ms, 0);
+	assert_int_equal(source->days, 7);
+	assert_true(source->good == 2);
+	assert_int_equal(source->trust_until_ms, DEPOT_T0 + 9000);
+	(*n)++;
+	return 0;
+}
+
+/* All bans are taken back: what was stored, what waits and what is on its way is forgiven. */
+static void a_flush_forgives(void **state)
+{
+	const struct database *db = *state;
+	struct store *st = depot_manual(db, NULL);
+	struct store_act act = depot_ban("192.0.2.1", DEPOT_T0 + 1000, "x");
+	struct store_source source;
+	unsigned n = 0;
+
+	act.ban.origin = "guard";
+	assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
+	act.ban.origin = "operator";
+	assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
+	for (uint32_t i = 0; i < 10; i++) {
+		source = held_against(i);
+		source.last_ms = DEPOT_T0 + i / 3;
+		assert_int_equal(store_source_put(st, &source), 0);
+	}
+	st->flushing = true;
+	assert_int_equal(store_turn(st), 0);
+	source = held_against(10);
+	assert_int_equal(store_source_put(st, &source), 0);
+
+	act = (struct store_act){.verb = STORE_BAN_CLEAR, .at_ms = DEPOT_T0, .actor = "guard"};
+	act.ban.origin = "guard";
+	assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
+	assert_int_equal(store_turn(st), 0);
+	depot_expect_bans(st, DEPOT_T0, "192.0.2.1 1 operator guard x\n");
+	database_expect(db, "SELECT subject FROM audit WHERE action = 'flush'", "deny guard\n");
+	database_expect(db, "SELECT count(*) FROM source WHERE offences = 3", "10\n");
+
+	act.ban.origin = NULL;
+	assert_int_equal(store_submit(st, &act, NULL, NULL), 0);
+	st->flushing = true;
+	assert_int_equal(store_turn(st), 0);
+	depot_expect_bans(st, DEPOT_T0, "");
+	assert_int_equal(store_each_source(st, 0, see_forgiven, &n, NULL), 0);
+	assert_int_equal(n, 11);
+	act.ban.origin = "";
+	assert_int_equal(store_submit(st, &act, NULL, NULL), -EINVAL);
+	depot_close(st);
+}
+
 int main(void)
 {
 	static const struct database_test tests[] = {
@@ -273,6 +348,7 @@ int main(void)
 		DATABASE_TEST_SQLITE(not_taken),
 		DATABASE_TEST_SQLITE(pending_as_a_model),
 		DATABASE_TEST(old_rows_go),
+		DATABASE_TEST(a_flush_forgives),
 	};
 
 	return DATABASE_RUN(tests);

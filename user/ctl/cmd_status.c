@@ -266,6 +266,19 @@ static int show_guard(struct request *request)
 			  (int)guard->pace.psi_known));
 }
 
+/* Only while it holds what the store does not. */
+static int show_journal(struct request *request)
+{
+	const struct host *host = request->host;
+	const struct host_memory *memory = host->memory ? host->memory(host->context) : NULL;
+
+	if (!memory || (!memory->journal && !memory->forgotten))
+		return 0;
+	return request_row(request, json_pack("{s:s, s:I, s:I}", "kind", "journal", "bytes",
+					      (json_int_t)memory->journal, "forgotten",
+					      (json_int_t)memory->forgotten));
+}
+
 static int show_memory(struct request *request)
 {
 	const struct host *host = request->host;
@@ -275,7 +288,8 @@ static int show_memory(struct request *request)
 		return 0;
 	return request_row(
 		request,
-		json_pack("{s:s, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+		json_pack("{s:s, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, "
+			  "s:s*}",
 			  "kind", "store", "url", memory->url, "on", (int)memory->on, "degraded",
 			  (int)memory->degraded, "why", memory->why, "since",
 			  (json_int_t)memory->since_s, "backlog", (json_int_t)memory->backlog,
@@ -283,7 +297,7 @@ static int show_memory(struct request *request)
 			  (json_int_t)memory->written, "undone", (json_int_t)memory->undone,
 			  "missed", (json_int_t)memory->missed, "late", (json_int_t)memory->late,
 			  "sources", (json_int_t)memory->sources, "dropped",
-			  (json_int_t)memory->dropped));
+			  (json_int_t)memory->dropped, "moved_why", memory->moved_why));
 }
 
 /* Only those that fail: `strazhctl feeds` has them all. */
@@ -323,6 +337,8 @@ static int run_status(struct request *request)
 		r = show_guard(request);
 	if (!r)
 		r = show_memory(request);
+	if (!r)
+		r = show_journal(request);
 	if (!r)
 		r = show_feeds(request);
 	if (!r)

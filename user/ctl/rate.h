@@ -8,6 +8,7 @@
 
 #include <strazh/base/compiler.h>
 #include <user/ctl/request.h>
+#include <user/gate/reput.h>
 
 /* --tier; *ret_tier untouched where it is not given. A ctl_code, and it has been said. */
 int rate_take_tier(struct request *request, uint32_t *ret_tier) must_check;
@@ -22,5 +23,7 @@ int rate_show_sources(struct request *request) must_check;
  * returned. What is over meanwhile is left out.
  */
 int rate_redo_source(struct gate *gate, const char *name, const char *value) must_check;
+/* The act that says it so of one that is in the gate. NULL: no memory. */
+json_t *rate_source_act(struct gate *gate, const struct prefix *key, const struct sz_reput *reput);
 
 #endif

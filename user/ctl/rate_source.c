@@ -70,23 +70,27 @@ static int reput_code(struct request *request, int r)
 	return r;
 }
 
-static void record(struct request *request, const struct prefix *key, const char *value)
+static json_t *act_of(struct gate *gate, const struct prefix *key, const char *value)
 {
 	char name[NAME_LEN], text[PREFIX_TEXT_LEN];
 
 	(void)snprintf(name, sizeof(name), JOURNAL_NAME "%s", prefix_format(key, text));
-	request_act(request, journal_set(request->gate, name, value));
+	return journal_set(gate, name, value);
 }
 
-static void record_source(struct request *request, const struct prefix *key,
-			  const struct sz_reput *reput)
+static void record(struct request *request, const struct prefix *key, const char *value)
+{
+	request_act(request, act_of(request->gate, key, value));
+}
+
+json_t *rate_source_act(struct gate *gate, const struct prefix *key, const struct sz_reput *reput)
 {
 	const uint64_t until = reput->until_s ? clock_wall_of(reput->until_s) : 0;
 	char value[48];
 
 	(void)snprintf(value, sizeof(value), "%u,%u,%llu", reput->tier, reput->slow,
 		       (unsigned long long)until);
-	record(request, key, value);
+	return act_of(gate, key, value);
 }
 
 int rate_source(struct request *request)
@@ -119,7 +123,7 @@ int rate_source(struct request *request)
 		r = reput_put(request->gate, &key, &reput);
 	if (r)
 		return reput_code(request, r);
-	record_source(request, &key, &reput);
+	request_act(request, rate_source_act(request->gate, &key, &reput));
 	return request_say(request, CTL_DONE, "%s: tier %u, limits divided by %g%s",
 			   prefix_format(&key, text), tier, (double)reput.slow / SZ_SLOW_ONE,
 			   key.len != prefix.len ? "; a host of IPv6 is its /64" : "");

@@ -67,6 +67,9 @@ struct host_memory {
 	uint64_t written, undone; /* acts; undone: taken, and not written */
 	uint64_t missed, late; /* acts not taken; of these those that are still to be made good */
 	uint64_t sources, dropped; /* states of sources that wait; that found no room */
+	uint64_t journal;	   /* bytes of operators' acts that wait for it in the journal */
+	uint64_t forgotten;	   /* acts that neither it nor the journal took */
+	const char *moved_why;	   /* why it is not known where the store was moved to, or NULL */
 };
 
 #define HOST_PROCESSES_MAX 4

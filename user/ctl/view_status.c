@@ -196,6 +196,23 @@ static void show_store(const struct render *render, const json_t *row)
 			number(row, "undone"), render_paint(render, PAINT_OFF));
 	if (number(row, "dropped"))
 		fprintf(render->out, ", %llu states of sources dropped", number(row, "dropped"));
+	if (json_object_get(row, "moved_why"))
+		fprintf(render->out, "; %swhere it was moved to is not known: %s%s",
+			render_paint(render, PAINT_RED), word(row, "moved_why"),
+			render_paint(render, PAINT_OFF));
+	fputc('\n', render->out);
+}
+
+static void show_journal(const struct render *render, const json_t *row)
+{
+	label(render, "journal");
+	fprintf(render->out, "%s%llu bytes of acts wait for the store%s",
+		render_paint(render, PAINT_YELLOW), number(row, "bytes"),
+		render_paint(render, PAINT_OFF));
+	if (number(row, "forgotten"))
+		fprintf(render->out, ", %s%llu acts are in neither: lost with the maps%s",
+			render_paint(render, PAINT_RED), number(row, "forgotten"),
+			render_paint(render, PAINT_OFF));
 	fputc('\n', render->out);
 }
 
@@ -308,6 +325,7 @@ static void status_end(struct render *render)
 	show_kind(render, "server", show_server);
 	show_kind(render, "guard", show_guard);
 	show_kind(render, "store", show_store);
+	show_kind(render, "journal", show_journal);
 	show_kind(render, "feed", show_feed);
 	show_kind(render, "service", show_service);
 	label(render, "entries");

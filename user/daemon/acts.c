@@ -67,6 +67,14 @@ void acts_mark(struct keeper *keeper)
 			touch(acts, json_array_get(ack->acts, i));
 }
 
+void acts_waiting(const struct keeper *keeper, uint64_t *ret_bytes, uint64_t *ret_forgotten)
+{
+	const struct acts *acts = keeper->acts;
+
+	*ret_bytes = acts && acts->journaling ? acts_journal_len(keeper) : 0;
+	*ret_forgotten = acts ? acts->unwritten + acts->refused : 0;
+}
+
 bool acts_settled(const struct keeper *keeper)
 {
 	return !keeper->acts->first && !keeper->acts->journaling;
@@ -195,11 +203,12 @@ void acts_begin(struct keeper *keeper, uid_t uid)
 	struct acts *acts = keeper->acts;
 
 	acts->uid = uid;
+	acts->running = true;
 	acts->on = memory_show(keeper)->on;
 }
 
 /* "operator:root 0" */
-static json_t *who(struct acts *acts)
+static const char *name_of(struct acts *acts)
 {
 	if (acts->uid != acts->named_uid || !acts->name[0]) {
 		const struct passwd *user = getpwuid(acts->uid);
@@ -208,13 +217,18 @@ static json_t *who(struct acts *acts)
 		(void)snprintf(acts->name, sizeof(acts->name), "operator:%.64s %u",
 			       user ? user->pw_name : "?", acts->uid);
 	}
-	return json_string(acts->name);
+	return acts->name;
+}
+
+const char *acts_actor(const struct keeper *keeper)
+{
+	return keeper->acts && keeper->acts->running ? name_of(keeper->acts) : NULL;
 }
 
 static int keep(struct acts *acts, const json_t *act)
 {
 	json_t *copy = json_copy((json_t *)(uintptr_t)act);
-	int r = copy ? json_object_set_new(copy, "who", who(acts)) : -1;
+	int r = copy ? json_object_set_new(copy, "who", json_string(name_of(acts))) : -1;
 
 	if (!r)
 		r = json_array_append(acts->taken, copy);
@@ -291,6 +305,7 @@ bool acts_end(struct keeper *keeper, struct client_link *link, json_t *result)
 	struct acts *acts = keeper->acts;
 	struct ack *ack;
 
+	acts->running = false;
 	if (!json_array_size(acts->taken))
 		return false;
 	ack = make_ack(acts, keeper, result);

@@ -42,6 +42,9 @@ int acts_take(void *keeper, const json_t *act);
 int acts_list(void *keeper, const char *name, const struct prefix *entries, size_t count,
 	      uint64_t until_wall);
 
+/* Who gave the request that is being run, as the audit names him. NULL: nobody, none is. */
+const char *acts_actor(const struct keeper *keeper);
+
 /* A request of this user is about to be run. */
 void acts_begin(struct keeper *keeper, uid_t uid);
 /*
@@ -52,6 +55,9 @@ void acts_begin(struct keeper *keeper, uid_t uid);
 bool acts_end(struct keeper *keeper, struct client_link *link, json_t *result) must_check;
 /* The client went away; its acts go on. */
 void acts_abandon(struct client_link *link);
+
+/* Bytes that wait in the journal; acts that neither journal nor store took. */
+void acts_waiting(const struct keeper *keeper, uint64_t *ret_bytes, uint64_t *ret_forgotten);
 
 /* Nothing is on its way to the store, and nothing in the journal: what it holds is the truth. */
 bool acts_settled(const struct keeper *keeper);

@@ -75,6 +75,13 @@ static void decided(void *data, int result)
 		acts->imported++;
 }
 
+/* What the guard decided since is in the store before it, and it takes that away. */
+static bool crosses(const struct store_act *act)
+{
+	return act->verb == STORE_BAN_CLEAR ||
+	       (act->verb == STORE_BAN_LIFT && strcmp(act->ban.origin, ACTROWS_GUARD) == 0);
+}
+
 /* One line; not 0: the store takes no more now. */
 static int submit_line(struct keeper *keeper, const char *line, size_t len)
 {
@@ -88,6 +95,7 @@ static int submit_line(struct keeper *keeper, const char *line, size_t len)
 		if (!r)
 			r = memory_act(keeper, &row.act, decided, acts);
 		acts->out += !r;
+		acts->crossed |= !r && crosses(&row.act);
 	}
 	json_decref(act);
 	if (r == -EINVAL)

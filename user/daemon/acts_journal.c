@@ -20,6 +20,7 @@
 #include <strazh/base/own.h>
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
+#include <user/daemon/remember.h>
 
 static const char *away_text(const struct keeper *keeper)
 {
@@ -86,6 +87,9 @@ static void emptied(struct keeper *keeper)
 	if (acts->bad)
 		log_warning("journal: %llu lines hold no act and are left out",
 			    (unsigned long long)acts->bad);
+	if (acts->crossed)
+		remember_say_again(keeper);
+	acts->crossed = false;
 	acts->imported = acts->bad = 0;
 	acts->journaling = false;
 }

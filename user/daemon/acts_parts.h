@@ -28,6 +28,7 @@ struct acts {
 	json_t *taken; /* of the request that is being run */
 	uid_t uid, named_uid;
 	char name[STORE_NAME_MAX + 1]; /* of the actor */
+	bool running;		       /* a request is */
 	bool on;		       /* there is a store */
 	bool journaling;	       /* the journal has acts that the store does not have */
 	uint64_t unwritten, refused;
@@ -51,6 +52,7 @@ struct acts {
 	size_t len, at;
 	uint32_t out; /* not decided yet */
 	bool failed;  /* begin anew */
+	bool crossed; /* bans of the guard were taken out of the store by it */
 	uint64_t imported, bad;
 };
 

@@ -15,8 +15,10 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/daemon/rebuild.h>
+#include <user/daemon/remember.h>
 
 #define SLEPT_NS 500000000LL
+#define STEP_NS (60 * (int64_t)NS_PER_S)
 
 static int64_t now_ns(clockid_t clock)
 {
@@ -29,6 +31,16 @@ static int64_t now_ns(clockid_t clock)
 static int64_t boot_ahead(void)
 {
 	return now_ns(CLOCK_BOOTTIME) - now_ns(CLOCK_MONOTONIC);
+}
+
+/* By how much the wall clock was set, forwards or backwards, since this was asked last. */
+static int64_t stepped_ns(struct keeper *keeper)
+{
+	int64_t ahead = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME);
+	int64_t step = ahead - keeper->wall_ahead_ns;
+
+	keeper->wall_ahead_ns = ahead;
+	return step < 0 ? -step : step;
 }
 
 static int arm(int fd)
@@ -52,6 +64,9 @@ static void clock_set(struct watch *watch, uint32_t events)
 			    "time of day");
 		ticks_resync(keeper);
 		rebuild_soon(keeper);
+		/* Times in the store are of the wall: of the guard's bans, too. */
+		if (stepped_ns(keeper) >= STEP_NS)
+			remember_say_again(keeper);
 	}
 	(void)!arm(watch->fd);
 }
@@ -74,6 +89,7 @@ int clockwatch_open(struct keeper *keeper)
 	int r;
 
 	keeper->boot_ahead_ns = boot_ahead();
+	(void)stepped_ns(keeper);
 	if (fd < 0)
 		return -errno;
 	keeper->clock_watch = (struct watch){.fd = fd, .on_ready = clock_set, .context = keeper};

@@ -7,6 +7,7 @@
  *	others -> off: everything taken back, and the guard is gone
  *	enforce -> learn: guard_withdraw(); what is held against whom stays
  *	learn  -> enforce: guard_begin()
+ *	start in off or learn: what an enforcing one left in gate and store is taken back
  */
 #include <user/daemon/guarding.h>
 
@@ -244,16 +245,24 @@ static void begin(struct guarding *g)
 		log_error("guard: there is no timer: bans are not lifted before their time");
 }
 
+/* Nothing is done from now on: gate and store keep no ban of the guard's. */
+static void take_all_back(struct guarding *g)
+{
+	pacing_end(g);
+	g->deeds_len = 0;
+	g->failing = false;
+	leavings_begin(&g->leavings);
+	remember_withdrawn(g->keeper);
+}
+
 static void end(struct guarding *g)
 {
 	(void)!timer_stop(&g->tick);
 	if (g->mode == GUARDING_ENFORCE)
 		guard_withdraw(g->guard, now_ms());
-	guarding_retry(g);
-	pacing_end(g);
-	g->deeds_len = 0; /* what is left in the gate is over at its time */
-	g->failing = false;
 	remember_end(g->keeper, false);
+	if (g->mode == GUARDING_ENFORCE)
+		take_all_back(g);
 	guard_free(g->guard);
 	g->guard = NULL;
 }
@@ -267,11 +276,12 @@ static void change(struct guarding *g, const struct config *config, enum guardin
 	if (mode == g->mode)
 		return;
 	if (mode == GUARDING_ENFORCE) {
+		leavings_stop(&g->leavings);
 		guard_begin(g->guard, now_ms());
 		return;
 	}
-	pacing_end(g);
 	guard_withdraw(g->guard, now_ms());
+	take_all_back(g);
 }
 
 void guarding_take(struct keeper *keeper)
@@ -288,10 +298,22 @@ void guarding_take(struct keeper *keeper)
 		change(g, config, mode);
 	else if (mode != GUARDING_OFF)
 		begin(g);
+	if (mode == GUARDING_ENFORCE)
+		leavings_stop(&g->leavings);
 	g->mode = mode;
 	/* Also at the start: a strazhd that was killed may have left it. */
 	if (mode != GUARDING_ENFORCE)
 		protecting_end(g);
+}
+
+/* A guard that enforced may have been here before this start. */
+static void begin_mode(struct guarding *g)
+{
+	guarding_take(g->keeper);
+	if (g->mode != GUARDING_ENFORCE)
+		leavings_begin(&g->leavings);
+	if (!g->guard)
+		remember_check(g->keeper);
 }
 
 int guarding_open(struct keeper *keeper)
@@ -306,12 +328,14 @@ int guarding_open(struct keeper *keeper)
 	loading_open(&g->loading);
 	r = timer_open(keeper->loop, &g->tick, on_tick, keeper);
 	if (!r)
+		r = leavings_open(&g->leavings, keeper);
+	if (!r)
 		r = guarding_prepare(keeper, keeper->options->config);
 	if (r) {
 		log_error("the guard cannot start: %s", strerror(-r));
 		return r;
 	}
-	guarding_take(keeper);
+	begin_mode(g);
 	if (g->guard)
 		remember_wait(keeper);
 	if (g->guard)
@@ -326,6 +350,7 @@ void guarding_close(struct keeper *keeper)
 	if (!g)
 		return;
 	timer_close(&g->tick);
+	leavings_close(&g->leavings);
 	remember_end(keeper, true);
 	pacing_end(g);
 	loading_close(&g->loading);
@@ -380,10 +405,11 @@ void guarding_forgive(void *context, const struct prefix *prefix)
 	struct keeper *keeper = context;
 	struct guarding *g = keeper->guarding;
 
-	if (!g->guard)
-		return;
-	if (!prefix)
+	if (!prefix && g->guard)
 		guard_forgive_all(g->guard, now_ms());
+	if (!prefix)
+		remember_forgiven_all(keeper);
 	else if (is_guards(prefix))
-		remember_forgiven(keeper, prefix, guard_forgive(g->guard, prefix, now_ms()));
+		remember_forgiven(keeper, prefix,
+				  g->guard && guard_forgive(g->guard, prefix, now_ms()));
 }

@@ -14,6 +14,7 @@
 #include <strazh/base/compiler.h>
 #include <user/ctl/request.h>
 #include <user/daemon/config_guard.h>
+#include <user/daemon/leavings.h>
 #include <user/daemon/loading.h>
 #include <user/daemon/pacing.h>
 #include <user/daemon/protecting.h>
@@ -65,6 +66,7 @@ struct guarding {
 	struct guard *next;  /* made by guarding_prepare() */
 	enum guarding_mode mode;
 	struct timer tick;
+	struct leavings leavings;
 	struct loading loading;
 	struct pacing pacing;
 	struct protecting protecting;

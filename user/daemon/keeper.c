@@ -286,6 +286,7 @@ static void stop(struct keeper *keeper)
 	feeding_close(keeper);
 	loads_close(keeper);
 	guarding_close(keeper);
+	memory_stop(keeper);
 	rebuild_close(keeper);
 	acts_close(keeper);
 	memory_close(keeper);

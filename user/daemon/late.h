@@ -18,10 +18,12 @@
 
 struct late_act {
 	bool lifts;
+	bool clears; /* all bans of the guard; it has no prefix */
 	struct prefix prefix;
 	int64_t at_ms, until_ms;
 	int32_t offences;
 	char cause[LATE_CAUSE_LEN];
+	char actor[STORE_NAME_MAX + 1]; /* "": the guard */
 };
 
 /* All zero: empty. */

@@ -19,6 +19,7 @@
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/acts.h>
 #include <user/daemon/caps.h>
 #include <user/daemon/config_mask.h>
 #include <user/daemon/moving.h>
@@ -119,7 +120,9 @@ const struct host_memory *memory_show(void *context)
 		.undone = m->undone,
 		.sources = health.sources,
 		.dropped = health.sources_dropped,
+		.moved_why = m->moved_why[0] ? m->moved_why : NULL,
 	};
+	acts_waiting(keeper, &m->shown.journal, &m->shown.forgotten);
 	return &m->shown;
 }
 
@@ -166,6 +169,7 @@ static const struct recall_ops recall_ops = {
 	.source = remember_source,
 	.ban = remember_ban,
 	.all = remember_all,
+	.bans = remember_bans,
 	.one = remember_one,
 	.story = story_found,
 };
@@ -252,6 +256,24 @@ static int open_store(struct memory *m, const char *url)
 	return 0;
 }
 
+/* Then it may be a former store that is opened, which says of bans what is true no more. */
+static void check_moved(struct memory *m)
+{
+	const struct config *config = m->keeper->options->config;
+	char text[MEMORY_URL_LEN];
+	int r = memory_url_configured(config, text)
+			? moving_follow(config_text(config, CFG_STATE_DIR), text)
+			: 0;
+
+	explicit_bzero(text, sizeof(text));
+	if (!r)
+		return;
+	(void)snprintf(m->moved_why, sizeof(m->moved_why), "'store.moved' %s%s",
+		       r == -EBADMSG ? "is not what strazhd writes" : "cannot be read: ",
+		       r == -EBADMSG ? "" : strerror(-r));
+	log_error("the store may not be the one that it was moved to: %s", m->moved_why);
+}
+
 int memory_open(struct keeper *keeper)
 {
 	struct memory *m = calloc(1, sizeof(*m));
@@ -264,11 +286,22 @@ int memory_open(struct keeper *keeper)
 	m->keeper = keeper;
 	m->opened_s = clock_wall_s();
 	keeper->memory = m;
+	check_moved(m);
 	r = url ? open_store(m, url) : 0;
 	explicit_bzero(text, sizeof(text));
 	if (r)
 		log_error("the store cannot be opened: %s", strerror(-r));
 	return r;
+}
+
+void memory_stop(struct keeper *keeper)
+{
+	struct memory *m = keeper->memory;
+
+	if (!m || !m->store)
+		return;
+	recall_stop(m->recall);
+	store_stop(m->store);
 }
 
 void memory_close(struct keeper *keeper)

@@ -22,6 +22,11 @@ struct memory;
  * then keeper->memory is there all the same and says why. -ENOMEM, or what the loop refuses.
  */
 int memory_open(struct keeper *keeper) must_check;
+/*
+ * Nothing more comes: its threads end, all at once, and what reads from it is waited for by its own
+ * close. A database that hangs is so waited for once, and not once for each.
+ */
+void memory_stop(struct keeper *keeper);
 /* Writes what waits, bounded in time. NULL in keeper->memory is fine. */
 void memory_close(struct keeper *keeper);
 

@@ -22,14 +22,16 @@ struct fresh {
 
 /* remember.c */
 struct remembering {
-	bool recalling;	   /* what is stored is on its way to the guard */
-	bool partial;	   /* the store knows sources that the guard does not */
-	uint32_t fetching; /* sources that were asked for */
-	uint64_t unasked;  /* that could not be, there were too many */
-	uint64_t broken;   /* rows that make no sense */
+	uint32_t recalling; /* readings of all that is stored, on their way to the guard */
+	bool partial;	    /* the store knows sources that the guard does not */
+	uint32_t fetching;  /* sources that were asked for */
+	uint64_t unasked;   /* that could not be, there were too many */
+	uint64_t broken;    /* rows that make no sense */
 
 	struct late late;
-	bool restate; /* more was late than there was room for: all bans once more */
+	bool restate;	/* more was late than there was room for: all bans once more */
+	bool comparing; /* what the store has is on its way to be compared with the gate */
+	bool withdrawn; /* it has bans of the guard's, and no guard acts */
 
 	struct fresh fresh[MEMORY_FRESH_MAX];
 	uint32_t fresh_len;
@@ -63,6 +65,7 @@ struct memory {
 	struct remembering remembering;
 	struct story_wait *stories; /* list: commands that wait for one */
 	struct host_memory shown;
+	char moved_why[160]; /* why it is not known where it was moved to, or "" */
 	char why[sizeof((struct store_fault){0}.text)];
 };
 

@@ -15,6 +15,8 @@
  * not what we wrote; -errno: it cannot be read. Then `url` is as it was.
  */
 int moving_follow(const char *state_dir, char url[MEMORY_URL_LEN]) must_check;
+/* The same of the file's bytes, which are changed. */
+int moving_parse(char *text, size_t len, char url[MEMORY_URL_LEN]) must_check;
 /* Durable when it returns; `to` as configured: there is no file any more. 0 or -errno. */
 int moving_write(const char *state_dir, const char *configured, const char *to) must_check;
 

@@ -21,9 +21,23 @@ static int path_of(const char *state_dir, const char *tail, char path[PATH_LEN])
 	return n < 0 || n >= PATH_LEN ? -ENAMETOOLONG : 0;
 }
 
+int moving_parse(char *text, size_t len, char url[MEMORY_URL_LEN])
+{
+	char *to = memchr(text, '\n', len), *end;
+
+	end = to ? memchr(to + 1, '\n', len - (size_t)(to + 1 - text)) : NULL;
+	if (!end || end + 1 != text + len || to == text || end == to + 1 ||
+	    end - to > MEMORY_URL_LEN || memchr(text, '\0', len))
+		return -EBADMSG;
+	*to++ = *end = '\0';
+	if (strcmp(text, url) == 0)
+		(void)snprintf(url, MEMORY_URL_LEN, "%s", to);
+	return 0;
+}
+
 int moving_follow(const char *state_dir, char url[MEMORY_URL_LEN])
 {
-	char path[PATH_LEN], text[2 * MEMORY_URL_LEN + 3], *to, *end;
+	char path[PATH_LEN], text[2 * MEMORY_URL_LEN + 3];
 	own_fd int fd = -1;
 	ssize_t n;
 	int r = path_of(state_dir, "", path);
@@ -36,16 +50,9 @@ int moving_follow(const char *state_dir, char url[MEMORY_URL_LEN])
 	n = read(fd, text, sizeof(text) - 1);
 	if (n < 0)
 		return -errno;
-	text[n] = '\0';
-	to = strchr(text, '\n');
-	end = to ? strchr(to + 1, '\n') : NULL;
-	if (!end || end[1] || end - to > MEMORY_URL_LEN)
-		return -EBADMSG;
-	*to++ = *end = '\0';
-	if (strcmp(text, url) == 0)
-		(void)snprintf(url, MEMORY_URL_LEN, "%s", to);
+	r = moving_parse(text, (size_t)n, url);
 	explicit_bzero(text, sizeof(text));
-	return 0;
+	return r;
 }
 
 static int write_file(const char *path, const char *configured, const char *to)

@@ -59,6 +59,7 @@ static void end(struct rebuild *rebuild, uint32_t next_in_s)
 	rebuild->data = NULL;
 	host_scan_free(rebuild->scan);
 	rebuild->scan = NULL;
+	rebuild->sources = (struct reput_cursor){0};
 	rebuild->adopt_len = rebuild->adopt_at = 0;
 	rebuild->stage = REBUILD_IDLE;
 	rebuild->next_s = clock_boot_s() + next_in_s;

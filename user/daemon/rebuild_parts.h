@@ -17,6 +17,7 @@
 #include <user/daemon/actrows.h>
 #include <user/daemon/keeper.h>
 #include <user/daemon/rebuild.h>
+#include <user/gate/reput.h>
 #include <user/gate/restore.h>
 #include <user/store/store.h>
 
@@ -90,7 +91,8 @@ struct rebuild_data {
 	size_t settings_len;
 	struct rebuild_list lists[LISTCOPY_MAX];
 	size_t lists_len;
-	bool more; /* there were more rows than are taken */
+	struct listcopy_names known, copies; /* of the gate's lists, the store's; of all, copied */
+	bool more;			     /* there were more rows than are taken */
 	struct store_fault fault;
 	int r;
 };
@@ -135,6 +137,7 @@ struct rebuild {
 	unsigned int trie; /* table * 2 + (IPv6) */
 	bool fresh[2];	   /* the map of hosts was empty, and nobody else was served since */
 	struct host_scan *scan;
+	struct reput_cursor sources; /* of those with limits of their own */
 	struct prefix adopt[REBUILD_ADOPT_MAX];
 	size_t adopt_len, adopt_at;
 	uint64_t put, adopted, timed, refused, over, lists;

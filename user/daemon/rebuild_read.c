@@ -3,6 +3,7 @@
 #include <user/daemon/rebuild_parts.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -296,6 +297,9 @@ static int take_list(void *context, const struct store_list *list)
 	struct rebuild_data *data = reading->data;
 	struct rebuild_list *to = &data->lists[data->lists_len];
 
+	if (is_there(&reading->rebuild->there, list->name) && data->known.count < LISTCOPY_MAX)
+		(void)snprintf(data->known.at[data->known.count++], sizeof(data->known.at[0]), "%s",
+			       list->name);
 	if (strcmp(list->origin, ACTROWS_ORIGIN) != 0 || data->lists_len == LISTCOPY_MAX ||
 	    strlen(list->name) >= sizeof(to->name) ||
 	    is_there(&reading->rebuild->there, list->name))
@@ -324,7 +328,11 @@ static int read_all(struct reading *reading)
 		r = store_each_ban_of(store, ACTROWS_ORIGIN, take_ban, reading, &data->fault);
 	for (enum rebuild_kind kind = 0; !r && kind < REBUILD_KINDS; kind++)
 		r = hand_over(reading, kind);
-	return r ? r : store_each_list(store, take_list, reading, &data->fault);
+	if (!r)
+		r = store_each_list(store, take_list, reading, &data->fault);
+	if (!r && listcopy_names(reading->rebuild->keeper->options->state_dir, &data->copies))
+		data->copies.count = 0;
+	return r;
 }
 
 void *rebuild_read(void *context)

@@ -16,10 +16,12 @@
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
 #include <user/ctl/ports.h>
+#include <user/ctl/rate.h>
 #include <user/ctl/settings.h>
 #include <user/daemon/memory.h>
 #include <user/daemon/replay.h>
 #include <user/gate/limits.h>
+#include <user/gate/lists.h>
 #include <user/gate/services.h>
 
 #define CLOCK_NAME "gate.clock"
@@ -139,6 +141,15 @@ static void put_list(struct rebuild *rebuild, const struct rebuild_list *list)
 	struct list_report report;
 	int r;
 
+	/* Whoever unloaded it died before the store had it: it was the last thing left to do. */
+	if (list->fault == -ENOENT) {
+		log_warning("store: list '%s' is neither in the gate nor copied: it is taken out",
+			    list->name);
+		if (rebuild_adopt(rebuild->keeper, journal_other(rebuild->keeper->gate, "unload",
+								 "list", list->name)))
+			log_warning("list '%s' is not taken out", list->name);
+		return;
+	}
 	if (list->fault) {
 		log_warning("store: list '%s' cannot be put back: %s; load it again", list->name,
 			    list->fault == -EBADMSG ? "its copy is damaged"
@@ -188,12 +199,127 @@ static void adopt_service(struct rebuild *rebuild, uint32_t index)
 		log_warning("service %s is not kept", text);
 }
 
+static bool names(const struct listcopy_names *all, const char *name)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (strcmp(all->at[i], name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Whoever loaded it died between its copy and the store. Feeds have no copies. One without is in
+ * force until the maps are lost; nobody was told that it is more.
+ */
+static void adopt_lists(struct rebuild *rebuild)
+{
+	const struct rebuild_data *data = rebuild->data;
+	struct gate *gate = rebuild->keeper->gate;
+	struct lists lists;
+
+	if (!rebuild->there.count || lists_read(gate, &lists))
+		return;
+	for (uint32_t bit = SZ_LIST_FEED; bit < SZ_LISTS; bit++) {
+		const struct sz_list *list = &lists.at[bit];
+		json_t *act;
+
+		if (!(lists.used >> bit & 1) || !names(&rebuild->there, list->name) ||
+		    names(&data->known, list->name) || !names(&data->copies, list->name))
+			continue;
+		act = journal_other(gate, "load", "list", list->name);
+		if (act)
+			(void)!json_object_set_new(act, "entries", json_integer(list->entries));
+		if (rebuild_adopt(rebuild->keeper, act))
+			log_warning("list '%s' is not kept", list->name);
+		else
+			rebuild->adopted++;
+	}
+}
+
+static void adopt_set(struct rebuild *rebuild, const char *name, json_t *act)
+{
+	char full[160];
+
+	(void)snprintf(full, sizeof(full), ACTROWS_SETTING "%s", name);
+	if (value_of(rebuild->data, full))
+		json_decref(act);
+	else if (rebuild_adopt(rebuild->keeper, act))
+		log_warning("'%s' is not kept", name);
+	else
+		rebuild->adopted++;
+}
+
+/* By the names that cmd_rate.c writes. */
+static void adopt_limit(struct rebuild *rebuild, const char *name, const struct sz_limit *usual)
+{
+	const struct sz_limit *limit = replay_limit(rebuild->keeper->gate, name);
+	char text[LIMIT_TEXT_LEN];
+
+	if (!limit || limit_equal(limit, usual))
+		return;
+	limit_format(limit, text);
+	adopt_set(rebuild, name, journal_set(rebuild->keeper->gate, name, text));
+}
+
+static void adopt_limits(struct rebuild *rebuild)
+{
+	static const struct sz_limit none;
+	char name[64];
+
+	for (uint32_t class_ = 0; class_ < SZ_RATE_CLASSES; class_++) {
+		for (uint32_t at = 0; at < SZ_TIERS * SZ_RATE_LEVELS; at++) {
+			const enum sz_rate_level level = (enum sz_rate_level)(at % SZ_RATE_LEVELS);
+			const struct sz_limit usual = limit_default(level, class_);
+
+			if (level == SZ_RATE_NET && class_ > SZ_RATE_FRAG)
+				continue;
+			(void)snprintf(name, sizeof(name), "rate.%u.%s.%s", at / SZ_RATE_LEVELS,
+				       level == SZ_RATE_NET ? "prefix" : "host",
+				       rate_class_names[class_]);
+			adopt_limit(rebuild, name, &usual);
+		}
+		(void)snprintf(name, sizeof(name), "rate.other.%s", rate_class_names[class_]);
+		if (class_ <= SZ_RATE_FRAG)
+			adopt_limit(rebuild, name, &none);
+	}
+}
+
+static int adopt_source(void *context, const struct prefix *key, const struct sz_reput *reput)
+{
+	struct rebuild *rebuild = context;
+	char name[96], text[PREFIX_TEXT_LEN];
+
+	if (reput->origin != SZ_ORIGIN_OPERATOR || reput_is_over(reput, clock_boot_s()))
+		return 0;
+	(void)snprintf(name, sizeof(name), "rate.source.%s", prefix_format(key, text));
+	adopt_set(rebuild, name, rate_source_act(rebuild->keeper->gate, key, reput));
+	return 0;
+}
+
+/* A slice: the guard's are among them, and may be many. */
+static bool adopt_sources(struct rebuild *rebuild)
+{
+	bool done = false;
+
+	if (reput_walk(rebuild->keeper->gate, &rebuild->sources, REBUILD_ADOPT_MAX, adopt_source,
+		       rebuild, &done))
+		log_warning("sources with limits of their own are not kept: %s", gate_error());
+	else if (!done)
+		return false;
+	rebuild->sources = (struct reput_cursor){0};
+	return true;
+}
+
 bool rebuild_settings(struct rebuild *rebuild)
 {
 	const struct rebuild_data *data = rebuild->data;
 
+	if (rebuild->sources.family)
+		return adopt_sources(rebuild);
+
 	for (size_t i = 0; i < data->lists_len; i++)
 		put_list(rebuild, &data->lists[i]);
+	adopt_lists(rebuild);
 	if (!rebuild->new_maps)
 		return true;
 	for (size_t i = 0; i < data->settings_len; i++)
@@ -203,5 +329,6 @@ bool rebuild_settings(struct rebuild *rebuild)
 		adopt_setting(rebuild, &settings_all[i]);
 	for (uint32_t i = 0; i < SZ_SERVICES; i++)
 		adopt_service(rebuild, i);
-	return true;
+	adopt_limits(rebuild);
+	return adopt_sources(rebuild);
 }

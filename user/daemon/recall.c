@@ -23,7 +23,7 @@
 #define RETRY_S 1
 #define STOPPED 1000 /* what a reading returns that was told to stop */
 
-enum order { ORDER_ALL, ORDER_ONE, ORDER_STORY };
+enum order { ORDER_ALL, ORDER_BANS, ORDER_ONE, ORDER_STORY };
 
 /* An order, and later the last part of what was found. */
 struct task {
@@ -200,7 +200,9 @@ static int read_all(struct recall *recall, struct task *task)
 	int r;
 
 	task->sources = task->bans = 0;
-	r = store_each_source(recall->store, task->most, take_one_of_all, &sources, NULL);
+	r = task->order == ORDER_BANS
+		    ? 0
+		    : store_each_source(recall->store, task->most, take_one_of_all, &sources, NULL);
 	return r ? r : store_each_ban_of(recall->store, task->origin, take_ban, &bans, NULL);
 }
 
@@ -277,6 +279,7 @@ static int read_task(struct recall *recall, struct task *task)
 {
 	switch (task->order) {
 	case ORDER_ALL:
+	case ORDER_BANS:
 		return read_all(recall, task);
 	case ORDER_ONE:
 		return read_one(recall, task);
@@ -373,6 +376,13 @@ int recall_all(struct recall *recall, uint32_t most, const char *origin)
 	return give(recall, &task, NULL, 0);
 }
 
+int recall_bans(struct recall *recall, const char *origin)
+{
+	const struct task task = {.order = ORDER_BANS, .origin = origin};
+
+	return give(recall, &task, NULL, 0);
+}
+
 int recall_one(struct recall *recall, const struct prefix *prefix)
 {
 	const struct task task = {.order = ORDER_ONE, .subjects = {*prefix}, .len = 1};
@@ -399,6 +409,9 @@ static void tell_end(struct recall *recall, struct task *task)
 	case ORDER_ALL:
 		recall->ops->all(recall->owner, task->sources, task->bans,
 				 task->most && task->sources >= task->most);
+		break;
+	case ORDER_BANS:
+		recall->ops->bans(recall->owner, task->bans);
 		break;
 	case ORDER_ONE:
 		recall->ops->one(recall->owner, &task->subjects[0]);
@@ -518,6 +531,16 @@ int recall_new(struct store *store, const struct recall_ops *ops, void *owner,
 	return 0;
 }
 
+void recall_stop(struct recall *recall)
+{
+	if (!recall)
+		return;
+	pthread_mutex_lock(&recall->lock);
+	recall->stopping = true;
+	pthread_cond_broadcast(&recall->told);
+	pthread_mutex_unlock(&recall->lock);
+}
+
 void recall_free(struct recall *recall)
 {
 	struct part *part;
@@ -525,10 +548,7 @@ void recall_free(struct recall *recall)
 
 	if (!recall)
 		return;
-	pthread_mutex_lock(&recall->lock);
-	recall->stopping = true;
-	pthread_cond_broadcast(&recall->told);
-	pthread_mutex_unlock(&recall->lock);
+	recall_stop(recall);
 	(void)pthread_join(recall->thread, NULL);
 	while ((part = next_part(recall)) != NULL) {
 		task_free(part->task);

@@ -27,6 +27,8 @@ struct recall_ops {
 	void (*ban)(void *owner, const struct store_ban *ban);
 	/* recall_all() is done: every source and ban has been told. */
 	void (*all)(void *owner, uint32_t sources, uint32_t bans, bool more);
+	/* So is recall_bans(). */
+	void (*bans)(void *owner, uint32_t bans);
 	/* One that recall_one() asked for has been told, or is not there. */
 	void (*one)(void *owner, const struct prefix *prefix);
 	/*
@@ -38,6 +40,8 @@ struct recall_ops {
 
 int recall_new(struct store *store, const struct recall_ops *ops, void *owner,
 	       struct recall **ret_recall) must_check;
+/* Its thread is to end; recall_free() waits for it. NULL is fine. */
+void recall_stop(struct recall *recall);
 /* Waits for the read that is going on; no operation is called. NULL is fine. */
 void recall_free(struct recall *recall);
 /* Readable when recall_collect() has something to tell. */
@@ -46,6 +50,8 @@ void recall_collect(struct recall *recall);
 
 /* The `most` sources that were seen last, then all bans of `origin` (static). 0 or -ENOMEM. */
 int recall_all(struct recall *recall, uint32_t most, const char *origin) must_check;
+/* All bans of `origin` (static). 0 or -ENOMEM. */
+int recall_bans(struct recall *recall, const char *origin) must_check;
 /* One source. 0, -ENOBUFS, -ENOMEM. */
 int recall_one(struct recall *recall, const struct prefix *prefix) must_check;
 /* The newest records about any of these. 0, -ENOBUFS, -ENOMEM; then `story` is called once. */

@@ -25,6 +25,7 @@
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/acts.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/kept_row.h>
 #include <user/daemon/memory_parts.h>
@@ -53,9 +54,11 @@ static int submit(struct memory *m, const struct late_act *late, const char *cau
 		  const char *detail)
 {
 	const struct store_act act = {
-		.verb = late->lifts ? STORE_BAN_LIFT : STORE_BAN_PUT,
+		.verb = late->clears  ? STORE_BAN_CLEAR
+			: late->lifts ? STORE_BAN_LIFT
+				      : STORE_BAN_PUT,
 		.at_ms = late->at_ms,
-		.actor = ACTOR,
+		.actor = late->actor[0] ? late->actor : ACTOR,
 		.cause = cause,
 		.detail = detail,
 		.ban = {.prefix = late->prefix,
@@ -168,6 +171,14 @@ static void put_fresh(struct remembering *mem, const struct guard_record *record
 							      record->pressure};
 }
 
+/* Who takes a ban back now: the operator whose request this is, or the guard. */
+static void set_actor(const struct memory *m, struct late_act *act)
+{
+	const char *who = acts_actor(m->keeper);
+
+	(void)snprintf(act->actor, sizeof(act->actor), "%s", who ? who : "");
+}
+
 static void record_ban(struct memory *m, const struct guard_record *record, const char *cause,
 		       const char *detail)
 {
@@ -180,6 +191,8 @@ static void record_ban(struct memory *m, const struct guard_record *record, cons
 
 	if (!act.lifts)
 		act.until_ms = act.at_ms + (int64_t)(record->until_ms - record->at_ms);
+	if (record->act == GUARD_ACT_FORGIVE)
+		set_actor(m, &act);
 	put_ban(m, &act, cause, detail);
 	put_fresh(&m->remembering, record);
 }
@@ -315,32 +328,44 @@ static void visit(void *context, const struct guard_kept *kept, float score, flo
 		put_source(m, kept, score, pressure);
 }
 
+#define SAID_AGAIN "banned; said again: the store may not know it, or not until when"
+
+static void say_again(void *context, const struct prefix *prefix, uint64_t banned_ms,
+		      unsigned offences)
+{
+	struct late_act act = {
+		.prefix = *prefix,
+		.at_ms = memory_wall_ms(),
+		.offences = (int32_t)offences,
+	};
+
+	act.until_ms = act.at_ms + (int64_t)banned_ms;
+	put_ban(context, &act, SAID_AGAIN, "");
+}
+
 static void visit_banned(void *context, const struct guard_kept *kept, float score, float pressure,
 			 enum guard_level level)
 {
-	struct memory *m = context;
-	struct late_act act = {
-		.prefix = kept->prefix,
-		.at_ms = memory_wall_ms(),
-		.offences = kept->offences,
-	};
-
 	(void)score;
 	(void)pressure;
-	if (level != GUARD_BANNED || !kept->banned_ms)
-		return;
-	act.until_ms = act.at_ms + (int64_t)kept->banned_ms;
-	put_ban(m, &act, "banned; said again, for the store was full when it was decided", "");
+	if (level == GUARD_BANNED && kept->banned_ms)
+		say_again(context, &kept->prefix, kept->banned_ms, kept->offences);
 }
 
-/* Each ban once more, when it is not known which of them the store has missed. */
+/*
+ * Each ban once more, when it is not known which of them the store has missed; and what it has that
+ * is not in the gate, for a lift was missed, is lifted as it is read.
+ */
 static void put_all_bans(struct memory *m, struct guard *guard)
 {
+	struct remembering *mem = &m->remembering;
 	uint32_t cursor = 0;
 
-	m->remembering.restate = false;
+	mem->restate = false;
+	guard_each_banned_prefix(guard, now_ms(), say_again, m);
 	while (guard_walk(guard, &cursor, SLICE, now_ms(), visit_banned, m))
 		;
+	mem->comparing = m->recall && !recall_bans(m->recall, ACTOR);
 }
 
 static void begin_round(struct remembering *mem)
@@ -378,7 +403,34 @@ void remember_begin(struct keeper *keeper)
 		log_error("guard: there is no memory to read what is stored");
 		return;
 	}
-	mem->recalling = true;
+	mem->recalling++;
+}
+
+void remember_check(struct keeper *keeper)
+{
+	struct memory *m = memory_of(keeper);
+
+	if (m && recall_bans(m->recall, ACTOR))
+		log_error("guard: there is no memory to read what is stored");
+}
+
+void remember_withdrawn(struct keeper *keeper)
+{
+	struct memory *m = memory_of(keeper);
+	struct late_act act = {.clears = true, .at_ms = memory_wall_ms()};
+
+	if (!m)
+		return;
+	m->remembering.restate = m->remembering.withdrawn = false;
+	put_ban(m, &act, guard_act_texts[GUARD_ACT_WITHDRAW], "");
+}
+
+void remember_say_again(struct keeper *keeper)
+{
+	struct memory *m = memory_of(keeper);
+
+	if (m)
+		m->remembering.restate = true;
 }
 
 void remember_tick(struct keeper *keeper)
@@ -390,7 +442,7 @@ void remember_tick(struct keeper *keeper)
 	if (!m || !guard)
 		return;
 	mem = &m->remembering;
-	if (mem->restate && !late_first(&mem->late))
+	if (mem->restate && !late_first(&mem->late) && !mem->recalling && !mem->comparing)
 		put_all_bans(m, guard);
 	put_summary(m);
 	if (mem->recalling || mem->fetching)
@@ -437,11 +489,26 @@ void remember_forgiven(struct keeper *keeper, const struct prefix *prefix, bool 
 		put_fresh(&m->remembering, &(struct guard_record){.prefix = *prefix});
 		return;
 	}
-	/* The store may know what was forgotten here. */
-	if (!m->remembering.partial && !m->remembering.recalling)
+	/* The store may know what was forgotten here, or what no guard that is here knows. */
+	if (keeper->guarding->guard && !m->remembering.partial && !m->remembering.recalling)
 		return;
 	row.scored_ms = row.first_ms = row.last_ms = act.at_ms;
+	set_actor(m, &act);
 	put_ban(m, &act, guard_act_texts[GUARD_ACT_FORGIVE], "");
 	if (is_source(prefix))
 		(void)!store_source_put(m->store, &row);
+}
+
+void remember_forgiven_all(struct keeper *keeper)
+{
+	struct memory *m = memory_of(keeper);
+	struct late_act act = {.clears = true, .at_ms = memory_wall_ms()};
+
+	if (!m)
+		return;
+	m->remembering.fresh_len = 0;
+	if (!late_first(&m->remembering.late))
+		return;
+	set_actor(m, &act);
+	put_ban(m, &act, guard_act_texts[GUARD_ACT_FORGIVE], "");
 }

@@ -19,6 +19,10 @@ void remember_begin(struct keeper *keeper);
 void remember_wait(struct keeper *keeper);
 /* The guard is about to go. closing: so is strazhd, and the store may be waited for. */
 void remember_end(struct keeper *keeper, bool closing);
+/* The guard does nothing any more, off or learning: what it did is taken out of the store. */
+void remember_withdrawn(struct keeper *keeper);
+/* There is no guard: is something of one in the store all the same? Then that, too. */
+void remember_check(struct keeper *keeper);
 /* Each 100 ms to 1 s, while there is a guard. */
 void remember_tick(struct keeper *keeper);
 
@@ -30,6 +34,10 @@ void remember_evict(struct keeper *keeper, const struct guard_kept *kept);
 void remember_seen(struct keeper *keeper, uint8_t family, const uint8_t *addr);
 /* An operator forgave a source or a prefix; known: the guard knew it. */
 void remember_forgiven(struct keeper *keeper, const struct prefix *prefix, bool known);
+/* Everyone: his act clears the store; what was late before it is not to come after it. */
+void remember_forgiven_all(struct keeper *keeper);
+/* Acts of operators came to the store out of their order: each ban that holds once more. */
+void remember_say_again(struct keeper *keeper);
 
 /* ---- of user/daemon/memory.c: what recall.h found ---- */
 
@@ -40,6 +48,7 @@ void remember_make_good(struct memory *memory);
 void remember_source(void *memory, const struct store_source *source);
 void remember_ban(void *memory, const struct store_ban *ban);
 void remember_all(void *memory, uint32_t sources, uint32_t bans, bool more);
+void remember_bans(void *memory, uint32_t bans);
 void remember_one(void *memory, const struct prefix *prefix);
 
 #endif

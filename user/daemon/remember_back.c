@@ -47,13 +47,13 @@ void remember_source(void *memory, const struct store_source *source)
 		m->remembering.broken++;
 }
 
-static void lift(struct memory *m, const struct store_ban *ban)
+static void lift(struct memory *m, const struct store_ban *ban, const char *cause)
 {
 	const struct store_act act = {
 		.verb = STORE_BAN_LIFT,
 		.at_ms = memory_wall_ms(),
 		.actor = ban->origin,
-		.cause = "its time ended while strazhd was away",
+		.cause = cause,
 		.ban = *ban,
 	};
 
@@ -87,22 +87,38 @@ static bool is_source(const struct prefix *prefix)
 	return prefix->len == (prefix->family == 4 ? 32 : 64);
 }
 
+static bool guard_bans(struct guard *guard, const struct prefix *prefix)
+{
+	struct guard_kept kept;
+
+	return is_source(prefix) && guard_keep(guard, prefix, now_ms(), &kept) && kept.banned_ms;
+}
+
 void remember_ban(void *memory, const struct store_ban *ban)
 {
 	struct memory *m = memory;
 	struct guard *guard = guard_of(m);
-	int64_t left_ms = gate_left_ms(m->keeper->gate, &ban->prefix);
+	int64_t left_ms;
 	unsigned offences = (unsigned)MIN(MAX(ban->offences, 0), UINT8_MAX);
 	int r;
 
+	if (!guard || m->keeper->guarding->mode == GUARDING_LEARN) {
+		m->remembering.withdrawn = true;
+		return;
+	}
+	left_ms = gate_left_ms(m->keeper->gate, &ban->prefix);
+	if (m->remembering.comparing) {
+		/* What the gate had no room for is tried again. */
+		if (!left_ms && !m->keeper->guarding->deeds_len && !guard_bans(guard, &ban->prefix))
+			lift(m, ban, "lifted when the store had no room for it");
+		return;
+	}
 	if (!left_ms)
 		left_ms = store_left_ms(ban->since_ms, ban->until_ms, memory_wall_ms());
 	if (!left_ms) {
-		lift(m, ban);
+		lift(m, ban, "its time ended while strazhd was away");
 		return;
 	}
-	if (!guard)
-		return;
 	if (is_source(&ban->prefix)) {
 		const struct guard_kept kept = {
 			.prefix = ban->prefix,
@@ -119,11 +135,30 @@ void remember_ban(void *memory, const struct store_ban *ban)
 	m->remembering.broken += r != 0;
 }
 
+/* What an enforcing guard left there, and none enforces now. */
+static void take_back(struct memory *m)
+{
+	if (m->remembering.withdrawn && m->keeper->guarding->mode != GUARDING_ENFORCE)
+		remember_withdrawn(m->keeper);
+	m->remembering.withdrawn = false;
+}
+
+void remember_bans(void *memory, uint32_t bans)
+{
+	struct memory *m = memory;
+
+	(void)bans;
+	m->remembering.comparing = false;
+	take_back(m);
+}
+
 void remember_all(void *memory, uint32_t sources, uint32_t bans, bool more)
 {
 	struct memory *m = memory;
 
-	m->remembering.recalling = false;
+	if (m->remembering.recalling)
+		m->remembering.recalling--;
+	take_back(m);
 	m->remembering.partial |= more;
 	log_info("guard: %u sources and %u bans are remembered", sources, bans);
 	if (m->remembering.broken)

@@ -78,6 +78,23 @@ void neighbours_lift(struct guard *guard, struct host_prefix *host_prefix, enum 
 	policy_say(guard, &record);
 }
 
+void guard_each_banned_prefix(struct guard *guard, uint64_t now_ms,
+			      void (*visit)(void *context, const struct prefix *prefix,
+					    uint64_t banned_ms, unsigned offences),
+			      void *context)
+{
+	guard_at(guard, now_ms);
+	for (uint32_t i = 0; i < guard->prefixes.touched && guard->prefixes.banned; i++) {
+		const struct host_prefix *at = &guard->prefixes.slab[i];
+		struct prefix prefix;
+
+		if (!at->until_ms || !at->enforced || at->until_ms <= guard->now_ms)
+			continue;
+		prefix = prefixes_prefix(at);
+		visit(context, &prefix, at->until_ms - guard->now_ms, at->offences);
+	}
+}
+
 int guard_restore_prefix(struct guard *guard, const struct prefix *prefix, uint64_t banned_ms,
 			 unsigned offences, uint64_t now_ms)
 {

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #define TRIES_MAX 3U
+#define FORGIVE_ROWS 100000U
 
 int store_group_make(struct store *st)
 {
@@ -217,13 +218,71 @@ static int remove_rows(struct store *st, struct store_op **ops, uint32_t n)
 	return r || !many ? r : remove_many(st, table, NULL, many);
 }
 
-static int clear_rows(struct store *st, const struct store_op *op)
+/* The moment up to which the next FORGIVE_ROWS sources after `from_ms` were seen. */
+static int forgive_until(struct store *st, int64_t from_ms, int64_t *ret_until_ms)
 {
-	struct orm_query *q = orm_delete(st->session, op->table);
-	char pattern[STORE_NAME_MAX + 2];
+	struct orm_query *q = orm_select(st->session, T(source));
+	struct orm_value value;
 	int r;
 
-	if (op->table == T(setting)) {
+	orm_columns(q, C(source, last_ms));
+	orm_where(q, orm_gt(C(source, last_ms), V(from_ms)));
+	orm_order_by(q, C(source, last_ms));
+	orm_offset(q, FORGIVE_ROWS - 1);
+	orm_limit(q, 1);
+	r = orm_value(st->session, q, &value);
+	orm_query_free(q);
+	*ret_until_ms = r || value.kind != ORM_K_I64 ? INT64_MAX : value.i;
+	return r == ORM_E_END ? 0 : r;
+}
+
+static int forgive_some(struct store *st, int64_t from_ms, int64_t until_ms)
+{
+	struct orm_query *q = orm_update(st->session, T(source));
+	int r;
+
+	orm_set(q, C(source, evidence), (struct orm_f64s){0});
+	orm_set(q, C(source, pressure), 0.0);
+	orm_set(q, C(source, score), 0.0);
+	orm_set(q, C(source, offences), 0);
+	orm_set(q, C(source, ban_over_h), 0);
+	orm_set(q, C(source, banned_until_ms), ORM_NULL_VALUE);
+	orm_where(q, orm_gt(C(source, last_ms), V(from_ms)));
+	if (until_ms != INT64_MAX)
+		orm_where(q, orm_le(C(source, last_ms), V(until_ms)));
+	r = orm_exec(st->session, q, NULL);
+	orm_query_free(q);
+	return r;
+}
+
+/* A million of them would take longer than one statement may. */
+static int forgive_sources(struct store *st)
+{
+	int64_t from_ms = -1, until_ms = 0;
+	int r = 0;
+
+	while (!r && until_ms != INT64_MAX) {
+		r = forgive_until(st, from_ms, &until_ms);
+		if (!r)
+			r = forgive_some(st, from_ms, until_ms);
+		from_ms = until_ms;
+	}
+	return r;
+}
+
+static int clear_rows(struct store *st, const struct store_op *op)
+{
+	const char *origin = op->table == T(ban) ? op->row.ban.origin : "";
+	struct orm_query *q;
+	char pattern[STORE_NAME_MAX + 2];
+	int r = op->table == T(ban) && !*origin ? forgive_sources(st) : 0;
+
+	if (r)
+		return r;
+	q = orm_delete(st->session, op->table);
+	if (*origin) {
+		orm_where(q, orm_eq(C(ban, origin), V(origin)));
+	} else if (op->table == T(setting)) {
 		snprintf(pattern, sizeof(pattern), "%s%%", op->key);
 		orm_where(q, orm_like(C(setting, name), V((const char *)pattern)));
 	} else {

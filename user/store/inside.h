@@ -47,7 +47,8 @@ struct store_op {
 	bool abandoned; /* it does not any more: who decides it frees it */
 	bool decided;
 	bool removes, quiet;
-	bool clears; /* all rows of the table; of settings, those that begin with key */
+	bool clears;   /* all rows of the table; of settings, those that begin with key */
+	bool forgives; /* it clears all bans, and what sources are held to have done */
 	const struct orm_table *table; /* NULL: a note */
 	const char *key;	       /* of the row, as text: the same key, the same row */
 	struct store_record record;    /* without seq and hash */
@@ -79,6 +80,7 @@ struct store_group {
 	char (*cidrs)[PREFIX_TEXT_LEN];
 	struct store_source *out; /* sources that are being written */
 	uint32_t out_count;
+	bool forgiven; /* while they were out: what comes back is forgiven too */
 };
 
 #define STORE_SWITCHES_MAX 8U

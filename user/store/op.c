@@ -202,6 +202,17 @@ static bool clears(enum store_verb verb)
 	return verb == STORE_BAN_CLEAR || verb == STORE_ALLOW_CLEAR || verb == STORE_SETTING_CLEAR;
 }
 
+static int make_ban_clear(const struct store_act *act, struct store_op *op, char key[KEY_MAX])
+{
+	const char *origin = act->ban.origin;
+
+	if (origin && !named(origin))
+		return -EINVAL;
+	snprintf(key, KEY_MAX, origin ? "deny %s" : "deny", origin);
+	op->row.ban.origin = origin;
+	return 0;
+}
+
 static int make_note(const struct store_act *act, struct store_op *op, char key[KEY_MAX])
 {
 	if (!named(act->note.action) || !store_text_ok(act->note.subject, KEY_MAX - 1))
@@ -288,8 +299,9 @@ static int fill(const struct store_act *act, struct store_op *op, char key[KEY_M
 			       ? -EINVAL
 			       : make_setting(act, op, key);
 	case STORE_BAN_CLEAR:
+		return make_ban_clear(act, op, key);
 	case STORE_ALLOW_CLEAR:
-		snprintf(key, KEY_MAX, "%s", act->verb == STORE_BAN_CLEAR ? "deny" : "allow");
+		snprintf(key, KEY_MAX, "allow");
 		return 0;
 	case STORE_NOTE:
 		return make_note(act, op, key);
@@ -319,6 +331,7 @@ int store_op_make(const struct store_act *act, struct store_op **ret_op)
 	op.removes = verbs[act->verb].removes;
 	op.quiet = act->quiet;
 	op.clears = clears(act->verb);
+	op.forgives = act->verb == STORE_BAN_CLEAR && !act->ban.origin;
 	op.record.at_ms = act->at_ms;
 	op.record.actor = act->actor;
 	op.record.cause = act->cause;

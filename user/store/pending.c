@@ -166,6 +166,12 @@ const struct store_source *store_pending_find(const struct store_pending *p,
 	return at ? &p->slots[at - 1].source : NULL;
 }
 
+void store_pending_forgive(struct store_pending *p)
+{
+	for (uint32_t at = p->first; at; at = p->slots[at - 1].newer)
+		store_source_forgive(&p->slots[at - 1].source);
+}
+
 uint64_t store_pending_oldest(const struct store_pending *p)
 {
 	return p->first ? p->slots[p->first - 1].order : UINT64_MAX;

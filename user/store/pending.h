@@ -39,6 +39,8 @@ uint32_t store_pending_return(struct store_pending *p, const struct store_source
 /* The state that waits, or NULL; until the next call. */
 const struct store_source *store_pending_find(const struct store_pending *p,
 					      const struct prefix *prefix);
+/* What they are held to have done is gone, of all of them (store_source_forgive()). */
+void store_pending_forgive(struct store_pending *p);
 /* Order of the longest waiting one; UINT64_MAX: none. */
 uint64_t store_pending_oldest(const struct store_pending *p);
 

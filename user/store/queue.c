@@ -46,6 +46,10 @@ static int take(struct store *st, struct store_op *op)
 	st->held++;
 	op->ticket = st->tickets++;
 	store_ops_push(&st->queue, op);
+	if (op->forgives) {
+		store_pending_forgive(&st->pending);
+		st->group.forgiven = st->group.out_count > 0;
+	}
 	pthread_cond_signal(&st->wake);
 	return 0;
 }

@@ -79,6 +79,14 @@ struct store_source {
 	int64_t trust_until_ms, banned_until_ms; /* 0: it is not */
 	int64_t scored_ms, first_ms, last_ms;
 };
+/* What speaks against it is gone; what speaks for it stays. */
+static inline void store_source_forgive(struct store_source *source)
+{
+	source->evidence_len = 0;
+	source->score = source->pressure = 0;
+	source->offences = source->ban_over_h = 0;
+	source->banned_until_ms = 0;
+}
 /* One link of the audit chain (chain.h). */
 struct store_record {
 	int64_t seq; /* from 1, without gaps */
@@ -115,7 +123,9 @@ enum store_verb { STORE_VERBS(STORE_VERB_ENUM_) STORE_VERB_COUNT };
  * What is removed may be absent already: that is done too, and recorded.
  *
  * A CLEAR removes every row of its table that acts before it left; its subject is "deny" or
- * "allow". Of settings those whose name begins with the one given, which is its subject.
+ * "allow". Of settings those whose name begins with the one given, which is its subject. Of bans
+ * those of ban.origin, if it is there ("deny ORIGIN"); else all, and what sources were banned for
+ * is forgiven: their evidence, score and offences, also of states that wait to be written.
  */
 struct store_act {
 	enum store_verb verb;

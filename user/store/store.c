@@ -284,20 +284,29 @@ static void sign_off(struct store *st)
 {
 	struct store_writer row = {.id = st->id};
 
-	if (st->session && !st->health.degraded &&
+	/* Where stopping took long the database hangs, and would be waited for once more. */
+	if (st->session && !st->health.degraded && store_now_ms() < st->stop_at_ms &&
 	    orm_delete_row(st->session, T(store_writer), &row) != 0)
 		st->health.failures++;
+}
+
+void store_stop(struct store *st)
+{
+	if (!st)
+		return;
+	pthread_mutex_lock(&st->lock);
+	if (!st->stopping)
+		st->stop_at_ms = store_now_ms() + st->opt.close_ms;
+	st->stopping = true;
+	pthread_cond_signal(&st->wake);
+	pthread_mutex_unlock(&st->lock);
 }
 
 void store_close(struct store *st, uint32_t *ret_lost)
 {
 	if (!st)
 		return;
-	pthread_mutex_lock(&st->lock);
-	st->stopping = true;
-	st->stop_at_ms = store_now_ms() + st->opt.close_ms;
-	pthread_cond_signal(&st->wake);
-	pthread_mutex_unlock(&st->lock);
+	store_stop(st);
 	if (st->started)
 		pthread_join(st->thread, NULL);
 	else

@@ -75,6 +75,11 @@ int store_open(const char *url, const struct store_options *options, struct stor
  * written are lost; *ret_lost (may be NULL) says how many. NULL is fine.
  */
 void store_close(struct store *store, uint32_t *ret_lost);
+/*
+ * The first half of it: the writer ends, in its own time, while something else is waited for. What
+ * is submitted afterwards is not written. NULL is fine.
+ */
+void store_stop(struct store *store);
 
 /* ---- acts ---- */
 

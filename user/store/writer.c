@@ -207,6 +207,9 @@ static int write_sources(struct store *st, struct store_fault *fault)
 		return 0;
 	r = store_condition_of(store_sources_write(st), st->session, fault);
 	pthread_mutex_lock(&st->lock);
+	for (uint32_t i = 0; r == STORE_DOWN && g->forgiven && i < g->out_count; i++)
+		store_source_forgive(&g->out[i]);
+	g->forgiven = false;
 	if (r == STORE_DOWN) {
 		failed(st, fault);
 		st->health.sources_merged += store_pending_return(&st->pending, g->out,

@@ -242,6 +242,84 @@ static void lost_acts_are_said_again(void **state)
 	assert_false(room->memory.remembering.restate);
 }
 
+/* So are bans of prefixes, and neither a prefix that is free nor one that was lifted. */
+static void lost_prefix_bans_are_said_again(void **state)
+{
+	struct room *room = *state;
+	const struct prefix four = {{198, 51, 100}, 4, 24}, lifted = {{198, 51, 101}, 4, 24};
+	const struct prefix six = {{0x20, 0x01, 0x0d, 0xb8}, 6, 48};
+
+	begin(room);
+	assert_int_equal(guard_restore_prefix(room->guarding.guard, &four, 600000, 2, now_ms()), 0);
+	assert_int_equal(guard_restore_prefix(room->guarding.guard, &six, 600000, 1, now_ms()), 0);
+	assert_int_equal(guard_restore_prefix(room->guarding.guard, &lifted, 60000, 1, now_ms()),
+			 0);
+	assert_true(guard_forgive(room->guarding.guard, &lifted, now_ms()));
+	remember_say_again(&room->keeper);
+	remember_tick(&room->keeper);
+	write_all(room);
+	assert_int_equal(bans(room), 2);
+	assert_false(room->memory.remembering.restate);
+}
+
+/* Of a guard that does nothing any more no ban is left in the store; what is late keeps its order.
+ */
+static void what_was_done_is_taken_back(void **state)
+{
+	struct room *room = *state;
+
+	lock(room);
+	for (uint32_t i = 0; i < 3 * BACKLOG; i++)
+		say(room, GUARD_ACT_BAN, i);
+	assert_true(room->memory.remembering.late.len > 0);
+	remember_withdrawn(&room->keeper);
+	say(room, GUARD_ACT_BAN, 1000);
+	write_all(room);
+	assert_int_equal(bans(room), 1);
+	assert_int_equal(records(room), 3 * BACKLOG + 2);
+}
+
+/* A flush clears the store by the operator's act, which is no late one: those go behind it. */
+static void what_was_late_does_not_outlive_a_flush(void **state)
+{
+	struct room *room = *state;
+
+	lock(room);
+	for (uint32_t i = 0; i < 3 * BACKLOG; i++)
+		say(room, GUARD_ACT_BAN, i);
+	remember_forgiven_all(&room->keeper);
+	write_all(room);
+	assert_int_equal(bans(room), 0);
+	assert_int_equal(records(room), 3 * BACKLOG + 1);
+	assert_string_equal(room->last, "guard flush deny guard: forgiven by an operator");
+	remember_forgiven_all(&room->keeper); /* nothing is late: his act is enough */
+	write_all(room);
+	assert_int_equal(records(room), 3 * BACKLOG + 1);
+}
+
+/* Started in a mode that does nothing: what an enforcing guard left in the store goes. */
+static void leavings_of_another_mode_go(void **state)
+{
+	struct room *room = *state;
+	const struct store_ban left = {.prefix = {{10, 0, 0, 1}, 4, 32},
+				       .since_ms = memory_wall_ms(),
+				       .until_ms = memory_wall_ms() + 600000,
+				       .origin = "guard"};
+
+	say(room, GUARD_ACT_BAN, 1);
+	say(room, GUARD_ACT_BAN, 2);
+	write_all(room);
+	remember_bans(&room->memory, 0); /* none was found */
+	write_all(room);
+	assert_int_equal(records(room), 2);
+	remember_ban(&room->memory, &left);
+	remember_bans(&room->memory, 1);
+	write_all(room);
+	assert_int_equal(bans(room), 0);
+	assert_int_equal(records(room), 3);
+	assert_false(room->memory.remembering.withdrawn);
+}
+
 static void limits_are_summed_up(void **state)
 {
 	struct room *room = *state;
@@ -300,9 +378,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(bans_and_lifts),		TEST(late_acts_are_made_good),
-		TEST(lost_acts_are_said_again), TEST(limits_are_summed_up),
-		TEST(notes_are_bounded),	TEST(states_of_sources),
+		TEST(bans_and_lifts),
+		TEST(late_acts_are_made_good),
+		TEST(lost_acts_are_said_again),
+		TEST(limits_are_summed_up),
+		TEST(lost_prefix_bans_are_said_again),
+		TEST(what_was_done_is_taken_back),
+		TEST(what_was_late_does_not_outlive_a_flush),
+		TEST(leavings_of_another_mode_go),
+		TEST(notes_are_bounded),
+		TEST(states_of_sources),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
