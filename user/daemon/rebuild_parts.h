@@ -91,8 +91,8 @@ struct rebuild_data {
 	size_t settings_len;
 	struct rebuild_list lists[LISTCOPY_MAX];
 	size_t lists_len;
-	struct listcopy_names known, copies; /* of the gate's lists, the store's; of all, copied */
-	bool more;			     /* there were more rows than are taken */
+	struct listcopy_names stored, copies; /* of the gate's lists, the store's; of all, copied */
+	bool more;			      /* there were more rows than are taken */
 	struct store_fault fault;
 	int r;
 };

@@ -297,9 +297,9 @@ static int take_list(void *context, const struct store_list *list)
 	struct rebuild_data *data = reading->data;
 	struct rebuild_list *to = &data->lists[data->lists_len];
 
-	if (is_there(&reading->rebuild->there, list->name) && data->known.count < LISTCOPY_MAX)
-		(void)snprintf(data->known.at[data->known.count++], sizeof(data->known.at[0]), "%s",
-			       list->name);
+	if (is_there(&reading->rebuild->there, list->name) && data->stored.count < LISTCOPY_MAX)
+		(void)snprintf(data->stored.at[data->stored.count++], sizeof(data->stored.at[0]),
+			       "%s", list->name);
 	if (strcmp(list->origin, ACTROWS_ORIGIN) != 0 || data->lists_len == LISTCOPY_MAX ||
 	    strlen(list->name) >= sizeof(to->name) ||
 	    is_there(&reading->rebuild->there, list->name))

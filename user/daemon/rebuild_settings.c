@@ -224,7 +224,7 @@ static void adopt_lists(struct rebuild *rebuild)
 		json_t *act;
 
 		if (!(lists.used >> bit & 1) || !names(&rebuild->there, list->name) ||
-		    names(&data->known, list->name) || !names(&data->copies, list->name))
+		    names(&data->stored, list->name) || !names(&data->copies, list->name))
 			continue;
 		act = journal_other(gate, "load", "list", list->name);
 		if (act)
