@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 net_up
 client_native
+cl ip addr add 10.66.0.77/24 dev cl0
 AT=10.66.0.1:8000
 CONF=$E2E_TMP/strazh.conf
 # What is asked for is renewed, and ends by itself after three seconds.
@@ -16,6 +17,7 @@ st() { cl timeout 100 "$O/strazh" "$@" -s "$AT" -k "@$E2E_TMP/server.pub"; }
 of() { ctl guard --json 2>/dev/null | jq -r "select(.kind == \"$1\") | $2"; }
 of_is() { [ "$(of "$1" "$2")" = "$3" ]; }
 limit() { ctl rate show --json 2>/dev/null | jq -r 'select(.class == "udp") | .host_pps'; }
+unlimited() { [ -z "$(ctl rate show --json 2>/dev/null | jq -r 'select(.source == "10.66.0.66") | .tier')" ]; }
 cookies() { ctl stats --json 2>/dev/null | jq -s 'map(select(.reason == "syn-cookie") | .packets) | add // 0'; }
 # below LESS MORE NAME: by a tenth at least
 below() {
@@ -84,15 +86,8 @@ echo "# nearly all slots are in use"
 hold 9
 wait_for 10 of_is guard .state critical
 ok $? "the state is critical"
-wait_for 5 of_is gate .scaled true
-ok $? "the gate's limits are scaled"
-like "$(of gate .all)" "^0\.(69|[1-6])" "to seven tenths and less"
-is "$(of gate .trusted)" 1 "not those of trusted sources"
-is "$(limit)" 1000 "the limit itself stays"
-below "$(through)" "$base" "fewer packets pass"
-like "$(ctl status 2>/dev/null)" "^ +attack state (critical|under-attack), limits [1-7][0-9] %" \
-	"status tells"
-like "$(log)" "guard: .*critical" "so does the log"
+is "$(of gate .all)" 1 "smaller limits would make no slot free: they stay"
+like "$(log)" "guard: .*critical" "the log tells"
 is "$(of gate .cookies)" true "cookies are on"
 before=$(cookies)
 st ping -c 1 >/dev/null 2>&1
@@ -100,18 +95,41 @@ is $? 0 "a new session is opened"
 ok "$([ "$(cookies)" -gt "$before" ]; echo $?)" "by a SYN cookie"
 wait_for 5 of_is guard ".puzzle_now >= 14" true
 ok $? "and a puzzle: $(of guard .puzzle_now)"
+let_go
+
+echo "# a service gets more than it may"
+quiet service add 9/udp
+quiet rate set udp --port 9/udp --pps 100
+quiet rate set udp --pps 100000
+: >"$E2E_TMP/flood"
+flood 10.66.0.77 6000 8
+wait_for 8 of_is guard .state under-attack
+ok $? "most is lost: under attack"
+admits_less() { [ "$(of guard '.admission < 0.95')" = true ]; }
+wait_for 8 admits_less
+ok $? "less is admitted"
+wait_for 8 of_is gate '.all <= 0.6' true
+ok $? "the gate's limits are scaled, by half or so"
+like "$(ctl status 2>/dev/null)" "^ +attack state under-attack, limits [1-6][0-9] %" "status tells"
+below "$(of gate '.limited * 1000 | floor')" "$(of gate '.all * 1000 | floor')" "who is limited gives way first"
+ok "$(of gate '.trusted >= .all' | grep -qx true; echo $?)" "and who is trusted last"
+wait "$FLOOD_PID"
+quiet rate set udp --port 9/udp --pps none
 quiet rate set udp --pps 1200
 is "$(limit)" 1200 "an operator changes a limit meanwhile: it is the new base"
 quiet rate set udp --pps 1000 --burst 100
+below "$(through)" "$base" "fewer packets pass"
 
 echo "# strazhd is killed in the middle"
+is "$(of gate .scaled)" true "limits are scaled still"
 strazhd_kill KILL
 wait_for $HOLD of_is gate .scaled false
 ok $? "the gate is back at its base by itself"
+wait_for 15 unlimited
+ok $? "so is a limit that the guard gave to the source"
 again=$(through)
 below $((again * 3 / 4)) "$base" "no more than before"
 below $((base * 3 / 4)) "$again" "and as much"
-let_go
 
 echo "# and comes back"
 conf "mode = enforce" "pace = off"
@@ -122,7 +140,7 @@ ok $? "without guard.pace the state is shown"
 is "$(of guard .acts) $(of gate .scaled)" "false false" "and nothing is done"
 like "$(ctl guard 2>/dev/null)" "nothing of it is done" "which is said"
 reload "mode = enforce"
-wait_for 5 of_is gate .scaled true
+wait_for 5 of_is gate .cookies true
 ok $? "guard.pace by a reload"
 reload "mode = learn"
 wait_for 5 of_is gate .scaled false
@@ -131,23 +149,8 @@ is "$(of guard .acts)" false "and shown"
 let_go
 reload "mode = enforce"
 
-echo "# a service gets more than it may"
-quiet service add 9/udp
-quiet rate set udp --port 9/udp --pps 100
-quiet rate set udp --pps 100000
-: >"$E2E_TMP/flood"
-flood 10.66.0.66 6000 8
-wait_for 8 of_is guard .state under-attack
-ok $? "most is lost: under attack"
-admits_less() { [ "$(of guard '.admission < 0.95')" = true ]; }
-wait_for 8 admits_less
-ok $? "less is admitted"
-below "$(of gate '.limited * 1000 | floor')" "$(of gate '.all * 1000 | floor')" "who is limited gives way first"
-ok "$(of gate '.trusted >= .all' | grep -qx true; echo $?)" "and who is trusted last"
-wait "$FLOOD_PID"
 wait_for 60 st ping -c 1
 ok $? "a session is opened"
-quiet rate set udp --port 9/udp --pps none
 
 echo "# the load is gone"
 wait_for 90 of_is guard .state normal
@@ -159,6 +162,6 @@ ok $? "and all are admitted"
 st ping -c 1 >/dev/null 2>&1
 wait_for 5 of_is guard .puzzle_now 0
 ok $? "without a puzzle: $(of guard .puzzle_now)"
-is "$(of guard '.changes >= 4')" true "each change was counted"
+is "$(of guard '.changes >= 2')" true "each change was counted"
 strazhd_kill TERM
 finish
