@@ -5,6 +5,7 @@
 
 #include <linux/bpf.h>
 
+#include <bpf/lib/cursor.h>
 #include <bpf/lib/maps.h>
 #include <bpf/lib/packet.h>
 

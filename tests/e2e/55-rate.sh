@@ -113,7 +113,8 @@ quiet service remove 9/udp
 quiet rate set udp --pps none --bps 100k --bytes 4k
 meter_of_bytes() {
 	ctl why 10.66.0.66 --json 2>/dev/null |
-		jq -es 'any(.[]; .kind == "bucket" and .source == "10.66.0.66" and .bytes_percent > 50 and .pps == null)'
+		jq -es 'any(.[]; .kind == "bucket" and .source == "10.66.0.66" and
+			.bytes_percent > 50 and .pps == null)'
 }
 flood 10.66.0.66 3000 60
 wait_for 10 meter_of_bytes

@@ -112,7 +112,7 @@ ctl detach --all >/dev/null 2>&1
 rm -r /sys/fs/bpf/strazh
 strazhd_up --interface sv0 --size-window 1s
 is "$(ctl service list --json 2>/dev/null | jq -r 'select(.service) | .service' | sort | paste -sd' ' -)" \
-	"443/tcp 53/udp" "after all pins were lost services come back, also that which was added without strazhd, and none that was removed"
+	"443/tcp 53/udp" "after all pins were lost services come back, also one added without strazhd, none removed"
 is "$(bins 53/udp) $(field 53/udp odd)" "4,5,6,7,8 enforce" "with its profile"
 
 # ---- sizes of a real client ----

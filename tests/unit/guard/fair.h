@@ -3,8 +3,7 @@
  * The whole loop on a fake clock: honest sources, attackers, a server that does so many handshakes
  * a second behind a queue, and the guard that decides who gets how much of it. Arrivals are cut by
  * the limit of each source (the gate), what is left by admission (the server), what is left then by
- * the queue; all of it in proportion, as buckets and a full queue do. One simulation a program: for
- * tests/unit/guard/test_fair.c and the bench, which may define STEP_MS.
+ * the queue; all of it in proportion, as buckets and a full queue do. One simulation a program.
  */
 #ifndef TESTS_UNIT_GUARD_FAIR_H
 #define TESTS_UNIT_GUARD_FAIR_H
@@ -19,7 +18,7 @@
 #define HONEST 200U
 #define HOSTILE 100U
 #define SOURCES (HONEST + HOSTILE)
-#ifndef STEP_MS
+#ifndef STEP_MS /* the bench may say */
 #define STEP_MS 100U
 #endif
 #define CAPACITY 1000.0 /* handshakes a second, or as its user says */
@@ -178,17 +177,14 @@ static int begin(void)
 	config.strangers = config.proven = config.prefixes = 1000;
 	config.seed[0] = 0x9e3779b97f4a7c15ULL;
 	config.seed[1] = 0xc2b2ae3d27d4eb4fULL;
-	/* They share a prefix by the way they are numbered: not what is tried here. */
-	config.prefix_bad = 256;
+	config.prefix_bad = 256; /* they share a prefix as they are numbered: not tried here */
 	r = guard_new(&config, &ops, &sim, sim.now_ms, &sim.guard);
 	if (r)
 		return r;
 	for (unsigned i = 0; i < SOURCES; i++) {
-		uint8_t addr[4] = {10, 0, (uint8_t)(i >> 8), (uint8_t)i};
-
-		sim.ones[i].host = prefix_from(4, addr, 32);
+		sim.ones[i].host = prefix_from(
+			4, (const uint8_t[4]){10, 0, (uint8_t)(i >> 8), (uint8_t)i}, 32);
 		sim.ones[i].limit = 1;
-		/* Some ask for more than others. */
 		sim.ones[i].asks = i < HONEST ? ASKED * (0.9 + 0.2 * (i % 2)) : 0;
 	}
 	run(60);
