@@ -5,28 +5,16 @@
 
 #include <linux/bpf.h>
 
-#include <bpf/lib/cursor.h>
 #include <bpf/lib/maps.h>
 #include <bpf/lib/packet.h>
+#include <bpf/lib/tuple.h>
 
 static inlined struct bpf_sock *answer_lookup(struct xdp_md *ctx, const struct packet *p)
 {
 	struct bpf_sock_tuple tuple = {};
+	__u32 len = tuple_of(p, &tuple);
 
-	if (p->family == 4) {
-		tuple.ipv4.saddr = p->net4.addr;
-		tuple.ipv4.daddr = p->dst[0];
-		tuple.ipv4.sport = swap16(p->sport);
-		tuple.ipv4.dport = swap16(p->dport);
-		return bpf_sk_lookup_udp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	}
-	for (int i = 0; i < 4; i++) {
-		tuple.ipv6.saddr[i] = p->src.addr[i];
-		tuple.ipv6.daddr[i] = p->dst[i];
-	}
-	tuple.ipv6.sport = swap16(p->sport);
-	tuple.ipv6.dport = swap16(p->dport);
-	return bpf_sk_lookup_udp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	return bpf_sk_lookup_udp(ctx, &tuple, len, BPF_F_CURRENT_NETNS, 0);
 }
 
 /*

@@ -21,6 +21,7 @@
 #include <bpf/lib/packet.h>
 #include <bpf/lib/rate.h>
 #include <bpf/lib/service.h>
+#include <bpf/lib/tuple.h>
 
 static inlined void relief_hit(struct sz_proven *proven)
 {
@@ -62,21 +63,9 @@ enum relief_socket {
 static inlined struct bpf_sock *relief_lookup(struct xdp_md *ctx, const struct packet *p)
 {
 	struct bpf_sock_tuple tuple = {};
+	__u32 len = tuple_of(p, &tuple);
 
-	if (p->family == 4) {
-		tuple.ipv4.saddr = p->net4.addr;
-		tuple.ipv4.daddr = p->dst[0];
-		tuple.ipv4.sport = swap16(p->sport);
-		tuple.ipv4.dport = swap16(p->dport);
-		return bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv4), BPF_F_CURRENT_NETNS, 0);
-	}
-	for (int i = 0; i < 4; i++) {
-		tuple.ipv6.saddr[i] = p->src.addr[i];
-		tuple.ipv6.daddr[i] = p->dst[i];
-	}
-	tuple.ipv6.sport = swap16(p->sport);
-	tuple.ipv6.dport = swap16(p->dport);
-	return bpf_skc_lookup_tcp(ctx, &tuple, sizeof(tuple.ipv6), BPF_F_CURRENT_NETNS, 0);
+	return bpf_skc_lookup_tcp(ctx, &tuple, len, BPF_F_CURRENT_NETNS, 0);
 }
 
 /* As much of an IP header as the helpers for cookies read; ip[] is zero before. Its length. */
