@@ -66,6 +66,9 @@ bool acts_settled(const struct keeper *keeper);
  * that is made while acts are on their way knows of these, too.
  */
 bool acts_touched(const struct keeper *keeper, const struct prefix *prefix);
+/* The same of a setting, a service (as the store names them) or, below ACTS_LIST, a list. */
+bool acts_touched_name(const struct keeper *keeper, const char *name);
+#define ACTS_LIST "list."
 void acts_mark(struct keeper *keeper);
 
 #endif

@@ -11,6 +11,7 @@
 #include <user/daemon/memory.h>
 
 #define ACTS_TOUCHED_BITS 65536U
+#define ACTS_NAMED_BITS 8192U
 
 struct ack {
 	struct ack *next;
@@ -33,7 +34,7 @@ struct acts {
 	bool journaling;	       /* the journal has acts that the store does not have */
 	uint64_t unwritten, refused;
 	struct timer timer;
-	uint8_t touched[ACTS_TOUCHED_BITS / 8];
+	uint8_t touched[ACTS_TOUCHED_BITS / 8], named[ACTS_NAMED_BITS / 8];
 
 	/* acts_journal.c */
 	struct watch

@@ -207,6 +207,15 @@ int loads_add(struct keeper *keeper, const struct load_wanted *wanted,
 	return 0;
 }
 
+bool loads_busy(const struct keeper *keeper, const char *name)
+{
+	const struct load_order *order = keeper->loads ? keeper->loads->first : NULL;
+
+	while (order && name && strcmp(order->name, name) != 0)
+		order = order->next;
+	return order != NULL;
+}
+
 bool loads_in_force(const struct load_order *order)
 {
 	return order->in_force || (order->load && list_load_in_force(order->load));
