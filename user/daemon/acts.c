@@ -119,6 +119,11 @@ bool acts_settled(const struct keeper *keeper)
 	return !keeper->acts->first && !keeper->acts->journaling;
 }
 
+bool acts_handed(const struct keeper *keeper)
+{
+	return !keeper->acts || (!keeper->acts->journaling && !keeper->acts->writing);
+}
+
 /* ---- answers ---- */
 
 void acts_warn(json_t *result, const char *text)
