@@ -121,7 +121,13 @@ bool acts_settled(const struct keeper *keeper)
 
 bool acts_handed(const struct keeper *keeper)
 {
-	return !keeper->acts || (!keeper->acts->journaling && !keeper->acts->writing);
+	const struct acts *acts = keeper->acts;
+
+	if (!acts || (!acts->journaling && !acts->writing))
+		return true;
+	/* Taken in, and it cannot be emptied. */
+	return !acts->writing && acts->stuck_ms && acts->at == acts->len && !acts->out &&
+	       acts_journal_len(keeper) <= acts->len;
 }
 
 /* ---- answers ---- */
@@ -411,7 +417,8 @@ int acts_open(struct keeper *keeper)
 	if (!acts->taken)
 		return -ENOMEM;
 	acts->journaling = memory_store(keeper) && acts_journal_len(keeper) > 0;
-	while (acts->journaling && !memory_show(keeper)->degraded && now_ms() - begin < START_MS) {
+	while (acts->journaling && !acts->stuck_ms && !memory_show(keeper)->degraded &&
+	       now_ms() - begin < START_MS) {
 		acts_import(keeper);
 		r = acts_wait(keeper);
 		if (r)

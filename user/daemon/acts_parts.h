@@ -51,8 +51,10 @@ struct acts {
 	/* acts_import.c: of the journal's text, all before `at` is with the store. */
 	char *text;
 	size_t len, at;
-	uint32_t out; /* not decided yet */
-	bool failed;  /* begin anew */
+	uint32_t out;	   /* not decided yet */
+	bool failed;	   /* begin anew */
+	uint64_t stuck_ms; /* when the journal, taken in, could not be emptied; 0: it could */
+	bool stuck_said;
 	bool crossed; /* bans of the guard were taken out of the store by it */
 	uint64_t imported, bad;
 };
