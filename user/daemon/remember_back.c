@@ -219,7 +219,8 @@ void remember_ban(void *memory, const struct store_ban *ban)
 		m->remembering.withdrawn = true;
 		return;
 	}
-	if (m->remembering.due)
+	if (m->remembering.due ||
+	    (!m->remembering.comparing && is_forgiven(&m->remembering, &ban->prefix)))
 		return;
 	in_gate_ms = gate_left_ms(m->keeper->gate, &ban->prefix);
 	if (m->remembering.comparing) {
@@ -229,8 +230,6 @@ void remember_ban(void *memory, const struct store_ban *ban)
 			lift(m, ban, "lifted when the store had no room for it");
 		return;
 	}
-	if (is_forgiven(&m->remembering, &ban->prefix))
-		return;
 	left_ms = in_gate_ms > 0 ? in_gate_ms
 				 : store_left_ms(ban->since_ms, ban->until_ms, memory_wall_ms());
 	if (left_ms)
