@@ -129,7 +129,8 @@ rm -f "$DB"*
 CLOCK=
 strazhd_up --config "$E2E_TMP/strazh.conf"
 wait_for 20 clock_is_new
-is "$(sql "SELECT name FROM setting WHERE name LIKE 'gate.rate.other.%'")" "" "the store does not take it for an operator's"
+is "$(sql "SELECT name FROM setting WHERE name LIKE 'gate.rate.other.%'")" "" \
+	"the store does not take it for an operator's"
 like "$(sql "SELECT name FROM setting WHERE name LIKE 'gate.rate.%'")" "gate.rate.0.host.syn" "but his own"
 strazhd_kill TERM
 

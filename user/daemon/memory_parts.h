@@ -33,6 +33,7 @@ struct remembering {
 	uint16_t fetched[MEMORY_FETCHED]; /* how many of them, by hash */
 	/* Prefixes that operators forgave while something is read: what is read may be older. */
 	uint8_t forgiven[MEMORY_FORGIVEN_BITS / 8];
+	bool cleared;	  /* all bans of the guard were, meanwhile */
 	uint64_t unasked; /* that could not be, there were too many */
 	uint64_t broken;  /* rows that make no sense */
 

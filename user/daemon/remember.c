@@ -467,6 +467,7 @@ void remember_begin(struct keeper *keeper)
 	mem->before_ms = mem->round_ms = mem->summed_ms = now_ms();
 	mem->fresh_len = 0;
 	memset(mem->forgiven, 0, sizeof(mem->forgiven));
+	mem->cleared = false;
 	mem->due = true;
 	mem->recalling++;
 	if (remember_ask(m))
@@ -482,6 +483,7 @@ void remember_withdrawn(struct keeper *keeper)
 		return;
 	restate_nothing(&m->remembering);
 	m->remembering.withdrawn = false;
+	m->remembering.cleared = true;
 	put_ban(m, &act, guard_act_texts[GUARD_ACT_WITHDRAW], "");
 }
 

@@ -110,6 +110,12 @@ static bool is_forgiven(const struct remembering *mem, const struct prefix *pref
 	return (mem->recalling || mem->fetching) && mem->forgiven[bit / 8] >> bit % 8 & 1;
 }
 
+/* A guard whose mode was changed: sources keep their past, and no ban. */
+static bool is_lifted(const struct remembering *mem, const struct prefix *prefix)
+{
+	return (mem->recalling && mem->cleared) || is_forgiven(mem, prefix);
+}
+
 /* As guard_forgive() leaves it: what speaks for it stays. */
 static void forgive(struct guard_kept *kept)
 {
@@ -220,7 +226,7 @@ void remember_ban(void *memory, const struct store_ban *ban)
 		return;
 	}
 	if (m->remembering.due ||
-	    (!m->remembering.comparing && is_forgiven(&m->remembering, &ban->prefix)))
+	    (!m->remembering.comparing && is_lifted(&m->remembering, &ban->prefix)))
 		return;
 	in_gate_ms = gate_left_ms(m->keeper->gate, &ban->prefix);
 	if (m->remembering.comparing) {

@@ -161,6 +161,23 @@ static void what_was_read_for_another_is_stale(void **state)
 	assert_int_equal(known(room, &past.prefix).offences, past.offences);
 }
 
+/* The mode is changed, and back again, while bans are on their way: they were taken back. */
+static void another_mode_takes_back_what_is_on_its_way(void **state)
+{
+	struct room *room = *state;
+
+	begin_recall(room);
+	remember_evict(&room->keeper, &past);
+	say(room, GUARD_ACT_BAN, 1);
+	write_all(room);
+	remember_begin(&room->keeper);
+	wait_read(room);
+	remember_withdrawn(&room->keeper);
+	collect(room, &room->memory.remembering.recalling);
+	assert_int_equal(guard_figures(room->guarding.guard).banned, 0);
+	assert_int_equal(known(room, &past.prefix).offences, past.offences);
+}
+
 /* One whose past is on its way is not written without it; the others are. */
 static void fetching_one_holds_up_nobody_else(void **state)
 {
@@ -196,6 +213,7 @@ int main(void)
 		TEST(a_flush_forgives_what_is_on_its_way),
 		TEST(reading_waits_for_what_was_done),
 		TEST(what_was_read_for_another_is_stale),
+		TEST(another_mode_takes_back_what_is_on_its_way),
 		TEST(fetching_one_holds_up_nobody_else),
 	};
 
