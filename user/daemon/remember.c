@@ -422,7 +422,7 @@ static void put_all_bans(struct memory *m, struct guard *guard)
 		uint32_t most = MIN(room, SAY_STEP);
 
 		more = say_some(m, guard, most);
-		room = MIN(room, room_of(m));
+		room = room_of(m);
 		looked += most;
 	}
 	if (more)
