@@ -52,7 +52,7 @@ echo 10.1.0.0/24 >"$E2E_TMP/mine"
 quiet load "$E2E_TMP/mine" --list mine
 quiet load "$E2E_TMP/mine" --list zz
 strazhd_kill TERM
-sql "ALTER TABLE list RENAME TO list_away"
+sql "ALTER TABLE address_list RENAME TO away"
 reboot
 CLOCK=$(clock)
 strazhd_up
@@ -61,7 +61,7 @@ ok $? "lists cannot be read: the pass fails"
 wait_for 10 denied 192.0.2.1
 ok $? "entries are back"
 strazhd_kill KILL
-sql "ALTER TABLE list_away RENAME TO list"
+sql "ALTER TABLE away RENAME TO address_list"
 strazhd_up
 is "$(value rate.mode)" enforce "after the next start settings are"
 like "$(ctl rate show syn 2>/dev/null)" "^syn +77 .*changed" "and limits"
