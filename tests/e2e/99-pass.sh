@@ -16,7 +16,7 @@ for r in c.execute(sys.argv[2]): print(*r, sep="|")
 c.commit()' "$DB" "$1"
 }
 quiet() { ctl -q "$@" >/dev/null 2>&1; }
-denied() { ctl list deny --json 2>/dev/null | jq -e "select(.prefix == \"$1\")" >/dev/null; }
+denied() { ctl list deny --json 2>/dev/null | jq -es "any(.[]; .prefix == \"$1\")" >/dev/null; }
 value() { ctl set "$1" --json 2>/dev/null | jq -r 'select(.setting) | .value'; }
 lists() { ctl lists --json 2>/dev/null | jq -r 'select(.entries) | .list' | tr '\n' ' '; }
 said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
