@@ -273,7 +273,9 @@ conf "[gate]"
 kill -HUP "$STRAZHD_PID"
 wait_for 10 not_in_list 192.0.2.201 feed.crowdsec
 ok $? "without [crowdsec] its list is gone"
-is "$(ctl lists 2>/dev/null | grep -c 'feed\.')" 0 "and no list of a feed is left"
+no_feeds() { ! ctl lists 2>/dev/null | grep -q 'feed\.'; }
+wait_for 10 no_feeds
+ok $? "and no list of a feed is left"
 strazhd_kill TERM
 is "$(children)" 0 "no process is left"
 web_down

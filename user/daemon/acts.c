@@ -35,6 +35,34 @@ static uint64_t now_ms(void)
 
 /* ---- what was touched ---- */
 
+static uint32_t name_bit(const char *name)
+{
+	uint32_t hash = 2166136261U;
+
+	for (; *name; name++)
+		hash = (hash ^ (uint8_t)*name) * 16777619U;
+	return (hash ^ hash >> 16) % ACTS_NAMED_BITS;
+}
+
+/* Whatever is named in it: "set" has a name, services and lists have keys of their own. */
+static void touch_name(struct acts *acts, const json_t *act)
+{
+	static const char *const keys[][2] = {
+		{"name", ACTROWS_SETTING}, {"service", ACTROWS_SERVICE}, {"list", ACTS_LIST}};
+	char full[STORE_NAME_MAX + 1];
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const char *name = json_string_value(json_object_get(act, keys[i][0]));
+		uint32_t bit;
+
+		if (!name)
+			continue;
+		(void)snprintf(full, sizeof(full), "%s%s", keys[i][1], name);
+		bit = name_bit(full);
+		acts->named[bit / 8] |= (uint8_t)(1U << bit % 8);
+	}
+}
+
 static void touch(struct acts *acts, const json_t *act)
 {
 	const char *text = json_string_value(json_object_get(act, "prefix"));
@@ -42,8 +70,11 @@ static void touch(struct acts *acts, const json_t *act)
 	struct prefix prefix;
 	uint32_t bit;
 
-	if (what && strcmp(what, "flush") == 0)
+	if (what && strcmp(what, "flush") == 0) {
 		memset(acts->touched, 0xff, sizeof(acts->touched));
+		memset(acts->named, 0xff, sizeof(acts->named));
+	}
+	touch_name(acts, act);
 	if (!text || prefix_parse(text, strlen(text), &prefix))
 		return;
 	bit = acts_bit(&prefix);
@@ -57,11 +88,19 @@ bool acts_touched(const struct keeper *keeper, const struct prefix *prefix)
 	return keeper->acts->touched[bit / 8] >> bit % 8 & 1;
 }
 
+bool acts_touched_name(const struct keeper *keeper, const char *name)
+{
+	uint32_t bit = name_bit(name);
+
+	return keeper->acts->named[bit / 8] >> bit % 8 & 1;
+}
+
 void acts_mark(struct keeper *keeper)
 {
 	struct acts *acts = keeper->acts;
 
 	memset(acts->touched, 0, sizeof(acts->touched));
+	memset(acts->named, 0, sizeof(acts->named));
 	for (const struct ack *ack = acts->first; ack; ack = ack->next)
 		for (size_t i = 0; i < json_array_size(ack->acts); i++)
 			touch(acts, json_array_get(ack->acts, i));
@@ -78,6 +117,17 @@ void acts_waiting(const struct keeper *keeper, uint64_t *ret_bytes, uint64_t *re
 bool acts_settled(const struct keeper *keeper)
 {
 	return !keeper->acts->first && !keeper->acts->journaling;
+}
+
+bool acts_handed(const struct keeper *keeper)
+{
+	const struct acts *acts = keeper->acts;
+
+	if (!acts || (!acts->journaling && !acts->writing))
+		return true;
+	/* Taken in, and it cannot be emptied. */
+	return !acts->writing && acts->stuck_ms && acts->at == acts->len && !acts->out &&
+	       acts_journal_len(keeper) <= acts->len;
 }
 
 /* ---- answers ---- */
@@ -367,7 +417,8 @@ int acts_open(struct keeper *keeper)
 	if (!acts->taken)
 		return -ENOMEM;
 	acts->journaling = memory_store(keeper) && acts_journal_len(keeper) > 0;
-	while (acts->journaling && !memory_show(keeper)->degraded && now_ms() - begin < START_MS) {
+	while (acts->journaling && !acts->stuck_ms && !memory_show(keeper)->degraded &&
+	       now_ms() - begin < START_MS) {
 		acts_import(keeper);
 		r = acts_wait(keeper);
 		if (r)

@@ -61,11 +61,16 @@ void acts_waiting(const struct keeper *keeper, uint64_t *ret_bytes, uint64_t *re
 
 /* Nothing is on its way to the store, and nothing in the journal: what it holds is the truth. */
 bool acts_settled(const struct keeper *keeper);
+/* Each of them is with the store or was handed to it: none waits in the journal or on its way. */
+bool acts_handed(const struct keeper *keeper);
 /*
  * May an act have touched this prefix since acts_mark()? True now and then without reason. A mark
  * that is made while acts are on their way knows of these, too.
  */
 bool acts_touched(const struct keeper *keeper, const struct prefix *prefix);
+/* The same of a setting, a service (as the store names them) or, below ACTS_LIST, a list. */
+bool acts_touched_name(const struct keeper *keeper, const char *name);
+#define ACTS_LIST "list."
 void acts_mark(struct keeper *keeper);
 
 #endif

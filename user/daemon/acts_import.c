@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #include <strazh/base/own.h>
+#include <user/base/clock.h>
 #include <user/base/file.h>
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
 
 #define OUT_MAX 4096U
 #define WAIT_MS 50
+#define STUCK_MS 1000U
 
 static int open_journal(const struct keeper *keeper, int flags, int *ret_fd)
 {
@@ -133,11 +135,13 @@ void acts_import(struct keeper *keeper)
 	size_t len;
 	int r;
 
-	if (memory_show(keeper)->degraded)
+	if (memory_show(keeper)->degraded ||
+	    (acts->stuck_ms && clock_boot_ns() / 1000000 - acts->stuck_ms < STUCK_MS))
 		return;
-	if (acts->failed && !acts->out)
-		acts_import_end(acts);
 	len = acts_journal_len(keeper);
+	/* Shorter: it was emptied, and that was not known to be for good. */
+	if ((acts->failed || len < acts->len) && !acts->out)
+		acts_import_end(acts);
 	if (acts->at == acts->len && !acts->out && len > acts->len) {
 		r = read_text(keeper);
 		if (r) {
@@ -149,10 +153,9 @@ void acts_import(struct keeper *keeper)
 		}
 	}
 	submit_some(keeper);
-	if (acts->at == acts->len && !acts->out && len <= acts->len) {
-		acts_import_end(acts);
+	/* Its text is kept until it is: what the store has is not done a second time. */
+	if (acts->at == acts->len && !acts->out && !acts->failed && len <= acts->len)
 		acts_journal_empty(keeper);
-	}
 }
 
 int acts_wait(struct keeper *keeper)

@@ -18,8 +18,10 @@
 #include <unistd.h>
 
 #include <strazh/base/own.h>
+#include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/remember.h>
 
 static const char *away_text(const struct keeper *keeper)
@@ -42,7 +44,9 @@ static void *thread(void *context)
 	struct acts_job *job = context;
 	const uint64_t one = 1;
 
-	work(job);
+	job->r = caps_drop_thread();
+	if (!job->r)
+		work(job);
 	(void)!write(job->fd, &one, sizeof(one));
 	return NULL;
 }
@@ -80,16 +84,24 @@ static void emptied(struct keeper *keeper)
 {
 	struct acts *acts = keeper->acts;
 
-	if (acts->job.r)
-		log_error("journal in '%s' cannot be emptied: %s", keeper->options->state_dir,
-			  strerror(-acts->job.r));
+	if (acts->crossed)
+		remember_say_again(keeper);
+	acts->crossed = false;
+	acts->stuck_ms = acts->job.r ? clock_boot_ns() / 1000000 : 0;
+	if (acts->job.r) {
+		/* Left there, it would be done again at the next start, behind newer acts. */
+		if (!acts->stuck_said)
+			log_error("journal in '%s' cannot be emptied: %s; it is tried again",
+				  keeper->options->state_dir, strerror(-acts->job.r));
+		acts->stuck_said = true;
+		return;
+	}
+	acts_import_end(acts);
+	acts->stuck_said = false;
 	log_info("journal: %llu acts are in the store now", (unsigned long long)acts->imported);
 	if (acts->bad)
 		log_warning("journal: %llu lines hold no act and are left out",
 			    (unsigned long long)acts->bad);
-	if (acts->crossed)
-		remember_say_again(keeper);
-	acts->crossed = false;
 	acts->imported = acts->bad = 0;
 	acts->journaling = false;
 }

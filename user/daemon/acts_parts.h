@@ -11,6 +11,7 @@
 #include <user/daemon/memory.h>
 
 #define ACTS_TOUCHED_BITS 65536U
+#define ACTS_NAMED_BITS 8192U
 
 struct ack {
 	struct ack *next;
@@ -33,7 +34,7 @@ struct acts {
 	bool journaling;	       /* the journal has acts that the store does not have */
 	uint64_t unwritten, refused;
 	struct timer timer;
-	uint8_t touched[ACTS_TOUCHED_BITS / 8];
+	uint8_t touched[ACTS_TOUCHED_BITS / 8], named[ACTS_NAMED_BITS / 8];
 
 	/* acts_journal.c */
 	struct watch
@@ -50,8 +51,10 @@ struct acts {
 	/* acts_import.c: of the journal's text, all before `at` is with the store. */
 	char *text;
 	size_t len, at;
-	uint32_t out; /* not decided yet */
-	bool failed;  /* begin anew */
+	uint32_t out;	   /* not decided yet */
+	bool failed;	   /* begin anew */
+	uint64_t stuck_ms; /* when the journal, taken in, could not be emptied; 0: it could */
+	bool stuck_said;
 	bool crossed; /* bans of the guard were taken out of the store by it */
 	uint64_t imported, bad;
 };

@@ -14,9 +14,11 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/daemon/keeper.h>
+#include <user/daemon/loads.h>
 #include <user/feed/schedule.h>
 #include <user/gate/act.h>
 #include <user/gate/lists.h>
@@ -64,6 +66,42 @@ void feed_tries_failed(struct feed_tries *tries, const char *what, uint64_t ever
 	tries->tried_s = clock_wall_s();
 	tries->next_ms = feeding_now_ms() +
 			 feed_schedule_ms(every_s, tries->failures, feeding_chance());
+}
+
+/* ---- lists that go ---- */
+
+struct going {
+	char what[64];
+};
+
+static void say_gone(const char *what, int r)
+{
+	if (r && r != ACT_NOT_FOUND)
+		log_error("%s cannot be taken out of the gate: %s", what, gate_error());
+}
+
+static void on_gone(void *context, int r, const struct list_report *report, int copied)
+{
+	own_free struct going *going = context;
+
+	(void)report;
+	(void)copied;
+	say_gone(going->what, r == -ECANCELED ? 0 : r); /* strazhd ends: the next start drops it */
+}
+
+void feeding_drop_list(struct feeding *f, const char *list, const char *what)
+{
+	struct going *going = f->running ? calloc(1, sizeof(*going)) : NULL;
+	const struct load_wanted wanted = {.name = list, .done = on_gone, .context = going};
+	struct list_report report = {0};
+	struct load_order *order;
+
+	if (going)
+		(void)snprintf(going->what, sizeof(going->what), "%s", what);
+	if (going && !loads_add(f->keeper, &wanted, &order))
+		return;
+	free(going);
+	say_gone(what, act_load(f->keeper->gate, list, NULL, 0, 0, &report));
 }
 
 /* ---- the clock ---- */
@@ -254,13 +292,9 @@ static void take_crowdsec(struct feeding *f)
 		f->crowdsec = coming;
 		crowdsec_open(coming);
 	} else if (f->crowdsec) {
-		struct list_report report = {0};
-
 		crowdsec_free(f->crowdsec);
 		f->crowdsec = NULL;
-		if (act_load(f->keeper->gate, CROWDSEC_LIST, NULL, 0, 0, &report) < 0)
-			log_error("crowdsec: its list cannot be taken out of the gate: %s",
-				  gate_error());
+		feeding_drop_list(f, CROWDSEC_LIST, "crowdsec: its list");
 	}
 }
 
@@ -288,16 +322,15 @@ static void drop_strangers(struct feeding *f)
 		return;
 	for (uint32_t bit = SZ_LIST_FEED; bit < SZ_LISTS; bit++) {
 		const char *name = lists.at[bit].name;
-		struct list_report report = {0};
+		char what[64];
 
 		if (!(lists.used >> bit & 1) || strncmp(name, FEED_LIST_PREFIX, len) != 0 ||
 		    config_feed_find(config, name + len) ||
 		    (strcmp(name, CROWDSEC_LIST) == 0 && config_text(config, CFG_CROWDSEC_URL)[0]))
 			continue;
 		log_info("feed '%s' is no more", name + len);
-		if (act_load(f->keeper->gate, name, NULL, 0, 0, &report))
-			log_error("list '%s' cannot be taken out of the gate: %s", name,
-				  gate_error());
+		(void)snprintf(what, sizeof(what), "list '%.40s'", name);
+		feeding_drop_list(f, name, what);
 	}
 }
 
@@ -334,6 +367,7 @@ int feeding_open(struct keeper *keeper)
 	make_dir(f);
 	drop_strangers(f);
 	feeding_take(keeper);
+	f->running = true;
 	return 0;
 }
 

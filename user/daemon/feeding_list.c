@@ -130,12 +130,10 @@ static int sieve(struct feed *feed, struct prefix *entries, size_t count, size_t
 
 static void out_of_gate(struct feed *feed)
 {
-	struct list_report report = {0};
-	int r = act_load(feed->feeding->keeper->gate, feed->list, NULL, 0, 0, &report);
+	char what[48];
 
-	if (r && r != ACT_NOT_FOUND)
-		log_error("feed '%s' cannot be taken out of the gate: %s", feed->name,
-			  gate_error());
+	(void)snprintf(what, sizeof(what), "feed '%s'", feed->name);
+	feeding_drop_list(feed->feeding, feed->list, what);
 	if (feed->in_gate)
 		feeding_store_list(feed, true);
 	feed->in_gate = false;
@@ -190,7 +188,9 @@ static bool is_there(const struct feed *feed)
 	struct lists lists;
 	uint32_t bit;
 
-	if (!feed_bans(feed) || lists_read(feed->feeding->keeper->gate, &lists))
+	/* One that is on its way out is not there. */
+	if (!feed_bans(feed) || loads_busy(feed->feeding->keeper, feed->list) ||
+	    lists_read(feed->feeding->keeper->gate, &lists))
 		return false;
 	bit = lists_find(&lists, feed->list);
 	return bit != SZ_LISTS && lists.at[bit].entries &&
@@ -371,8 +371,8 @@ void feed_open(struct feed *feed)
 		feed->in_force = feed->in_gate = true;
 		return;
 	}
-	r = put_in_force(feed, &bytes, &copy, true, &why);
-	if (r)
+	r = put_in_force(feed, &bytes, &copy, !feed->feeding->running, &why);
+	if (r && r != LATER)
 		not_in_force(feed, why);
 }
 

@@ -82,6 +82,7 @@ struct feeding {
 	struct feed *coming;
 	struct crowdsec *crowdsec_coming;
 	bool prepared;
+	bool running; /* the loop does: lists go into the gate and out of it in slices */
 	char dir[FEED_CHILD_PATH_LEN - 64];
 	uint32_t checked_s;
 	struct feed_told {
@@ -100,6 +101,8 @@ void feed_tries_well(struct feed_tries *tries, const char *what, uint64_t every_
 void feed_tries_failed(struct feed_tries *tries, const char *what, uint64_t every_s,
 		       const char *format, ...) printf_like(4, 5);
 void feeding_forget_told(struct feeding *feeding);
+/* The list goes; `what` is the log's subject of a failure. */
+void feeding_drop_list(struct feeding *feeding, const char *list, const char *what);
 
 /* ---- a list: feeding_list.c ---- */
 

@@ -17,6 +17,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/listcopy.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/keeper.h>
 #include <user/gate/list_load.h>
 #include <user/gate/lists.h>
@@ -91,8 +92,10 @@ static void *copy(void *context)
 	const struct load_wanted *wanted = &order->wanted;
 	const uint64_t one = 1;
 
-	order->copied = listcopy_write(order->keeper->options->state_dir, order->name,
-				       wanted->entries, wanted->count, wanted->until_wall);
+	order->copied = caps_drop_thread();
+	if (!order->copied)
+		order->copied = listcopy_write(order->keeper->options->state_dir, order->name,
+					       wanted->entries, wanted->count, wanted->until_wall);
 	(void)!write(order->keeper->loads->watch.fd, &one, sizeof(one));
 	return NULL;
 }
@@ -205,6 +208,15 @@ int loads_add(struct keeper *keeper, const struct load_wanted *wanted,
 	*ret_order = order;
 	go_on(loads);
 	return 0;
+}
+
+bool loads_busy(const struct keeper *keeper, const char *name)
+{
+	const struct load_order *order = keeper->loads ? keeper->loads->first : NULL;
+
+	while (order && name && strcmp(order->name, name) != 0)
+		order = order->next;
+	return order != NULL;
 }
 
 bool loads_in_force(const struct load_order *order)

@@ -47,6 +47,8 @@ void loads_close(struct keeper *keeper);
 /* done() is called by the loop, once. 0 or -ENOMEM. */
 int loads_add(struct keeper *keeper, const struct load_wanted *wanted,
 	      struct load_order **ret_order) must_check;
+/* Is that list on its way, in or out? NULL: any. */
+bool loads_busy(const struct keeper *keeper, const char *name);
 /* Is it too late to give it up? */
 bool loads_in_force(const struct load_order *order);
 /* done() is not called; entries are not looked at any more, unless they are being copied. */

@@ -12,6 +12,9 @@
 #define MEMORY_SHOWN_LEN 256
 #define MEMORY_FRESH_MAX 256U
 
+#define MEMORY_FORGIVEN_BITS 65536U
+#define MEMORY_FETCHED 4096U
+
 struct story_wait;
 
 /* A source that was banned just now: its state follows the ban at once. */
@@ -23,15 +26,25 @@ struct fresh {
 /* remember.c */
 struct remembering {
 	uint32_t recalling; /* readings of all that is stored, on their way to the guard */
+	bool due;	    /* one of them is to be asked for; what comes before it is stale */
+	uint32_t reads;	    /* that were asked for, of all or of bans */
 	bool partial;	    /* the store knows sources that the guard does not */
 	uint32_t fetching;  /* sources that were asked for */
-	uint64_t unasked;   /* that could not be, there were too many */
-	uint64_t broken;    /* rows that make no sense */
+	uint16_t fetched[MEMORY_FETCHED]; /* how many of them, by hash */
+	/* Prefixes that operators forgave while something is read: what is read may be older. */
+	uint8_t forgiven[MEMORY_FORGIVEN_BITS / 8];
+	bool cleared;	  /* all bans of the guard were, meanwhile */
+	uint64_t unasked; /* that could not be, there were too many */
+	uint64_t broken;  /* rows that make no sense */
 
 	struct late late;
-	bool restate;	/* more was late than there was room for: all bans once more */
-	bool comparing; /* what the store has is on its way to be compared with the gate */
-	bool withdrawn; /* it has bans of the guard's, and no guard acts */
+	bool restate;  /* more was late than there was room for: all bans once more */
+	bool saying;   /* that is going on: */
+	bool say_more; /* and then anew: acts were lost meanwhile */
+	bool said_prefixes;
+	uint32_t said_at; /* of the prefixes, then of the sources */
+	bool comparing;	  /* what the store has is on its way to be compared with the gate */
+	bool withdrawn;	  /* it has bans of the guard's, and no guard acts */
 
 	struct fresh fresh[MEMORY_FRESH_MAX];
 	uint32_t fresh_len;
@@ -39,6 +52,7 @@ struct remembering {
 	uint32_t cursor;	      /* of the walk */
 	uint64_t round_ms, before_ms; /* when this one began, and the one before */
 	bool walking, full;	      /* in a round; not all of it found room */
+	bool skipped;		      /* sources that are being fetched were left out */
 
 	uint64_t counts[GUARD_ACT_COUNT]; /* not recorded one by one, in this minute */
 	uint64_t unsaid;		  /* records beyond what a second may have */
@@ -72,6 +86,19 @@ struct memory {
 int64_t memory_wall_ms(void);
 /* What the store says of an act: a failure is counted and said once. `data` is the memory. */
 void memory_done(void *data, int result);
+
+/* ---- remember_back.c, for remember.c ---- */
+
+/* What is to be read is asked for, when the store has all that was done before. 0 or -ENOMEM. */
+int remember_ask(struct memory *memory) must_check;
+/* Who wanted it is gone. */
+void remember_unask(struct memory *memory);
+/* All bans are said, and the store's are compared with them. */
+void remember_compare(struct memory *memory);
+/* The store has a past of it that is on its way here. */
+bool remember_is_fetched(const struct remembering *remembering, const struct prefix *prefix);
+/* NULL: everyone. */
+void remember_note_forgiven(struct remembering *remembering, const struct prefix *prefix);
 
 /* ---- story.c ---- */
 void story_found(void *memory, void *tag, json_t *records, const char *why);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * A pass: ROWS -> SETTINGS -> SORT -> HOSTS4 -> HOSTS6 -> TRIES -> IDLE, a slice at each turn of
- * the timer. ROWS lasts while the thread reads: a slice is a block of it. SORT waits for the
- * thread's end. Of the thread the loop hears by an eventfd.
+ * the timer. ROWS lasts while the thread reads: a slice is a block of it. SETTINGS waits for each
+ * list (loads.h), SORT for the thread's end. Of the thread the loop hears by an eventfd.
  */
 #include <user/daemon/rebuild_parts.h>
 
@@ -19,6 +19,7 @@
 #include <user/base/log.h>
 #include <user/daemon/acts.h>
 #include <user/daemon/acts_parts.h>
+#include <user/daemon/loads.h>
 #include <user/gate/lists.h>
 
 #define EVERY_S 600U
@@ -55,6 +56,9 @@ static void join(struct rebuild *rebuild)
 static void end(struct rebuild *rebuild, uint32_t next_in_s)
 {
 	join(rebuild);
+	if (rebuild->order)
+		loads_drop(rebuild->order);
+	rebuild->order = NULL;
 	rebuild_data_free(rebuild->data);
 	rebuild->data = NULL;
 	host_scan_free(rebuild->scan);
@@ -108,8 +112,8 @@ static void begin(struct rebuild *rebuild)
 	rebuild->begin_ms = now_ms();
 	rebuild->put = rebuild->adopted = rebuild->timed = 0;
 	rebuild->refused = rebuild->over = rebuild->lists = 0;
-	rebuild->again = rebuild->clocked = false;
-	rebuild->at = rebuild->trie = 0;
+	rebuild->again = rebuild->clocked = rebuild->settled = rebuild->sourced = false;
+	rebuild->at = rebuild->list_at = rebuild->trie = 0;
 	rebuild->data = rebuild_data_new();
 	if (!rebuild->data || names_there(rebuild)) {
 		fail(rebuild, "store and gate are not compared",
@@ -184,8 +188,7 @@ static int step(struct rebuild *rebuild, bool *ret_done)
 	case REBUILD_ROWS:
 		return slice_rows(rebuild, ret_done);
 	case REBUILD_SETTINGS:
-		*ret_done = rebuild_settings(rebuild);
-		return 0;
+		return rebuild_settings(rebuild, ret_done);
 	case REBUILD_SORT:
 		return slice_sort(rebuild, ret_done);
 	case REBUILD_HOSTS4:
@@ -208,7 +211,10 @@ static void fail_step(struct rebuild *rebuild, int r)
 		fail(rebuild, "gate and store are not the same", gate_error());
 }
 
-/* STORE_FULL: the store takes no more now; -EAGAIN: the thread has nothing now. Else 0. */
+/*
+ * STORE_FULL: the store takes no more now; -EAGAIN: the thread has nothing now, or a list is on its
+ * way. Else 0.
+ */
 static int slice(struct rebuild *rebuild)
 {
 	bool done = false;
@@ -245,7 +251,7 @@ static bool is_due(struct rebuild *rebuild)
 	if (!rebuild->down && (int32_t)(clock_boot_s() - rebuild->next_s) < 0)
 		return false;
 	/* What is still on its way would look like drift. */
-	if (!acts_settled(rebuild->keeper))
+	if (!acts_settled(rebuild->keeper) || loads_busy(rebuild->keeper, NULL))
 		return false;
 	rebuild->down = false;
 	return true;
@@ -269,8 +275,12 @@ static void on_time(struct timer *timer)
 
 void rebuild_soon(struct keeper *keeper)
 {
-	if (keeper->rebuild)
-		keeper->rebuild->next_s = clock_boot_s();
+	struct rebuild *rebuild = keeper->rebuild;
+
+	if (!rebuild)
+		return;
+	rebuild->next_s = clock_boot_s();
+	rebuild->again = true; /* of one that runs now: it has read before this */
 }
 
 /* ---- life ---- */
@@ -336,6 +346,7 @@ int rebuild_open(struct keeper *keeper)
 		r = timer_open(keeper->loop, &rebuild->timer, on_time, keeper);
 	if (!r)
 		r = first_pass(rebuild);
+	rebuild->running = true;
 	return r ? r : timer_start(&rebuild->timer, IDLE_MS, 0);
 }
 

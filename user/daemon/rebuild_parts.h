@@ -125,7 +125,8 @@ struct rebuild {
 	bool down;	 /* the store was away when a pass was due */
 	bool said;	 /* of a failure */
 	struct rebuild_clock clock;
-	bool new_maps;
+	bool new_maps; /* settings are to be put there; the clock is not kept before that is done */
+	bool running;  /* the loop does */
 	struct listcopy_names there; /* lists that the gate has */
 	struct rebuild_data *data;
 
@@ -137,7 +138,10 @@ struct rebuild {
 	unsigned int trie; /* table * 2 + (IPv6) */
 	bool fresh[2];	   /* the map of hosts was empty, and nobody else was served since */
 	struct host_scan *scan;
-	struct reput_cursor sources; /* of those with limits of their own */
+	size_t list_at;
+	struct load_order *order;    /* of the list before that; NULL: none is on its way */
+	bool settled, sourced;	     /* settings are put and taken over; so are: */
+	struct reput_cursor sources; /* with limits of their own */
 	struct prefix adopt[REBUILD_ADOPT_MAX];
 	size_t adopt_len, adopt_at;
 	uint64_t put, adopted, timed, refused, over, lists;
@@ -165,7 +169,8 @@ int rebuild_entries(struct rebuild *rebuild, bool *ret_done) must_check;
 /* rebuild_settings.c */
 /* Fills rebuild->clock and new_maps. */
 void rebuild_clock_begin(struct rebuild *rebuild);
-bool rebuild_settings(struct rebuild *rebuild); /* true: all of it */
+/* A slice. 0; STORE_FULL; -EAGAIN: a list is on its way, and its end starts the timer. */
+int rebuild_settings(struct rebuild *rebuild, bool *ret_done) must_check;
 /* An act that nobody did now: it was found in the gate. */
 int rebuild_adopt(struct keeper *keeper, json_t *act) must_check; /* steals it */
 

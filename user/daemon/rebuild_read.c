@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <user/daemon/caps.h>
 #include <user/daemon/memory.h>
 
 #define STOPPED (-ECANCELED)
@@ -341,7 +342,10 @@ void *rebuild_read(void *context)
 	struct rebuild_data *data = rebuild->data;
 	struct reading reading = {.rebuild = rebuild, .data = data};
 
-	data->r = read_all(&reading);
+	/* It reads the store and the copies of lists, which need no right of the keeper's. */
+	data->r = caps_drop_thread();
+	if (!data->r)
+		data->r = read_all(&reading);
 	for (enum rebuild_kind kind = 0; kind < REBUILD_KINDS; kind++)
 		rebuild_block_free(reading.filling[kind]);
 	progress(&reading, REBUILD_LISTED);

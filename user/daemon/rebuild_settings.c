@@ -18,6 +18,8 @@
 #include <user/ctl/ports.h>
 #include <user/ctl/rate.h>
 #include <user/ctl/settings.h>
+#include <user/daemon/acts.h>
+#include <user/daemon/loads.h>
 #include <user/daemon/memory.h>
 #include <user/daemon/replay.h>
 #include <user/gate/limits.h>
@@ -62,10 +64,12 @@ static void read_boot(char boot[40])
 		(void)snprintf(boot, 40, "unknown");
 }
 
-static void keep_clock(const struct rebuild *rebuild)
+/* STORE_FULL: the store takes no more now. */
+static int keep_clock(struct rebuild *rebuild)
 {
 	const struct rebuild_clock *clock = &rebuild->clock;
 	char value[300];
+	int r;
 	const struct store_act act = {
 		.verb = STORE_SETTING_PUT,
 		.at_ms = (int64_t)clock_wall_s() * MS_PER_S,
@@ -76,19 +80,30 @@ static void keep_clock(const struct rebuild *rebuild)
 
 	(void)snprintf(value, sizeof(value), "%s %s %lld %lld", clock->boot, clock->maps,
 		       (long long)clock->offset_ms, (long long)clock->first_ms);
-	if (memory_act(rebuild->keeper, &act, NULL, NULL))
+	r = memory_act(rebuild->keeper, &act, NULL, NULL);
+	if (r == STORE_FULL)
+		return r;
+	if (r)
 		log_debug("the clock of this boot is not kept");
+	rebuild->new_maps = r != 0;
+	return 0;
 }
 
 void rebuild_clock_begin(struct rebuild *rebuild)
 {
 	const char *value = value_of(rebuild->data, CLOCK_NAME);
 	struct rebuild_clock old = {0}, *clock = &rebuild->clock;
+	struct rebuild_clock now = {0};
 	long long offset = 0, first = 0;
 
-	read_boot(clock->boot);
-	if (journal_identity(rebuild->keeper->gate, clock->maps))
-		(void)snprintf(clock->maps, sizeof(clock->maps), "unknown");
+	read_boot(now.boot);
+	if (journal_identity(rebuild->keeper->gate, now.maps))
+		(void)snprintf(now.maps, sizeof(now.maps), "unknown");
+	/* Of a pass that did not come to its end: entries were put by that clock. */
+	if (rebuild->new_maps && strcmp(now.boot, clock->boot) == 0 &&
+	    strcmp(now.maps, clock->maps) == 0)
+		return;
+	*clock = now;
 	rebuild->new_maps = !value ||
 			    sscanf(value, "%39s %159s %lld %lld", old.boot, old.maps, &offset,
 				   &first) != 4 ||
@@ -101,11 +116,22 @@ void rebuild_clock_begin(struct rebuild *rebuild)
 	}
 	clock->first_ms = (int64_t)clock_wall_s() * MS_PER_S;
 	clock->offset_ms = clock->first_ms - (int64_t)(clock_boot_ns() / 1000000);
-	keep_clock(rebuild);
+}
+
+/* What an act has touched since this pass began has its value from that. */
+static bool is_touched(const struct rebuild *rebuild, const char *name)
+{
+	return acts_touched_name(rebuild->keeper, name);
+}
+
+static bool is_known(const struct rebuild *rebuild, const char *name)
+{
+	return value_of(rebuild->data, name) || is_touched(rebuild, name);
 }
 
 /* ---- from the store to the gate ---- */
 
+/* An operator's: the guard's gives way to what he said. */
 static bool has_service(struct gate *gate, const char *name)
 {
 	char why[PORT_WHY_LEN];
@@ -113,7 +139,8 @@ static bool has_service(struct gate *gate, const char *name)
 	uint16_t port;
 	uint8_t proto;
 
-	return !port_parse(name, &proto, &port, why) && !service_find(gate, proto, port, &index);
+	return !port_parse(name, &proto, &port, why) && !service_find(gate, proto, port, &index) &&
+	       !(gate->services[index].flags & SZ_SERVICE_GUARD);
 }
 
 static void put_setting(struct rebuild *rebuild, const char *name, const char *value)
@@ -123,6 +150,10 @@ static void put_setting(struct rebuild *rebuild, const char *name, const char *v
 
 	if (strcmp(name, CLOCK_NAME) == 0)
 		return;
+	if (is_touched(rebuild, name)) {
+		rebuild->again = true;
+		return;
+	}
 	if (strncmp(name, ACTROWS_SERVICE, strlen(ACTROWS_SERVICE)) != 0) {
 		replay_set(gate, "store", name + strlen(ACTROWS_SETTING), value);
 		return;
@@ -135,12 +166,73 @@ static void put_setting(struct rebuild *rebuild, const char *name, const char *v
 	json_decref(entry);
 }
 
+static void say_list(struct rebuild *rebuild, const struct rebuild_list *list, int r,
+		     const struct list_report *report)
+{
+	if (r == -ECANCELED)
+		rebuild->again = true; /* flushed meanwhile */
+	else if (r)
+		log_warning("store: list '%s' cannot be put back: %s", list->name,
+			    r == ACT_FULL ? "it does not fit" : gate_error());
+	else
+		log_info("store: list '%s' is in force again: %llu entries", list->name,
+			 (unsigned long long)(report->added + report->kept));
+	rebuild->lists += !r;
+}
+
+static void on_loaded(void *context, int r, const struct list_report *report, int copied)
+{
+	struct rebuild *rebuild = context;
+
+	(void)copied;
+	rebuild->order = NULL;
+	say_list(rebuild, &rebuild->data->lists[rebuild->list_at - 1], r, report);
+	(void)!timer_start(&rebuild->timer, 1, 0);
+}
+
+/* In slices, once the loop runs; before that nobody waits. */
+static void load_list(struct rebuild *rebuild, const struct rebuild_list *list, uint32_t until_s)
+{
+	const struct load_wanted wanted = {
+		.name = list->name,
+		.entries = list->entries.entries,
+		.count = list->entries.count,
+		.until_s = until_s,
+		.done = on_loaded,
+		.context = rebuild,
+	};
+	struct list_report report = {0};
+	int r;
+
+	if (rebuild->running && wanted.count) {
+		r = loads_add(rebuild->keeper, &wanted, &rebuild->order);
+		if (!r)
+			return;
+		gate_explain("there is no memory");
+	} else {
+		r = act_load(rebuild->keeper->gate, list->name, wanted.entries, wanted.count,
+			     until_s, &report);
+	}
+	say_list(rebuild, list, r, &report);
+}
+
+/* Loaded, unloaded or flushed since this pass began, or about to be. */
+static bool list_moves(const struct rebuild *rebuild, const char *name)
+{
+	char full[sizeof(ACTS_LIST) + SZ_LIST_NAME_LEN];
+
+	(void)snprintf(full, sizeof(full), ACTS_LIST "%s", name);
+	return is_touched(rebuild, full) || loads_busy(rebuild->keeper, name);
+}
+
 static void put_list(struct rebuild *rebuild, const struct rebuild_list *list)
 {
 	uint64_t now = clock_wall_s();
-	struct list_report report;
-	int r;
 
+	if (list_moves(rebuild, list->name)) {
+		rebuild->again = true;
+		return;
+	}
 	/* Whoever unloaded it died before the store had it: it was the last thing left to do. */
 	if (list->fault == -ENOENT) {
 		log_warning("store: list '%s' is neither in the gate nor copied: it is taken out",
@@ -156,17 +248,9 @@ static void put_list(struct rebuild *rebuild, const struct rebuild_list *list)
 						    : strerror(-list->fault));
 		return;
 	}
-	if (list->until_wall && list->until_wall <= now)
-		return;
-	r = act_load(rebuild->keeper->gate, list->name, list->entries.entries, list->entries.count,
-		     list->until_wall ? clock_until(list->until_wall - now) : 0, &report);
-	if (r)
-		log_warning("store: list '%s' cannot be put back: %s", list->name,
-			    r == ACT_FULL ? "it does not fit" : gate_error());
-	else
-		log_info("store: list '%s' is in force again: %llu entries", list->name,
-			 (unsigned long long)(report.added + report.kept));
-	rebuild->lists += !r;
+	if (!list->until_wall || list->until_wall > now)
+		load_list(rebuild, list,
+			  list->until_wall ? clock_until(list->until_wall - now) : 0);
 }
 
 /* ---- from the gate to the store ---- */
@@ -177,7 +261,7 @@ static void adopt_setting(struct rebuild *rebuild, const struct setting *setting
 	char name[80], value[32];
 
 	(void)snprintf(name, sizeof(name), ACTROWS_SETTING "%s", setting->name);
-	if (settings_is_default(gate->settings, setting->name) || value_of(rebuild->data, name) ||
+	if (settings_is_default(gate->settings, setting->name) || is_known(rebuild, name) ||
 	    !settings_get(gate->settings, setting->name, value, sizeof(value)))
 		return;
 	if (rebuild_adopt(rebuild->keeper, journal_set(gate, setting->name, value)))
@@ -194,7 +278,7 @@ static void adopt_service(struct rebuild *rebuild, uint32_t index)
 		return;
 	(void)snprintf(name, sizeof(name), ACTROWS_SERVICE "%s",
 		       port_format(service->proto, service->port, text));
-	if (!value_of(rebuild->data, name) &&
+	if (!is_known(rebuild, name) &&
 	    rebuild_adopt(rebuild->keeper, journal_service(gate, service)))
 		log_warning("service %s is not kept", text);
 }
@@ -241,7 +325,7 @@ static void adopt_set(struct rebuild *rebuild, const char *name, json_t *act)
 	char full[160];
 
 	(void)snprintf(full, sizeof(full), ACTROWS_SETTING "%s", name);
-	if (value_of(rebuild->data, full))
+	if (is_known(rebuild, full))
 		json_decref(act);
 	else if (rebuild_adopt(rebuild->keeper, act))
 		log_warning("'%s' is not kept", name);
@@ -279,7 +363,9 @@ static void adopt_limits(struct rebuild *rebuild)
 			adopt_limit(rebuild, name, &usual);
 		}
 		(void)snprintf(name, sizeof(name), "rate.other.%s", rate_class_names[class_]);
-		if (class_ <= SZ_RATE_FRAG)
+		/* The guard's ends with the guard: kept, it would be an operator's for good. */
+		if (class_ <= SZ_RATE_FRAG &&
+		    !service_total_is_guards(rebuild->keeper->gate, 0, (enum sz_rate_class)class_))
 			adopt_limit(rebuild, name, &none);
 	}
 }
@@ -310,18 +396,13 @@ static bool adopt_sources(struct rebuild *rebuild)
 	return true;
 }
 
-bool rebuild_settings(struct rebuild *rebuild)
+static void settle(struct rebuild *rebuild)
 {
 	const struct rebuild_data *data = rebuild->data;
 
-	if (rebuild->sources.family)
-		return adopt_sources(rebuild);
-
-	for (size_t i = 0; i < data->lists_len; i++)
-		put_list(rebuild, &data->lists[i]);
 	adopt_lists(rebuild);
 	if (!rebuild->new_maps)
-		return true;
+		return;
 	for (size_t i = 0; i < data->settings_len; i++)
 		put_setting(rebuild, rebuild_text(&data->texts, data->settings[i].name),
 			    rebuild_text(&data->texts, data->settings[i].value));
@@ -330,5 +411,26 @@ bool rebuild_settings(struct rebuild *rebuild)
 	for (uint32_t i = 0; i < SZ_SERVICES; i++)
 		adopt_service(rebuild, i);
 	adopt_limits(rebuild);
-	return adopt_sources(rebuild);
+}
+
+int rebuild_settings(struct rebuild *rebuild, bool *ret_done)
+{
+	const struct rebuild_data *data = rebuild->data;
+
+	if (rebuild->order)
+		return -EAGAIN;
+	if (rebuild->list_at < data->lists_len) {
+		put_list(rebuild, &data->lists[rebuild->list_at++]);
+		return rebuild->order ? -EAGAIN : 0;
+	}
+	if (!rebuild->settled)
+		settle(rebuild);
+	rebuild->settled = true;
+	if (rebuild->new_maps && !rebuild->sourced) {
+		rebuild->sourced = adopt_sources(rebuild);
+		return 0;
+	}
+	*ret_done = true;
+	/* With the clock maps are new no more: what is left for another pass would never be put. */
+	return rebuild->new_maps && !rebuild->again ? keep_clock(rebuild) : 0;
 }

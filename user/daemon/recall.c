@@ -20,6 +20,8 @@
 
 #define PART_ROWS 256U
 #define PARTS_MAX 8U
+#define COLLECT_MAX 4U /* parts a call: their owner has a loop to run */
+#define FLUSH_MS 1000  /* waited for at once: an end is heard between two of them */
 #define RETRY_S 1
 #define STOPPED 1000 /* what a reading returns that was told to stop */
 
@@ -200,9 +202,10 @@ static int read_all(struct recall *recall, struct task *task)
 	int r;
 
 	task->sources = task->bans = 0;
-	r = task->order == ORDER_BANS
-		    ? 0
-		    : store_each_source(recall->store, task->most, take_one_of_all, &sources, NULL);
+	/* What was taken back before the order is not to be read as it was. */
+	r = store_flush(recall->store, FLUSH_MS);
+	if (!r && task->order != ORDER_BANS)
+		r = store_each_source(recall->store, task->most, take_one_of_all, &sources, NULL);
 	return r ? r : store_each_ban_of(recall->store, task->origin, take_ban, &bans, NULL);
 }
 
@@ -298,12 +301,14 @@ static bool carry_out(struct recall *recall, struct task *task)
 	while (read_task(recall, task))
 		if (!pause_a_while(recall))
 			break;
-	part = recall->filling ? recall->filling : calloc(1, sizeof(*part));
+	part = recall->filling;
 	recall->filling = NULL;
-	if (!part) {
-		task_free(task);
-		return true;
-	}
+	/* Somebody counts on the end of it. */
+	while (!part && (part = calloc(1, sizeof(*part))) == NULL)
+		if (!pause_a_while(recall)) {
+			task_free(task);
+			return false;
+		}
 	part->task = task;
 	return hand_over(recall, part);
 }
@@ -457,16 +462,22 @@ static struct part *next_part(struct recall *recall)
 
 void recall_collect(struct recall *recall)
 {
+	const uint64_t one = 1;
 	struct part *part;
 	uint64_t count;
 
 	if (read(recall->event, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return;
-	while ((part = next_part(recall)) != NULL) {
+	for (uint32_t n = 0; n < COLLECT_MAX; n++) {
+		part = next_part(recall);
+		if (!part)
+			return;
 		tell(recall, part);
 		task_free(part->task);
 		part_free(part);
 	}
+	/* There may be more, of which nobody tells again. */
+	(void)!write(recall->event, &one, sizeof(one));
 }
 
 int recall_fd(const struct recall *recall)

@@ -46,9 +46,13 @@ void recall_stop(struct recall *recall);
 void recall_free(struct recall *recall);
 /* Readable when recall_collect() has something to tell. */
 int recall_fd(const struct recall *recall);
+/* Some of it; recall_fd() stays readable where there may be more. */
 void recall_collect(struct recall *recall);
 
-/* The `most` sources that were seen last, then all bans of `origin` (static). 0 or -ENOMEM. */
+/*
+ * The `most` sources that were seen last, then all bans of `origin` (static), as of every act that
+ * the store took before. 0 or -ENOMEM.
+ */
 int recall_all(struct recall *recall, uint32_t most, const char *origin) must_check;
 /* All bans of `origin` (static). 0 or -ENOMEM. */
 int recall_bans(struct recall *recall, const char *origin) must_check;

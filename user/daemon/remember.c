@@ -11,8 +11,9 @@
  * were seen since the round before. Strangers without a past are not written: their evidence is
  * spoofable and fades in seconds, and a flood would fill the disk with addresses that it made up.
  *
- * While the store's knowledge is on its way here nothing is written behind: a source that is new
- * here would take the place of the same one with its past.
+ * While all of the store's knowledge is on its way here nothing is written behind: a source that is
+ * new here would take the place of the same one with its past. For the same reason a single source
+ * that is being fetched is left out.
  */
 #include <user/daemon/remember.h>
 
@@ -32,6 +33,7 @@
 
 #define ROUND_MS 5000U
 #define SLICE 1024U
+#define SAY_STEP 64U
 #define NOTES_S 20U
 #define SUMMARY_MS 60000U
 #define CAUSE_LEN 600
@@ -71,10 +73,22 @@ static int submit(struct memory *m, const struct late_act *late, const char *cau
 	return store_submit(m->store, &act, memory_done, m);
 }
 
+static void restate(struct remembering *mem)
+{
+	mem->say_more |= mem->saying;
+	mem->restate = true;
+}
+
+static void restate_nothing(struct remembering *mem)
+{
+	mem->restate = mem->saying = mem->say_more = mem->said_prefixes = false;
+	mem->said_at = 0;
+}
+
 static void put_late(struct memory *m, const struct late_act *late)
 {
 	if (late_put(&m->remembering.late, late))
-		m->remembering.restate = true;
+		restate(&m->remembering);
 	m->missed++;
 }
 
@@ -291,8 +305,12 @@ static void put_source(struct memory *m, const struct guard_kept *kept, float sc
 {
 	struct store_source row = kept_to_row(kept, score, pressure, memory_wall_ms());
 
-	if (store_source_put(m->store, &row))
+	int r = store_source_put(m->store, &row);
+
+	if (r == STORE_FULL)
 		m->remembering.full = true;
+	else if (r)
+		memory_done(m, STORE_REFUSED);
 }
 
 void remember_evict(struct keeper *keeper, const struct guard_kept *kept)
@@ -309,11 +327,17 @@ static void put_freshs(struct memory *m, struct guard *guard)
 {
 	struct remembering *mem = &m->remembering;
 	struct guard_kept kept;
+	uint32_t left = 0;
 
-	for (uint32_t i = 0; i < mem->fresh_len; i++)
-		if (guard_keep(guard, &mem->fresh[i].prefix, now_ms(), &kept))
-			put_source(m, &kept, mem->fresh[i].score, mem->fresh[i].pressure);
-	mem->fresh_len = 0;
+	for (uint32_t i = 0; i < mem->fresh_len; i++) {
+		const struct fresh fresh = mem->fresh[i];
+
+		if (remember_is_fetched(mem, &fresh.prefix))
+			mem->fresh[left++] = fresh;
+		else if (guard_keep(guard, &fresh.prefix, now_ms(), &kept))
+			put_source(m, &kept, fresh.score, fresh.pressure);
+	}
+	mem->fresh_len = left;
 }
 
 static void visit(void *context, const struct guard_kept *kept, float score, float pressure,
@@ -324,7 +348,11 @@ static void visit(void *context, const struct guard_kept *kept, float score, flo
 	uint64_t seen_ms = kept->at_ms - MIN(kept->idle_ms, kept->at_ms);
 
 	(void)level;
-	if (is_worth(kept) && seen_ms >= mem->before_ms)
+	if (!is_worth(kept) || seen_ms < mem->before_ms)
+		return;
+	if (remember_is_fetched(mem, &kept->prefix))
+		mem->skipped = true;
+	else
 		put_source(m, kept, score, pressure);
 }
 
@@ -352,26 +380,64 @@ static void visit_banned(void *context, const struct guard_kept *kept, float sco
 		say_again(context, &kept->prefix, kept->banned_ms, kept->offences);
 }
 
+/* So many acts, a quarter of the backlog stays free: who decides now is not to be late for it. */
+static uint32_t room_of(struct memory *m)
+{
+	struct store_health health;
+	uint64_t spare, left;
+
+	store_health(m->store, &health);
+	spare = health.backlog_max / 4;
+	left = health.backlog_max - MIN(health.backlog, health.backlog_max);
+	return (uint32_t)(left - MIN(spare, left));
+}
+
+/* A few places of what is looked through; false: that was the last of it. */
+static bool say_some(struct memory *m, struct guard *guard, uint32_t most)
+{
+	struct remembering *mem = &m->remembering;
+
+	if (mem->said_prefixes)
+		return guard_walk(guard, &mem->said_at, most, now_ms(), visit_banned, m);
+	mem->said_prefixes = !guard_walk_banned_prefixes(guard, &mem->said_at, most, now_ms(),
+							 say_again, m);
+	if (mem->said_prefixes)
+		mem->said_at = 0;
+	return true;
+}
+
 /*
  * Each ban once more, when it is not known which of them the store has missed; and what it has that
- * is not in the gate, for a lift was missed, is lifted as it is read.
+ * is not in the gate, for a lift was missed, is lifted as it is read. A slice: there may be many
+ * more bans than the store has room for.
  */
 static void put_all_bans(struct memory *m, struct guard *guard)
 {
 	struct remembering *mem = &m->remembering;
-	uint32_t cursor = 0;
+	uint32_t room = room_of(m), looked = 0;
+	bool more = true;
 
-	mem->restate = false;
-	guard_each_banned_prefix(guard, now_ms(), say_again, m);
-	while (guard_walk(guard, &cursor, SLICE, now_ms(), visit_banned, m))
-		;
-	mem->comparing = m->recall && !recall_bans(m->recall, ACTOR);
+	mem->saying = true;
+	while (more && room && looked < SLICE && !late_first(&mem->late)) {
+		uint32_t most = MIN(room, SAY_STEP);
+
+		more = say_some(m, guard, most);
+		room = room_of(m);
+		looked += most;
+	}
+	if (more)
+		return;
+	more = mem->say_more;
+	restate_nothing(mem);
+	mem->restate = more;
+	if (!more)
+		remember_compare(m);
 }
 
 static void begin_round(struct remembering *mem)
 {
 	mem->walking = true;
-	mem->full = false;
+	mem->full = mem->skipped = false;
 	mem->cursor = 0;
 	mem->round_ms = now_ms();
 }
@@ -381,7 +447,7 @@ static bool walk(struct memory *m, struct guard *guard)
 	struct remembering *mem = &m->remembering;
 
 	mem->walking = guard_walk(guard, &mem->cursor, SLICE, now_ms(), visit, m);
-	if (!mem->walking && !mem->full)
+	if (!mem->walking && !mem->full && !mem->skipped)
 		mem->before_ms = mem->round_ms;
 	return mem->walking;
 }
@@ -396,22 +462,16 @@ void remember_begin(struct keeper *keeper)
 	if (!m)
 		return;
 	mem = &m->remembering;
-	mem->walking = false;
+	mem->walking = mem->saying = mem->say_more = mem->said_prefixes = false;
+	mem->said_at = 0;
 	mem->before_ms = mem->round_ms = mem->summed_ms = now_ms();
 	mem->fresh_len = 0;
-	if (recall_all(m->recall, config_guard(keeper->options->config).proven, ACTOR)) {
-		log_error("guard: there is no memory to read what is stored");
-		return;
-	}
+	memset(mem->forgiven, 0, sizeof(mem->forgiven));
+	mem->cleared = false;
+	mem->due = true;
 	mem->recalling++;
-}
-
-void remember_check(struct keeper *keeper)
-{
-	struct memory *m = memory_of(keeper);
-
-	if (m && recall_bans(m->recall, ACTOR))
-		log_error("guard: there is no memory to read what is stored");
+	if (remember_ask(m))
+		log_error("guard: there is no memory to read what is stored; it is tried again");
 }
 
 void remember_withdrawn(struct keeper *keeper)
@@ -421,7 +481,9 @@ void remember_withdrawn(struct keeper *keeper)
 
 	if (!m)
 		return;
-	m->remembering.restate = m->remembering.withdrawn = false;
+	restate_nothing(&m->remembering);
+	m->remembering.withdrawn = false;
+	m->remembering.cleared = true;
 	put_ban(m, &act, guard_act_texts[GUARD_ACT_WITHDRAW], "");
 }
 
@@ -430,7 +492,7 @@ void remember_say_again(struct keeper *keeper)
 	struct memory *m = memory_of(keeper);
 
 	if (m)
-		m->remembering.restate = true;
+		restate(&m->remembering);
 }
 
 void remember_tick(struct keeper *keeper)
@@ -442,10 +504,11 @@ void remember_tick(struct keeper *keeper)
 	if (!m || !guard)
 		return;
 	mem = &m->remembering;
+	(void)!remember_ask(m);
 	if (mem->restate && !late_first(&mem->late) && !mem->recalling && !mem->comparing)
 		put_all_bans(m, guard);
 	put_summary(m);
-	if (mem->recalling || mem->fetching)
+	if (mem->recalling)
 		return;
 	put_freshs(m, guard);
 	if (!mem->walking && now_ms() - mem->round_ms >= ROUND_MS)
@@ -458,21 +521,24 @@ void remember_end(struct keeper *keeper, bool closing)
 {
 	struct memory *m = memory_of(keeper);
 	struct guard *guard = keeper->guarding->guard;
-	uint64_t until_ms = now_ms() + CLOSING_MS;
+	uint64_t until_ms = now_ms() + CLOSING_MS, now;
 
 	if (!m || !guard)
 		return;
 	remember_make_good(m);
-	if (m->remembering.recalling)
+	if (m->remembering.recalling) {
+		remember_unask(m);
 		return; /* it never knew more than the store */
+	}
 	put_freshs(m, guard);
 	do {
 		begin_round(&m->remembering);
 		while (walk(m, guard))
 			;
-		/* What found no room does when the others are written. */
-	} while (closing && m->remembering.full && now_ms() < until_ms &&
-		 !store_flush(m->store, (int64_t)(until_ms - now_ms())));
+		now = now_ms(); /* once: 0 would be for ever */
+				/* What found no room does when the others are written. */
+	} while (closing && m->remembering.full && now < until_ms &&
+		 !store_flush(m->store, (int64_t)(until_ms - now)));
 }
 
 /* ---- an operator ---- */
@@ -485,6 +551,7 @@ void remember_forgiven(struct keeper *keeper, const struct prefix *prefix, bool 
 
 	if (!m)
 		return;
+	remember_note_forgiven(&m->remembering, prefix);
 	if (known) {
 		put_fresh(&m->remembering, &(struct guard_record){.prefix = *prefix});
 		return;
@@ -507,6 +574,7 @@ void remember_forgiven_all(struct keeper *keeper)
 	if (!m)
 		return;
 	m->remembering.fresh_len = 0;
+	remember_note_forgiven(&m->remembering, NULL);
 	if (!late_first(&m->remembering.late))
 		return;
 	set_actor(m, &act);

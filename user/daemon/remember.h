@@ -36,7 +36,10 @@ void remember_seen(struct keeper *keeper, uint8_t family, const uint8_t *addr);
 void remember_forgiven(struct keeper *keeper, const struct prefix *prefix, bool known);
 /* Everyone: his act clears the store; what was late before it is not to come after it. */
 void remember_forgiven_all(struct keeper *keeper);
-/* Acts of operators came to the store out of their order: each ban that holds once more. */
+/*
+ * Acts of operators came to the store out of their order: each ban that holds once more, as many at
+ * a time as the store has room for.
+ */
 void remember_say_again(struct keeper *keeper);
 
 /* ---- of user/daemon/memory.c: what recall.h found ---- */

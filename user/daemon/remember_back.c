@@ -4,21 +4,29 @@
  * what was acknowledged: a state that was written behind may be some seconds older. A ban whose
  * time ended while nobody was here is lifted. Where the gate still has it, the gate knows best how
  * long it lasts: the wall clock may have been set.
+ *
+ * Nothing comes back that was taken back. It is read when the store has every act of before: those
+ * of the journal, those that are late, those in its backlog (recall.h). What operators forgive
+ * while it is read is noted, for a row may have been read before that.
  */
 #include <user/daemon/remember.h>
 
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
 
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/acts_parts.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/kept_row.h>
 #include <user/daemon/memory_parts.h>
 #include <user/gate/act.h>
+#include <user/guard/source.h>
 
 #define WAIT_MS 5000
 #define ENTRIES_MAX 32U
+#define ORIGIN "guard"
 
 static uint64_t now_ms(void)
 {
@@ -30,19 +38,109 @@ static struct guard *guard_of(const struct memory *m)
 	return m->keeper->guarding ? m->keeper->guarding->guard : NULL;
 }
 
+/* ---- what is asked for ---- */
+
+int remember_ask(struct memory *m)
+{
+	struct remembering *mem = &m->remembering;
+	int r;
+
+	if (!mem->due || mem->reads || late_first(&mem->late) || !acts_handed(m->keeper))
+		return 0;
+	r = recall_all(m->recall, config_guard(m->keeper->options->config).proven, ORIGIN);
+	if (r)
+		return r;
+	mem->due = false;
+	mem->reads++;
+	return 0;
+}
+
+void remember_unask(struct memory *m)
+{
+	m->remembering.recalling -= m->remembering.due;
+	m->remembering.due = false;
+}
+
+void remember_compare(struct memory *m)
+{
+	m->remembering.comparing = m->recall && !recall_bans(m->recall, ORIGIN);
+	m->remembering.reads += m->remembering.comparing;
+}
+
+void remember_check(struct keeper *keeper)
+{
+	struct memory *m = keeper->memory;
+
+	if (!m || !m->recall)
+		return;
+	if (recall_bans(m->recall, ORIGIN))
+		log_error("guard: there is no memory to read what is stored");
+	else
+		m->remembering.reads++;
+}
+
+static uint32_t fetched_at(const struct prefix *prefix)
+{
+	return acts_bit(prefix) % MEMORY_FETCHED;
+}
+
+bool remember_is_fetched(const struct remembering *mem, const struct prefix *prefix)
+{
+	return mem->fetching && mem->fetched[fetched_at(prefix)];
+}
+
+/* ---- what is forgiven meanwhile ---- */
+
+void remember_note_forgiven(struct remembering *mem, const struct prefix *prefix)
+{
+	uint32_t bit = prefix ? acts_bit(prefix) % MEMORY_FORGIVEN_BITS : 0;
+
+	if (!mem->recalling && !mem->fetching)
+		return;
+	if (prefix)
+		mem->forgiven[bit / 8] |= (uint8_t)(1U << bit % 8);
+	else
+		memset(mem->forgiven, 0xff, sizeof(mem->forgiven));
+}
+
+static bool is_forgiven(const struct remembering *mem, const struct prefix *prefix)
+{
+	uint32_t bit = acts_bit(prefix) % MEMORY_FORGIVEN_BITS;
+
+	return (mem->recalling || mem->fetching) && mem->forgiven[bit / 8] >> bit % 8 & 1;
+}
+
+/* A guard whose mode was changed: sources keep their past, and no ban. */
+static bool is_lifted(const struct remembering *mem, const struct prefix *prefix)
+{
+	return (mem->recalling && mem->cleared) || is_forgiven(mem, prefix);
+}
+
+/* As guard_forgive() leaves it: what speaks for it stays. */
+static void forgive(struct guard_kept *kept)
+{
+	memset(kept->evidence, 0, sizeof(kept->evidence));
+	kept->offences = 0;
+	kept->share = SOURCE_SHARE_ONE;
+}
+
+/* ---- what comes ---- */
+
 void remember_source(void *memory, const struct store_source *source)
 {
 	struct memory *m = memory;
 	struct guard *guard = guard_of(m);
 	struct guard_kept kept;
 
-	if (!guard)
+	if (!guard || m->remembering.due)
 		return;
 	if (kept_from_row(source, memory_wall_ms(), &kept)) {
 		m->remembering.broken++;
 		return;
 	}
 	kept.banned_ms = 0;
+	if (is_forgiven(&m->remembering, &kept.prefix))
+		forgive(&kept);
 	if (guard_restore(guard, &kept, now_ms()))
 		m->remembering.broken++;
 }
@@ -64,7 +162,7 @@ static void lift(struct memory *m, const struct store_ban *ban, const char *caus
 
 /*
  * What the gate itself still holds of the guard's ban: its entries count on another clock, which
- * nobody sets. 0: nothing.
+ * nobody sets. 0: nothing; -1: it does not tell.
  */
 static int64_t gate_left_ms(struct gate *gate, const struct prefix *prefix)
 {
@@ -73,7 +171,7 @@ static int64_t gate_left_ms(struct gate *gate, const struct prefix *prefix)
 	size_t count = 0;
 
 	if (act_covering(gate, prefix, entries, ENTRIES_MAX, &count))
-		return 0;
+		return -1;
 	for (size_t i = 0; i < count; i++)
 		if (entries[i].table == SZ_TABLE_DENY &&
 		    prefix_compare(&entries[i].prefix, prefix) == 0 &&
@@ -94,31 +192,13 @@ static bool guard_bans(struct guard *guard, const struct prefix *prefix)
 	return is_source(prefix) && guard_keep(guard, prefix, now_ms(), &kept) && kept.banned_ms;
 }
 
-void remember_ban(void *memory, const struct store_ban *ban)
+/* The store has it, and it is known how long it still lasts. */
+static void restore_ban(struct memory *m, struct guard *guard, const struct store_ban *ban,
+			int64_t left_ms)
 {
-	struct memory *m = memory;
-	struct guard *guard = guard_of(m);
-	int64_t left_ms;
 	unsigned offences = (unsigned)MIN(MAX(ban->offences, 0), UINT8_MAX);
 	int r;
 
-	if (!guard || m->keeper->guarding->mode == GUARDING_LEARN) {
-		m->remembering.withdrawn = true;
-		return;
-	}
-	left_ms = gate_left_ms(m->keeper->gate, &ban->prefix);
-	if (m->remembering.comparing) {
-		/* What the gate had no room for is tried again. */
-		if (!left_ms && !m->keeper->guarding->deeds_len && !guard_bans(guard, &ban->prefix))
-			lift(m, ban, "lifted when the store had no room for it");
-		return;
-	}
-	if (!left_ms)
-		left_ms = store_left_ms(ban->since_ms, ban->until_ms, memory_wall_ms());
-	if (!left_ms) {
-		lift(m, ban, "its time ended while strazhd was away");
-		return;
-	}
 	if (is_source(&ban->prefix)) {
 		const struct guard_kept kept = {
 			.prefix = ban->prefix,
@@ -135,6 +215,35 @@ void remember_ban(void *memory, const struct store_ban *ban)
 	m->remembering.broken += r != 0;
 }
 
+void remember_ban(void *memory, const struct store_ban *ban)
+{
+	struct memory *m = memory;
+	struct guard *guard = guard_of(m);
+	int64_t in_gate_ms, left_ms;
+
+	if (!guard || m->keeper->guarding->mode == GUARDING_LEARN) {
+		m->remembering.withdrawn = true;
+		return;
+	}
+	if (m->remembering.due ||
+	    (!m->remembering.comparing && is_lifted(&m->remembering, &ban->prefix)))
+		return;
+	in_gate_ms = gate_left_ms(m->keeper->gate, &ban->prefix);
+	if (m->remembering.comparing) {
+		/* What the gate had no room for is tried again. */
+		if (!in_gate_ms && !m->keeper->guarding->deeds_len &&
+		    !guard_bans(guard, &ban->prefix))
+			lift(m, ban, "lifted when the store had no room for it");
+		return;
+	}
+	left_ms = in_gate_ms > 0 ? in_gate_ms
+				 : store_left_ms(ban->since_ms, ban->until_ms, memory_wall_ms());
+	if (left_ms)
+		restore_ban(m, guard, ban, left_ms);
+	else if (!in_gate_ms)
+		lift(m, ban, "its time ended while strazhd was away");
+}
+
 /* What an enforcing guard left there, and none enforces now. */
 static void take_back(struct memory *m)
 {
@@ -148,6 +257,7 @@ void remember_bans(void *memory, uint32_t bans)
 	struct memory *m = memory;
 
 	(void)bans;
+	m->remembering.reads -= MIN(m->remembering.reads, 1U);
 	m->remembering.comparing = false;
 	take_back(m);
 }
@@ -156,10 +266,12 @@ void remember_all(void *memory, uint32_t sources, uint32_t bans, bool more)
 {
 	struct memory *m = memory;
 
-	if (m->remembering.recalling)
-		m->remembering.recalling--;
+	m->remembering.recalling -= MIN(m->remembering.recalling, 1U);
+	m->remembering.reads -= MIN(m->remembering.reads, 1U);
 	take_back(m);
 	m->remembering.partial |= more;
+	if (m->remembering.due)
+		return; /* for a guard that is no more */
 	log_info("guard: %u sources and %u bans are remembered", sources, bans);
 	if (m->remembering.broken)
 		log_warning("guard: %llu rows of the store make no sense and are left alone",
@@ -168,11 +280,11 @@ void remember_all(void *memory, uint32_t sources, uint32_t bans, bool more)
 
 void remember_one(void *memory, const struct prefix *prefix)
 {
-	struct memory *m = memory;
+	struct remembering *mem = &((struct memory *)memory)->remembering;
+	uint16_t *fetched = &mem->fetched[fetched_at(prefix)];
 
-	(void)prefix;
-	if (m->remembering.fetching)
-		m->remembering.fetching--;
+	mem->fetching -= MIN(mem->fetching, 1U);
+	*fetched -= (uint16_t)(*fetched > 0);
 }
 
 void remember_seen(struct keeper *keeper, uint8_t family, const uint8_t *addr)
@@ -191,10 +303,13 @@ void remember_seen(struct keeper *keeper, uint8_t family, const uint8_t *addr)
 	host = source_prefix(key);
 	if (guard_keep(guard, &host, now_ms(), &kept))
 		return;
-	if (recall_one(m->recall, &host))
+	if (recall_one(m->recall, &host)) {
 		m->remembering.unasked++;
-	else
-		m->remembering.fetching++;
+		return;
+	}
+	if (!m->remembering.fetching++)
+		memset(m->remembering.forgiven, 0, sizeof(m->remembering.forgiven));
+	m->remembering.fetched[fetched_at(&host)]++;
 }
 
 void remember_wait(struct keeper *keeper)
@@ -205,7 +320,7 @@ void remember_wait(struct keeper *keeper)
 
 	if (!m || !m->recall)
 		return;
-	while (m->remembering.recalling && now_ms() < until_ms) {
+	while (m->remembering.recalling && !m->remembering.due && now_ms() < until_ms) {
 		struct pollfd wait = {.fd = recall_fd(m->recall), .events = POLLIN};
 
 		store_health(m->store, &health);

@@ -17,6 +17,7 @@
 #include <user/daemon/secured.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -421,6 +422,14 @@ static uint64_t now_ms(void)
 	return clock_boot_ns() / 1000000;
 }
 
+/* For poll(), of one look at the clock: below 0 it would wait for ever. 0: it is over. */
+static int left_ms(uint64_t until_ms)
+{
+	uint64_t now = now_ms();
+
+	return now < until_ms ? (int)MIN(until_ms - now, (uint64_t)INT_MAX) : 0;
+}
+
 void secured_init(struct keeper *keeper, const struct launched *launcher)
 {
 	struct secured *s = &keeper->secured;
@@ -451,7 +460,7 @@ int secured_life_open(struct keeper *keeper)
 {
 	struct secured *s = &keeper->secured;
 	uint64_t until = now_ms() + FIRST_MS;
-	int r = timer_open(keeper->loop, &s->timer, on_time, keeper);
+	int left, r = timer_open(keeper->loop, &s->timer, on_time, keeper);
 
 	if (r)
 		return r;
@@ -469,8 +478,8 @@ int secured_life_open(struct keeper *keeper)
 	if (r || !s->ports.len)
 		return r;
 	launch(keeper);
-	while (s->state == SECURED_STARTING && now_ms() < until)
-		turn(keeper, (int)(until - now_ms()));
+	while (s->state == SECURED_STARTING && (left = left_ms(until)) > 0)
+		turn(keeper, left);
 	return 0;
 }
 
@@ -478,12 +487,13 @@ static void wait_end(struct keeper *keeper, uint64_t ms)
 {
 	struct secured *s = &keeper->secured;
 	uint64_t until = now_ms() + ms;
+	int left;
 
-	while (s->pid && s->launcher_watch.fd >= 0 && now_ms() < until) {
+	while (s->pid && s->launcher_watch.fd >= 0 && (left = left_ms(until)) > 0) {
 		struct pollfd wait = {.fd = s->launcher_watch.fd, .events = POLLIN};
 		struct launcher_message m;
 
-		if (poll(&wait, 1, (int)(until - now_ms())) <= 0)
+		if (poll(&wait, 1, left) <= 0)
 			continue;
 		switch (launcher_hear(s->launcher_watch.fd, &m)) {
 		case 0:

@@ -172,11 +172,15 @@ bool guard_walk(struct guard *guard, uint32_t *cursor, uint32_t most, uint64_t n
 		void (*visit)(void *context, const struct guard_kept *kept, float score,
 			      float pressure, enum guard_level level),
 		void *context);
-/* Every prefix whose ban is in force, and how long still. `visit` may not call back. */
-void guard_each_banned_prefix(struct guard *guard, uint64_t now_ms,
-			      void (*visit)(void *context, const struct prefix *prefix,
-					    uint64_t banned_ms, unsigned offences),
-			      void *context);
+/*
+ * Every prefix whose ban is in force, and how long still, in slices of `most` places as
+ * guard_walk() has them. `visit` may not call back.
+ */
+bool guard_walk_banned_prefixes(struct guard *guard, uint32_t *cursor, uint32_t most,
+				uint64_t now_ms,
+				void (*visit)(void *context, const struct prefix *prefix,
+					      uint64_t banned_ms, unsigned offences),
+				void *context);
 /*
  * The whole story of a host as lines of text, each with a newline. Writes as snprintf does and
  * returns the length of the whole.

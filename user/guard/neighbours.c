@@ -78,14 +78,19 @@ void neighbours_lift(struct guard *guard, struct host_prefix *host_prefix, enum 
 	policy_say(guard, &record);
 }
 
-void guard_each_banned_prefix(struct guard *guard, uint64_t now_ms,
-			      void (*visit)(void *context, const struct prefix *prefix,
-					    uint64_t banned_ms, unsigned offences),
-			      void *context)
+bool guard_walk_banned_prefixes(struct guard *guard, uint32_t *cursor, uint32_t most,
+				uint64_t now_ms,
+				void (*visit)(void *context, const struct prefix *prefix,
+					      uint64_t banned_ms, unsigned offences),
+				void *context)
 {
+	const uint32_t end = guard->prefixes.touched;
+
 	guard_at(guard, now_ms);
-	for (uint32_t i = 0; i < guard->prefixes.touched && guard->prefixes.banned; i++) {
-		const struct host_prefix *at = &guard->prefixes.slab[i];
+	if (!guard->prefixes.banned)
+		*cursor = end;
+	for (; most && *cursor < end; most--, (*cursor)++) {
+		const struct host_prefix *at = &guard->prefixes.slab[*cursor];
 		struct prefix prefix;
 
 		if (!at->until_ms || !at->enforced || at->until_ms <= guard->now_ms)
@@ -93,6 +98,7 @@ void guard_each_banned_prefix(struct guard *guard, uint64_t now_ms,
 		prefix = prefixes_prefix(at);
 		visit(context, &prefix, at->until_ms - guard->now_ms, at->offences);
 	}
+	return *cursor < end;
 }
 
 int guard_restore_prefix(struct guard *guard, const struct prefix *prefix, uint64_t banned_ms,

@@ -185,6 +185,25 @@ static void all_of_it(void **state)
 	assert_true(seen->more);
 }
 
+/* The loop of who collects has other things to do: some of it at a time, and the rest is told. */
+static void collecting_is_bounded(void **state)
+{
+	struct seen *seen = *state;
+
+	fill(seen);
+	assert_int_equal(recall_all(seen->recall, 0, "guard"), 0);
+	while (!seen->alls) {
+		struct pollfd wait = {.fd = recall_fd(seen->recall), .events = POLLIN};
+		const uint32_t before = seen->sources + seen->bans;
+
+		assert_int_equal(poll(&wait, 1, 60000), 1);
+		recall_collect(seen->recall);
+		assert_in_range(seen->sources + seen->bans - before, 0, 1024);
+	}
+	assert_int_equal(seen->sources, SOURCES);
+	assert_int_equal(seen->bans, BANS);
+}
+
 static void one(void **state)
 {
 	struct seen *seen = *state;
@@ -270,11 +289,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(all_of_it),
-		TEST(one),
-		TEST(orders_are_bounded),
-		TEST(a_story),
-		TEST(the_end_in_the_middle),
+		TEST(all_of_it), TEST(collecting_is_bounded), TEST(one), TEST(orders_are_bounded),
+		TEST(a_story),	 TEST(the_end_in_the_middle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,172 +1,8 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/*
- * What the guard says and what of it the store gets, when it has room and when it has none: another
- * connection locks the database as long as the test wants it.
- */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+/* What the guard says and what of it the store gets, when it has room and when it has none. */
+#include <tests/unit/daemon/remember_room.h>
 
-#include <cmocka.h>
-
-#include <sqlite3.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include <user/base/clock.h>
-#include <user/daemon/guarding.h>
-#include <user/daemon/memory_parts.h>
-#include <user/daemon/remember.h>
-#include <user/store/audit.h>
-
-#define BACKLOG 8U
-
-struct room {
-	char dir[40];
-	struct keeper keeper;
-	struct memory memory;
-	struct guarding guarding;
-	uint32_t rows, records;
-	char last[300]; /* record */
-	sqlite3 *other;
-};
-
-static uint64_t now_ms(void)
-{
-	return clock_boot_ns() / 1000000;
-}
-
-static int setup(void **state)
-{
-	const struct store_options options = {
-		.backlog_max = BACKLOG, .close_ms = 1, .retry_max_ms = 100};
-	struct room *room = calloc(1, sizeof(*room));
-	char url[80];
-
-	assert_non_null(room);
-	snprintf(room->dir, sizeof(room->dir), "/tmp/strazh-remember.XXXXXX");
-	assert_non_null(mkdtemp(room->dir));
-	snprintf(url, sizeof(url), "sqlite://%s/s.db", room->dir);
-	assert_int_equal(store_open(url, &options, &room->memory.store, NULL), 0);
-	snprintf(url, sizeof(url), "%s/s.db", room->dir);
-	assert_int_equal(sqlite3_open(url, &room->other), SQLITE_OK);
-	room->memory.keeper = &room->keeper;
-	room->memory.remembering.summed_ms = now_ms();
-	room->keeper.memory = &room->memory;
-	room->keeper.guarding = &room->guarding;
-	*state = room;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct room *room = *state;
-	char path[80];
-
-	(void)sqlite3_close(room->other);
-	store_close(room->memory.store, NULL);
-	late_deinit(&room->memory.remembering.late);
-	guard_free(room->guarding.guard);
-	for (const char *const *end = (const char *const[]){"", "-wal", "-shm", NULL}; *end;
-	     end++) {
-		snprintf(path, sizeof(path), "%s/s.db%s", room->dir, *end);
-		(void)unlink(path);
-	}
-	assert_int_equal(rmdir(room->dir), 0);
-	free(room);
-	return 0;
-}
-
-static void lock(struct room *room)
-{
-	assert_int_equal(sqlite3_exec(room->other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
-}
-
-static void write_all(struct room *room)
-{
-	struct store_health health;
-
-	if (!sqlite3_get_autocommit(room->other))
-		assert_int_equal(sqlite3_exec(room->other, "ROLLBACK", NULL, NULL, NULL),
-				 SQLITE_OK);
-	do {
-		assert_int_equal(store_flush(room->memory.store, 60000), 0);
-		(void)store_collect(room->memory.store);
-		remember_make_good(&room->memory);
-		store_health(room->memory.store, &health);
-	} while (health.backlog || health.sources || room->memory.remembering.late.len);
-}
-
-static int count_ban(void *data, const struct store_ban *ban)
-{
-	struct room *room = data;
-
-	assert_string_equal(ban->origin, "guard");
-	room->rows++;
-	return 0;
-}
-
-static int count_source(void *data, const struct store_source *source)
-{
-	struct room *room = data;
-
-	(void)source;
-	room->rows++;
-	return 0;
-}
-
-static int count_record(void *data, const struct store_record *record)
-{
-	struct room *room = data;
-
-	if (!room->records++)
-		snprintf(room->last, sizeof(room->last), "%s %s %s: %.200s", record->actor,
-			 record->action, record->subject, record->cause);
-	return 0;
-}
-
-static uint32_t bans(struct room *room)
-{
-	room->rows = 0;
-	assert_int_equal(store_each_ban(room->memory.store, 0, count_ban, room, NULL), 0);
-	return room->rows;
-}
-
-static uint32_t sources(struct room *room)
-{
-	room->rows = 0;
-	assert_int_equal(store_each_source(room->memory.store, 0, count_source, room, NULL), 0);
-	return room->rows;
-}
-
-static uint32_t records(struct room *room)
-{
-	room->records = 0;
-	assert_int_equal(store_each_record(room->memory.store, NULL, 0, count_record, room, NULL),
-			 0);
-	return room->records;
-}
-
-static struct guard_record record(enum guard_act act, uint32_t n)
-{
-	return (struct guard_record){
-		.at_ms = 1000,
-		.until_ms = act == GUARD_ACT_BAN ? 601000 : 0,
-		.act = (uint8_t)act,
-		.offences = 1,
-		.enforced = true,
-		.prefix = {{10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}, 4, 32},
-	};
-}
-
-static void say(struct room *room, enum guard_act act, uint32_t n)
-{
-	struct guard_record what = record(act, n);
-
-	remember_record(&room->keeper, &what);
-}
+#include <math.h>
 
 static void bans_and_lifts(void **state)
 {
@@ -202,22 +38,6 @@ static void late_acts_are_made_good(void **state)
 	assert_int_equal(room->memory.undone, 0);
 }
 
-static void see(struct guard *guard, uint8_t host, enum guard_input input)
-{
-	const struct observation seen = {
-		.addr = {192, 0, 2, host}, .family = 4, .input = (uint8_t)input};
-
-	assert_true(guard_observe(guard, &seen, now_ms()) >= 0);
-}
-
-static void begin(struct room *room)
-{
-	struct guard_config config = guard_config_usual();
-	const struct guard_ops none = {0};
-
-	assert_int_equal(guard_new(&config, &none, room, now_ms(), &room->guarding.guard), 0);
-}
-
 /* Too many even for that: all bans are said once more. */
 static void lost_acts_are_said_again(void **state)
 {
@@ -236,10 +56,72 @@ static void lost_acts_are_said_again(void **state)
 	assert_true(room->memory.remembering.restate);
 	write_all(room);
 	assert_int_equal(bans(room), 0);
-	remember_tick(&room->keeper);
-	write_all(room);
+	while (room->memory.remembering.restate) {
+		remember_tick(&room->keeper);
+		write_all(room);
+	}
 	assert_int_equal(bans(room), 3);
-	assert_false(room->memory.remembering.restate);
+}
+
+static void ban_many(struct room *room, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		const struct guard_kept kept = {
+			.prefix = {{11, 0, (uint8_t)(i >> 8), (uint8_t)i}, 4, 32},
+			.banned_ms = 600000,
+			.offences = 1,
+			.proven = GUARD_PROVEN,
+		};
+
+		assert_int_equal(guard_restore(room->guarding.guard, &kept, now_ms()), 0);
+	}
+	assert_int_equal(guard_figures(room->guarding.guard).banned, count);
+}
+
+/* As many at a time as there is room for, each of them once, however many there are. */
+static void many_bans_are_said_once(void **state)
+{
+	struct room *room = *state;
+	struct remembering *mem = &room->memory.remembering;
+
+	begin(room);
+	ban_many(room, 100 * BACKLOG);
+	lock(room);
+	remember_say_again(&room->keeper);
+	for (unsigned i = 0; i < 5; i++)
+		remember_tick(&room->keeper);
+	assert_int_equal(mem->late.len, 0);
+	assert_int_equal(room->memory.missed, 0);
+	assert_true(mem->restate);
+	write_all(room);
+	while (mem->restate) {
+		remember_tick(&room->keeper);
+		assert_int_equal(mem->late.len, 0);
+		write_all(room);
+	}
+	assert_int_equal(bans(room), 100 * BACKLOG);
+	assert_int_equal(records(room), 100 * BACKLOG);
+}
+
+/* What is lost while they are said is not known: all of them anew, when that is over. */
+static void bans_are_said_anew(void **state)
+{
+	struct room *room = *state;
+	struct remembering *mem = &room->memory.remembering;
+
+	begin(room);
+	ban_many(room, 10 * BACKLOG);
+	remember_say_again(&room->keeper);
+	remember_tick(&room->keeper);
+	assert_true(mem->saying);
+	remember_say_again(&room->keeper);
+	while (mem->restate) {
+		write_all(room);
+		remember_tick(&room->keeper);
+	}
+	write_all(room);
+	assert_int_equal(bans(room), 10 * BACKLOG);
+	assert_int_equal(records(room), 20 * BACKLOG);
 }
 
 /* So are bans of prefixes, and neither a prefix that is free nor one that was lifted. */
@@ -256,8 +138,10 @@ static void lost_prefix_bans_are_said_again(void **state)
 			 0);
 	assert_true(guard_forgive(room->guarding.guard, &lifted, now_ms()));
 	remember_say_again(&room->keeper);
-	remember_tick(&room->keeper);
-	write_all(room);
+	while (room->memory.remembering.restate) {
+		remember_tick(&room->keeper);
+		write_all(room);
+	}
 	assert_int_equal(bans(room), 2);
 	assert_false(room->memory.remembering.restate);
 }
@@ -374,6 +258,18 @@ static void states_of_sources(void **state)
 	assert_true(room->memory.remembering.partial);
 }
 
+/* It is no want of room: nothing is gained by trying again. */
+static void a_state_that_is_none_is_refused(void **state)
+{
+	struct room *room = *state;
+	struct guard_kept kept = {.prefix = {{203, 0, 113, 1}, 4, 32}, .proven = GUARD_PROVEN};
+
+	kept.good = NAN;
+	remember_evict(&room->keeper, &kept);
+	assert_false(room->memory.remembering.full);
+	assert_int_equal(room->memory.undone, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -381,6 +277,9 @@ int main(void)
 		TEST(bans_and_lifts),
 		TEST(late_acts_are_made_good),
 		TEST(lost_acts_are_said_again),
+		TEST(many_bans_are_said_once),
+		TEST(bans_are_said_anew),
+		TEST(a_state_that_is_none_is_refused),
 		TEST(limits_are_summed_up),
 		TEST(lost_prefix_bans_are_said_again),
 		TEST(what_was_done_is_taken_back),
