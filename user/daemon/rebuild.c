@@ -269,8 +269,11 @@ static void on_time(struct timer *timer)
 
 void rebuild_soon(struct keeper *keeper)
 {
-	if (keeper->rebuild)
-		keeper->rebuild->next_s = clock_boot_s();
+	if (!keeper->rebuild)
+		return;
+	keeper->rebuild->next_s = clock_boot_s();
+	/* The one that runs has looked at some of it already. */
+	keeper->rebuild->again |= keeper->rebuild->stage != REBUILD_IDLE;
 }
 
 /* ---- life ---- */
