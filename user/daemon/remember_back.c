@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 
 #include <user/base/clock.h>
 #include <user/base/log.h>
@@ -19,6 +20,8 @@
 
 #define WAIT_MS 5000
 #define ENTRIES_MAX 32U
+/* Times differ by so much when a clock was set, not when somebody rounded. */
+#define DIFFERS_MS 60000
 
 static uint64_t now_ms(void)
 {
@@ -82,6 +85,14 @@ static int64_t gate_left_ms(struct gate *gate, const struct prefix *prefix)
 	return left_s < INT64_MAX / 1000 ? (int64_t)left_s * 1000 : INT64_MAX;
 }
 
+/* The clock was set while nobody was here: what the store says is no time of this clock. */
+static bool is_told_wrong(const struct store_ban *ban, int64_t held_ms)
+{
+	if (!ban->until_ms || held_ms == INT64_MAX)
+		return ban->until_ms || held_ms != INT64_MAX;
+	return llabs(ban->until_ms - memory_wall_ms() - held_ms) >= DIFFERS_MS;
+}
+
 static bool is_source(const struct prefix *prefix)
 {
 	return prefix->len == (prefix->family == 4 ? 32 : 64);
@@ -115,6 +126,8 @@ void remember_ban(void *memory, const struct store_ban *ban)
 	}
 	if (!left_ms)
 		left_ms = store_left_ms(ban->since_ms, ban->until_ms, memory_wall_ms());
+	else if (is_told_wrong(ban, left_ms))
+		remember_say_again(m->keeper);
 	if (!left_ms) {
 		lift(m, ban, "its time ended while strazhd was away");
 		return;
