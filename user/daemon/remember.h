@@ -36,6 +36,11 @@ void remember_seen(struct keeper *keeper, uint8_t family, const uint8_t *addr);
 void remember_forgiven(struct keeper *keeper, const struct prefix *prefix, bool known);
 /* Everyone: his act clears the store; what was late before it is not to come after it. */
 void remember_forgiven_all(struct keeper *keeper);
+/* Is all of it here that the store told at the start? Also where there is no store. */
+bool remember_knows(const struct keeper *keeper);
+/* A ban of the guard's that is in the gate: the guard knows it from here on, and the store is told.
+ * False: it knew it, or there is none. */
+bool remember_adopt(struct keeper *keeper, const struct prefix *prefix);
 /* Acts of operators came to the store out of their order: each ban that holds once more. */
 void remember_say_again(struct keeper *keeper);
 

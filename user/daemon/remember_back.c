@@ -105,13 +105,27 @@ static bool guard_bans(struct guard *guard, const struct prefix *prefix)
 	return is_source(prefix) && guard_keep(guard, prefix, now_ms(), &kept) && kept.banned_ms;
 }
 
+static int restore(struct guard *guard, const struct prefix *prefix, int64_t left_ms,
+		   unsigned offences)
+{
+	const struct guard_kept kept = {
+		.prefix = *prefix,
+		.banned_ms = (uint64_t)left_ms,
+		.offences = (uint8_t)offences,
+		.proven = GUARD_PROVEN,
+	};
+
+	if (is_source(prefix))
+		return guard_restore(guard, &kept, now_ms());
+	return guard_restore_prefix(guard, prefix, (uint64_t)left_ms, offences, now_ms());
+}
+
 void remember_ban(void *memory, const struct store_ban *ban)
 {
 	struct memory *m = memory;
 	struct guard *guard = guard_of(m);
 	int64_t left_ms;
 	unsigned offences = (unsigned)MIN(MAX(ban->offences, 0), UINT8_MAX);
-	int r;
 
 	if (!guard || m->keeper->guarding->mode == GUARDING_LEARN) {
 		m->remembering.withdrawn = true;
@@ -132,21 +146,57 @@ void remember_ban(void *memory, const struct store_ban *ban)
 		lift(m, ban, "its time ended while strazhd was away");
 		return;
 	}
-	if (is_source(&ban->prefix)) {
-		const struct guard_kept kept = {
-			.prefix = ban->prefix,
-			.banned_ms = (uint64_t)left_ms,
-			.offences = (uint8_t)offences,
-			.proven = GUARD_PROVEN,
-		};
-
-		r = guard_restore(guard, &kept, now_ms());
-	} else {
-		r = guard_restore_prefix(guard, &ban->prefix, (uint64_t)left_ms, offences,
-					 now_ms());
-	}
-	m->remembering.broken += r != 0;
+	m->remembering.broken += restore(guard, &ban->prefix, left_ms, offences) != 0;
 }
+
+/* ---- from the gate ---- */
+
+bool remember_knows(const struct keeper *keeper)
+{
+	const struct memory *m = keeper->memory;
+
+	return !m || !m->store || (!m->remembering.recalling && !m->remembering.comparing);
+}
+
+static void compare(void *context, const struct prefix *prefix, uint64_t banned_ms,
+		    unsigned offences)
+{
+	const struct prefix **wanted = context;
+
+	(void)banned_ms;
+	(void)offences;
+	if (*wanted && prefix_compare(*wanted, prefix) == 0)
+		*wanted = NULL;
+}
+
+static bool guard_bans_prefix(struct guard *guard, const struct prefix *prefix)
+{
+	const struct prefix *wanted = prefix;
+
+	guard_each_banned_prefix(guard, now_ms(), compare, &wanted);
+	return !wanted;
+}
+
+bool remember_adopt(struct keeper *keeper, const struct prefix *prefix)
+{
+	struct memory *m = keeper->memory;
+	struct guard *guard = keeper->guarding->guard;
+	int64_t left_ms;
+
+	if (!guard || (!is_source(prefix) && prefix->len != prefix_net_len(prefix->family)))
+		return false;
+	/* Nor what it has no room for, and the store has. */
+	if ((is_source(prefix) ? guard_bans : guard_bans_prefix)(guard, prefix) ||
+	    (m && m->remembering.partial))
+		return false;
+	left_ms = gate_left_ms(keeper->gate, prefix);
+	if (!left_ms || left_ms == INT64_MAX || restore(guard, prefix, left_ms, 1))
+		return false;
+	remember_say_again(keeper);
+	return true;
+}
+
+/* ---- the ends of a reading ---- */
 
 /* What an enforcing guard left there, and none enforces now. */
 static void take_back(struct memory *m)
