@@ -58,7 +58,7 @@ lose_gate() {
 # harass ADDRESS: garbage from it, until the guard has banned it
 garbage() {
 	by_guard "$1" && return
-	ip netns exec ck pest --to $US --kind garbage --from "$1" --rate 50 --seconds 1 >/dev/null
+	ip netns exec ck pest --to "$US" --kind garbage --from "$1" --rate 50 --seconds 1 >/dev/null
 	by_guard "$1"
 }
 harass() { holds "the guard bans $1" soon garbage "$1"; }
@@ -67,7 +67,7 @@ harass() { holds "the guard bans $1" soon garbage "$1"; }
 all_hold() {
 	local address
 	for address in $BAD $HOUR_BAN; do
-		holds "$1: $address has an hour left, as before: $(left $address) s" an_hour "$(left $address)"
+		holds "$1: $address has an hour left, as before: $(left "$address") s" an_hour "$(left "$address")"
 	done
 	is "$(left $FOR_GOOD)" null "$1: $FOR_GOOD is banned for good"
 }
@@ -75,7 +75,7 @@ all_hold() {
 told() {
 	local address
 	for address in $BAD $HOUR_BAN; do
-		holds "$1: the store knows when $address ends" soon stored_an_hour $address
+		holds "$1: the store knows when $address ends" soon stored_an_hour "$address"
 	done
 }
 # on_time ADDRESS SINCE: its ban, made at uptime SINCE or later, ends; and not before its time
@@ -86,7 +86,7 @@ on_time() {
 	more "$(uptime_s)" $(($2 + SHORT - 1)) "and not before its time"
 }
 # lifted ADDRESS: by the guard, which says so
-lifted() { grep -q "guard: $1 ban lifted" $LOG; }
+lifted() { grep -q "guard: $1 ban lifted" "$LOG"; }
 
 ip netns add ck
 ip link add ck0 type veth peer name ck1 netns ck
@@ -113,12 +113,12 @@ all_hold "started again"
 # hit NAME SECONDS OPERATORS GUARDS: the clock is set; these two, banned for a short time, are let go on time
 hit() {
 	local since heard
-	heard=$(grep -c 'the wall clock was set' $LOG)
+	heard=$(grep -c 'the wall clock was set' "$LOG")
 	since=$(uptime_s)
 	harass "$4"
 	holds "an operator bans for $SHORT s" strazhctl ban "$3" --for ${SHORT}s
 	jump "$2"
-	heard_of() { [ "$(grep -c 'the wall clock was set' $LOG)" -gt "$heard" ]; }
+	heard_of() { [ "$(grep -c 'the wall clock was set' "$LOG")" -gt "$heard" ]; }
 	holds "$1: strazhd hears of it" soon heard_of
 	all_hold "$1"
 	on_time "$3" "$since"
@@ -161,9 +161,9 @@ since=$(uptime_s)
 holds "an operator bans for $SHORT s" strazhctl ban 192.0.2.32 --for ${SHORT}s
 echo 0 >/sys/class/rtc/rtc0/wakealarm
 echo +$SLEEP_S >/sys/class/rtc/rtc0/wakealarm
-echo mem >/sys/power/state
-ok $? "the machine sleeps, and wakes"
-heard_sleep() { grep -qE 'the machine slept for [0-9]+ s' $LOG; }
+sleeps() { echo mem >/sys/power/state; }
+holds "the machine sleeps, and wakes" sleeps
+heard_sleep() { grep -qE 'the machine slept for [0-9]+ s' "$LOG"; }
 holds "strazhd hears of it" soon heard_sleep
 on_time 192.0.2.32 "$since"
 all_hold "after a sleep"
