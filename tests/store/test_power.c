@@ -29,6 +29,11 @@ struct run {
 	uint32_t flushed;	      /* what all sources have at least */
 };
 
+struct sums {
+	uint32_t acknowledged;
+	uint64_t outages;
+};
+
 struct found {
 	uint8_t seen[ACTS_MAX]; /* records, by act */
 	uint8_t banned[ACTS_MAX];
@@ -206,7 +211,7 @@ static void cut_power(struct run *run, const struct database *db, unsigned i)
 }
 
 /* fails: before each cut a sync does; what it should have made safe is lost, then is safe. */
-static void run_of(const struct database *db, unsigned i, bool fails, uint32_t *acknowledged)
+static void run_of(const struct database *db, unsigned i, bool fails, struct sums *sums)
 {
 	/* WALs that are begun anew all the time, now and then, and never. */
 	static const char *const pages[] = {"15", "200", "100000"};
@@ -217,6 +222,7 @@ static void run_of(const struct database *db, unsigned i, bool fails, uint32_t *
 					      .retain_every_ms = -1};
 	struct run run = {.db = file_of(db, "run", i), .random = 177 + i};
 	struct database with = run.db;
+	struct store_health health;
 	char option[40];
 
 	snprintf(option, sizeof(option), "wal_autocheckpoint=%s", pages[i % ARRAY_LEN(pages)]);
@@ -233,8 +239,10 @@ static void run_of(const struct database *db, unsigned i, bool fails, uint32_t *
 		}
 		cut_power(&run, db, cut);
 	}
+	store_health(run.store, &health);
 	depot_close(run.store);
-	*acknowledged += run.acknowledged;
+	sums->acknowledged += run.acknowledged;
+	sums->outages += health.outages;
 	powercut_end();
 	forget(&run.db);
 }
@@ -242,16 +250,17 @@ static void run_of(const struct database *db, unsigned i, bool fails, uint32_t *
 static void runs(const struct database *db, bool fails)
 {
 	uint64_t syncs = powercut_syncs(), lost = powercut_lost();
-	uint32_t acknowledged = 0;
+	struct sums sums = {0};
 
 	for (unsigned i = 0; i < RUNS; i++)
-		run_of(db, i, fails, &acknowledged);
+		run_of(db, i, fails, &sums);
 	printf("# %u cuts, %u acts acknowledged, %" PRIu64 " syncs, %" PRIu64
-	       " KiB were not synced\n",
-	       RUNS * CUTS, acknowledged, powercut_syncs() - syncs,
-	       (powercut_lost() - lost) / 1024);
+	       " KiB were not synced, %" PRIu64 " outages\n",
+	       RUNS * CUTS, sums.acknowledged, powercut_syncs() - syncs,
+	       (powercut_lost() - lost) / 1024, sums.outages);
 	/* Else nothing was at stake. */
-	assert_true(acknowledged > RUNS * CUTS && powercut_lost() > lost);
+	assert_true(sums.acknowledged > RUNS * CUTS && powercut_lost() > lost);
+	assert_int_equal(sums.outages > 0, fails);
 }
 
 static void power_is_cut(void **state)

@@ -141,8 +141,9 @@ dies KILL
 lose_gate
 up "killed, the gate lost"
 all_hold "out of the store"
-holds "who was let go is not back" gone 192.0.2.31
-holds "nor who the guard let go" gone 10.68.0.68
+holds "who the guard let go is not back" gone 10.68.0.68
+# As a row of before the step has it, its time may be to come: it lasts no longer than it was given for.
+on_time 192.0.2.31 0
 
 # ---- while it is dead ----
 dies KILL
