@@ -9,7 +9,7 @@
 net_up
 CONF=$E2E_TMP/strazh.conf
 STORE=$E2E_TMP/state/strazh.db
-HOSTS=24 AT_ONCE=2
+HOSTS=24 AT_ONCE=2 TAKEN=
 SEED=${TRUTH_SEED:-$RANDOM}
 RANDOM=$SEED
 echo "# seed $SEED"
@@ -85,6 +85,10 @@ checkpoint() {
 	count=$?
 	ok $count "$1: gate, store, audit and status have the same bans of the guard's"
 	[ $count = 0 ] || tell
+	if [ -n "$TAKEN" ]; then
+		in_gate | grep -qxF "$TAKEN"
+		is $? 1 "$1: $TAKEN, whom an operator took back, is not banned"
+	fi
 	count=$(in_gate | grep -c .)
 	ok "$([ "$count" -gt 0 ]; echo $?)" "$1: there are some: $count"
 	chain_is_whole
@@ -128,10 +132,10 @@ harass() {
 	wait $little
 }
 some_banned() { in_gate | shuf -n 1 --random-source=<(yes "$RANDOM"); }
+# Who is taken back is not banned again before he does something.
 take_back() {
-	local host
-	host=$(some_banned)
-	[ -z "$host" ] || quiet unban "$host"
+	TAKEN=${1:-$(some_banned)}
+	[ -z "$TAKEN" ] || quiet unban "$TAKEN"
 }
 # An operator's ban of the same host is another one.
 both_ban() { quiet ban "$(host $((1 + RANDOM % HOSTS)))" --for 1h; }
@@ -148,12 +152,15 @@ lost() {
 }
 flushed() {
 	quiet flush deny --yes
+	TAKEN=
 	harass
 }
-# The store is away: bans come, one is taken back, and strazhd is killed before it is there again.
+# The store is away: bans come, one that it knows is taken back, and strazhd is killed before it is there again.
 outage() {
-	local holder
+	local holder known
 	harass
+	wait_for 30 agree
+	known=$(some_banned)
 	rm -f "$E2E_TMP/held"
 	/usr/bin/python3 -c 'import sqlite3, sys, time
 c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
@@ -163,7 +170,7 @@ time.sleep(600)' "$STORE" "$E2E_TMP/held" &
 	holder=$!
 	wait_for 15 test -e "$E2E_TMP/held"
 	harass
-	take_back
+	take_back "$known"
 	killed
 	kill "$holder"
 	wait "$holder" 2>/dev/null

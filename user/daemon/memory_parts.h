@@ -23,6 +23,7 @@ struct fresh {
 /* remember.c */
 struct remembering {
 	uint32_t recalling; /* readings of all that is stored, on their way to the guard */
+	bool due;	    /* one of these waits until the journal is in the store */
 	bool partial;	    /* the store knows sources that the guard does not */
 	uint32_t fetching;  /* sources that were asked for */
 	uint64_t unasked;   /* that could not be, there were too many */

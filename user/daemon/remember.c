@@ -388,6 +388,24 @@ static bool walk(struct memory *m, struct guard *guard)
 
 /* ---- life ---- */
 
+/* Acts of operators that the store does not have: what it says of bans is not the last word. */
+static bool is_behind(const struct keeper *keeper)
+{
+	uint64_t bytes, forgotten;
+
+	acts_waiting(keeper, &bytes, &forgotten);
+	return bytes > 0;
+}
+
+static void read_all(struct keeper *keeper, struct memory *m)
+{
+	m->remembering.due = false;
+	if (!recall_all(m->recall, config_guard(keeper->options->config).proven, ACTOR))
+		return;
+	log_error("guard: there is no memory to read what is stored");
+	m->remembering.recalling--;
+}
+
 void remember_begin(struct keeper *keeper)
 {
 	struct memory *m = memory_of(keeper);
@@ -399,11 +417,10 @@ void remember_begin(struct keeper *keeper)
 	mem->walking = false;
 	mem->before_ms = mem->round_ms = mem->summed_ms = now_ms();
 	mem->fresh_len = 0;
-	if (recall_all(m->recall, config_guard(keeper->options->config).proven, ACTOR)) {
-		log_error("guard: there is no memory to read what is stored");
-		return;
-	}
-	mem->recalling++;
+	mem->recalling += !mem->due;
+	mem->due = true;
+	if (!is_behind(keeper))
+		read_all(keeper, m);
 }
 
 void remember_check(struct keeper *keeper)
@@ -442,6 +459,8 @@ void remember_tick(struct keeper *keeper)
 	if (!m || !guard)
 		return;
 	mem = &m->remembering;
+	if (mem->due && !is_behind(keeper))
+		read_all(keeper, m);
 	if (mem->restate && !late_first(&mem->late) && !mem->recalling && !mem->comparing)
 		put_all_bans(m, guard);
 	put_summary(m);

@@ -13,7 +13,8 @@
 
 struct keeper;
 
-/* A guard is there and knows nothing yet: what is stored is on its way. */
+/* A guard is there and knows nothing yet: what is stored is on its way; after the journal, for that
+ * may have taken back some of it. */
 void remember_begin(struct keeper *keeper);
 /* Before the loop runs: until all of it is there, or for some seconds; the rest comes later. */
 void remember_wait(struct keeper *keeper);

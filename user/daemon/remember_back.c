@@ -268,7 +268,7 @@ void remember_wait(struct keeper *keeper)
 
 	if (!m || !m->recall)
 		return;
-	while (m->remembering.recalling && now_ms() < until_ms) {
+	while (m->remembering.recalling && !m->remembering.due && now_ms() < until_ms) {
 		struct pollfd wait = {.fd = recall_fd(m->recall), .events = POLLIN};
 
 		store_health(m->store, &health);
