@@ -120,6 +120,9 @@ up
 banned $BAD
 ok $? "a day ahead: banned as long as the gate, which goes by another clock, says"
 like "$(why $BAD)" "banned for another (1h|5[0-9]m)" "and the guard knows it"
+LEFT="SELECT until_ms / 1000 - strftime('%s') BETWEEN 3000 AND 43200 FROM ban WHERE cidr = '$BAD/32'"
+wait_for 10 rows_are "$LEFT" 1
+ok $? "and the store learns when it ends by the clock as it is"
 quiet unban $BAD
 wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32'" 0
 strazhd_kill TERM

@@ -262,14 +262,20 @@ def restart():
     strazhd.up()
 
 
+def journaled():
+    return os.path.exists(JOURNAL) and os.path.getsize(JOURNAL) > 0
+
+
 def outage():
     """The store is away; the journal has it, perhaps over a kill."""
     holder = sqlite3.connect(DB, timeout=20, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     done = 0
-    for _ in range(rnd.randrange(5, 30)):
+    least = rnd.randrange(5, 30)
+    while done < least or not journaled() and done < 200:
         change()
         done += 1
+    tally["journaled"] = tally.get("journaled", 0) + journaled()
     if rnd.random() < 0.5:
         strazhd.down(signal.SIGKILL)
         strazhd.up()
@@ -284,7 +290,7 @@ def outage():
 
 def settled():
     for _ in range(600):
-        if not os.path.exists(JOURNAL) or os.path.getsize(JOURNAL) == 0:
+        if not journaled():
             time.sleep(1.5)  # a pass after an outage
             return True
         time.sleep(0.1)
@@ -417,14 +423,18 @@ def main():
     kinds = (change, lines, pipelined, flush, load, setting, restart, outage)
     weights = (1000, 150, 100, 2, 30, 20, 5, 1)
     strazhd.up()
-    done, marks = 0, [count * (i + 1) // CHECKPOINTS for i in range(CHECKPOINTS)]
-    while marks:
-        kind = rnd.choices(kinds, weights)[0]
-        done += kind() or 1
-        tally[kind.__name__] = tally.get(kind.__name__, 0) + 1
-        if done >= marks[0]:
-            checkpoint("after %d" % done)
-            marks.pop(0)
+    done = 0
+    for quarter in range(CHECKPOINTS):
+        begin_at, end_at = (count * i // CHECKPOINTS for i in (quarter, quarter + 1))
+        # By their weights alone one quarter in two would have no outage.
+        due = {kind: rnd.randrange(begin_at, max(end_at, begin_at + 1)) for kind in (restart, outage)}
+        while done < end_at or due:
+            kind = next((k for k, at in due.items() if done >= at), None) or rnd.choices(kinds, weights)[0]
+            due.pop(kind, None)
+            done += kind() or 1
+            tally[kind.__name__] = tally.get(kind.__name__, 0) + 1
+        checkpoint("after %d" % done)
+        ok(tally.get("journaled", 0) > quarter, "the store was away, and the journal had acts meanwhile")
     strazhd.down(signal.SIGTERM)
     say("%s, in %.0f s" % (", ".join("%s %d" % item for item in sorted(tally.items())), time.time() - begin))
     print("1..%d" % tests)

@@ -33,14 +33,21 @@ static int64_t boot_ahead(void)
 	return now_ns(CLOCK_BOOTTIME) - now_ns(CLOCK_MONOTONIC);
 }
 
-/* By how much the wall clock was set, forwards or backwards, since this was asked last. */
-static int64_t stepped_ns(struct keeper *keeper)
+static int64_t wall_ahead(void)
 {
-	int64_t ahead = now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME);
+	return now_ns(CLOCK_REALTIME) - now_ns(CLOCK_BOOTTIME);
+}
+
+/* Is the wall clock another than when this last said so? Small steps add up. */
+static bool stepped(struct keeper *keeper)
+{
+	int64_t ahead = wall_ahead();
 	int64_t step = ahead - keeper->wall_ahead_ns;
 
+	if (step < STEP_NS && step > -STEP_NS)
+		return false;
 	keeper->wall_ahead_ns = ahead;
-	return step < 0 ? -step : step;
+	return true;
 }
 
 static int arm(int fd)
@@ -57,18 +64,20 @@ static void clock_set(struct watch *watch, uint32_t events)
 {
 	struct keeper *keeper = watch->context;
 	uint64_t times;
+	bool set = read(watch->fd, &times, sizeof(times)) < 0 && errno == ECANCELED;
 
 	(void)events;
-	if (read(watch->fd, &times, sizeof(times)) < 0 && errno == ECANCELED) {
-		log_warning("the wall clock was set: bans end when they would have, at another "
-			    "time of day");
-		ticks_resync(keeper);
-		rebuild_soon(keeper);
-		/* Times in the store are of the wall: of the guard's bans, too. */
-		if (stepped_ns(keeper) >= STEP_NS)
-			remember_say_again(keeper);
-	}
+	/* Before it is looked at: what is set from here on is heard of. */
 	(void)!arm(watch->fd);
+	if (!set)
+		return;
+	log_warning("the wall clock was set: bans end when they would have, at another time of "
+		    "day");
+	ticks_resync(keeper);
+	rebuild_soon(keeper);
+	/* Times in the store are of the wall: of the guard's bans, too. */
+	if (stepped(keeper))
+		remember_say_again(keeper);
 }
 
 void clockwatch_tick(struct keeper *keeper)
@@ -89,7 +98,7 @@ int clockwatch_open(struct keeper *keeper)
 	int r;
 
 	keeper->boot_ahead_ns = boot_ahead();
-	(void)stepped_ns(keeper);
+	keeper->wall_ahead_ns = wall_ahead();
 	if (fd < 0)
 		return -errno;
 	keeper->clock_watch = (struct watch){.fd = fd, .on_ready = clock_set, .context = keeper};

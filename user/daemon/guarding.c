@@ -8,6 +8,7 @@
  *	enforce -> learn: guard_withdraw(); what is held against whom stays
  *	learn  -> enforce: guard_begin()
  *	start in off or learn: what an enforcing one left in gate and store is taken back
+ *	start in enforce: what an enforcing one left in the gate alone is known again
  */
 #include <user/daemon/guarding.h>
 
@@ -338,6 +339,8 @@ int guarding_open(struct keeper *keeper)
 	begin_mode(g);
 	if (g->guard)
 		remember_wait(keeper);
+	if (g->guard && g->mode == GUARDING_ENFORCE)
+		leavings_adopt(&g->leavings);
 	if (g->guard)
 		log_info("guard: %s", config_text(keeper->options->config, CFG_GUARD_MODE));
 	return 0;

@@ -111,7 +111,7 @@ struct keeper {
 	struct signals signals;
 	struct watch clock_watch; /* wakes when the wall clock is set */
 	int64_t boot_ahead_ns;	  /* boot time minus monotonic time: grows by what we slept */
-	int64_t wall_ahead_ns;	  /* wall minus boot, when it was looked at last */
+	int64_t wall_ahead_ns;	  /* wall minus boot, as the store was told times by */
 	uint32_t last_never_s, last_drift_s;
 	uint64_t sweep_work_ns;		   /* spent in this round */
 	bool settling;			   /* the network changed, and we let it come to rest */

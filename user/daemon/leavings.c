@@ -2,14 +2,17 @@
 /*
  * NONE -> HOSTS4 -> HOSTS6 -> NETS4 -> NETS6 -> LIMITS -> NONE, a slice at each turn of the timer.
  * A slice collects what is the guard's, then takes it back: the maps do not change under the walk.
- * Only the guard's bit goes, and only limits that are its own.
+ * Only the guard's bit goes, and only limits that are its own. Where bans are made known instead,
+ * limits are let be.
  */
 #include <user/daemon/leavings.h>
 
 #include <string.h>
 
 #include <user/base/log.h>
+#include <user/daemon/guarding.h>
 #include <user/daemon/keeper.h>
+#include <user/daemon/remember.h>
 #include <user/gate/act.h>
 #include <user/gate/nets.h>
 
@@ -49,17 +52,19 @@ static int look_hosts(struct leavings *l, uint8_t family, bool *ret_done)
 	return r;
 }
 
-/* All of them at each turn: there are as many as prefixes were banned. */
+/* What is taken back is gone at the next turn; what is made known stays, and is walked past. */
 static int look_nets(struct leavings *l, uint8_t family, bool *ret_done)
 {
 	struct net_table *t;
 	int r = nets_table(l->keeper->gate, SZ_TABLE_DENY, family, &t);
+	size_t i = l->adopting ? l->net : 0;
 
 	if (r)
 		return r;
-	for (size_t i = 0; i < t->count && l->len < LEAVINGS_MAX; i++)
+	for (; i < t->count && l->len < LEAVINGS_MAX; i++)
 		if (t->at[i].own.lists & BIT)
 			put(l, &t->at[i].prefix);
+	l->net = i;
 	*ret_done = l->len < LEAVINGS_MAX;
 	return 0;
 }
@@ -113,8 +118,12 @@ static int slice(struct leavings *l, bool *ret_done)
 
 	l->len = 0;
 	r = look(l, ret_done);
-	for (size_t i = 0; !r && i < l->len; i++)
-		r = take_back(l, &l->found[i]);
+	for (size_t i = 0; !r && i < l->len; i++) {
+		if (l->adopting)
+			l->bans += remember_adopt(l->keeper, &l->found[i]);
+		else
+			r = take_back(l, &l->found[i]);
+	}
 	/* The walk of limits begins anew behind one that is gone, and may end too early. */
 	if (!r && l->stage == LEAVINGS_LIMITS)
 		l->missed |= l->len > 0;
@@ -126,7 +135,32 @@ static void restart_stage(struct leavings *l)
 	host_scan_free(l->scan);
 	l->scan = NULL;
 	l->cursor = (struct reput_cursor){0};
+	l->net = 0;
 	l->missed = false;
+}
+
+static enum leavings_stage next_stage(const struct leavings *l)
+{
+	enum leavings_stage last = l->adopting ? LEAVINGS_NETS6 : LEAVINGS_LIMITS;
+
+	return l->stage == last ? LEAVINGS_NONE : (enum leavings_stage)(l->stage + 1);
+}
+
+static void report(const struct leavings *l)
+{
+	if (l->adopting && l->bans)
+		log_info("guard: %llu bans of before, which the store did not have, are known "
+			 "again",
+			 (unsigned long long)l->bans);
+	else if (l->bans || l->limits)
+		log_info("guard: %llu bans and %llu limits of before are taken back",
+			 (unsigned long long)l->bans, (unsigned long long)l->limits);
+}
+
+/* What is not lifted yet in the gate is no ban that the guard does not know. */
+static bool is_too_early(const struct leavings *l)
+{
+	return l->adopting && (!remember_knows(l->keeper) || l->keeper->guarding->deeds_len);
 }
 
 static void on_time(struct timer *timer)
@@ -134,11 +168,16 @@ static void on_time(struct timer *timer)
 	struct leavings *l = timer->context;
 	uint64_t pause_ms = PAUSE_MS;
 	bool done = false;
-	int r = slice(l, &done);
+	int r = 0;
 
+	if (is_too_early(l)) {
+		(void)!timer_start(timer, RETRY_MS, 0);
+		return;
+	}
+	r = slice(l, &done);
 	if (r) {
 		if (!l->said)
-			log_error("guard: what it did before is not taken back: %s; it is tried "
+			log_error("guard: what it did before is not looked for: %s; it is tried "
 				  "again",
 				  gate_error());
 		l->said = true;
@@ -146,9 +185,7 @@ static void on_time(struct timer *timer)
 		pause_ms = RETRY_MS;
 	} else if (done) {
 		if (!l->missed)
-			l->stage = l->stage == LEAVINGS_LIMITS
-					   ? LEAVINGS_NONE
-					   : (enum leavings_stage)(l->stage + 1);
+			l->stage = next_stage(l);
 		restart_stage(l);
 	}
 	if (l->stage != LEAVINGS_NONE) {
@@ -156,9 +193,7 @@ static void on_time(struct timer *timer)
 		return;
 	}
 	l->said = false;
-	if (l->bans || l->limits)
-		log_info("guard: %llu bans and %llu limits of before are taken back",
-			 (unsigned long long)l->bans, (unsigned long long)l->limits);
+	report(l);
 }
 
 /* ---- life ---- */
@@ -175,13 +210,24 @@ void leavings_close(struct leavings *l)
 	timer_close(&l->timer);
 }
 
-void leavings_begin(struct leavings *l)
+static void begin(struct leavings *l, bool adopting)
 {
 	restart_stage(l);
 	l->stage = LEAVINGS_HOSTS4;
+	l->adopting = adopting;
 	l->bans = l->limits = 0;
 	if (timer_start(&l->timer, PAUSE_MS, 0))
 		log_error("guard: there is no timer: what it did before stays until its time");
+}
+
+void leavings_begin(struct leavings *l)
+{
+	begin(l, false);
+}
+
+void leavings_adopt(struct leavings *l)
+{
+	begin(l, true);
 }
 
 void leavings_stop(struct leavings *l)

@@ -33,7 +33,7 @@ struct keeper;
  */
 int rebuild_open(struct keeper *keeper) must_check;
 void rebuild_close(struct keeper *keeper);
-/* A pass soon. */
+/* A pass soon: one that begins after this call. */
 void rebuild_soon(struct keeper *keeper);
 
 #endif

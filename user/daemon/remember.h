@@ -13,7 +13,8 @@
 
 struct keeper;
 
-/* A guard is there and knows nothing yet: what is stored is on its way. */
+/* A guard is there and knows nothing yet: what is stored is on its way; after the journal, for that
+ * may have taken back some of it. */
 void remember_begin(struct keeper *keeper);
 /* Before the loop runs: until all of it is there, or for some seconds; the rest comes later. */
 void remember_wait(struct keeper *keeper);
@@ -36,6 +37,11 @@ void remember_seen(struct keeper *keeper, uint8_t family, const uint8_t *addr);
 void remember_forgiven(struct keeper *keeper, const struct prefix *prefix, bool known);
 /* Everyone: his act clears the store; what was late before it is not to come after it. */
 void remember_forgiven_all(struct keeper *keeper);
+/* Is all of it here that the store told at the start? Also where there is no store. */
+bool remember_knows(const struct keeper *keeper);
+/* A ban of the guard's that is in the gate: the guard knows it from here on, and the store is told.
+ * False: it knew it, or there is none. */
+bool remember_adopt(struct keeper *keeper, const struct prefix *prefix);
 /*
  * Acts of operators came to the store out of their order: each ban that holds once more, as many at
  * a time as the store has room for.

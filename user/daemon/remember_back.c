@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <user/base/clock.h>
@@ -27,6 +28,8 @@
 #define WAIT_MS 5000
 #define ENTRIES_MAX 32U
 #define ORIGIN "guard"
+/* Times differ by so much when a clock was set, not when somebody rounded. */
+#define DIFFERS_MS 60000
 
 static uint64_t now_ms(void)
 {
@@ -180,6 +183,14 @@ static int64_t gate_left_ms(struct gate *gate, const struct prefix *prefix)
 	return left_s < INT64_MAX / 1000 ? (int64_t)left_s * 1000 : INT64_MAX;
 }
 
+/* The clock was set while nobody was here: what the store says is no time of this clock. */
+static bool is_told_wrong(const struct store_ban *ban, int64_t held_ms)
+{
+	if (!ban->until_ms || held_ms == INT64_MAX)
+		return ban->until_ms || held_ms != INT64_MAX;
+	return llabs(ban->until_ms - memory_wall_ms() - held_ms) >= DIFFERS_MS;
+}
+
 static bool is_source(const struct prefix *prefix)
 {
 	return prefix->len == (prefix->family == 4 ? 32 : 64);
@@ -192,27 +203,28 @@ static bool guard_bans(struct guard *guard, const struct prefix *prefix)
 	return is_source(prefix) && guard_keep(guard, prefix, now_ms(), &kept) && kept.banned_ms;
 }
 
+static int restore(struct guard *guard, const struct prefix *prefix, int64_t left_ms,
+		   unsigned offences)
+{
+	const struct guard_kept kept = {
+		.prefix = *prefix,
+		.banned_ms = (uint64_t)left_ms,
+		.offences = (uint8_t)offences,
+		.proven = GUARD_PROVEN,
+	};
+
+	if (is_source(prefix))
+		return guard_restore(guard, &kept, now_ms());
+	return guard_restore_prefix(guard, prefix, (uint64_t)left_ms, offences, now_ms());
+}
+
 /* The store has it, and it is known how long it still lasts. */
 static void restore_ban(struct memory *m, struct guard *guard, const struct store_ban *ban,
 			int64_t left_ms)
 {
 	unsigned offences = (unsigned)MIN(MAX(ban->offences, 0), UINT8_MAX);
-	int r;
 
-	if (is_source(&ban->prefix)) {
-		const struct guard_kept kept = {
-			.prefix = ban->prefix,
-			.banned_ms = (uint64_t)left_ms,
-			.offences = (uint8_t)offences,
-			.proven = GUARD_PROVEN,
-		};
-
-		r = guard_restore(guard, &kept, now_ms());
-	} else {
-		r = guard_restore_prefix(guard, &ban->prefix, (uint64_t)left_ms, offences,
-					 now_ms());
-	}
-	m->remembering.broken += r != 0;
+	m->remembering.broken += restore(guard, &ban->prefix, left_ms, offences) != 0;
 }
 
 void remember_ban(void *memory, const struct store_ban *ban)
@@ -236,6 +248,8 @@ void remember_ban(void *memory, const struct store_ban *ban)
 			lift(m, ban, "lifted when the store had no room for it");
 		return;
 	}
+	if (in_gate_ms > 0 && is_told_wrong(ban, in_gate_ms))
+		remember_say_again(m->keeper);
 	left_ms = in_gate_ms > 0 ? in_gate_ms
 				 : store_left_ms(ban->since_ms, ban->until_ms, memory_wall_ms());
 	if (left_ms)
@@ -243,6 +257,55 @@ void remember_ban(void *memory, const struct store_ban *ban)
 	else if (!in_gate_ms)
 		lift(m, ban, "its time ended while strazhd was away");
 }
+
+/* ---- from the gate ---- */
+
+bool remember_knows(const struct keeper *keeper)
+{
+	const struct memory *m = keeper->memory;
+
+	return !m || !m->store || (!m->remembering.recalling && !m->remembering.comparing);
+}
+
+static void compare(void *context, const struct prefix *prefix, uint64_t banned_ms,
+		    unsigned offences)
+{
+	const struct prefix **wanted = context;
+
+	(void)banned_ms;
+	(void)offences;
+	if (*wanted && prefix_compare(*wanted, prefix) == 0)
+		*wanted = NULL;
+}
+
+static bool guard_bans_prefix(struct guard *guard, const struct prefix *prefix)
+{
+	const struct prefix *wanted = prefix;
+
+	guard_each_banned_prefix(guard, now_ms(), compare, &wanted);
+	return !wanted;
+}
+
+bool remember_adopt(struct keeper *keeper, const struct prefix *prefix)
+{
+	struct memory *m = keeper->memory;
+	struct guard *guard = keeper->guarding->guard;
+	int64_t left_ms;
+
+	if (!guard || (!is_source(prefix) && prefix->len != prefix_net_len(prefix->family)))
+		return false;
+	/* Nor what it has no room for, and the store has. */
+	if ((is_source(prefix) ? guard_bans : guard_bans_prefix)(guard, prefix) ||
+	    (m && m->remembering.partial))
+		return false;
+	left_ms = gate_left_ms(keeper->gate, prefix);
+	if (left_ms <= 0 || left_ms == INT64_MAX || restore(guard, prefix, left_ms, 1))
+		return false;
+	remember_say_again(keeper);
+	return true;
+}
+
+/* ---- the ends of a reading ---- */
 
 /* What an enforcing guard left there, and none enforces now. */
 static void take_back(struct memory *m)
