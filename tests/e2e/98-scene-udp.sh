@@ -8,6 +8,8 @@
 # shellcheck source=tests/e2e/scenes.bash
 . "$(dirname "$0")/scenes.bash"
 scene_up
+wait_for 120 limits udp
+ok $? "after its first minute what is normal is known"
 most=$(total udp)
 is "$(ctl rate show udp --port other --json 2>/dev/null | jq -r 'select(.service_pps) | .guard')" true \
 	"the guard limits all UDP that is for no service: $most/s"

@@ -165,6 +165,8 @@ int rebuild_entries(struct rebuild *rebuild, bool *ret_done) must_check;
 /* rebuild_settings.c */
 /* Fills rebuild->clock and new_maps. */
 void rebuild_clock_begin(struct rebuild *rebuild);
+/* What traffic was normal before this start. */
+void rebuild_normal(struct rebuild *rebuild);
 bool rebuild_settings(struct rebuild *rebuild); /* true: all of it */
 /* An act that nobody did now: it was found in the gate. */
 int rebuild_adopt(struct keeper *keeper, json_t *act) must_check; /* steals it */

@@ -19,6 +19,7 @@
 #include <user/ctl/rate.h>
 #include <user/ctl/settings.h>
 #include <user/daemon/memory.h>
+#include <user/daemon/protecting.h>
 #include <user/daemon/replay.h>
 #include <user/gate/limits.h>
 #include <user/gate/lists.h>
@@ -104,6 +105,14 @@ void rebuild_clock_begin(struct rebuild *rebuild)
 	keep_clock(rebuild);
 }
 
+void rebuild_normal(struct rebuild *rebuild)
+{
+	const char *value = value_of(rebuild->data, PROTECT_STORED);
+
+	if (value)
+		protecting_know(rebuild->keeper, value);
+}
+
 /* ---- from the store to the gate ---- */
 
 static bool has_service(struct gate *gate, const char *name)
@@ -121,7 +130,7 @@ static void put_setting(struct rebuild *rebuild, const char *name, const char *v
 	struct gate *gate = rebuild->keeper->gate;
 	json_t *entry;
 
-	if (strcmp(name, CLOCK_NAME) == 0)
+	if (strcmp(name, CLOCK_NAME) == 0 || strcmp(name, PROTECT_STORED) == 0)
 		return;
 	if (strncmp(name, ACTROWS_SERVICE, strlen(ACTROWS_SERVICE)) != 0) {
 		replay_set(gate, "store", name + strlen(ACTROWS_SETTING), value);
