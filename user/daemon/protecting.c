@@ -120,19 +120,22 @@ static void keep_totals(struct guarding *g, bool limits)
 
 /* ---- what is normal, over restarts ---- */
 
-#define PARTS 4 /* what is within a quarter of what is stored need not be stored again */
+/* What is within a quarter of what is stored, or within that of nothing, need not be stored again.
+ */
+#define PARTS 4
+#define NOTHING_PPS 1000
 
 static bool is_news(const struct protecting *p)
 {
-	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
-		const struct total *total = &p->totals[totals[i].class_];
-		float stored = p->stored_pps[totals[i].class_];
+	bool any = !p->stored;
 
-		if (total->normal_pps > stored + stored / PARTS + 1 ||
-		    total->normal_pps < stored - stored / PARTS - 1)
-			return true;
+	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
+		float stored = p->stored_pps[totals[i].class_];
+		float away = p->totals[totals[i].class_].normal_pps - stored;
+
+		any |= MAX(away, -away) > stored / PARTS + NOTHING_PPS;
 	}
-	return false;
+	return any;
 }
 
 static void store_normal(struct guarding *g, uint64_t now_ms)
@@ -158,6 +161,7 @@ static void store_normal(struct guarding *g, uint64_t now_ms)
 	/* Without a store, or while it is away, it is learned anew after a restart. */
 	if (memory_act(g->keeper, &act, NULL, NULL))
 		return;
+	p->stored = true;
 	for (size_t i = 0; i < ARRAY_LEN(totals); i++)
 		p->stored_pps[totals[i].class_] = p->totals[totals[i].class_].normal_pps;
 }
@@ -172,6 +176,7 @@ void protecting_know(struct keeper *keeper, const char *value)
 	p->known = true;
 	if (sscanf(value, "%9u %9u %9u", &pps[0], &pps[1], &pps[2]) != 3)
 		return;
+	p->stored = true;
 	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
 		total_know(&p->totals[totals[i].class_], (float)pps[i]);
 		p->stored_pps[totals[i].class_] = (float)pps[i];

@@ -41,7 +41,8 @@ struct keeper;
 struct protecting {
 	struct total totals[SZ_RATE_CLASSES];
 	float stored_pps[SZ_RATE_CLASSES];
-	uint64_t stored_ms; /* 0: not yet */
+	uint64_t stored_ms; /* when that was tried last; 0: not yet */
+	bool stored;	    /* the store has it */
 	bool known; /* what was stored has been taken, once: since then it may have fallen */
 	uint64_t looked_ms; /* for the ports; 0: not yet */
 	bool failing;

@@ -29,7 +29,7 @@ void total_take(struct total *total, enum attack_state state, bool hostile, uint
 	if (!since_ms || total->frozen)
 		return;
 	total->learned_ms += since_ms;
-	pps = (float)came * 1000 / (float)since_ms;
+	pps = MIN((float)came * 1000 / (float)since_ms, (float)TOTAL_MOST);
 	if (pps > total->normal_pps)
 		total->normal_pps += (pps - total->normal_pps) *
 				     MIN((float)since_ms / (float)rises_ms, 1.0F);
