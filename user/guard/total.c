@@ -25,8 +25,8 @@ void total_take(struct total *total, enum attack_state state, bool hostile, uint
 		return;
 	total->passed = passed;
 	total->at_ms = MAX(now_ms, 1U);
-	total->frozen = !rises_ms;
-	if (!since_ms || total->frozen)
+	total->strains = state >= ATTACK_CRITICAL;
+	if (!since_ms || !rises_ms)
 		return;
 	total->learned_ms += since_ms;
 	pps = MIN((float)came * 1000 / (float)since_ms, (float)TOTAL_MOST);
@@ -47,7 +47,7 @@ uint32_t total_limit(const struct total *total, uint32_t least, float scale)
 {
 	float room = MAX((float)least, total->normal_pps * TOTAL_ROOM) * scale;
 
-	if (total->learned_ms < TOTAL_OPEN_MS && !total->frozen)
+	if (total->learned_ms < TOTAL_OPEN_MS && !total->strains)
 		return TOTAL_MOST;
 	return (uint32_t)MIN(MAX(room, total->normal_pps * TOTAL_FLOOR), (float)TOTAL_MOST);
 }

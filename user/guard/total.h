@@ -35,7 +35,7 @@ struct total {
 	uint64_t passed;     /* counted so far */
 	uint64_t at_ms;	     /* of that; 0: there is none */
 	uint64_t learned_ms; /* so long it has learned */
-	bool frozen;	     /* nothing is learned now */
+	bool strains;	     /* the state is critical or worse */
 };
 
 /*

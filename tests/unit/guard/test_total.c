@@ -79,6 +79,8 @@ static void a_new_one_is_open(void **state)
 	assert_int_equal(may(ATTACK_NORMAL), TOTAL_MOST);
 	come(300000, 1, ATTACK_UNDER_ATTACK, true);
 	assert_true(may(ATTACK_UNDER_ATTACK) < TOTAL_MOST);
+	total_take(&total, ATTACK_CRITICAL, true, passed, now_ms += 250);
+	assert_true(may(ATTACK_CRITICAL) < TOTAL_MOST);
 	come(300000, 29, ATTACK_NORMAL, false);
 	assert_int_equal(may(ATTACK_NORMAL), TOTAL_MOST);
 	come(300000, 2, ATTACK_NORMAL, false);
