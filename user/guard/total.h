@@ -10,9 +10,9 @@
  * half in a day, so that what an office does by day is not forgotten at night. Under attack nothing
  * is learned: a flood would teach us to let it in.
  *
- * Whoever knows nothing has no limit: until it has learned for TOTAL_OPEN_MS all may come, but in
- * states in which nothing is learned. It learns as well while the guard only learns, and may be
- * told what was normal before a restart.
+ * Whoever knows nothing has no limit: until it has learned for TOTAL_OPEN_MS all may come, unless
+ * it strains us (a state from critical on). It learns as well while the guard only learns, and may
+ * be told what was normal before a restart.
  */
 #ifndef STRAZH_USER_GUARD_TOTAL_H
 #define STRAZH_USER_GUARD_TOTAL_H
