@@ -134,6 +134,8 @@ static inlined int gate_judge(struct xdp_md *ctx, struct packet *p, struct verdi
 		reason = size_judge(p, v);
 	if (v->opening || mode_is_rate(reason))
 		reason = relief(ctx, p, v, reason);
+	if (reason == SZ_REASON_RATE_SERVICE && v->guards)
+		stats_tally(SZ_TALLY_GUARD_OVER);
 	return reason == SZ_REASON_SIZE ? size_over(p, v) : reason;
 }
 

@@ -13,10 +13,14 @@
 #define PACKET_FRAGMENT 1U /* one of several: the transport header is not all of it */
 #define PACKET_LATER 2U	   /* a fragment without transport header */
 #define PACKET_PORTS 4U	   /* sport and dport are known */
+#define PACKET_VITAL 8U	   /* of the network itself, see shape_is_vital() */
 
+#define PROTO_ICMP 1
+#define PROTO_IGMP 2
 #define PROTO_TCP 6
 #define PROTO_UDP 17
 #define PROTO_ICMP6 58
+#define PROTO_VRRP 112
 
 struct packet {
 	/* The source stands as the key that the maps want; its host key is the address in it. */
@@ -60,6 +64,7 @@ struct verdict {
 	__u8 observe; /* ... and that is only counted */
 	__u8 probe;   /* a SYN to no service, while probes are told */
 	__u8 opening; /* may be the ACK that brings back a cookie */
+	__u8 guards;  /* over a limit of all sources that is the guard's, not an operator's */
 };
 
 #endif

@@ -14,7 +14,11 @@ static inlined __u32 rate_class(const struct packet *p)
 		return SZ_RATE_FRAG;
 	if (p->proto == PROTO_TCP)
 		return (p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN ? SZ_RATE_SYN : SZ_RATE_EST;
-	return p->proto == PROTO_UDP ? SZ_RATE_UDP : SZ_RATE_OTHER;
+	/* Tunnels carry the traffic of many (ESP, GRE, IPIP, SCTP): what is made for pings is no
+	 * limit for them. */
+	return p->proto == PROTO_ICMP || p->proto == PROTO_IGMP || p->proto == PROTO_ICMP6
+		       ? SZ_RATE_OTHER
+		       : SZ_RATE_UDP;
 }
 
 static inlined struct sz_rate_key rate_key(const struct packet *p, __u32 level, __u32 kind)

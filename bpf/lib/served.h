@@ -7,14 +7,33 @@
 #include <bpf/lib/service.h>
 #include <bpf/lib/size.h>
 
+/*
+ * Whose word of service 0 a packet is charged to. A flood of strangers is not to drown who is on
+ * the never or allow list (resolvers, monitors), nor what the network itself says: beside a total
+ * of the guard they have as much again for themselves, in words that service 0 has no other use
+ * for.
+ */
+static inlined __u32 served_word(const struct sz_service *config, const struct packet *p,
+				 const struct verdict *v, __u32 class)
+{
+	if (!(config->totals_guard >> class & 1))
+		return class;
+	if (p->flags & PACKET_VITAL)
+		return SZ_RSVC_VITAL;
+	return v->listed ? SZ_RSVC_LISTED : class;
+}
+
 /* Everything that is no service: its limits of a class, and what came of it. */
 static inlined int served_total(const struct sz_service *config, const struct packet *p,
-				__u32 class, __u32 reason, __u64 now_ns)
+				struct verdict *v, __u32 class, __u32 reason, __u64 now_ns)
 {
 	if (reason || service_lapsed(config, class, now_ns))
 		return reason;
-	if (service_over(0, &config->limit[class], class, p->frame_len, now_ns))
+	if (service_over(0, &config->limit[class], served_word(config, p, v, class), p->frame_len,
+			 now_ns)) {
+		v->guards = config->totals_guard >> class & 1;
 		reason = SZ_REASON_RATE_SERVICE;
+	}
 	size_count(0, class, reason ? SIZE_OVER : SIZE_PASSED);
 	return reason;
 }
@@ -37,7 +56,7 @@ __attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, 
 		return reason;
 	class &= SZ_RATE_CLASSES - 1;
 	if (!service)
-		return served_total(config, p, class, reason, now_ns);
+		return served_total(config, p, v, class, reason, now_ns);
 	/* Pressure is measured over all SYNs, and answered instead of dropped. */
 	if (class == SZ_RATE_SYN && config->cookies) {
 		v->cookies = 1;
@@ -46,6 +65,7 @@ __attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, 
 			    service_paced(now_ns);
 	} else if (!reason &&
 		   service_over(service, &config->limit[class], class, p->frame_len, now_ns)) {
+		v->guards = !!(config->flags & SZ_SERVICE_GUARD);
 		return SZ_REASON_RATE_SERVICE;
 	}
 	if (reason)

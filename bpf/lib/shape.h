@@ -85,6 +85,22 @@ static inlined int shape_udp(const struct cursor *c, struct packet *p)
 	return len > p->left && !(p->flags & PACKET_FRAGMENT) ? SZ_REASON_UDP_LEN : SZ_REASON_PASS;
 }
 
+/*
+ * What a network cannot be without, and what is no flood's business: whose loss would hang
+ * connections (path MTU: RFC 1191, RFC 8201) or move a router's address (VRRP).
+ */
+static inlined int shape_is_vital(const struct cursor *c, const struct packet *p)
+{
+	if (p->flags & PACKET_FRAGMENT)
+		return 0;
+	if (p->proto == PROTO_VRRP)
+		return 1;
+	if ((p->proto != PROTO_ICMP && p->proto != PROTO_ICMP6) || p->left < 2 ||
+	    c->pos + 2 > c->end)
+		return 0;
+	return p->proto == PROTO_ICMP ? c->pos[0] == 3 && c->pos[1] == 4 : c->pos[0] == 2;
+}
+
 static inlined int shape_transport(const struct cursor *c, struct packet *p)
 {
 	if (p->flags & PACKET_LATER) /* RFC 1858: offset 8 would overwrite the flags */
@@ -94,6 +110,8 @@ static inlined int shape_transport(const struct cursor *c, struct packet *p)
 		return shape_tcp(c, p);
 	if (p->proto == PROTO_UDP)
 		return shape_udp(c, p);
+	if (shape_is_vital(c, p))
+		p->flags |= PACKET_VITAL;
 	return SZ_REASON_PASS;
 }
 

@@ -8,6 +8,8 @@
 # shellcheck source=tests/e2e/scenes.bash
 . "$(dirname "$0")/scenes.bash"
 scene_up
+wait_for 120 limits udp
+ok $? "after its first minute what is normal is known"
 most=$(total udp)
 is "$(ctl rate show udp --port other --json 2>/dev/null | jq -r 'select(.service_pps) | .guard')" true \
 	"the guard limits all UDP that is for no service: $most/s"
@@ -39,6 +41,15 @@ ended honest
 unhurt honest
 wait_for 45 calm # a step down in ten seconds
 ok $? "all is calm"
+echo "# strazhd comes back"
+stored() { [ "$(sqlite3 -cmd '.timeout 5000' "$E2E_TMP/state/strazh.db" \
+	"SELECT count(*) FROM setting WHERE name = 'gate.normal'" 2>/dev/null)" = 1 ]; }
+wait_for 20 stored
+ok $? "what is normal is in the store"
+strazhd_kill TERM
+strazhd_up --interface sv0 --config "$CONF"
+wait_for 20 limits udp
+ok $? "and known to the next one at once: there is no open minute"
 figures udp-spoofed "$first" honest
 figures udp-one "$(detected one rate-host)"
 scene_down

@@ -64,6 +64,8 @@ scene_up() {
 protects() { [ "$(ctl service list --json 2>/dev/null | jq -r 'select(.service == "8000/tcp") | .guard')" = true ]; }
 # total CLASS: packets/s of it that all may send that is for no service
 total() { ctl rate show "$1" --port other --json 2>/dev/null | jq -r '.service_pps // empty'; }
+# limits CLASS: the guard has learned what is normal, and limits
+limits() { [ "$(total "$1")" -lt 10000000 ]; }
 scene_down() {
 	strazhd_kill TERM
 	finish

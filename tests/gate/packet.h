@@ -22,12 +22,14 @@
 
 enum spec_proto {
 	P_ICMP = 1,
+	P_IGMP = 2,
 	P_TCP = 6,
 	P_UDP = 17,
 	P_GRE = 47,
 	P_ESP = 50,
 	P_ICMP6 = 58,
 	P_NONE = 59,
+	P_VRRP = 112,
 	P_SCTP = 132,
 	P_UNKNOWN = 253,
 };

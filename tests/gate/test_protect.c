@@ -68,6 +68,88 @@ static void a_total_holds_while_it_is_said(void **state)
 	expect(live, datagram(1, 2), SZ_REASON_PASS);
 }
 
+static struct frame *message(const struct spec *spec, const char *src)
+{
+	static struct frame frame;
+	struct spec from = *spec;
+
+	from.src = src;
+	from.dst = HOST;
+	frame_build(&frame, &from);
+	return &frame;
+}
+
+/* Beside a total of the guard: who is listed, and what a network cannot be without; each within a
+ * bound of its own. What the guard's limits drop is counted apart, an operator's is not. */
+static void some_pass_beside_a_total(void **state)
+{
+	static const struct spec ping = {.proto = P_ICMP, .icmp_type = 8};
+	struct spec mtu = {.proto = P_ICMP, .icmp_type = 3};
+	const struct live *live = *state;
+	struct gate *gate = live->gate;
+	struct frame *frame;
+
+	gate->settings->flags = SZ_SET_RATE_GUARD;
+	live_say(live, SZ_TABLE_ALLOW, "10.66.0.3");
+	for (unsigned i = SZ_RATE_UDP; i <= SZ_RATE_OTHER; i++) {
+		assert_true(service_total(gate, i, 1));
+		limit_store(&gate->services[0].limit[i], &tight);
+	}
+	pace_put(gate, &CALM);
+	expect(live, message(&ping, PEER), SZ_REASON_PASS);
+	expect(live, message(&ping, PEER), SZ_REASON_RATE_SERVICE);
+	expect(live, datagram(1, 2), SZ_REASON_PASS);
+	expect(live, datagram(1, 2), SZ_REASON_RATE_SERVICE);
+	assert_int_equal(live_tally(live, SZ_TALLY_GUARD_OVER), 2);
+	/* Destination unreachable, but not for its size. */
+	expect(live, message(&mtu, PEER), SZ_REASON_RATE_SERVICE);
+	frame = message(&mtu, PEER);
+	frame_patch(frame, (struct patch){PATCH_L4, 1, 1, 4});
+	expect(live, frame, SZ_REASON_PASS);
+	expect(live, frame, SZ_REASON_RATE_SERVICE);
+	expect(live, message(&ping, "10.66.0.3"), SZ_REASON_ALLOW);
+	expect(live, message(&ping, "10.66.0.3"), SZ_REASON_RATE_SERVICE);
+	assert_int_equal(live_tally(live, SZ_TALLY_GUARD_OVER), 5);
+	/* An operator's means everybody, and is nobody else's doing. */
+	service_keep(gate, 0, SZ_RATE_OTHER);
+	expect(live, message(&ping, "10.66.0.3"), SZ_REASON_RATE_SERVICE);
+	assert_int_equal(live_tally(live, SZ_TALLY_GUARD_OVER), 5);
+}
+
+static void its_services_count_apart(void **state)
+{
+	static const struct spec ack = {.tcp_flags = 0x10, .sport = 7, .dport = 8000};
+	const struct live *live = *state;
+	uint32_t index;
+
+	live->gate->settings->flags = SZ_SET_RATE_GUARD;
+	assert_int_equal(service_guard(live->gate, 8000, 20000, false), 0);
+	assert_int_equal(service_find(live->gate, SERVICE_TCP, 8000, &index), 0);
+	limit_store(&live->gate->services[index].limit[SZ_RATE_EST], &tight);
+	expect(live, message(&ack, PEER), SZ_REASON_PASS);
+	expect(live, message(&ack, PEER), SZ_REASON_RATE_SERVICE);
+	assert_int_equal(live_tally(live, SZ_TALLY_GUARD_OVER), 1);
+	service_keep(live->gate, index, SZ_RATE_EST);
+	expect(live, message(&ack, PEER), SZ_REASON_RATE_SERVICE);
+	assert_int_equal(live_tally(live, SZ_TALLY_GUARD_OVER), 1);
+}
+
+/* It has the class of UDP, and a word of its own. */
+static void routers_pass_beside_a_total(void **state)
+{
+	static const struct spec vrrp = {.proto = P_VRRP};
+	const struct live *live = *state;
+
+	live->gate->settings->flags = SZ_SET_RATE_GUARD;
+	assert_true(service_total(live->gate, SZ_RATE_UDP, 1));
+	limit_store(&live->gate->services[0].limit[SZ_RATE_UDP], &tight);
+	pace_put(live->gate, &CALM);
+	expect(live, datagram(1, 2), SZ_REASON_PASS);
+	expect(live, datagram(1, 2), SZ_REASON_RATE_SERVICE);
+	expect(live, message(&vrrp, PEER), SZ_REASON_PASS);
+	expect(live, message(&vrrp, PEER), SZ_REASON_RATE_SERVICE);
+}
+
 static void an_operator_has_the_word(void **state)
 {
 	const struct live *live = *state;
@@ -170,6 +252,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LIVE_TEST(a_total_holds_while_it_is_said),
+		LIVE_TEST(some_pass_beside_a_total),
+		LIVE_TEST(its_services_count_apart),
+		LIVE_TEST(routers_pass_beside_a_total),
 		LIVE_TEST(an_operator_has_the_word),
 		LIVE_TEST(its_services),
 		LIVE_TEST(answers_pass),

@@ -29,7 +29,11 @@ static const struct kind kinds[] = {
 	{"syn-ack", SZ_RATE_EST, {.tcp_flags = 0x12, .dport = 443}},
 	{"udp", SZ_RATE_UDP, {.proto = P_UDP, .dport = 53}},
 	{"icmp", SZ_RATE_OTHER, {.proto = P_ICMP, .icmp_type = 8}},
-	{"sctp", SZ_RATE_OTHER, {.proto = P_SCTP}},
+	{"igmp", SZ_RATE_OTHER, {.proto = P_IGMP}},
+	{"sctp", SZ_RATE_UDP, {.proto = P_SCTP}},
+	{"gre", SZ_RATE_UDP, {.proto = P_GRE}},
+	{"esp", SZ_RATE_UDP, {.proto = P_ESP}},
+	{"a protocol that nobody knows", SZ_RATE_UDP, {.proto = P_UNKNOWN}},
 	{"first fragment", SZ_RATE_FRAG, {.proto = P_UDP, .more = true, .data = 64}},
 	{"later fragment", SZ_RATE_FRAG, {.proto = P_UDP, .offset = 64, .data = 64}},
 };

@@ -156,7 +156,7 @@
 	  "Load, for auto: handshakes a second of one thread.")                                    \
 	X(SERVER_PROXIES, "server", "proxies", PREFIXES, "", 0, 64, "", RESTART,                   \
 	  "Addresses of proxies that have to say the client's address by the PROXY protocol, "     \
-	  "version 2. From all others it is refused.")                                             \
+	  "version 2. From all others it is refused. The guard does nothing against them.")        \
 	X(SERVER_REACTORS, "server", "reactors", NUMBER, "0", 0, 256, "", RESTART,                 \
 	  "Threads that serve; 0: one for each processor.")                                        \
 	X(SERVER_CRYPTO_THREADS, "server", "crypto_threads", NUMBER, "0", 0, 256, "", RESTART,     \

@@ -50,17 +50,36 @@ static int gather(void *context, const struct entry *entry)
 
 	if (!entry_live(entry, 0, all->now_s))
 		return 0;
-	all->g->spared[all->len++] = (struct guard_spared){entry->prefix,
-							   entry->table == SZ_TABLE_NEVER};
+	all->g->spared[all->len++] = (struct guard_spared){
+		entry->prefix,
+		entry->table == SZ_TABLE_NEVER ? GUARD_SPARED_NEVER : GUARD_SPARED_ALLOW};
 	return all->len > GUARD_SPARED_MAX;
+}
+
+/* Who brings the clients of many: a ban of one of them would be a ban of all that come by it. */
+static size_t gather_proxies(const struct config *config, struct guard_spared *spared)
+{
+	size_t most = (size_t)config_number(config, CFG_SERVER_PROXIES), len = 0;
+	const char *at = config_text(config, CFG_SERVER_PROXIES);
+	char item[CONFIG_ITEM_LEN];
+
+	while (len < most && config_item(&at, item)) {
+		struct prefix prefix;
+
+		if (!prefix_parse(item, strlen(item), &prefix))
+			spared[len++] = (struct guard_spared){prefix, GUARD_SPARED_PROXY};
+	}
+	return len;
 }
 
 /* With too many the old ones hold, and the gate refuses what it has to by itself. */
 static void refresh_spared(struct guarding *g)
 {
 	struct gathering all = {.g = g, .now_s = clock_boot_s()};
-	int r = act_walk(g->keeper->gate, SZ_TABLE_NEVER, gather, &all);
+	int r;
 
+	all.len = gather_proxies(g->keeper->options->config, g->spared);
+	r = act_walk(g->keeper->gate, SZ_TABLE_NEVER, gather, &all);
 	g->spared_s = all.now_s;
 	g->spare_now = false;
 	if (!r)
@@ -118,8 +137,7 @@ static void on_tick(struct timer *timer)
 	feed_load(g, feed_counts(g, &stats) ? &stats : NULL);
 	guard_tick(g->guard, now_ms());
 	pacing_keep(g);
-	if (g->mode == GUARDING_ENFORCE)
-		protecting_keep(g);
+	protecting_keep(g);
 	guarding_retry(g);
 	guarding_say_unsaid(g);
 	remember_tick(keeper);

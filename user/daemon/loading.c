@@ -120,11 +120,14 @@ static float loss(struct loading *l, const struct gate_stats *stats, uint64_t pa
 		  float *ret_blind)
 {
 	uint64_t lost, came, lost_events, events, least = LOST_LEAST * passed_ms / 1000;
+	uint64_t service, guards;
 	char text[TEXT_MAX];
 
 	lost = since(&l->softnet,
 		     read_text(l->softnet_fd, text) ? loading_softnet_drops(text) : l->softnet);
-	lost += since(&l->service, stats->reason[SZ_REASON_RATE_SERVICE].packets);
+	service = since(&l->service, stats->reason[SZ_REASON_RATE_SERVICE].packets);
+	guards = since(&l->guards, stats->tally[SZ_TALLY_GUARD_OVER - SZ_TALLY_BASE]);
+	lost += service - MIN(guards, service);
 	came = since(&l->passed, stats->passed.packets + stats->answered.packets);
 	lost_events = since(&l->lost_events, stats->tally[SZ_TALLY_EVENT_LOST - SZ_TALLY_BASE]);
 	events = since(&l->events_seen, l->events);

@@ -8,8 +8,9 @@
  * or LOADING_BUSY_S handshakes a second on, and limits nobody alone (user/guard/attack.h).
  *
  * Loss: packets that the kernel had no room for (/proc/net/softnet_stat) and that services got more
- * of than they may, of all that came. Samples that found no room in the ring are told apart. Few
- * are noise.
+ * of than an operator lets them, of all that came. What the guard's own limits drop is what it
+ * wants dropped, and no strain: else a few forged pings would have everybody slowed down. Samples
+ * that found no room in the ring are told apart. Few are noise.
  *
  * Delay: what a call waits for the slowest reactor. The worker says the least of some calls: a
  * queue that stands and not one that comes and goes (RFC 8289). Nothing smooths it here, for the
@@ -38,7 +39,7 @@ struct loading {
 	int psi_fd[LOADING_PSIS], softnet_fd; /* -1: the kernel has none, or we may not */
 	uint64_t psi_us[LOADING_PSIS];	      /* stalled, in all */
 	float psi[LOADING_PSIS];	      /* per cent */
-	uint64_t softnet, service, passed, lost_events, events_seen;
+	uint64_t softnet, service, guards, passed, lost_events, events_seen;
 	uint64_t events; /* that were read: counted by their reader */
 	uint64_t at_ms;	 /* of the last measurement; 0: there is none */
 	uint64_t opened, refused;

@@ -2,6 +2,7 @@
 #include <user/daemon/guarding.h>
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <user/base/clock.h>
@@ -44,33 +45,43 @@ static bool forwards(void)
 	return any;
 }
 
+/* The port of a bridge, itself or in a bond: frames for machines behind it come by here as well. */
+static bool bridges(const struct wanted *wanted)
+{
+	char path[64 + IF_NAMESIZE];
+	bool any = false;
+
+	for (size_t i = 0; i < wanted->len; i++) {
+		(void)snprintf(path, sizeof(path), "/sys/class/net/%s/brport",
+			       wanted->at[i].ifname);
+		any |= !access(path, F_OK);
+		(void)snprintf(path, sizeof(path), "/sys/class/net/%s/master/brport",
+			       wanted->at[i].ifname);
+		any |= !access(path, F_OK);
+	}
+	return any;
+}
+
 /* NULL: nothing is asked for, but to tell of probes. */
 static void pace_gate(struct guarding *g, const struct guard_figures *figures)
 {
 	struct pacing *p = &g->pacing;
 	struct gate_pace pace = {0};
 	uint64_t now = now_ms();
-	bool any;
 
 	if (!p->looked_ms || now - p->looked_ms >= LOOK_MS) {
 		p->looked_ms = now;
-		p->probes = !forwards();
+		p->probes = !forwards() && !bridges(&g->keeper->wanted);
 	}
 	if (p->probes)
 		pace.flags |= SZ_PACE_PROBES;
 	if (figures && attack_scales[figures->state].cookies)
 		pace.flags |= SZ_PACE_COOKIES;
-	/* Said in any case: totals (protecting.h) hold as long as this does. */
-	any = pace.flags || g->mode == GUARDING_ENFORCE;
-	for (unsigned i = 0; i < GUARD_TIERS; i++) {
+	for (unsigned i = 0; i < GUARD_TIERS; i++)
 		pace.tiers[i] = figures ? figures->pace.tiers[i] : 1;
-		any |= pace.tiers[i] < 1;
-	}
-	if (any)
-		pace_put(g->keeper->gate, &pace);
-	else if (p->in_gate)
-		pace_drop(g->keeper->gate);
-	p->in_gate = any;
+	/* Said in any case: totals (protecting.h) hold, and are counted, as long as this is. */
+	pace_put(g->keeper->gate, &pace);
+	p->in_gate = true;
 }
 
 static void pace_worker(struct guarding *g, uint32_t withheld, uint32_t puzzle)

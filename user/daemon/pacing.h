@@ -23,7 +23,7 @@ struct pacing {
 	bool in_gate;		   /* something was asked of it */
 	uint32_t withheld, puzzle; /* that the worker was told last */
 	bool probes;		   /* the gate tells of SYNs to closed ports */
-	uint64_t looked_ms;	   /* whether this machine passes packets on */
+	uint64_t looked_ms;	   /* whether this machine passes packets or frames on */
 	uint64_t told_ms;	   /* 0: nothing yet, or it was not heard */
 	enum attack_state state;
 	uint64_t since_ms; /* of the state */

@@ -2,6 +2,7 @@
 #include <user/daemon/protecting.h>
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/sysinfo.h>
 
@@ -10,12 +11,14 @@
 #include <user/base/log.h>
 #include <user/daemon/guarding.h>
 #include <user/daemon/keeper.h>
+#include <user/daemon/memory.h>
 #include <user/gate/kerneltcp.h>
 #include <user/gate/profile.h>
 #include <user/gate/services.h>
 
 #define LOOK_MS 1000U
 #define PROCESSORS_LEAST 2U
+#define STORE_MS 3600000U
 
 static const struct {
 	enum sz_rate_class class_;
@@ -92,11 +95,13 @@ static void keep_ports(struct guarding *g)
 
 /* ---- totals ---- */
 
-static void keep_totals(struct guarding *g)
+/* The gate counts what has a limit: while the guard only learns, one that nothing reaches. */
+static void keep_totals(struct guarding *g, bool limits)
 {
-	const enum attack_state state = guard_figures(g->guard).state;
+	const struct guard_figures figures = guard_figures(g->guard);
+	const bool hostile = figures.hostility >= attack_config_usual().hostile;
 	const bool paces = config_number(g->keeper->options->config, CFG_GUARD_PACE) > 0;
-	const float scale = paces ? attack_scales[state].limits : 1;
+	const float scale = paces ? attack_scales[figures.state].limits : 1;
 	struct gate *gate = g->keeper->gate;
 	struct sz_size counted;
 
@@ -104,10 +109,77 @@ static void keep_totals(struct guarding *g)
 		return;
 	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
 		struct total *total = &g->protecting.totals[totals[i].class_];
+		uint32_t least = totals[i].pps * processors();
 
-		total_take(total, state, counted.bin[totals[i].class_], clock_boot_ns() / 1000000);
+		total_take(total, figures.state, hostile, counted.bin[totals[i].class_],
+			   clock_boot_ns() / 1000000);
 		(void)service_total(gate, totals[i].class_,
-				    total_limit(total, totals[i].pps * processors(), scale));
+				    limits ? total_limit(total, least, scale) : TOTAL_MOST);
+	}
+}
+
+/* ---- what is normal, over restarts ---- */
+
+/* What is within a quarter of what is stored, or within that of nothing, need not be stored again.
+ */
+#define PARTS 4
+#define NOTHING_PPS 1000
+
+static bool is_news(const struct protecting *p)
+{
+	bool any = !p->stored;
+
+	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
+		float stored = p->stored_pps[totals[i].class_];
+		float away = p->totals[totals[i].class_].normal_pps - stored;
+
+		any |= MAX(away, -away) > stored / PARTS + NOTHING_PPS;
+	}
+	return any;
+}
+
+static void store_normal(struct guarding *g, uint64_t now_ms)
+{
+	struct protecting *p = &g->protecting;
+	char value[80];
+	const struct store_act act = {
+		.verb = STORE_SETTING_PUT,
+		.at_ms = (int64_t)clock_wall_s() * 1000,
+		.actor = "strazhd",
+		.cause = "packets a second that are normal here",
+		.setting = {.name = PROTECT_STORED, .value = value},
+	};
+
+	if (p->totals[SZ_RATE_UDP].learned_ms < TOTAL_OPEN_MS || !is_news(p) ||
+	    (p->stored_ms && now_ms - p->stored_ms < STORE_MS))
+		return;
+	(void)snprintf(value, sizeof(value), "%.0f %.0f %.0f",
+		       (double)p->totals[SZ_RATE_UDP].normal_pps,
+		       (double)p->totals[SZ_RATE_OTHER].normal_pps,
+		       (double)p->totals[SZ_RATE_FRAG].normal_pps);
+	p->stored_ms = MAX(now_ms, 1U);
+	/* Without a store, or while it is away, it is learned anew after a restart. */
+	if (memory_act(g->keeper, &act, NULL, NULL))
+		return;
+	p->stored = true;
+	for (size_t i = 0; i < ARRAY_LEN(totals); i++)
+		p->stored_pps[totals[i].class_] = p->totals[totals[i].class_].normal_pps;
+}
+
+void protecting_know(struct keeper *keeper, const char *value)
+{
+	struct protecting *p = keeper->guarding ? &keeper->guarding->protecting : NULL;
+	unsigned int pps[ARRAY_LEN(totals)];
+
+	if (!p || p->known)
+		return;
+	p->known = true;
+	if (sscanf(value, "%9u %9u %9u", &pps[0], &pps[1], &pps[2]) != 3)
+		return;
+	p->stored = true;
+	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
+		total_know(&p->totals[totals[i].class_], (float)pps[i]);
+		p->stored_pps[totals[i].class_] = (float)pps[i];
 	}
 }
 
@@ -118,7 +190,10 @@ void protecting_keep(struct guarding *g)
 	struct protecting *p = &g->protecting;
 	uint64_t now_ms = clock_boot_ns() / 1000000;
 
-	keep_totals(g);
+	keep_totals(g, g->mode == GUARDING_ENFORCE);
+	store_normal(g, now_ms);
+	if (g->mode != GUARDING_ENFORCE)
+		return;
 	if (p->looked_ms && now_ms - p->looked_ms < LOOK_MS)
 		return;
 	p->looked_ms = MAX(now_ms, 1U);

@@ -6,13 +6,16 @@
  *	rates	drop, unless an operator says otherwise (rate.mode; sz_rates_drop() has the order)
  *	ports	of the secured server are protected services: SYN cookies under pressure, and above
  *		PROTECT_EST_PPS packets the kernel is asked whether it has their connections
- *	totals	of UDP, other protocols and fragments that are for no service, see guard/total.h;
- *		answers to what this machine asked (connected sockets) are beside them
+ *	totals	of UDP, ICMP and fragments that are for no service, see guard/total.h; answers to
+ *		what this machine asked (connected sockets), who is on the never or allow list, and
+ *		what a network cannot be without (path MTU, VRRP) are beside them
  *
- * What an operator has said of any of it stands, and nothing of this is his: it is neither in the
- * journal nor in the store. Mode learn or off takes all of it back. When strazhd dies or stops, the
- * totals end with what the load asks for (gate/pace.h), since nobody is left who learns what is
- * normal; rates and services stay as they are, for its end leaves the gate enforcing.
+ * What an operator has said of any of it stands, and nothing of this is his: it is not in the
+ * journal, and of the store it has what is normal, at most once an hour. Mode learn or off takes
+ *all of it back; in mode learn totals that nothing reaches stay, for the gate counts what has one.
+ *When strazhd dies or stops, the totals end with what the load asks for (gate/pace.h), since nobody
+ *is left who learns what is normal; rates and services stay as they are, for its end leaves the
+ *gate enforcing.
  */
 #ifndef STRAZH_USER_DAEMON_PROTECTING_H
 #define STRAZH_USER_DAEMON_PROTECTING_H
@@ -24,6 +27,7 @@
 #include <user/guard/total.h>
 
 struct guarding;
+struct keeper;
 
 /* For each processor, and at least twice as much: who has more of them takes more. */
 #define PROTECT_EST_PPS 10000U
@@ -31,15 +35,24 @@ struct guarding;
 #define PROTECT_OTHER_PPS 2500U
 #define PROTECT_FRAG_PPS 2500U
 
+/* The setting of the store that says what is normal: packets a second of UDP, other, fragments. */
+#define PROTECT_STORED "gate.normal"
+
 struct protecting {
 	struct total totals[SZ_RATE_CLASSES];
+	float stored_pps[SZ_RATE_CLASSES];
+	uint64_t stored_ms; /* when that was tried last; 0: not yet */
+	bool stored;	    /* the store has it */
+	bool known; /* what was stored has been taken, once: since then it may have fallen */
 	uint64_t looked_ms; /* for the ports; 0: not yet */
 	bool failing;
 };
 
-/* Each tick, after the state is known. */
+/* Each tick, after the state is known, and in any mode that has a guard. */
 void protecting_keep(struct guarding *guarding);
 /* The guard does not enforce, or is off. */
 void protecting_end(struct guarding *guarding);
+/* What the store has of PROTECT_STORED. */
+void protecting_know(struct keeper *keeper, const char *value);
 
 #endif

@@ -155,8 +155,10 @@ static int slice_rows(struct rebuild *rebuild, bool *ret_done)
 			return -EAGAIN;
 		if (!rebuild->block && rebuild->data->r)
 			return rebuild->data->r;
-		if (!rebuild->clocked)
+		if (!rebuild->clocked) {
 			rebuild_clock_begin(rebuild);
+			rebuild_normal(rebuild);
+		}
 		rebuild->clocked = true;
 		*ret_done = !rebuild->block;
 		if (*ret_done)

@@ -169,6 +169,8 @@ int rebuild_entries(struct rebuild *rebuild, bool *ret_done) must_check;
 /* rebuild_settings.c */
 /* Fills rebuild->clock and new_maps. */
 void rebuild_clock_begin(struct rebuild *rebuild);
+/* What traffic was normal before this start. */
+void rebuild_normal(struct rebuild *rebuild);
 /* A slice. 0; STORE_FULL; -EAGAIN: a list is on its way, and its end starts the timer. */
 int rebuild_settings(struct rebuild *rebuild, bool *ret_done) must_check;
 /* An act that nobody did now: it was found in the gate. */

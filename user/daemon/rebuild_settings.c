@@ -21,6 +21,7 @@
 #include <user/daemon/acts.h>
 #include <user/daemon/loads.h>
 #include <user/daemon/memory.h>
+#include <user/daemon/protecting.h>
 #include <user/daemon/replay.h>
 #include <user/gate/limits.h>
 #include <user/gate/lists.h>
@@ -129,6 +130,14 @@ static bool is_known(const struct rebuild *rebuild, const char *name)
 	return value_of(rebuild->data, name) || is_touched(rebuild, name);
 }
 
+void rebuild_normal(struct rebuild *rebuild)
+{
+	const char *value = value_of(rebuild->data, PROTECT_STORED);
+
+	if (value)
+		protecting_know(rebuild->keeper, value);
+}
+
 /* ---- from the store to the gate ---- */
 
 /* An operator's: the guard's gives way to what he said. */
@@ -148,7 +157,7 @@ static void put_setting(struct rebuild *rebuild, const char *name, const char *v
 	struct gate *gate = rebuild->keeper->gate;
 	json_t *entry;
 
-	if (strcmp(name, CLOCK_NAME) == 0)
+	if (strcmp(name, CLOCK_NAME) == 0 || strcmp(name, PROTECT_STORED) == 0)
 		return;
 	if (is_touched(rebuild, name)) {
 		rebuild->again = true;

@@ -30,7 +30,9 @@ struct guard_config {
 	/* Bars: limited from `limit` on, free again below `free`; above `ban` banned. */
 	float limit, free, ban;		  /* [0.3, 0.2, 0.7] */
 	float trusted_limit, trusted_ban; /* of trusted sources [0.5, 0.9] */
-	float block;	    /* pressure from which a source is shut out for block_ms [0.9] */
+	/* Pressure from which a source that floods with tiny packets is shut out for block_ms [0.9]
+	 */
+	float block;
 	uint32_t block_ms;  /* at most 10,000 [3,000] */
 	uint32_t ban_s;	    /* the first ban [600]; each further one twice as long, */
 	uint32_t ban_max_s; /* up to this [7 days]; */
@@ -41,7 +43,8 @@ struct guard_config {
 
 	/* AIMD of one source: its share of its buckets, in SOURCE_SHARE_ONE (1,024). */
 	uint32_t share_least;	    /* [16] */
-	uint32_t share_least_known; /* by pressure alone, of who has sessions or trust [512] */
+	uint32_t share_least_known; /* by SYNs alone; of who has sessions or trust by pressure [512]
+				     */
 	uint32_t share_add;	    /* a second of good behaviour [64] */
 	uint32_t review_ms;	    /* a limited source is looked at so often [2,000] */
 	uint32_t limit_ms; /* the gate forgets a limit by itself: more than review_ms [10,000] */

@@ -145,8 +145,31 @@ static bool is_outcome(unsigned kind)
 	return kind != GUARD_KIND_FEED_LISTED && kind != GUARD_KIND_REPORTED;
 }
 
+/*
+ * More packets than its limits are relieved by smaller ones. Of forged probes and broken packets a
+ * dozen a second would do, and whoever sends them under an address would choose whom we throttle.
+ */
+static bool is_rate(unsigned kind)
+{
+	return kind == GUARD_KIND_HIGH_PACKET_RATE || kind == GUARD_KIND_BURST_TRAFFIC ||
+	       kind == GUARD_KIND_SMALL_PACKET_FLOOD || kind == GUARD_KIND_CONNECTION_FLOOD;
+}
+
+/*
+ * SYNs above the default limits are what proxies and nodes of a CDN send to a service that nobody
+ * told us of: the gate drops what is above, and a smaller limit would be above each second again.
+ */
+static void halve(const struct guard *guard, struct source *source, unsigned input)
+{
+	uint32_t least = input == GUARD_IN_SYNS ? guard->config.share_least_known
+						: guard->config.share_least;
+
+	source->share = (uint16_t)MIN(source->share, MAX(source->share / 2U, least));
+}
+
 /* One detection, into the evidence of the source. */
-static void weigh(struct guard *guard, struct source *source, const struct detection *found)
+static void weigh(struct guard *guard, struct source *source, const struct detection *found,
+		  unsigned input)
 {
 	enum guard_evidence evidence = (enum guard_evidence)found->evidence;
 	float nats = guard->rules.nats[found->kind];
@@ -165,7 +188,8 @@ static void weigh(struct guard *guard, struct source *source, const struct detec
 		trust_doubt(source, false);
 	if (evidence == GUARD_PROVEN && is_outcome(found->kind))
 		policy_doubt(guard, source, found->times);
-	source->share = MAX(source->share / 2, (uint16_t)guard->config.share_least);
+	if (evidence == GUARD_PROVEN || is_rate(found->kind))
+		halve(guard, source, input);
 	guard->limited_fired += source->level == GUARD_LIMITED;
 	guard->figures.observations++;
 }
@@ -262,7 +286,7 @@ int guard_observe(struct guard *guard, const struct observation *seen, uint64_t 
 		policy_trust(guard, source);
 	len = detect_feed(&guard->config.detect, source, seen, guard->now_ms, found);
 	for (unsigned i = 0; i < len; i++)
-		weigh(guard, source, &found[i]);
+		weigh(guard, source, &found[i], seen->input);
 	if (len)
 		policy_judge(guard, source);
 	see_outcome(guard, source, seen, len > 0);
@@ -321,7 +345,9 @@ void guard_event(struct guard *guard, const struct sz_event *event, uint64_t now
 	for (unsigned i = 0; i < sizeof(seen.addr); i++)
 		seen.addr[i] = event->saddr[i];
 	seen.input = (uint8_t)input;
-	if (event->flags & SZ_EVENT_PORTS)
+	/* Above the limit of a connection it is no port that somebody looked at: it may be our own
+	 * socket's, which asked somebody. */
+	if (event->flags & SZ_EVENT_PORTS && event->reason != SZ_REASON_RATE_FLOW)
 		seen.port = (uint16_t)(event->dport << 8 | event->dport >> 8);
 	/* An estimate may shrink buckets; a ban needs what was seen, not what it may stand for. */
 	seen.count = guard_inputs[input].evidence == GUARD_PROVEN ? 1 : (uint32_t)sampling->weight;

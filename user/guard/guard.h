@@ -127,14 +127,14 @@ void guard_tick(struct guard *guard, uint64_t now_ms);
 
 #define GUARD_SPARED_MAX 4096U
 
+enum guard_spared_by { GUARD_SPARED_ALLOW, GUARD_SPARED_NEVER, GUARD_SPARED_PROXY };
+
 struct guard_spared {
 	struct prefix prefix;
-	bool never; /* never-ban set; else allow list */
+	uint8_t by; /* enum guard_spared_by */
 };
-/*
- * All of whom nothing may be done to: the never-ban set and the allow list. What was done to them
- * is taken back. -E2BIG, and the old set holds.
- */
+/* All of whom nothing may be done to: the never-ban set, the allow list, proxies that clients come
+ * through. What was done to them is taken back. -E2BIG, and the old set holds. */
 int guard_spare(struct guard *guard, const struct guard_spared *list, size_t len,
 		uint64_t now_ms) must_check;
 /* A host, or a prefix that is banned: its ban, score and offences are gone. True: it was known. */

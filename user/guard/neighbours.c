@@ -54,7 +54,7 @@ void neighbours_bad(struct guard *guard, struct source *source)
 	before = policy_remembered(&guard->config, bad->offences, bad->ban_h, guard_s(guard));
 	record = prefix_record(guard, GUARD_ACT_BAN, bad);
 	record.offences = (uint8_t)MIN(before + 1, UINT8_MAX);
-	record.until_ms = guard->now_ms + policy_ban_ms(&guard->config, record.offences);
+	record.until_ms = guard->now_ms + policy_ban_for_ms(guard, source, record.offences);
 	record.reasons = policy_verdict(guard, source).reasons;
 	bad->enforced = policy_enforces(guard, &record);
 	bad->spared = record.act == GUARD_ACT_SPARED;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 #include <user/guard/observation.h>
 
+#include <netinet/in.h>
 #include <stddef.h>
 
 #include <strazh/abi/rate.h>
@@ -59,6 +60,12 @@ enum guard_input observation_of_event(const struct sz_event *event, const char *
 	*ret_why = "nothing: it says nothing about one source";
 	if (event->family != 4 && event->family != 6)
 		return GUARD_INPUT_COUNT;
+	/* Of a connection the kernel knows sequence numbers; of a connected socket of UDP nothing.
+	 */
+	if (event->reason == SZ_REASON_RATE_FLOW && event->proto == IPPROTO_UDP) {
+		*ret_why = "spoofable: anybody can write the address of a datagram socket's peer";
+		return GUARD_IN_PACKETS;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(proof); i++) {
 		if (proof[i].reason != event->reason)
 			continue;

@@ -82,6 +82,10 @@ bool policy_enforces(const struct guard *guard, struct guard_record *record);
 void policy_say(struct guard *guard, const struct guard_record *record);
 /* Doubling, with a memory that fades. */
 uint64_t policy_ban_ms(const struct guard_config *config, unsigned offences);
+/* The same, for what this source did, be it a ban of it or of its prefix: what broken clients do
+ * as well (ban_broken_s) shuts nobody out for days. */
+uint64_t policy_ban_for_ms(const struct guard *guard, const struct source *source,
+			   unsigned offences);
 unsigned policy_remembered(const struct guard_config *config, unsigned offences, uint16_t ban_h,
 			   uint32_t now_s);
 

@@ -7,11 +7,13 @@
  *
  * A level is held also where nothing is carried out (learning, spared): then SOURCE_ENFORCED is not
  * set, and what would have been done is said once. LIMITED: a review is due, which gives back some
- * of its share or sets it free; each observation takes half of the share. BANNED: its end is due,
- * and nothing is decided before.
+ * of its share or sets it free; each observation of a rate, and each proven one, takes half of the
+ * share, of SYNs alone down to share_least_known. BANNED: its end is due, and nothing is decided
+ * before.
  *
- * Only score reaches BANNED; pressure shuts out for block_ms at most, and never whom a session or
- * trust speaks for: whoever floods under a foreign address would choose whom we shut out.
+ * Only score reaches BANNED; pressure shuts out for block_ms at most, only for a flood of tiny
+ * packets, and never whom a session or trust speaks for: whoever floods under a foreign address
+ * would choose whom we shut out.
  */
 #include <user/guard/parts.h>
 
@@ -172,10 +174,24 @@ static void renew_limit(struct guard *guard, struct source *source,
 		       guard->now_ms + MIN(for_ms, guard->config.review_ms));
 }
 
+/*
+ * More than the default limits is what busy proxies and resolvers send, and the gate drops it; a
+ * few forged packets make a scan. Neither shuts anybody out: a flood of tiny packets does.
+ */
+static bool is_flood(const struct guard *guard, struct source *source)
+{
+	const struct score_slot *slot = score_find(source->slots, GUARD_KIND_SMALL_PACKET_FLOOD,
+						   GUARD_SPOOFABLE);
+
+	return slot && score_of(score_slot_nats(slot, &guard->rules, guard_ds(guard))) >=
+			       guard->config.limit;
+}
+
 static void limit(struct guard *guard, struct source *source, const struct guard_verdict *verdict)
 {
 	bool blocks = verdict->pressure >= guard->config.block && guard->config.block_ms &&
-		      !is_known(guard, source) && !(source->flags & SOURCE_BLOCKED);
+		      !is_known(guard, source) && !(source->flags & SOURCE_BLOCKED) &&
+		      is_flood(guard, source);
 	bool enters = source->level != GUARD_LIMITED;
 	struct guard_record record;
 
@@ -281,10 +297,10 @@ static bool may_be_broken(const struct guard *guard, const struct source *source
 	uint32_t reasons;
 
 	(void)score_sum(source->slots, &guard->rules, GUARD_PROVEN, guard_ds(guard), &reasons);
-	return !(reasons & ~broken);
+	return reasons && !(reasons & ~broken);
 }
 
-static uint64_t ban_for_ms(const struct guard *guard, const struct source *source,
+uint64_t policy_ban_for_ms(const struct guard *guard, const struct source *source,
 			   unsigned offences)
 {
 	uint64_t ms = policy_ban_ms(&guard->config, offences);
@@ -297,7 +313,7 @@ static void ban(struct guard *guard, struct source *source, const struct guard_v
 {
 	unsigned before = policy_remembered(&guard->config, source->offences, source->ban_h,
 					    guard_s(guard));
-	uint64_t until_ms = guard->now_ms + ban_for_ms(guard, source, before + 1);
+	uint64_t until_ms = guard->now_ms + policy_ban_for_ms(guard, source, before + 1);
 	bool was_limited = source->flags & SOURCE_ENFORCED;
 	struct guard_record record = policy_record(guard, GUARD_ACT_BAN, source, verdict);
 

@@ -13,12 +13,18 @@ _Static_assert(sizeof(struct guard_spared) == sizeof(struct prefix) + 1, "compar
 /* A prefix that holds one of them is spared as a whole: nobody bans around a hole. */
 const char *spare_why_not(const struct guard *guard, const struct prefix *prefix)
 {
+	static const char *const lists[] = {
+		[GUARD_SPARED_ALLOW] = "on the allow list",
+		[GUARD_SPARED_NEVER] = "on the never-ban set",
+		[GUARD_SPARED_PROXY] = "a proxy of the server's",
+	};
+
 	for (size_t i = 0; i < guard->spared_len; i++) {
 		const struct guard_spared *spared = &guard->spared[i];
 
 		if (prefix_covers(&spared->prefix, prefix) ||
 		    prefix_covers(prefix, &spared->prefix))
-			return spared->never ? "on the never-ban set" : "on the allow list";
+			return lists[spared->by];
 	}
 	return NULL;
 }

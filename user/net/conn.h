@@ -95,7 +95,7 @@ struct conn {
 	const struct conn_limits *limits;
 	void *owner;
 	uint64_t in_total, out_total; /* bytes read and written */
-	struct endpoint peer;	      /* behind a trusted proxy, as that says */
+	struct endpoint peer; /* behind a trusted proxy, as that says; family 0: it has not */
 	uint32_t source;
 	struct block *in;		    /* what was not consumed, or NULL */
 	struct block *out_first, *out_last; /* what is not sent; NULL: nothing */

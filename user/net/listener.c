@@ -194,6 +194,8 @@ static void take_connection(struct listener *listener, int fd, const struct endp
 	struct reactor *reactor = listener->reactor;
 	const struct listener_config *config = &listener->config;
 	bool trusted = is_trusted(listener, from);
+	/* A proxy is nobody until it names somebody: what comes through it is not its deed. */
+	const struct endpoint *who = trusted ? &nobody : from;
 	uint32_t source = 0;
 	struct conn *conn;
 	int r = 0;
@@ -203,9 +205,9 @@ static void take_connection(struct listener *listener, int fd, const struct endp
 		return;
 	}
 	if (reactor->sources)
-		r = sources_enter(reactor->sources, trusted ? &nobody : from, &source);
+		r = sources_enter(reactor->sources, who, &source);
 	if (r) {
-		refuse(listener, fd, from, counter_of(r));
+		refuse(listener, fd, who, counter_of(r));
 		return;
 	}
 	r = conn_adopt(reactor, fd, &front_ops, config->limits, listener, &conn);
@@ -214,11 +216,11 @@ static void take_connection(struct listener *listener, int fd, const struct endp
 			sources_leave(reactor->sources, source, true, true);
 		net_count(&reactor->stats, NET_REFUSED_MEMORY, 1);
 		if (listener->ops->on_refuse)
-			listener->ops->on_refuse(listener, from, NET_REFUSED_MEMORY);
+			listener->ops->on_refuse(listener, who, NET_REFUSED_MEMORY);
 		return;
 	}
 	net_count(&reactor->stats, NET_ACCEPTED, 1);
-	conn->peer = *from;
+	conn->peer = *who;
 	conn->trusted = trusted;
 	conn->source = source;
 	conn->counted = reactor->sources;

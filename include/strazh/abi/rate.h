@@ -31,8 +31,8 @@
 #define SZ_RATE_CLASSES_OF(X)                                                                      \
 	X(EST, "established", 100000, 20000, "TCP but SYN: connections that there are")            \
 	X(SYN, "syn", 500, 1000, "TCP SYN: wishes for a connection")                               \
-	X(UDP, "udp", 50000, 10000, "UDP")                                                         \
-	X(OTHER, "other", 2000, 1000, "ICMP and other protocols")                                  \
+	X(UDP, "udp", 50000, 10000, "UDP, and whatever is neither TCP nor in `other` (tunnels)")   \
+	X(OTHER, "other", 2000, 1000, "ICMP, ICMPv6 and IGMP")                                     \
 	X(FRAG, "fragment", 2000, 1000, "fragments, first and later ones")                         \
 	X(CONN, "connection", 200, 400, "connections opened with a valid SYN cookie")              \
 	X(FLOW, "flow", 200000, 50000, "one connection of a source that is over its limits")       \

@@ -80,7 +80,8 @@ enum sz_class {
 	X(OVER_CONN, "over-connection", "over the limit, connections with a valid cookie")         \
 	X(OVER_FLOW, "over-flow", "over the limit, one connection")                                \
 	X(OVER_ODD, "over-odd-size", "over the limit, odd sizes")                                  \
-	X(PROBE_ASKED, "probe-asked", "SYNs to no service that the kernel was asked about")
+	X(PROBE_ASKED, "probe-asked", "SYNs to no service that the kernel was asked about")        \
+	X(GUARD_OVER, "guard-over", "above a limit of all sources that the guard set by itself")
 
 enum sz_reason {
 #define X(code, name, class, text) SZ_REASON_##code,

@@ -100,6 +100,10 @@ struct sz_rsvc {
 	__u64 room[5];
 };
 
+/* Of service 0, whose words of these classes are free: who passes beside the guard's totals. */
+#define SZ_RSVC_VITAL SZ_RATE_CONN  /* path MTU messages, VRRP */
+#define SZ_RSVC_LISTED SZ_RATE_FLOW /* sources on the never or allow list */
+
 #define SZ_COOKIE_WATCH_NS 10000000000ULL
 
 /*

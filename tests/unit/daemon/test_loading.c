@@ -90,6 +90,31 @@ static void test_loss(void **state)
 	assert_true(take(&l, NULL, NULL, 6000).loss == 0);
 }
 
+/* What the guard's own limits drop is what it wants dropped. */
+static void test_guard_drops_are_no_loss(void **state)
+{
+	struct loading l = begin();
+	struct gate_stats stats = {.passed.packets = 1000};
+	uint64_t *guards = &stats.tally[SZ_TALLY_GUARD_OVER - SZ_TALLY_BASE];
+
+	(void)state;
+	(void)take(&l, &stats, NULL, 1000);
+	stats.passed.packets += 750;
+	stats.reason[SZ_REASON_RATE_SERVICE].packets += 6000;
+	*guards += 6000;
+	assert_true(take(&l, &stats, NULL, 2000).loss == 0);
+	assert_int_equal(l.lost_pps, 0);
+	/* What an operator's limits drop beside it is. */
+	stats.passed.packets += 750;
+	stats.reason[SZ_REASON_RATE_SERVICE].packets += 6250;
+	*guards += 6000;
+	assert_true(take(&l, &stats, NULL, 3000).loss == 0.25F);
+	/* What is only observed is counted by the guard's tally alone. */
+	stats.passed.packets += 750;
+	*guards += 6000;
+	assert_true(take(&l, &stats, NULL, 4000).loss == 0);
+}
+
 static void test_slots(void **state)
 {
 	struct loading l = begin();
@@ -129,11 +154,9 @@ static void test_pressure_needs_traffic(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_psi),
-		cmocka_unit_test(test_softnet),
-		cmocka_unit_test(test_loss),
-		cmocka_unit_test(test_slots),
-		cmocka_unit_test(test_pressure_needs_traffic),
+		cmocka_unit_test(test_psi),   cmocka_unit_test(test_softnet),
+		cmocka_unit_test(test_loss),  cmocka_unit_test(test_guard_drops_are_no_loss),
+		cmocka_unit_test(test_slots), cmocka_unit_test(test_pressure_needs_traffic),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,17 +9,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include <user/feed/fetch/confine.h>
+
+#define NOT_ROOT 254
 
 static char path[] = "/tmp/test_confine.XXXXXX";
 
@@ -115,6 +121,42 @@ static int tried(int (*act)(void), bool held)
 	return tried_where(act, held, 0);
 }
 
+/* Where distributions keep the certificates that /etc/ssl leads to: an /etc of our own has it. */
+static int read_certificate(const char *folder)
+{
+	char at[64];
+	const char *what;
+	int fd;
+
+	(void)snprintf(at, sizeof(at), "%s/tls.pem", folder);
+	if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/etc", "tmpfs", 0, NULL))
+		return NOT_ROOT;
+	fd = mkdir(folder, 0755) ? -1 : open(at, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+	if (fd < 0 || fetch_confine(1ULL << 40, 1U << 20, &what))
+		return 255;
+	return open(at, O_RDONLY | O_CLOEXEC) < 0 ? errno : 0;
+}
+
+static void test_certificates(void **state)
+{
+	static const char *const folders[] = {"/etc/ssl", "/etc/pki", "/etc/ca-certificates"};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
+		pid_t pid = fork();
+		int status = 0;
+
+		if (!pid)
+			_exit(read_certificate(folders[i]));
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFEXITED(status));
+		if (WEXITSTATUS(status) == NOT_ROOT)
+			skip();
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+}
+
 static void test_refused(void **state)
 {
 	static int (*const acts[])(void) = {write_file,	 empty_file, make_file,
@@ -156,6 +198,7 @@ static void test_no_landlock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_certificates),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_its_work),
 		cmocka_unit_test(test_no_landlock),

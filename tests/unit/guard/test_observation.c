@@ -72,10 +72,27 @@ static void what_says_nothing(void **state)
 	assert_int_equal(input_of(SZ_REASON_SIZE, 0), GUARD_IN_ODD_SIZE);
 }
 
+/* Packets to a connected socket of UDP prove nothing about whose they are. */
+static void a_datagram_proves_nothing(void **state)
+{
+	struct sz_event event = {.reason = SZ_REASON_RATE_FLOW,
+				 .family = 4,
+				 .proto = 17,
+				 .rate_class = SZ_RATE_FLOW + 1};
+	const char *why;
+
+	(void)state;
+	assert_int_equal(observation_of_event(&event, &why), GUARD_IN_PACKETS);
+	assert_int_equal(strncmp(why, "spoofable:", 10), 0);
+	event.proto = 6;
+	assert_int_equal(observation_of_event(&event, &why), GUARD_IN_FLOW_OVER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(what_is_proven),
-					   cmocka_unit_test(what_says_nothing)};
+					   cmocka_unit_test(what_says_nothing),
+					   cmocka_unit_test(a_datagram_proves_nothing)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* Limits and bans: bars, hysteresis, time, offences, whom nothing is done to. */
+#include <strazh/abi/rate.h>
+#include <strazh/abi/reason.h>
 #include <tests/unit/guard/kit.h>
 
 static void failures_ban_at_once(void **state)
@@ -117,6 +119,62 @@ static void framing_does_not_shut_out(void **state)
 	kit_close(&kit);
 }
 
+static void send_for(struct kit *kit, const struct prefix *host, enum guard_input input,
+		     uint32_t each, unsigned seconds)
+{
+	struct observation seen = kit_of(host, input);
+
+	seen.count = each;
+	for (unsigned i = 0; i < seconds * 10; i++) {
+		seen.port = input == GUARD_IN_PROBED ? (uint16_t)(i * 7 + 1) : 0;
+		(void)guard_observe(kit->guard, &seen, kit->now_ms);
+		kit_pass(kit, 100);
+	}
+}
+
+/* A few forged packets a second would else throttle whoever their sender wants. */
+static void probes_and_broken_packets_take_no_share(void **state)
+{
+	static const enum guard_input inputs[] = {GUARD_IN_PROBED, GUARD_IN_MALFORMED,
+						  GUARD_IN_ODD_SIZE};
+	struct kit kit;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(inputs); i++) {
+		struct prefix host = kit_host(1);
+
+		kit_open(&kit, NULL);
+		send_for(&kit, &host, inputs[i], inputs[i] == GUARD_IN_PROBED ? 1 : 1000, 60);
+		assert_true(kit.limits > 0);
+		assert_int_equal(kit.limit.slow, 16);
+		assert_int_equal(kit.records[GUARD_ACT_BLOCK], 0);
+		kit_close(&kit);
+	}
+}
+
+/* A proxy that brings more SYNs than the default limits, to a service that nobody told us of. */
+static void syns_alone_keep_half(void **state)
+{
+	struct prefix host = kit_host(1), other = kit_host(2);
+	struct kit kit;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	send_for(&kit, &host, GUARD_IN_SYNS, 10000, 60);
+	assert_true(kit.limits > 0);
+	assert_in_range(kit.limit.slow, 17, 32);
+	assert_int_equal(kit.records[GUARD_ACT_BLOCK], 0);
+	/* Forged probes under its address change nothing. */
+	send_for(&kit, &host, GUARD_IN_PROBED, 1, 10);
+	assert_true(kit.limit.slow <= 32);
+	assert_int_equal(kit.records[GUARD_ACT_BLOCK], 0);
+	/* Other packets have no such bound. */
+	send_for(&kit, &other, GUARD_IN_PACKETS, 10000, 60);
+	assert_true(kit.limit.slow > 32);
+	assert_int_equal(kit.records[GUARD_ACT_BLOCK], 0);
+	kit_close(&kit);
+}
+
 static uint64_t ban_again(struct kit *kit, const struct prefix *host)
 {
 	unsigned bans = kit->bans;
@@ -185,15 +243,17 @@ static void on_the_way_down_it_is_limited(void **state)
 
 static void spared_is_an_alarm(void **state)
 {
-	struct guard_spared spared[] = {{kit_prefix("192.0.2.0/28"), false},
-					{kit_prefix("2001:db8::/32"), true}};
-	struct prefix hosts[] = {kit_prefix("192.0.2.1"), kit_prefix("2001:db8::1")};
+	struct guard_spared spared[] = {{kit_prefix("192.0.2.0/28"), GUARD_SPARED_ALLOW},
+					{kit_prefix("2001:db8::/32"), GUARD_SPARED_NEVER},
+					{kit_prefix("198.51.100.1"), GUARD_SPARED_PROXY}};
+	struct prefix hosts[] = {kit_prefix("192.0.2.1"), kit_prefix("2001:db8::1"),
+				 kit_prefix("198.51.100.1")};
 	struct kit kit;
 
 	(void)state;
 	kit_open(&kit, NULL);
-	assert_int_equal(guard_spare(kit.guard, spared, 2, kit.now_ms), 0);
-	for (unsigned i = 0; i < 2; i++) {
+	assert_int_equal(guard_spare(kit.guard, spared, 3, kit.now_ms), 0);
+	for (unsigned i = 0; i < 3; i++) {
 		kit_see_many(&kit, &hosts[i], GUARD_IN_AUTH_BAD, 100);
 		assert_int_equal(kit_see(&kit, &hosts[i], GUARD_IN_AUTH_BAD), GUARD_FREE);
 		/* Once on the way up, once where it would be banned; not 100 times. */
@@ -202,7 +262,8 @@ static void spared_is_an_alarm(void **state)
 		assert_non_null(kit.record[GUARD_ACT_SPARED].why_not);
 	}
 	assert_int_equal(kit.bans + kit.limits, 0);
-	assert_int_equal(guard_figures(kit.guard).alarms, 4);
+	assert_string_equal(kit.record[GUARD_ACT_SPARED].why_not, "a proxy of the server's");
+	assert_int_equal(guard_figures(kit.guard).alarms, 6);
 	kit_pass(&kit, 3600000);
 	assert_int_equal(kit.lifts + kit.unlimits, 0);
 	kit_close(&kit);
@@ -320,6 +381,75 @@ static void a_report_bans(void **state)
 	kit_close(&kit);
 }
 
+/* The next ban of the /24, and how long it lasts. */
+static uint64_t ban_prefix(struct kit *kit, enum guard_input input)
+{
+	uint64_t before = guard_figures(kit->guard).prefix_bans;
+
+	for (uint32_t n = 0; n < 200 * 30; n++) {
+		struct prefix host = kit_host(0x100 + n / 30);
+
+		(void)kit_see(kit, &host, input);
+		if (guard_figures(kit->guard).prefix_bans == before)
+			continue;
+		assert_int_equal(kit->ban.prefix.len, 24);
+		return kit->ban.until_ms - kit->now_ms;
+	}
+	fail_msg("the prefix was not banned");
+	return 0;
+}
+
+/* An old key in a rack of clients shuts the prefix out no longer than it would a host. */
+static void a_prefix_that_may_be_broken(void **state)
+{
+	static const enum guard_input inputs[] = {GUARD_IN_AUTH_BAD, GUARD_IN_HELLO_BAD};
+	struct kit kit;
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t for_ms = 0;
+
+		kit_open(&kit, NULL);
+		for (unsigned round = 0; round < 6; round++) {
+			for_ms = ban_prefix(&kit, inputs[i]);
+			kit_pass(&kit, for_ms + 1000);
+		}
+		if (inputs[i] == GUARD_IN_AUTH_BAD)
+			assert_in_range(for_ms, 600000, 3600000);
+		else
+			assert_true(for_ms > 3600000);
+		kit_close(&kit);
+	}
+}
+
+/* We are the client: the ports are our own sockets', and nobody looked for them. */
+static void answers_are_no_scan(void **state)
+{
+	struct prefix host = kit_prefix("192.0.2.1");
+	struct sz_event event = {.reason = SZ_REASON_RATE_FLOW,
+				 .family = 4,
+				 .frame_len = 60,
+				 .rate_class = SZ_RATE_FLOW + 1,
+				 .flags = SZ_EVENT_PORTS};
+	struct guard_kept kept;
+	struct kit kit;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	memcpy(event.saddr, host.addr, sizeof(event.saddr));
+	for (unsigned i = 0; i < 400; i++, kit.now_ms += 10) {
+		event.proto = i % 2 ? 17 : 6;
+		event.dport = (uint16_t)(40000 + i * 7);
+		guard_event(kit.guard, &event, kit.now_ms);
+	}
+	assert_true(guard_keep(kit.guard, &host, kit.now_ms, &kept));
+	for (size_t i = 0; i < ARRAY_LEN(kept.evidence); i++)
+		assert_false(kept.evidence[i].count &&
+			     kept.evidence[i].kind == GUARD_KIND_SCAN_PATTERN);
+	assert_int_equal(kit.bans, 0);
+	kit_close(&kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +458,8 @@ int main(void)
 		cmocka_unit_test(spoofable_never_bans),
 		cmocka_unit_test(a_block_is_seconds),
 		cmocka_unit_test(framing_does_not_shut_out),
+		cmocka_unit_test(probes_and_broken_packets_take_no_share),
+		cmocka_unit_test(syns_alone_keep_half),
 		cmocka_unit_test(bans_double_and_are_lifted_on_time),
 		cmocka_unit_test(on_the_way_down_it_is_limited),
 		cmocka_unit_test(spared_is_an_alarm),
@@ -337,6 +469,8 @@ int main(void)
 		cmocka_unit_test(a_feed_is_not_a_verdict),
 		cmocka_unit_test(a_listing_holds),
 		cmocka_unit_test(a_report_bans),
+		cmocka_unit_test(a_prefix_that_may_be_broken),
+		cmocka_unit_test(answers_are_no_scan),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ static void on_refuse(struct listener *listener, const struct endpoint *from, en
 static void on_lost(struct listener *listener, const struct endpoint *from, enum conn_end why)
 {
 	(void)listener;
-	(void)from;
+	server.seen = *from;
 	server.lost++;
 	server.lost_why = why;
 }
@@ -294,8 +294,37 @@ static void test_proxy_missing_and_bad(void **state)
 	serve();
 	memcpy(bad, header, HEADER_LEN);
 	bad[12] = 0x11;
+	server.seen.family = 4;
 	expect_lost("\xa0", 1, CONN_PROXY_MISSING);
+	assert_int_equal(server.seen.family, 0); /* and nobody is told on */
+	server.seen.family = 4;
 	expect_lost(bad, HEADER_LEN, CONN_PROXY_BAD);
+	assert_int_equal(server.seen.family, 0);
+}
+
+/* A proxy that speaks for itself (its checks), or leaves before it has named anybody, is nobody. */
+static void test_proxy_is_nobody(void **state)
+{
+	char local[16];
+	int fd;
+
+	(void)state;
+	trust("127.0.0.1");
+	serve();
+	server.seen.family = 4;
+	fd = dial();
+	close(fd);
+	wait_until(&server.lost, 1);
+	assert_int_equal(server.seen.family, 0);
+	server.seen.family = 4;
+	memcpy(local, header, sizeof(local));
+	local[12] = 0x20;
+	local[13] = local[14] = local[15] = 0;
+	fd = dial();
+	assert_int_equal(send(fd, local, sizeof(local), 0), sizeof(local));
+	wait_until(&server.conns, 1);
+	assert_int_equal(server.seen.family, 0);
+	close(fd);
 }
 
 static void test_proxy_from_strangers(void **state)
@@ -455,6 +484,7 @@ int main(void)
 		with_listener(test_proxy),
 		with_listener(test_proxy_client_at_its_limit),
 		with_listener(test_proxy_missing_and_bad),
+		with_listener(test_proxy_is_nobody),
 		with_listener(test_proxy_from_strangers),
 		with_listener(test_v6_takes_v4),
 		with_listener(test_no_descriptor),

@@ -36,6 +36,8 @@ static const char *const readable[] = {
 	"/etc/services",
 	"/etc/protocols",
 	"/etc/ssl",
+	"/etc/pki",
+	"/etc/ca-certificates",
 	"/etc/localtime",
 	"/usr",
 	"/lib",
