@@ -8,9 +8,9 @@
  *
  * Lost is a request of a guest that had been served before and was not answered in time, were it
  * for want of a session: such a guest comes again after AGAIN_MS. New is every session that is
- *opened, the first ones and those of who comes again included; failed is one that is not there in
- *time or whose first request is not answered. With --strangers each connection has another client
- *key.
+ * opened, the first ones and those of who comes again included; failed is one that is not there in
+ * time or whose first request is not answered. With --strangers each connection has another client
+ * key.
  */
 #include <errno.h>
 #include <getopt.h>

@@ -9,8 +9,8 @@
  * -u: it has the service tunnel, too, with the upstream "up" at that port of 127.0.0.1.
  * -k: at most so many threads help with bursts of handshakes, also where there is one processor;
  * -K: none do; neither: as in strazhd. Strangers are not asked for work. SIGTERM or SIGINT end it;
- *then it prints how many sessions were opened, and how often its key was taken out of the shield
- *for that.
+ * then it prints how many sessions were opened, and how often its key was taken out of the shield
+ * for that.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -21,6 +21,7 @@
 #include <user/base/log.h>
 #include <user/daemon/feeding.h>
 #include <user/daemon/keeper.h>
+#include <user/daemon/rebuild.h>
 #include <user/daemon/remember.h>
 #include <user/gate/act.h>
 #include <user/gate/stats.h>
@@ -355,6 +356,9 @@ int guarding_open(struct keeper *keeper)
 		return r;
 	}
 	begin_mode(g);
+	/* The first pass was made before there was a guard. */
+	if (rebuild_normal(keeper))
+		protecting_know(keeper, rebuild_normal(keeper));
 	if (g->guard)
 		remember_wait(keeper);
 	if (g->guard && g->mode == GUARDING_ENFORCE)

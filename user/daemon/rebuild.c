@@ -157,7 +157,7 @@ static int slice_rows(struct rebuild *rebuild, bool *ret_done)
 			return rebuild->data->r;
 		if (!rebuild->clocked) {
 			rebuild_clock_begin(rebuild);
-			rebuild_normal(rebuild);
+			rebuild_normal_read(rebuild);
 		}
 		rebuild->clocked = true;
 		*ret_done = !rebuild->block;

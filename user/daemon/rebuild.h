@@ -4,8 +4,8 @@
  * a thread of its own, and then compares, in the loop, a slice at a time:
  *
  *	in the store, not in the gate	put into the gate: its maps are new, or somebody took it
- *	in the gate, not in the store	put into the store: an older strazhd did it, or somebody
- *else in both, ending at other times	the gate is right (its clock knows no steps): the store
+ *	in the gate, not in the store	put into the store: an older strazhd did it, or another
+ *	in both, other ends		the gate is right (its clock knows no steps): the store
  *					learns it
  *
  * So no ban of an operator is lost. None comes back after `unban` either: that takes it out of the
@@ -35,5 +35,7 @@ int rebuild_open(struct keeper *keeper) must_check;
 void rebuild_close(struct keeper *keeper);
 /* A pass soon: one that begins after this call. */
 void rebuild_soon(struct keeper *keeper);
+/* The setting PROTECT_STORED (protecting.h) as a pass has read it; NULL: none has, or there is none. */
+const char *rebuild_normal(const struct keeper *keeper);
 
 #endif

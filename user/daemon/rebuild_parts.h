@@ -26,6 +26,7 @@
 #define REBUILD_SLICE HOSTS_BATCH
 #define REBUILD_BLOCKS_MAX 8U
 #define REBUILD_ADOPT_MAX 1024U
+#define REBUILD_NORMAL_LEN 80U
 
 /* A ban, permission or never entry of an operator, as the store has it. */
 struct rebuild_row {
@@ -127,7 +128,8 @@ struct rebuild {
 	struct rebuild_clock clock;
 	bool new_maps; /* settings are to be put there; the clock is not kept before that is done */
 	bool running;  /* the loop does */
-	struct listcopy_names there; /* lists that the gate has */
+	char normal[REBUILD_NORMAL_LEN]; /* traffic, before this start; empty: not known */
+	struct listcopy_names there;	 /* lists that the gate has */
 	struct rebuild_data *data;
 
 	/* of this pass */
@@ -169,8 +171,8 @@ int rebuild_entries(struct rebuild *rebuild, bool *ret_done) must_check;
 /* rebuild_settings.c */
 /* Fills rebuild->clock and new_maps. */
 void rebuild_clock_begin(struct rebuild *rebuild);
-/* What traffic was normal before this start. */
-void rebuild_normal(struct rebuild *rebuild);
+/* Fills rebuild->normal, and tells the guard, if there is one yet. */
+void rebuild_normal_read(struct rebuild *rebuild);
 /* A slice. 0; STORE_FULL; -EAGAIN: a list is on its way, and its end starts the timer. */
 int rebuild_settings(struct rebuild *rebuild, bool *ret_done) must_check;
 /* An act that nobody did now: it was found in the gate. */

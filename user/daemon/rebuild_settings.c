@@ -130,12 +130,19 @@ static bool is_known(const struct rebuild *rebuild, const char *name)
 	return value_of(rebuild->data, name) || is_touched(rebuild, name);
 }
 
-void rebuild_normal(struct rebuild *rebuild)
+void rebuild_normal_read(struct rebuild *rebuild)
 {
 	const char *value = value_of(rebuild->data, PROTECT_STORED);
 
-	if (value)
-		protecting_know(rebuild->keeper, value);
+	if (!value)
+		return;
+	(void)snprintf(rebuild->normal, sizeof(rebuild->normal), "%s", value);
+	protecting_know(rebuild->keeper, value);
+}
+
+const char *rebuild_normal(const struct keeper *keeper)
+{
+	return keeper->rebuild && keeper->rebuild->normal[0] ? keeper->rebuild->normal : NULL;
 }
 
 /* ---- from the store to the gate ---- */

@@ -454,24 +454,6 @@ static bool walk(struct memory *m, struct guard *guard)
 
 /* ---- life ---- */
 
-/* Acts of operators that the store does not have: what it says of bans is not the last word. */
-static bool is_behind(const struct keeper *keeper)
-{
-	uint64_t bytes, forgotten;
-
-	acts_waiting(keeper, &bytes, &forgotten);
-	return bytes > 0;
-}
-
-static void read_all(struct keeper *keeper, struct memory *m)
-{
-	m->remembering.due = false;
-	if (!recall_all(m->recall, config_guard(keeper->options->config).proven, ACTOR))
-		return;
-	log_error("guard: there is no memory to read what is stored");
-	m->remembering.recalling--;
-}
-
 void remember_begin(struct keeper *keeper)
 {
 	struct memory *m = memory_of(keeper);

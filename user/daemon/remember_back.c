@@ -281,8 +281,10 @@ static void compare(void *context, const struct prefix *prefix, uint64_t banned_
 static bool guard_bans_prefix(struct guard *guard, const struct prefix *prefix)
 {
 	const struct prefix *wanted = prefix;
+	uint32_t at = 0;
 
-	guard_each_banned_prefix(guard, now_ms(), compare, &wanted);
+	while (wanted && guard_walk_banned_prefixes(guard, &at, UINT32_MAX, now_ms(), compare, &wanted))
+		;
 	return !wanted;
 }
 

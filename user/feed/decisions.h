@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
  * The decisions of CrowdSec as they stream in, and what of them is in the gate. Several may be
- *about one prefix: the longest that is left holds, and when none is left the prefix goes.
+ * about one prefix: the longest that is left holds, and when none is left the prefix goes.
  *
  *	decisions_take() ... -> prefixes to be written -> decisions_next(), the gate,
- *decisions_done()
+ * decisions_done()
  *
  * Bounded by `most` decisions. One owner, no I/O; time is CLOCK_BOOTTIME in ms.
  */

@@ -2,7 +2,7 @@
 /*
  * A hash table whose links are in what it holds: adding cannot fail. It grows when it can; without
  * memory its chains get longer. Hashes of what a stranger chooses come from htable_hash(), whose
- *key he does not know.
+ * key he does not know.
  *
  *	for (n = htable_first(&rooms, hash); n; n = htable_next(n, hash))
  */

@@ -9,7 +9,7 @@
  * Records of one direction are in order. So the client knows that what follows the Rekeyed is under
  * the new epoch; the server cannot know when the client hears of it, and takes records of the old
  * epoch until the first of the new one. That one is the confirmation; until then the old seed
- *lives. The client says something at once, so that it does not live long.
+ * lives. The client says something at once, so that it does not live long.
  *
  * hash = SHA-256(client's key 32 | server's key 32), the bodies of the two records.
  */

@@ -4,7 +4,7 @@
  * found with one cache miss where a hash of a million entries takes two that wait for each other.
  *
  * sz_dhost4 is the truth. A host has at most one slot, in the line of its keyed hash. The gate
- *looks there first:
+ * looks there first:
  *
  *	a slot of the host with SZ_DSLOT_SAYS	holds all that the gate wants to know of the entry
  *	a slot of the host without		ask sz_dhost4

@@ -5,7 +5,7 @@
  *
  *	guard.rebuild_1m_s	the whole of it: strazhd is started where the store has a million
  *				bans of operators and there are no maps, until it is ready and all
- *of them are in the gate. Root; else left out
+ * of them are in the gate. Root; else left out
  *	store.read_1m_s		a store with a million bans is opened, and each is given to a
  *				callback that keeps what a map would hold: prefix and time left
  *	store.acts_per_s	bans put durable, each with its audit record, submitted as fast as

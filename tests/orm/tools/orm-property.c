@@ -9,7 +9,7 @@
  * columns of the types that the renderer promised; and PostgreSQL's parser reads the same tree from
  * it as from our own text of the query, and from the text of that tree. --execute runs every SELECT
  * on both databases over the same rows and compares what they answer. --first N --count 1 --trees
- *shows one query; --keep leaves the tables, SQLite's in FILE, PostgreSQL's in the schema orm_prop.
+ * shows one query; --keep leaves the tables, SQLite's in FILE, PostgreSQL's in the schema orm_prop.
  *
  * Exit 0 when everything held and the shares of refusals are sane.
  */

@@ -13,8 +13,8 @@
  *			shared secret of zeros was the peer's choice
  *	aead_open()	a payload that was authentic: nonce, certificate, client's public key,
  *			capabilities; of a ticket all but the psk: times, suite, client's public
- *key. The server acts upon them engine_open()	results, and the plaintext of records that were
- *authentic: the application's frames, wire	what is sent can be seen by everybody
+ * key. The server acts upon them engine_open()	results, and the plaintext of records that were
+ * authentic: the application's frames, wire	what is sent can be seen by everybody
  *
  * and inside of OpenSSL, by suppressions: whether a tag fits (gcm_open), and whether the result of
  * X25519 is zeros, in the one function that EVP_PKEY_derive() calls.
