@@ -53,7 +53,7 @@
 	  "Sources that are known at a time, of 200 bytes each: three quarters of them such that " \
 	  "have answered, a quarter strangers. Beyond that who was seen longest ago is "           \
 	  "forgotten, or is in the store alone.")                                                  \
-	X(GUARD_PREFIX_BAD, "guard", "prefix_bad", NUMBER, "8", 2, 256, "", LIVE,                  \
+	X(GUARD_PREFIX_BAD, "guard", "prefix_bad", NUMBER, "8", 2, 200, "", LIVE,                  \
 	  "Bad hosts of one IPv4 /24 or IPv6 /48, at least, that ban all of it.")                  \
 	X(GUARD_PREFIX_SHARE, "guard", "prefix_share", NUMBER, "10", 1, 100, "", LIVE,             \
 	  "And they are so many per cent, at least, of its hosts that were seen.")                 \
