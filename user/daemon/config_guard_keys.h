@@ -16,7 +16,7 @@
  */
 #define CONFIG_GUARD_SEEN_(code, key, kind, weight, cap, class, text)                              \
 	X(GUARD_WEIGHT_##code, "guard", "weight_" #key, NUMBER, #weight, 1, 99, "", LIVE,          \
-	  "What one " kind " adds to a score, in hundredths: " text ".")
+	  "What one " kind " weighs, in hundredths of a score: " text ".")
 #define CONFIG_GUARD_SAID_(code, key, kind, weight, cap, class, text)
 
 #define CONFIG_GUARD_KEYS(X)                                                                       \
@@ -56,13 +56,14 @@
 	X(GUARD_PREFIX_BAD, "guard", "prefix_bad", NUMBER, "8", 2, 200, "", LIVE,                  \
 	  "Bad hosts of one IPv4 /24 or IPv6 /48, at least, that ban all of it.")                  \
 	X(GUARD_PREFIX_SHARE, "guard", "prefix_share", NUMBER, "10", 1, 100, "", LIVE,             \
-	  "And they are so many per cent, at least, of its hosts that were seen.")                 \
+	  "Of the hosts that were seen in it they are so many per cent, at least.")                \
 	X(GUARD_CONNECTIONS, "guard", "connections", NUMBER, "64", 1, 10000, "", LIVE,             \
-	  "Connections without a session that are nothing at once; more are ConnectionFlood.")     \
+	  "Connections without a session that a source may make at once; more are "                \
+	  "ConnectionFlood.")                                                                      \
 	X(GUARD_CONNECTIONS_PER_S, "guard", "connections_per_s", NUMBER, "8", 1, 10000, "", LIVE,  \
-	  "So many of them a second are nothing for ever.")                                        \
+	  "So many of them a second it may make for ever.")                                        \
 	X(GUARD_HANDSHAKES, "guard", "handshake_failures", NUMBER, "4", 1, 100, "", LIVE,          \
-	  "Handshakes that may fail at once; more are HandshakeFailure.")                          \
+	  "Handshakes of a source that may fail at once; more are HandshakeFailure.")              \
 	X(GUARD_HANDSHAKES_EVERY, "guard", "handshake_failures_every", TIME, "10s", 1, 600, "",    \
 	  LIVE, "One in this time may fail for ever.")                                             \
 	X(GUARD_SCAN_PORTS, "guard", "scan_ports", NUMBER, "12", 2, 64, "", LIVE,                  \
