@@ -34,7 +34,7 @@ reload() {
 	ok $? "reload: $*"
 }
 # next: $BAD is an address of which nothing is known, here and in the store
-LAST=200
+LAST=200 BAD=
 next() {
 	LAST=$((LAST + 1))
 	BAD=10.66.8.$LAST
