@@ -48,6 +48,7 @@ is "$(bans_in 45)$(bans_in 20)" 00 "nobody is banned for it"
 kill -TERM $COUNTING
 wait $COUNTING
 came=$(sed -n '$p' "$E2E_TMP/counted")
+echo "# dropped: $(jq -c "map_values(.packets)" "$E2E_TMP/drops"); came: $came"
 is "$(jq ".\"$USUAL\"" <<<"$came")" $((small + tiny + $(cat "$E2E_TMP/usual"))) "of usual sizes all came"
 ok "$(jq ".\"$ODD\" < $(cat "$E2E_TMP/odd") / 2 | if . then 0 else 1 end" <<<"$came")" "of odd ones few"
 ended honest
