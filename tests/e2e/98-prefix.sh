@@ -95,6 +95,23 @@ echo "# a /24"
 	wait_for 5 banned 10.66.7.0/24
 	ok $? "twelve are"
 
+	echo "# other figures"
+	anew "prefix_bad = 3"
+	is "$(send $V4 3 $(hosts 1 2))" '{"made":6,"lost":0}' "guard.prefix_bad = 3: two bad hosts of a /24"
+	is "$(bans)" "" "ban no prefix"
+	send $V4 3 $(hosts 3 3) >/dev/null
+	wait_for 5 banned 10.66.7.0/24
+	ok $? "the third does"
+	anew "prefix_share = 50"
+	is "$(send $V4 1 $(hosts 21 40))" '{"made":20,"lost":0}' "guard.prefix_share = 50: twenty hosts, once each"
+	is "$(send $V4 3 $(hosts 1 10))" '{"made":30,"lost":0}' "ten bad ones among thirty"
+	is "$(guard prefixes_banned) $(bans)" "0 " "are no half of it: no ban"
+	reload enforce "prefix_share = 20"
+	wait_for 5 said "'guard\.prefix_share' is '20'"
+	send $V4 3 $(hosts 11 11) >/dev/null
+	wait_for 5 banned 10.66.7.0/24
+	ok $? "with 20 per cent the next one bans it"
+
 	echo "# a /48"
 	anew
 	is "$(send $V6 3 $(nets 1 7))" '{"made":21,"lost":0}' "seven /64 of a /48"

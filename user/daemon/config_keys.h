@@ -15,6 +15,7 @@
 #ifndef STRAZH_USER_DAEMON_CONFIG_KEYS_H
 #define STRAZH_USER_DAEMON_CONFIG_KEYS_H
 
+#include <user/daemon/config_guard_keys.h>
 #include <user/daemon/config_service_keys.h>
 
 #define CONFIG_DAEMON_KEYS(X)                                                                      \
@@ -39,43 +40,21 @@
 	X(SIZE_WINDOW, "gate", "size_window", TIME, "1m", 1, 86400, "", RESTART,                   \
 	  "How long sizes of packets are watched before they are judged.")
 
-/* tests/e2e/98-guard.sh and 98-prefix.sh reload each of them. */
-#define CONFIG_GUARD_KEYS(X)                                                                       \
-	X(GUARD_MODE, "guard", "mode", WORD, "learn", 0, 0, "off learn enforce", LIVE,             \
-	  "off; learn: the log says what would be done, and nothing is; enforce: bans and limits " \
-	  "go to the gate, rates drop there, the ports of the secured server are protected, and "  \
-	  "what is for no service has totals. What was learned, also by learn, is kept in the "    \
-	  "store and outlives "                                                                    \
-	  "strazhd. off and learn take back what was done.")                                       \
-	X(GUARD_HALF_LIFE, "guard", "half_life", TIME, "10m", 1, 2592000, "", LIVE,                \
-	  "After this time what is held against a source weighs half.")                            \
-	X(GUARD_LIMIT, "guard", "limit", NUMBER, "30", 1, 90, "", LIVE,                            \
-	  "The score, in hundredths, from which on a source gets smaller limits.")                 \
-	X(GUARD_BAN, "guard", "ban", NUMBER, "70", 1, 98, "", LIVE,                                \
-	  "The score, in hundredths, above which a source is banned: not below limit.")            \
-	X(GUARD_BAN_TIME, "guard", "ban_time", TIME, "10m", 1, 34560000, "", LIVE,                 \
-	  "How long a first ban lasts; each further one lasts twice as long, but no more than an " \
-	  "hour "                                                                                  \
-	  "where only unknown keys and floods of connections are held against it.")                \
-	X(GUARD_BAN_TIME_MOST, "guard", "ban_time_most", TIME, "7d", 1, 34560000, "", LIVE,        \
-	  "How long a ban lasts at most: not below ban_time.")                                     \
-	X(GUARD_TRUST_DAYS, "guard", "trust_days", NUMBER, "3", 1, 255, "", LIVE,                  \
-	  "Days with good sessions, and nothing bad in between, that earn a source trust: larger " \
-	  "limits, and higher bars.")                                                              \
-	X(GUARD_TRUST_SESSIONS, "guard", "trust_sessions", NUMBER, "10", 1, 255, "", LIVE,         \
-	  "Sessions that must have ended well in these days.")                                     \
-	X(GUARD_PACE, "guard", "pace", SWITCH, "on", 0, 1, "", LIVE,                               \
-	  "Whether limits, admission, puzzles and SYN cookies follow the load, where mode is "     \
-	  "enforce. What was set of them is the base, which comes back when the load is gone.")    \
-	X(GUARD_PSI, "guard", "psi", NUMBER, "60", 0, 100, "", LIVE,                               \
-	  "Pressure stall (/proc/pressure) in per cent that is full strain, while there is "       \
-	  "traffic that smaller limits could relieve it of; 0: it is not looked at.")
-
 #define CONFIG_STORE_KEYS(X)                                                                       \
 	X(STORE_URL, "store", "url", URL, "", 0, 4000, "", RESTART,                                \
 	  "Where it is: sqlite:/PATH, postgresql://USER@HOST/DATABASE with all that libpq takes, " \
 	  "or none. Nothing here: strazh.db in the state folder. A password is shown to nobody; "  \
-	  "better than here it is in a file that passfile= names.")
+	  "better than here it is in a file that passfile= names.")                                \
+	X(STORE_BACKLOG, "store", "backlog", NUMBER, "16384", 16, 1000000, "", RESTART,            \
+	  "Acts that may wait while it is away; more are not taken.")                              \
+	X(STORE_BANS_KEEP, "store", "bans_keep", TIME, "7d", 0, 315360000, "", RESTART,            \
+	  "How long bans and permissions are kept that are over; 0: for ever.")                    \
+	X(STORE_SOURCES_KEEP, "store", "sources_keep", TIME, "90d", 0, 315360000, "", RESTART,     \
+	  "The same of sources, from when they were seen last.")                                   \
+	X(STORE_ALERTS_KEEP, "store", "alerts_keep", TIME, "365d", 0, 315360000, "", RESTART,      \
+	  "The same of alerts that are closed.")                                                   \
+	X(STORE_AUDIT_KEEP, "store", "audit_keep", TIME, "730d", 0, 315360000, "", RESTART,        \
+	  "The same of the audit's records.")
 
 #define CONFIG_CROWDSEC_KEYS(X)                                                                    \
 	X(CROWDSEC_URL, "crowdsec", "url", TEXT, "", 0, 1000, "", LIVE,                            \

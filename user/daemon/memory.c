@@ -22,6 +22,7 @@
 #include <user/daemon/acts.h>
 #include <user/daemon/caps.h>
 #include <user/daemon/config_mask.h>
+#include <user/daemon/config_store.h>
 #include <user/daemon/moving.h>
 #include <user/daemon/remember.h>
 
@@ -187,10 +188,12 @@ struct opening {
 
 static void *open_rightless(void *data)
 {
-	const struct store_options options = {.close_ms = CLOSE_MS, .may_start_down = true};
 	struct opening *opening = data;
 	struct memory *m = opening->m;
+	struct store_options options = config_store(m->keeper->options->config);
 
+	options.close_ms = CLOSE_MS;
+	options.may_start_down = true;
 	opening->failed = caps_drop_thread();
 	if (opening->failed)
 		return NULL;

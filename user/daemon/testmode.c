@@ -24,7 +24,9 @@ void testmode_relax_guard(const struct config *config, struct guard_config *guar
 	TEST_MODE_GUARD(X)
 #undef X
 #define X(kind, value, text)                                                                       \
-	guard->cap[GUARD_KIND_##kind] = MIN(guard->cap[GUARD_KIND_##kind], value);
+	guard->cap[GUARD_KIND_##kind] = MIN(guard->cap[GUARD_KIND_##kind], value);                 \
+	guard->weight[GUARD_KIND_##kind] = MIN(guard->weight[GUARD_KIND_##kind],                   \
+					       guard->cap[GUARD_KIND_##kind]);
 	TEST_MODE_CAPS(X)
 #undef X
 }

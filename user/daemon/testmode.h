@@ -20,10 +20,11 @@
 struct keeper;
 
 /*
- * X(member, value, "text"): at least so much; of TEST_MODE_CAPS at most. What load makes cannot
- * reach these bars then: its kinds (kind.h) saturate, proven ones (ConnectionFlood, ORMQueryFlood)
- * at 0.96 together, spoofable ones (SmallPacketFlood, HighPacketRate, BurstTraffic,
- * UnusualPacketSize) at 0.94. Pressure never reaches 1, so nobody is shut out by it.
+ * X(member, value, "text"): at least so much; of TEST_MODE_CAPS at most, whatever weights say. What
+ * load makes cannot reach these bars then: its kinds (kind.h) saturate, proven ones
+ * (ConnectionFlood, ORMQueryFlood) at 0.96 together, spoofable ones (SmallPacketFlood,
+ * HighPacketRate, BurstTraffic, UnusualPacketSize) at 0.94. Pressure never reaches 1, so nobody is
+ * shut out by it.
  */
 #define TEST_MODE_GUARD(X)                                                                         \
 	X(limit, 0.98F, "guard.limit is 98")                                                       \
@@ -33,7 +34,11 @@ struct keeper;
 	X(block, 1.0F, "pressure shuts nobody out")
 #define TEST_MODE_CAPS(X)                                                                          \
 	X(CONNECTION_FLOOD, 0.8F, "ConnectionFlood counts 0.8 at most")                            \
-	X(SMALL_PACKET_FLOOD, 0.6F, "SmallPacketFlood 0.6")
+	X(SMALL_PACKET_FLOOD, 0.6F, "SmallPacketFlood 0.6")                                        \
+	X(QUERY_FLOOD, 0.8F, NULL)                                                                 \
+	X(HIGH_PACKET_RATE, 0.6F, NULL)                                                            \
+	X(BURST_TRAFFIC, 0.4F, NULL)                                                               \
+	X(UNUSUAL_PACKET_SIZE, 0.4F, NULL)
 #define TEST_MODE_SOURCES(X)                                                                       \
 	X(source_total, total, "server.max_per_source is server.max_connections")                  \
 	X(source_half_open, half_open, "server.max_half_open_per_source is server.max_half_open")

@@ -117,6 +117,19 @@ static const char *aimd_fault(const struct aimd_config *aimd)
 	return NULL;
 }
 
+/* Below what raised it by `gap` there has to be room: a state that never falls is no state. */
+static const char *attack_fault(const struct attack_config *attack)
+{
+	if (!inside(attack->loss_full, 0.0001F, 1) || !inside(attack->delay_full_ms, 0.1F, 1e6F) ||
+	    !inside(attack->psi_full, 0.1F, 100))
+		return "full strain: loss up to 1, delay from 0.1 ms, PSI up to 100";
+	if (!inside(attack->gap, 0, 0.5F) || !inside(attack->high, attack->gap + 0.01F, 1) ||
+	    !inside(attack->hostile, attack->gap + 0.01F, 1) || !inside(attack->critical, 0, 1) ||
+	    attack->critical <= attack->high)
+		return "attack: gap < high < critical <= 1, gap < hostile <= 1";
+	return NULL;
+}
+
 int guard_config_check(const struct guard_config *config, const char **ret_why)
 {
 	const char *why = kinds_fault(config);
@@ -134,10 +147,8 @@ int guard_config_check(const struct guard_config *config, const char **ret_why)
 		     !inside(config->trust.live_share, 0, 1) || config->trust.short_most > 200 ||
 		     config->trust.lasts_h > 20000))
 		why = "trust: half-lives and windows of at least 1 s, at most 20,000 hours";
-	if (!why && (!inside(config->attack.loss_full, 0.0001F, 1) ||
-		     !inside(config->attack.delay_full_ms, 0.1F, 1e6F) ||
-		     !inside(config->attack.psi_full, 0.1F, 100)))
-		why = "full strain: loss up to 1, delay from 0.1 ms, PSI up to 100";
+	if (!why)
+		why = attack_fault(&config->attack);
 	if (!why)
 		return 0;
 	*ret_why = why;

@@ -4,8 +4,8 @@
 #include <stdio.h>
 
 const struct guard_kind_info guard_kinds[GUARD_KIND_COUNT] = {
-#define X(code, name, weight, cap, class, text)                                                    \
-	[GUARD_KIND_##code] = {name, text, weight##F, cap##F, GUARD_##class},
+#define X(code, key, name, weight, cap, class, text)                                               \
+	[GUARD_KIND_##code] = {name, text, (weight) / 100.0F, (cap) / 100.0F, GUARD_##class},
 	GUARD_KINDS(X)
 #undef X
 };

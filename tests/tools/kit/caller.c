@@ -14,6 +14,7 @@
 
 static struct sockaddr_storage caller;
 static socklen_t caller_len;
+static int caller_last = -1;
 
 /* Of IPv4 the address, of IPv6 its lower half: a /64 after the other takes a step of its own. */
 void caller_is(const struct callers *callers, uint32_t n)
@@ -40,12 +41,18 @@ int connect(int fd, const struct sockaddr *to, socklen_t len)
 {
 	int on = 1;
 
+	caller_last = fd;
 	if (caller.ss_family && caller.ss_family == to->sa_family) {
 		(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
 		if (bind(fd, (const struct sockaddr *)&caller, caller_len))
 			return -1;
 	}
 	return (int)syscall(SYS_connect, fd, to, len);
+}
+
+int caller_socket(void)
+{
+	return caller_last;
 }
 
 void caller_room(unsigned int count)

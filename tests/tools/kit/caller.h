@@ -19,6 +19,8 @@ struct callers {
 
 /* connect(2) from here on: of number n, modulo their count. */
 void caller_is(const struct callers *callers, uint32_t n);
+/* That connected last; -1: none did. It is whoever's it was. */
+int caller_socket(void);
 /* Descriptors enough for `count`; else says so and exits with status 2. */
 void caller_room(unsigned int count);
 /* Of CLOCK_MONOTONIC. */

@@ -154,6 +154,53 @@ static void who_is_limited_gives_way_first(void **state)
 	assert_true(tiers[GUARD_TIER_TRUSTED].share == 1);
 }
 
+/*
+ * A machine that is stalled through and through: shares are cut where a queue of ours stands or
+ * what comes is hostile, and the same without the stall, or the stall alone, cuts nobody.
+ */
+static void pressure_cuts_what_is_ours(void **state)
+{
+	static const struct {
+		struct guard_load load;
+		bool cuts;
+	} cases[] = {
+		{{.psi = 100}, false},
+		{{.psi = 100, .passed_pps = 50000, .proven_s = 100}, false},
+		{{.psi = 100, .blind = 1, .delay_ms = 4}, false},
+		{{.psi = 100, .dropped_pps = 900, .failed_s = 19}, false}, /* noise */
+		{{.psi = 100, .loss = 0.025F}, true},
+		{{.loss = 0.025F}, false},
+		{{.psi = 100, .delay_ms = 25}, true},
+		{{.delay_ms = 25}, false},
+		{{.psi = 100, .dropped_pps = 50000, .passed_pps = 1000}, true},
+		{{.dropped_pps = 50000, .passed_pps = 1000}, false},
+		{{.psi = 100, .failed_s = 100, .proven_s = 1}, true},
+		{{.failed_s = 100, .proven_s = 1}, false},
+		{{.psi = 100, .loss = 0.025F, .dropped_pps = 50000, .failed_s = 100}, true},
+	};
+	struct attack_config attack = attack_config_usual();
+	struct guard_config config = guard_config_usual();
+	const struct aimd_config *loops[] = {&config.tiers[GUARD_TIER_ALL],
+					     &config.tiers[GUARD_TIER_TRUSTED],
+					     &config.tiers[GUARD_TIER_LIMITED], &config.admission};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		float congestion = attack_congestion(&attack, &cases[i].load);
+
+		for (size_t k = 0; k < ARRAY_LEN(loops); k++) {
+			struct aimd aimd;
+
+			aimd_init(&aimd, 0);
+			for (uint64_t ms = 200; ms <= 20000; ms += 200)
+				(void)aimd_step(&aimd, loops[k], congestion, true, ms);
+			if ((aimd.share < 1) != cases[i].cuts)
+				fail_msg("case %zu, loop %zu: share %.3f at congestion %.3f", i, k,
+					 (double)aimd.share, (double)congestion);
+		}
+	}
+}
+
 static void jain(void **state)
 {
 	double same[] = {3, 3, 3, 3}, one[] = {8, 0, 0, 0}, none[] = {0, 0};
@@ -171,6 +218,7 @@ int main(void)
 		cmocka_unit_test(more_congestion_cuts_more),
 		cmocka_unit_test(it_does_not_oscillate),
 		cmocka_unit_test(who_is_limited_gives_way_first),
+		cmocka_unit_test(pressure_cuts_what_is_ours),
 		cmocka_unit_test(jain),
 	};
 

@@ -132,6 +132,53 @@ static void the_work_of_others_limits_nobody(void **state)
 	assert_true(attack_congestion(&config, &load) > 1);
 }
 
+/* With a loss of ours, or what is hostile, the same stall is more than "high". */
+static void pressure_of_ours_is_no_work_of_others(void **state)
+{
+	struct guard_load lost = {.psi = 100, .loss = 0.025F, .passed_pps = 50000};
+	struct guard_load hostile = {.psi = 100, .dropped_pps = 50000, .passed_pps = 1000};
+
+	(void)state;
+	hold(&lost, 1000);
+	assert_int_equal(attack.state, ATTACK_CRITICAL);
+	set_up(NULL);
+	lost.psi = 0;
+	hold(&lost, 60000);
+	assert_int_equal(attack.state, ATTACK_NORMAL);
+	hold(&hostile, 1000);
+	assert_int_equal(attack.state, ATTACK_UNDER_ATTACK);
+	assert_true(attack_scales[attack.state].limits < 1);
+	set_up(NULL);
+	hostile.psi = 0;
+	hold(&hostile, 60000);
+	assert_int_equal(attack.state, ATTACK_HIGH);
+}
+
+static void thresholds_are_the_configuration_s(void **state)
+{
+	struct guard_load strained = {.delay_ms = 60},
+			  hostile = {.dropped_pps = 60000, .passed_pps = 40000};
+
+	(void)state;
+	hold(&strained, 1000);
+	assert_int_equal(attack.state, ATTACK_HIGH);
+	set_up(NULL);
+	config.high = 0.65F;
+	hold(&strained, 1000);
+	assert_int_equal(attack.state, ATTACK_NORMAL);
+	config.high = 0.4F;
+	config.critical = 0.55F;
+	hold(&strained, 1000);
+	assert_int_equal(attack.state, ATTACK_CRITICAL);
+	set_up(NULL);
+	hold(&hostile, 1000);
+	assert_int_equal(attack.state, ATTACK_HIGH);
+	set_up(NULL);
+	config.hostile = 0.7F;
+	hold(&hostile, 1000);
+	assert_int_equal(attack.state, ATTACK_NORMAL);
+}
+
 static void scales_rise(void **state)
 {
 	(void)state;
@@ -154,6 +201,8 @@ int main(void)
 		cmocka_unit_test_setup(a_spike_is_nothing, set_up),
 		cmocka_unit_test_setup(a_crowd_is_no_attack, set_up),
 		cmocka_unit_test_setup(the_work_of_others_limits_nobody, set_up),
+		cmocka_unit_test_setup(pressure_of_ours_is_no_work_of_others, set_up),
+		cmocka_unit_test_setup(thresholds_are_the_configuration_s, set_up),
 		cmocka_unit_test(scales_rise),
 	};
 

@@ -142,6 +142,7 @@ static void outcomes_above_their_meter(void **state)
 		{GUARD_IN_RECORD_BAD, GUARD_KIND_BAD_RECORD, 1, 2, 101000},
 		{GUARD_IN_AUTH_BAD, GUARD_KIND_AUTH_FAILURE, 2, 3, 21000},
 		{GUARD_IN_CONN_WASTED, GUARD_KIND_CONNECTION_FLOOD, 64, 65, 130},
+		{GUARD_IN_COOKIE_OVER, GUARD_KIND_CONNECTION_FLOOD, 64, 65, 130},
 		{GUARD_IN_ODD_SIZE, GUARD_KIND_UNUSUAL_PACKET_SIZE, 200, 201, 51},
 		{GUARD_IN_MALFORMED, GUARD_KIND_MALFORMED, 20, 21, 1010},
 	};
@@ -287,6 +288,58 @@ static void others_have_judged(void **state)
 	assert_int_equal(all_fired(), 5);
 }
 
+/* A valid cookie is a connection like another: the same meter, and a session pays for it. */
+static void cookies_are_connections(void **state)
+{
+	(void)state;
+	see((struct observation){.input = GUARD_IN_COOKIE_OVER, .count = 40});
+	see((struct observation){.input = GUARD_IN_CONN_WASTED, .count = 24});
+	assert_int_equal(all_fired(), 0);
+	see((struct observation){.input = GUARD_IN_COOKIE_OVER});
+	assert_int_equal(fired[GUARD_KIND_CONNECTION_FLOOD][GUARD_PROVEN], 1);
+	assert_int_equal(all_fired(), 1);
+	set_up(NULL);
+	for (unsigned i = 0; i < 500; i++) {
+		see((struct observation){.input = GUARD_IN_SESSION_PROVEN});
+		see((struct observation){.input = GUARD_IN_COOKIE_OVER, .count = 4});
+	}
+	assert_int_equal(all_fired(), 0);
+}
+
+/*
+ * What gate and server have judged is one observation a second however much it is, adds up with
+ * nothing else that is measured here, and is over when it ends.
+ */
+static void what_is_said_is_no_flood(void **state)
+{
+	static const struct {
+		enum guard_input input;
+		unsigned kind;
+	} of[] = {
+		{GUARD_IN_FLOW_OVER, GUARD_KIND_HIGH_PACKET_RATE},
+		{GUARD_IN_QUERY_FLOOD, GUARD_KIND_QUERY_FLOOD},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(of); i++) {
+		set_up(NULL);
+		for (unsigned n = 0; n < 100; n++, now_ms += 10)
+			see((struct observation){.input = (uint8_t)of[i].input, .count = 1000000});
+		assert_int_equal(fired[of[i].kind][GUARD_PROVEN], 1);
+		/* The others of that second are in the story. */
+		assert_int_equal(source.slots[0].count, SCORE_COUNT_MAX);
+		see((struct observation){.input = (uint8_t)of[i].input});
+		assert_int_equal(fired[of[i].kind][GUARD_PROVEN], 2);
+		assert_int_equal(all_fired(), 2);
+		assert_true(source.slow_pps <= 0 && source.fast_pps <= 0);
+		/* No meter was charged: what is fine is fine as ever. */
+		see((struct observation){.input = GUARD_IN_CONN_WASTED, .count = 64});
+		see((struct observation){.input = GUARD_IN_HELLO_BAD, .count = 4});
+		see((struct observation){.input = GUARD_IN_RECORD_BAD});
+		assert_int_equal(all_fired(), 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -304,6 +357,8 @@ int main(void)
 		cmocka_unit_test_setup(ports_are_estimated, set_up),
 		cmocka_unit_test_setup(silence_empties_meters, set_up),
 		cmocka_unit_test_setup(others_have_judged, set_up),
+		cmocka_unit_test_setup(cookies_are_connections, set_up),
+		cmocka_unit_test_setup(what_is_said_is_no_flood, set_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,6 +66,11 @@ static void what_is_refused(void **state)
 	REFUSED(config.crowd_doubts = 0);
 	REFUSED(config.crowd_doubts = 256);
 	REFUSED(config.attack.delay_full_ms = 0);
+	REFUSED(config.attack.high = 0.1F); /* less than gap: it would never fall */
+	REFUSED(config.attack.hostile = 0.15F);
+	REFUSED(config.attack.high = 0.8F); /* critical is above it */
+	REFUSED(config.attack.critical = nan);
+	REFUSED(config.attack.gap = nan);
 	REFUSED(config.tiers[0].high = 1);
 	REFUSED(config.admission.cut = 1);
 	REFUSED(config.admission.settle_ms = 0);

@@ -46,6 +46,47 @@ static void few_failures_are_free(void **state)
 	kit_close(&kit);
 }
 
+/* A live session above its limits: a port can be guessed, so for ever of it is a limit, no ban. */
+static void a_flow_above_its_limits_is_no_ban(void **state)
+{
+	struct prefix host = kit_prefix("192.0.2.1");
+	struct observation seen = kit_of(&host, GUARD_IN_FLOW_OVER);
+	struct kit kit;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	seen.count = 100000;
+	for (unsigned i = 0; i < 1000; i++) {
+		assert_int_not_equal(guard_observe(kit.guard, &seen, kit.now_ms), GUARD_BANNED);
+		kit_pass(&kit, 1000);
+	}
+	assert_true(kit.limits > 0);
+	assert_int_equal(kit.bans, 0);
+	kit_close(&kit);
+}
+
+/* A report that runs away now and then is limited at most; one that goes on is banned. */
+static void few_floods_of_queries_are_no_ban(void **state)
+{
+	struct prefix host = kit_prefix("192.0.2.1");
+	struct kit kit;
+	int level = 0;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_not_equal(kit_see(&kit, &host, GUARD_IN_QUERY_FLOOD), GUARD_BANNED);
+		kit_pass(&kit, 1800000);
+	}
+	assert_int_equal(kit.bans, 0);
+	for (unsigned i = 0; i < 10 && level != GUARD_BANNED; i++) {
+		level = kit_see(&kit, &host, GUARD_IN_QUERY_FLOOD);
+		kit_pass(&kit, 1000);
+	}
+	assert_int_equal(level, GUARD_BANNED);
+	kit_close(&kit);
+}
+
 static void spoofable_never_bans(void **state)
 {
 	static const enum guard_input inputs[] = {GUARD_IN_PACKETS, GUARD_IN_SYNS,
@@ -455,6 +496,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failures_ban_at_once),
 		cmocka_unit_test(few_failures_are_free),
+		cmocka_unit_test(a_flow_above_its_limits_is_no_ban),
+		cmocka_unit_test(few_floods_of_queries_are_no_ban),
 		cmocka_unit_test(spoofable_never_bans),
 		cmocka_unit_test(a_block_is_seconds),
 		cmocka_unit_test(framing_does_not_shut_out),
