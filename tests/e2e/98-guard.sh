@@ -136,6 +136,7 @@ refuses 2 "is no host" report 192.0.2.0/24
 refuses 2 "'101' is no weight: 1 to 100" report 192.0.2.54 --weight 101
 refuses 2 "'x' is no weight" report 192.0.2.54 --weight x
 refuses 2 "ADDR" report
+refuses 2 "control character at byte 2" report 192.0.2.54 --reason $'a\tb'
 is "$(printf '%s\n' "192.0.2.55 1h of a line" "# none" 192.0.2.0/24 192.0.2.56 |
 	ctl report - --weight 90 --reason lines 2>"$E2E_TMP/errors"; echo $?)" 7 "report - takes lines"
 like "$(cat "$E2E_TMP/errors")" "line 3: '192\.0\.2\.0/24' is no host" "and names what is wrong"

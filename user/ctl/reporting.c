@@ -7,6 +7,7 @@
 
 #include <user/base/clock.h>
 #include <user/ctl/journal.h>
+#include <user/gate/note.h>
 
 #define WEIGHT_MOST 100U
 #define DETAIL_LEN 64
@@ -77,6 +78,10 @@ int reporting_tell(struct request *request, const struct prefix *prefix, const c
 			       WEIGHT_MOST);
 		return CTL_USAGE;
 	}
+	if (reason && note_check(reason)) {
+		(void)snprintf(text, SAYING_LEN, "%s", gate_error());
+		return CTL_USAGE;
+	}
 	source = prefix_from(prefix->family, prefix->addr, one);
 	said = host->report ? host->report(host->context, &source, weighs, for_s)
 			    : HOST_REPORTED_OFF;
@@ -87,7 +92,7 @@ int reporting_tell(struct request *request, const struct prefix *prefix, const c
 	}
 	describe(weighs, for_s, detail);
 	request_act(request, journal_report(request->gate, &source, detail, reason));
-	(void)snprintf(text, SAYING_LEN, "%s: reported%s%.200s: %s", prefix_format(&source, what),
+	(void)snprintf(text, SAYING_LEN, "%s: reported%s%s: %s", prefix_format(&source, what),
 		       reason && reason[0] ? ", " : "", reason ? reason : "", outcome(said));
 	return CTL_DONE;
 }
