@@ -63,7 +63,7 @@ ok $? "the gate knows nothing of it"
 like "$(ctl why $BAD 2>/dev/null)" "banned for another (10m|9m[0-9]+s), but not carried out: learning" \
 	"why says so too"
 like "$(ctl status 2>/dev/null)" "^guard +learn: [0-9]+ sources known, 1 would be banned" "and status"
-like "$(ctl report 192.0.2.50 --reason "said so" 2>&1)" "192\.0\.2\.50: reported, said so: held against it, and nothing" \
+like "$(ctl report 192.0.2.50 --reason "said so" 2>&1)" "192\.0\.2\.50: reported, said so: held against it" \
 	"an operator's report: nothing is done"
 like "$(ctl why 192.0.2.50 2>/dev/null)" "would be banned for another" "but would be"
 
