@@ -223,6 +223,8 @@ blocked4 $BAD
 ok $? "and drop"
 wait_for 10 in_list 198.51.100.0/24 feed.crowdsec
 ok $? "ranges, too"
+asked_times 'dedup=false' 1
+ok $? "each decision is asked for, not the longest about an address alone"
 is "$(feed crowdsec entries) $(feed crowdsec left_out) $(feed crowdsec other)" "2 1 2" \
 	"another type, another scope and our own address are counted and not taken"
 left=$(ctl list deny --json 2>/dev/null | jq -r "select(.prefix == \"$BAD\") | .left_s")

@@ -24,6 +24,7 @@ both_ways() {
 	refuses 4 "192\.0\.2\.200" unban 192.0.2.200
 	refuses 3 "127\.0\.0\.0/8|never" ban 127.0.0.1
 	refuses 3 "10\.66\.0\.1" ban 10.66.0.1
+	refuses 2 "is no host" report 192.0.2.0/24
 	refuses 2 "observe.*enforce|enforce.*observe" mode maybe
 	refuses 2 "strazhctl rate set" set rate.pps 5
 	refuses 2 "strazhctl rate set" set rate.burst
@@ -81,6 +82,7 @@ both_ways() {
 ctl attach sv0 >/dev/null 2>&1
 echo "# directly on the maps"
 both_ways
+refuses 3 "strazhd is not running" report 192.0.2.1
 echo "# via strazhd"
 strazhd_up
 both_ways
@@ -106,6 +108,8 @@ completes() {
 ctl -q service add 443/tcp 2>/dev/null
 ctl -q rate source 192.0.2.9 --slow 2 2>/dev/null
 is "$(completes ex)" "explain" "completion: a command"
+is "$(completes rep)" "report replace" "and two of them"
+is "$(completes report 192.0.2.9 --w)" "--weight" "options of one"
 is "$(completes --json to)" "top" "behind an option"
 is "$(completes rate "")" "show set source forget" "verbs"
 is "$(completes rate set u)" "udp" "classes"

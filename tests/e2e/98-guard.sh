@@ -51,6 +51,8 @@ like "$(ctl status 2>/dev/null)" "^guard +off" "off"
 is "$(garbage $BAD 40 | jq -c .)" '{"sent":40,"lost_ms":null}' "garbage, and nobody minds"
 is "$(ctl why $BAD --json 2>/dev/null | jq -r 'select(.kind == "guard") | .text')" "" "why tells of no guard"
 
+refuses 3 "nobody weighs reports: guard\.mode is off" report 192.0.2.50
+
 echo "# learn"
 reload learn
 is "$(garbage $BAD 40 | jq -c .)" '{"sent":40,"lost_ms":null}' "learning: nothing is dropped"
@@ -61,6 +63,9 @@ ok $? "the gate knows nothing of it"
 like "$(ctl why $BAD 2>/dev/null)" "banned for another (10m|9m[0-9]+s), but not carried out: learning" \
 	"why says so too"
 like "$(ctl status 2>/dev/null)" "^guard +learn: [0-9]+ sources known, 1 would be banned" "and status"
+like "$(ctl report 192.0.2.50 --reason "said so" 2>&1)" "192\.0\.2\.50: reported, said so: held against it" \
+	"an operator's report: nothing is done"
+like "$(ctl why 192.0.2.50 2>/dev/null)" "would be banned for another" "but would be"
 
 echo "# enforce"
 reload enforce "ban_time = 4s"
@@ -107,6 +112,45 @@ ok $? "its next deeds count anew"
 quiet flush deny --yes
 wait_for 5 guard_is banned 0
 ok $? "flush deny forgives all"
+# reported ARGS...: what strazhctl report says of it, on one line
+reported() { ctl report "$@" 2>&1 | tr '\n' ' '; }
+like "$(reported 192.0.2.51 --reason 'tried doors')" "192\.0\.2\.51: reported, tried doors: banned" "banned by its word"
+banned 192.0.2.51
+ok $? "in the gate, by the guard"
+said_so() { ctl why 192.0.2.51 2>/dev/null | grep -qE "report 192\.0\.2\.51 by operator:root 0: tried doors"; }
+wait_for 10 said_so
+ok $? "why tells who said so, and why"
+like "$(ctl why 192.0.2.51 2>/dev/null)" "^ +Reported: 1 reports of an operator in 1s \(0\.90\)" "and what it weighs"
+like "$(reported 192.0.2.52 --weight 40)" "192\.0\.2\.52: reported: limited" "a light one limits"
+like "$(reported 192.0.2.52 --weight 40)" ": limited" "twice is the same report"
+free 192.0.2.52
+ok $? "and bans nobody"
+like "$(reported 192.0.2.53 --weight 10 --for 2h)" ": held against it" "a lighter one is held against it"
+like "$(reported fd66:0:0:9::7)" "fd66:0:0:9::/64: reported: banned" "of IPv6 the /64"
+banned fd66:0:0:9::/64
+ok $? "is banned"
+like "$(reported 10.66.0.1)" ": held against it" "our own address is not"
+free 10.66.0.1
+ok $? "banned"
+refuses 2 "is no host" report 192.0.2.0/24
+refuses 2 "'101' is no weight: 1 to 100" report 192.0.2.54 --weight 101
+refuses 2 "'x' is no weight" report 192.0.2.54 --weight x
+refuses 2 "ADDR" report
+refuses 2 "control character at byte 2" report 192.0.2.54 --reason $'a\tb'
+is "$(printf '%s\n' "192.0.2.55 1h of a line" "# none" 192.0.2.0/24 192.0.2.56 |
+	ctl report - --weight 90 --reason lines 2>"$E2E_TMP/errors"; echo $?)" 7 "report - takes lines"
+like "$(cat "$E2E_TMP/errors")" "line 3: '192\.0\.2\.0/24' is no host" "and names what is wrong"
+like "$(tail -n 1 "$E2E_TMP/errors")" "2 reported, 1 not" "and sums up"
+banned 192.0.2.55 && banned 192.0.2.56
+ok $? "the others are banned"
+is "$(ctl report --json 192.0.2.56 | jq -r .result)" "done" "as JSON"
+quiet unban 192.0.2.51
+free 192.0.2.51
+ok $? "unban takes it back"
+like "$(ctl why 192.0.2.51 2>/dev/null)" "score 0\.00" "and the report with it"
+quiet flush deny --yes
+wait_for 5 guard_is banned 0
+ok $? "and flush deny all of them"
 quiet allow $BAD
 sleep 2.5 # the allow list is looked at every two seconds
 is "$(garbage $BAD 60 | jq -c .)" '{"sent":60,"lost_ms":null}' "who is allowed is not dropped"

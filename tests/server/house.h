@@ -40,8 +40,8 @@ struct house {
 	struct workpool *pool; /* or NULL */
 	uint16_t port;
 	char address[32];
-	_Atomic(uint64_t) signs[SERVER_BAD_RECORD + 1]; /* that the watcher was given */
-	_Atomic(int) gone;				/* condition of the last SERVER_GONE */
+	_Atomic(uint64_t) signs[SERVER_BAD_QUERY + 1]; /* that the watcher was given */
+	_Atomic(int) gone;			       /* condition of the last SERVER_GONE */
 	uint8_t key[32], root[32];
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* Lines of `ban -`, `unban -`, `allow -` and `disallow -`, some of them a request. */
+/* Lines of `ban -`, `unban -`, `allow -`, `disallow -` and `report -`, some of them a request. */
 #include <user/ctl/cmd.h>
 
 #include <errno.h>
@@ -7,6 +7,7 @@
 
 #include <strazh/base/own.h>
 #include <user/ctl/banlines.h>
+#include <user/ctl/reporting.h>
 #include <user/ctl/request.h>
 #include <user/ctl/saying.h>
 #include <user/ctl/view.h>
@@ -30,13 +31,16 @@ static int carry_out(struct request *request, const struct banline *line, char t
 {
 	const char *act = request_text(request, "act");
 	bool denies = !act || strcmp(act, "ban") == 0 || strcmp(act, "unban") == 0;
+	uint64_t for_s = line->for_s ? line->for_s : request_seconds(request, "for");
+	const char *reason = line->reason ? line->reason : request_text(request, "reason");
 	enum sz_table table = denies ? SZ_TABLE_DENY : SZ_TABLE_ALLOW;
 
 	if (act && (strcmp(act, "unban") == 0 || strcmp(act, "disallow") == 0))
 		return saying_remove(request, table, &line->prefix, text);
-	return saying_add(request, table, &line->prefix,
-			  line->for_s ? line->for_s : request_seconds(request, "for"),
-			  line->reason ? line->reason : request_text(request, "reason"), text);
+	if (act && strcmp(act, "report") == 0)
+		return reporting_tell(request, &line->prefix, request_text(request, "weight"),
+				      for_s, reason, text);
+	return saying_add(request, table, &line->prefix, for_s, reason, text);
 }
 
 static int one_line(struct request *request, struct tally *tally, uint64_t number, char *line)
@@ -82,9 +86,11 @@ static int run_lines(struct request *request)
 static const struct arg lines_args[] = {
 	{"lines", ARG_TEXT, ARG_INTERNAL | ARG_REQUIRED, "TEXT", "some lines"},
 	{"first", ARG_NUMBER, ARG_INTERNAL | ARG_REQUIRED, "N", "number of the first of them"},
-	{"act", ARG_CHOICE, ARG_INTERNAL, "ban|unban|allow|disallow", "what to do with each"},
+	{"act", ARG_CHOICE, ARG_INTERNAL, "ban|unban|allow|disallow|report",
+	 "what to do with each"},
 	{"for", ARG_DURATION, ARG_INTERNAL, "10m", "for lines that name none"},
 	{"reason", ARG_TEXT, ARG_INTERNAL, "TEXT", "for lines that name none"},
+	{"weight", ARG_TEXT, ARG_INTERNAL, "N", "of reports"},
 	{0},
 };
 

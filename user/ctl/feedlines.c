@@ -217,10 +217,9 @@ static int flush(struct feed *feed, bool end)
 static json_t *summary(const struct feed *feed, int code)
 {
 	static const char *const words[][2] = {
-		{"ban", "banned"},
-		{"unban", "no longer banned"},
-		{"allow", "allowed"},
-		{"disallow", "no longer allowed"},
+		{"ban", "banned"},	{"unban", "no longer banned"},
+		{"allow", "allowed"},	{"disallow", "no longer allowed"},
+		{"report", "reported"},
 	};
 	const char *done = "done";
 	char text[120];

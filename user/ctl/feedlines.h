@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* `ban -`, `unban -`, `allow -`, `disallow -`: lines of stdin, each done as soon as it is read. */
+/* `ban -`, `unban -`, `allow -`, `disallow -`, `report -`: lines of stdin, each done as soon as it
+ * is read. */
 #ifndef STRAZH_USER_CTL_FEEDLINES_H
 #define STRAZH_USER_CTL_FEEDLINES_H
 

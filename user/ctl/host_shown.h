@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-/* What strazhd tells commands of its feeds, of its store on the move, and of a list that it loaded.
- */
+/* What strazhd tells commands of its feeds, of its store on the move, of a list that it loaded, and
+ * of what its guard made of a report. */
 #ifndef STRAZH_USER_CTL_HOST_SHOWN_H
 #define STRAZH_USER_CTL_HOST_SHOWN_H
 
@@ -27,6 +27,15 @@ struct host_switch {
 	const char *now; /* none running done failed */
 	const char *why; /* it failed */
 	uint64_t rows, took_ms;
+};
+
+/* What holds for who was reported. HELD: nothing is done (yet, while learning, to whom a list has).
+ * OFF: there is no guard. */
+enum host_reported {
+	HOST_REPORTED_HELD,
+	HOST_REPORTED_LIMITED,
+	HOST_REPORTED_BANNED,
+	HOST_REPORTED_OFF,
 };
 
 /* How a load went that the host did: as act_load() returned. */

@@ -90,6 +90,19 @@ json_t *journal_other(struct gate *gate, const char *act, const char *key, const
 	return stamp(gate, json_pack("{s:s, s:s}", "act", act, key, value));
 }
 
+json_t *journal_report(struct gate *gate, const struct prefix *host, const char *detail,
+		       const char *note)
+{
+	char text[PREFIX_TEXT_LEN];
+	json_t *act = journal_other(gate, "report", "prefix", prefix_format(host, text));
+
+	if (act && detail[0])
+		(void)!json_object_set_new(act, "detail", json_string(detail));
+	if (act && note)
+		(void)!json_object_set_new(act, "note", json_string(note));
+	return act;
+}
+
 /* ---- file ---- */
 
 static int open_journal(const char *state_dir, int *ret_fd)

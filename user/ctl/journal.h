@@ -10,7 +10,7 @@
  *   {"act": "add", "table": "deny", "prefix": "192.0.2.1", "until_wall": 1700000000,
  *    "note": "...", "time": ..., "uid": 0, "boot": "...", "maps": "12.13..."}
  *   remove, flush (table), set (name, value), load (list, entries, until_wall), unload (list),
- *   attach, detach (interface),
+ *   attach, detach (interface), report (prefix; the store keeps a record of it and nothing else),
  *   service (service, and all that is said of it), service-remove (service)
  */
 #ifndef STRAZH_USER_CTL_JOURNAL_H
@@ -33,6 +33,9 @@ json_t *journal_flush(struct gate *gate, enum sz_table table);
 json_t *journal_set(struct gate *gate, const char *name, const char *value);
 json_t *journal_service(struct gate *gate, const struct sz_service *config);
 json_t *journal_other(struct gate *gate, const char *act, const char *key, const char *value);
+/* detail: "" where there is none; note: NULL where there is none. */
+json_t *journal_report(struct gate *gate, const struct prefix *host, const char *detail,
+		       const char *note);
 
 /* Which maps these are: different for maps made anew, and after a reboot. */
 #define JOURNAL_MAPS_LEN 160

@@ -112,6 +112,9 @@ struct host {
 	/* The guard of strazhd. The story is written as snprintf does; 0: it is off. */
 	const struct host_guard *(*guard)(void *context);
 	int (*guard_why)(void *context, const struct prefix *host, char *text, size_t size);
+	/* Somebody reports a host (of the guard's length); per cent, 0: the usual weight. */
+	enum host_reported (*report)(void *context, const struct prefix *host, unsigned weight,
+				     uint64_t for_s);
 	/* Limits are relaxed for a load test. */
 	bool (*test_mode)(void *context);
 	/* A ban was taken back by an operator; NULL: all of them. */

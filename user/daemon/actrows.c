@@ -214,6 +214,20 @@ static int make_note(const json_t *act, const char *what, struct actrow *row)
 	return row->act.note.subject ? 0 : -EINVAL;
 }
 
+static int make_report(const json_t *act, struct actrow *row)
+{
+	const char *text = text_of(act, "prefix");
+	struct prefix prefix;
+
+	if (!text || prefix_parse(text, strlen(text), &prefix))
+		return -EINVAL;
+	row->act.verb = STORE_NOTE;
+	row->act.note = (struct store_note){"report", prefix_format(&prefix, row->name)};
+	row->act.cause = text_of(act, "note");
+	row->act.detail = text_of(act, "detail");
+	return 0;
+}
+
 /* ---- all ---- */
 
 static void set_actor(const json_t *act, struct actrow *row)
@@ -254,5 +268,7 @@ int actrow_make(const json_t *act, unsigned nth, struct actrow *ret_row)
 		return make_list(act, what[0] == 'u', ret_row);
 	if (strcmp(what, "attach") == 0 || strcmp(what, "detach") == 0)
 		return make_note(act, what, ret_row);
+	if (strcmp(what, "report") == 0)
+		return make_report(act, ret_row);
 	return -EINVAL;
 }

@@ -12,6 +12,7 @@
  *	service		gate.service.PORT/PROTO, all that is said of it as JSON
  *	load, unload	a list of origin "operator"; its entries are in a copy, see ctl/listcopy.h
  *	attach, detach	nothing but a record: where the gate is attached the configuration says
+ *	report		nothing but a record: what it weighs the guard keeps with the source
  */
 #ifndef STRAZH_USER_DAEMON_ACTROWS_H
 #define STRAZH_USER_DAEMON_ACTROWS_H

@@ -2,6 +2,8 @@
 /*
  * CrowdSec's local API, as one of its bouncers: first everything (startup=true), then what came and
  * went. After a failure everything comes again, since a change may have been lost on its way.
+ * Unasked it would tell of the longest decision about an address alone: when that one is deleted it
+ * says neither so nor which is the longest now. With dedup=false it tells of each.
  *
  * What holds is user/feed/decisions.h; into the gate it goes in slices, each entry with its own
  * end, under a bit of its own. So what was there stays in force while a sync runs, while the API is
@@ -376,8 +378,8 @@ static void try_now(struct crowdsec *c)
 		len--;
 	c->asked_all = !c->synced;
 	(void)snprintf(request.url, sizeof(request.url),
-		       "%.*s/v1/decisions/stream?startup=%s&scopes=%s", (int)len, c->url,
-		       c->asked_all ? "true" : "false",
+		       "%.*s/v1/decisions/stream?startup=%s&dedup=false&scopes=%s", (int)len,
+		       c->url, c->asked_all ? "true" : "false",
 		       c->scopes == FEED_SCOPE_IP      ? "ip"
 		       : c->scopes == FEED_SCOPE_RANGE ? "range"
 						       : "ip,range");

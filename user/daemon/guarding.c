@@ -418,6 +418,32 @@ int guarding_why(void *context, const struct prefix *host, char *text, size_t si
 	return g->guard ? guard_why(g->guard, host, now_ms(), text, size) : 0;
 }
 
+enum host_reported guarding_report(void *context, const struct prefix *host, unsigned weight,
+				   uint64_t for_s)
+{
+	static const enum host_reported says[] = {
+		[GUARD_FREE] = HOST_REPORTED_HELD,
+		[GUARD_LIMITED] = HOST_REPORTED_LIMITED,
+		[GUARD_BANNED] = HOST_REPORTED_BANNED,
+	};
+	struct keeper *keeper = context;
+	struct guarding *g = keeper->guarding;
+	struct observation seen = {
+		.family = host->family,
+		.input = GUARD_IN_REPORTED,
+		.value = (uint32_t)MIN(for_s, SCORE_HOLD_MOST_S),
+		.weight = (float)weight / 100,
+	};
+	int level;
+
+	if (!g->guard)
+		return HOST_REPORTED_OFF;
+	memcpy(seen.addr, host->addr, sizeof(seen.addr));
+	remember_seen(keeper, host->family, host->addr);
+	level = guard_observe(g->guard, &seen, now_ms());
+	return level < 0 ? HOST_REPORTED_HELD : says[level];
+}
+
 /* Of its own lengths only: what an operator said of others is no word about the guard's. */
 static bool is_guards(const struct prefix *prefix)
 {

@@ -48,6 +48,9 @@ void guarding_listed(struct keeper *keeper, const struct prefix *host, float wei
 const struct host_guard *guarding_show(void *keeper);
 /* As guard_why(); 0 where it is off. */
 int guarding_why(void *keeper, const struct prefix *host, char *text, size_t size);
+/* An operator reports a host: as struct host has it. */
+enum host_reported guarding_report(void *keeper, const struct prefix *host, unsigned weight,
+				   uint64_t for_s);
 /* An operator took a ban back, or with NULL every one. */
 void guarding_forgive(void *keeper, const struct prefix *prefix);
 

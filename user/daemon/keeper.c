@@ -83,6 +83,7 @@ static void init_host(struct keeper *keeper)
 		.test_mode = testmode_show,
 		.guard_why = guarding_why,
 		.on_unbanned = guarding_forgive,
+		.report = guarding_report,
 		.memory = memory_show,
 		.feeds = feeding_show,
 		.store_switch = memory_switch,

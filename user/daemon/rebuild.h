@@ -35,7 +35,8 @@ int rebuild_open(struct keeper *keeper) must_check;
 void rebuild_close(struct keeper *keeper);
 /* A pass soon: one that begins after this call. */
 void rebuild_soon(struct keeper *keeper);
-/* The setting PROTECT_STORED (protecting.h) as a pass has read it; NULL: none has, or there is none. */
+/* The setting PROTECT_STORED (protecting.h) as a pass has read it; NULL: none has, or there is
+ * none. */
 const char *rebuild_normal(const struct keeper *keeper);
 
 #endif

@@ -283,7 +283,8 @@ static bool guard_bans_prefix(struct guard *guard, const struct prefix *prefix)
 	const struct prefix *wanted = prefix;
 	uint32_t at = 0;
 
-	while (wanted && guard_walk_banned_prefixes(guard, &at, UINT32_MAX, now_ms(), compare, &wanted))
+	while (wanted &&
+	       guard_walk_banned_prefixes(guard, &at, UINT32_MAX, now_ms(), compare, &wanted))
 		;
 	return !wanted;
 }

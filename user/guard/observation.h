@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * What goes into the guard: raw facts about a source, from the gate, the server, the ORM, feeds and
- * operators (today the daemon tells those of the gate and the server). Detectors (detect.h) turn
- * them into observations that weigh something (kind.h).
+ * What goes into the guard: raw facts about a source, from the gate, the server, feeds and
+ * operators, and from services whose peers' values reach a database (service.h, peer_report(); none
+ * that is shipped does). Detectors (detect.h) turn them into observations that weigh something
+ * (kind.h).
  *
  * One thing that a peer did is one fact: a connection that ended by a failed handshake is HELLO_BAD
  * (AUTH_BAD where its key is unknown) and not CONN_WASTED as well; a session that ended by a bad

@@ -87,11 +87,13 @@ static void test_settings_and_lists(void **state)
 		"{\"act\":\"load\",\"list\":\"drop\"," OLD "}\n"
 		"{\"act\":\"load\",\"list\":\"fire\"," OLD "}\n"
 		"{\"act\":\"unload\",\"list\":\"fire\"," OLD "}\n"
-		"{\"act\":\"attach\",\"interface\":\"eth0\"," OLD "}\n");
+		"{\"act\":\"attach\",\"interface\":\"eth0\"," OLD "}\n"
+		"{\"act\":\"report\",\"prefix\":\"192.0.2.1\"," OLD "}\n");
 
 	(void)state;
-	assert_int_equal(plan.acts, 7);
+	assert_int_equal(plan.acts, 8);
 	assert_int_equal(plan.bad, 0);
+	assert_int_equal(json_object_size(plan.adds), 0);
 	assert_int_equal(json_object_size(plan.sets), 1);
 	assert_string_equal(json_string_value(json_object_get(plan.sets, "mode")), "observe");
 	assert_int_equal(json_object_size(plan.lists), 1);

@@ -152,6 +152,22 @@ static void settings(void **state)
 	assert_string_equal(row.act.note.subject, "eth0");
 }
 
+static void reports(void **state)
+{
+	static const char text[] =
+		"{\"act\": \"report\", \"prefix\": \"2001:db8::/64\", \"note\": \"tried doors\", "
+		"\"detail\": \"weight 40\", " STAMP "}";
+
+	(void)state;
+	assert_int_equal(make(text, 0), 0);
+	assert_int_equal(row.act.verb, STORE_NOTE);
+	assert_string_equal(row.act.note.action, "report");
+	assert_string_equal(row.act.note.subject, "2001:db8::/64");
+	assert_string_equal(row.act.cause, "tried doors");
+	assert_string_equal(row.act.detail, "weight 40");
+	assert_int_equal(make(text, 1), ACTROWS_END);
+}
+
 /* The journal is a file, and files can hold anything. */
 static void nonsense(void **state)
 {
@@ -177,6 +193,8 @@ static void nonsense(void **state)
 		"{\"act\": \"service\"}",
 		"{\"act\": \"load\"}",
 		"{\"act\": \"attach\"}",
+		"{\"act\": \"report\"}",
+		"{\"act\": \"report\", \"prefix\": \"nobody\"}",
 	};
 	char longest[400];
 
@@ -216,9 +234,10 @@ static void never_values(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(adds),	    cmocka_unit_test(removes),
-		cmocka_unit_test(flushes),  cmocka_unit_test(settings),
-		cmocka_unit_test(nonsense), cmocka_unit_test(never_values),
+		cmocka_unit_test(adds),		cmocka_unit_test(removes),
+		cmocka_unit_test(flushes),	cmocka_unit_test(settings),
+		cmocka_unit_test(reports),	cmocka_unit_test(nonsense),
+		cmocka_unit_test(never_values),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -491,6 +491,25 @@ static void answers_are_no_scan(void **state)
 	kit_close(&kit);
 }
 
+/* As services tell of them: many in a second are one, and one is no ban. */
+static void floods_of_queries_ban(void **state)
+{
+	struct prefix host = kit_prefix("192.0.2.1");
+	struct kit kit;
+
+	(void)state;
+	kit_open(&kit, NULL);
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(kit_see(&kit, &host, GUARD_IN_QUERY_FLOOD), GUARD_LIMITED);
+	kit_pass(&kit, 1500);
+	assert_int_equal(kit_see(&kit, &host, GUARD_IN_QUERY_FLOOD), GUARD_LIMITED);
+	assert_int_equal(kit.bans, 0);
+	kit_pass(&kit, 1500);
+	assert_int_equal(kit_see(&kit, &host, GUARD_IN_QUERY_FLOOD), GUARD_BANNED);
+	assert_int_equal(kit.bans, 1);
+	kit_close(&kit);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -514,6 +533,7 @@ int main(void)
 		cmocka_unit_test(a_report_bans),
 		cmocka_unit_test(a_prefix_that_may_be_broken),
 		cmocka_unit_test(answers_are_no_scan),
+		cmocka_unit_test(floods_of_queries_ban),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
