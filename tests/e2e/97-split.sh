@@ -79,6 +79,9 @@ echo '# what strazhctl says'
 is "$(of_worker '[.uids[1], .effective, .permitted, .bounding, .no_new_privs, .seccomp] | tostring')" \
 	'[4711,[],[],[],true,"filter"]' 'status --security --json of the worker'
 is "$(of_worker '.set_up.calls > 40 and .set_up.calls < 100')" true "$(of_worker .set_up.calls) system calls"
+is "$(of_worker '.set_up | .calls == (.allowed | unique | length)')" true 'each of them by its name'
+is "$(of_worker '.set_up.allowed | map(select(IN("read", "accept4", "sendmsg", "execve", "openat"))) | tostring')" \
+	'["read","accept4"]' 'sessions need these, and nobody those'
 is "$(security '.[] | select(.process == "keeper") | [.pid, .bounding] | tostring')" \
 	"[$STRAZHD_PID,[\"net_admin\",\"sys_admin\",\"perfmon\",\"bpf\"]]" 'and of the keeper'
 FOUR='["kill","setgid","setpcap","setuid"]'
