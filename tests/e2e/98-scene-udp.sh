@@ -40,5 +40,5 @@ unhurt honest
 wait_for 45 calm # a step down in ten seconds
 ok $? "all is calm"
 figures udp-spoofed "$first" honest
-figures udp-one "$(detected one rate-host)"
+figures udp-one "$(detected one rate-host rate-service)"
 scene_down
