@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
-# The bench of scenes is no friend of ours: what is missing ends it, what is over its budget is said, and
-# is a failure where that is asked for.
+# The bench is no friend of ours: a scene that is missing ends it, what is over its budget is said, and is
+# a failure where that is asked for; fail2ban is measured as we are.
 # shellcheck source=tests/tap.sh
 . "$(cd "$(dirname "$0")/.." && pwd)/tap.sh"
 TMP=$(mktemp -d)
@@ -76,4 +76,35 @@ ends 3
 is "$? $(jq -r '.[0].name' "$TMP/o/bench.json")" "1 a.row" "over budget: also, and the bench fails"
 ends 1
 is "$? $(find "$TMP/o" -name bench.json | wc -l)" "1 0" "a program that dies ends it"
+
+echo "# fail2ban"
+COST=$TOP/tests/bench/guard/cost.py
+# Less than a tick of the clock, and not nothing.
+read -r took cpu < <("$COST" $$ true)
+is "$(jq -n "$took > 0 and $cpu > 0")" true "what true costs: $cpu s"
+"$COST" $$ sh -c 'exit 7' >"$TMP/cost"
+is $? 7 "it ends as the command does"
+sleep 1000 &
+IDLE=$!
+sh -c 'while :; do :; done' &
+BUSY=$!
+read -r _ idle < <("$COST" $IDLE sleep 1)
+read -r _ busy < <("$COST" $BUSY sleep 1)
+kill $IDLE $BUSY
+is "$(jq -n "$busy > $idle")" true "what another process does meanwhile is counted: $busy s, $idle s"
+mkdir -p "$TMP/tree/tests/bench/guard"
+# by_script LINES...: the bench, told that by its script
+by_script() {
+	printf '#!/bin/sh\n' >"$TMP/tree/tests/bench/guard/fail2ban.sh"
+	printf 'echo "%s"\n' "$@" >>"$TMP/tree/tests/bench/guard/fail2ban.sh"
+	chmod +x "$TMP/tree/tests/bench/guard/fail2ban.sh"
+	(cd "$TMP/tree" && exec "$O/tests/bench/bench-guard" "$O" fail2ban) >"$TMP/rows" 2>"$TMP/said"
+}
+by_script 'fail2ban 10000 100 50' 'strazh 10000 0.5 0.000125'
+is "$? $(value guard.ban_10k_cpu_s)" "0 0.000125" "a fraction of a tick is a figure"
+is "$(grep -c stopped "$TMP/said" "$TMP/rows" | cut -d: -f2 | tr '\n' ' ')" "0 0 " "it did all of them"
+by_script 'fail2ban 7000 181 90' 'strazh 10000 0.5 0.2'
+is $? 0 "it did not"
+like "$(cat "$TMP/said")" "fail2ban was stopped then: it had no time for the other 3000" "that is said"
+like "$(cat "$TMP/rows")" "fail2ban, stopped at 7000 bans" "and in the rows"
 finish
