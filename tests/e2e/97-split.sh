@@ -183,7 +183,7 @@ ok "$(wait_for 5 logged 'the launcher of the secured server is gone: sessions go
 n=$(replies)
 ok "$(wait_for 10 replied $((n + 20)); echo $?)" 'the session goes on'
 is "$(grep -c 'connecting again' held)" 0 'and never ended'
-ok "$(has_proven 1; echo $?)" 'its flow is marked'
+ok "$(wait_for 5 has_proven 1; echo $?)" 'its flow is marked'
 ok "$(wait_for 20 pings; echo $?)" 'new ones are opened'
 is "$(worker)" "$W" 'by the same process'
 like "$(ctl status)" 'its launcher is gone: strazhd ends with it' 'status says so'

@@ -88,6 +88,12 @@ static void later(struct secured *s, uint64_t ms)
 		log_error("the secured server: there is no timer");
 }
 
+static void give_up(struct keeper *keeper)
+{
+	keeper->failed = true;
+	loop_stop(keeper->loop);
+}
+
 /*
  * The worker is gone, its launcher as well. Or it cannot be ended by anybody: with our end of the
  * control socket it ends by itself, and what hangs ends with us, for systemd leaves nothing of it.
@@ -111,7 +117,8 @@ static void alone(struct keeper *keeper)
 		log_error("the secured server is gone, and so is its launcher: strazhd ends in %d "
 			  "s, to be started anew",
 			  ALONE_MS / 1000);
-		later(s, ALONE_MS);
+		if (timer_start(&s->timer, ALONE_MS, 0))
+			give_up(keeper);
 	} else {
 		trouble(s, "its launcher is gone; strazhd has to be started again");
 		log_error("the launcher of the secured server is gone: strazhd has to be started "
@@ -339,14 +346,12 @@ static void on_time(struct timer *timer)
 {
 	struct keeper *keeper = timer->context;
 
-	if (keeper->secured.alone) {
-		keeper->failed = true;
-		loop_stop(keeper->loop);
-	} else if (keeper->secured.state == SECURED_DOWN) {
+	if (keeper->secured.alone)
+		give_up(keeper);
+	else if (keeper->secured.state == SECURED_DOWN)
 		launch(keeper);
-	} else {
+	else
 		secured_kill(keeper, "it does not answer");
-	}
 }
 
 /* ---- its end ---- */
