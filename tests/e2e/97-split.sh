@@ -179,7 +179,8 @@ replies() { grep -c 'bytes from' held; }
 replied() { [ "$(replies)" -gt "$1" ]; }
 ok "$(wait_for 10 replied 1; echo $?)" 'a session is there'
 kill -9 "$LAUNCHER"
-ok "$(wait_for 5 logged 'the launcher of the secured server is gone: sessions go on'; echo $?)" 'kill -9: the log says so'
+ok "$(wait_for 5 logged 'the launcher of the secured server is gone: sessions go on'; echo $?)" \
+	'kill -9: the log says so'
 n=$(replies)
 ok "$(wait_for 10 replied $((n + 20)); echo $?)" 'the session goes on'
 is "$(grep -c 'connecting again' held)" 0 'and never ended'

@@ -229,7 +229,8 @@ ok $? "another process has locked it"
 garbage $BAD 200 >/dev/null
 wait_for 5 banned $BAD
 ok $? "banned all the same"
-like "$(timeout 60 "$O/strazhctl" ban 192.0.2.7 2>&1)" "written to the journal" "an operator's act is answered: journaled"
+like "$(timeout 60 "$O/strazhctl" ban 192.0.2.7 2>&1)" "written to the journal" \
+	"an operator's act is answered: journaled"
 denied 192.0.2.7
 ok $? "and in force"
 timeout 60 "$O/strazhctl" -q ban 192.0.2.8 >/dev/null 2>&1
@@ -242,7 +243,8 @@ kill "$HOLDER"
 wait "$HOLDER" 2>/dev/null
 wait_for 60 store_is degraded false
 ok $? "it is let go: well again"
-HELD="SELECT group_concat(cidr) FROM (SELECT cidr FROM ban WHERE cidr LIKE '192.0.2.%' OR cidr = '$BAD/32' ORDER BY cidr)"
+HELD="SELECT group_concat(cidr) FROM
+	(SELECT cidr FROM ban WHERE cidr LIKE '192.0.2.%' OR cidr = '$BAD/32' ORDER BY cidr)"
 wait_for 30 rows_are "$HELD" "$BAD/32,192.0.2.7/32"
 ok $? "the store has the guard's ban and the operator's, and not what was taken back"
 is "$(store missed) $(store undone)" "0 0" "nothing was lost"
@@ -282,7 +284,8 @@ if ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1; then
 	wait_for 20 store_is degraded true
 	ok $? "status says so"
 	ok "$([ "$(store backlog)" -gt 0 ]; echo $?)" "the ban waits"
-	like "$(timeout 60 "$O/strazhctl" ban 192.0.2.9 2>&1)" "written to the journal" "an operator's act is answered: journaled"
+	like "$(timeout 60 "$O/strazhctl" ban 192.0.2.9 2>&1)" "written to the journal" \
+		"an operator's act is answered: journaled"
 	free=0
 	for ((i = 0; i < OUTAGE_S; i++)); do
 		sleep 1
@@ -294,7 +297,10 @@ if ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1; then
 	ok $? "it is back"
 	wait_for 10 store_is backlog 0
 	ok $? "nothing waits any more"
-	no_journal() { ctl status --json 2>/dev/null | jq -es 'map(.kind) | index("gate") and (index("journal") | not)'; }
+	no_journal() {
+		ctl status --json 2>/dev/null |
+			jq -es 'map(.kind) | index("gate") and (index("journal") | not)'
+	}
 	wait_for 60 no_journal
 	ok $? "in the journal neither"
 	is "$(store missed) $(store undone)" "0 0" "nothing was lost"

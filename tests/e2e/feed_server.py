@@ -4,8 +4,8 @@
 usage: feed_server.py FOLDER PORT
 
 GET /NAME serves FOLDER/NAME with an ETag; FOLDER/mode says how: ok, 500, truncated, gzip, bomb (more
-after decompression than anybody wants), away (a redirect to /moved), inwards
-(the same, to 127.0.0.1 as IPv6 writes it), hang (no answer, as long as that stands there). GET /v1/decisions/stream wants the
+after decompression than anybody wants), away (a redirect to /moved), inwards (the same, to 127.0.0.1
+as IPv6 writes it), hang (no answer, as long as that stands there). GET /v1/decisions/stream wants the
 key "secret"; with startup=true it is FOLDER/all.json, else FOLDER/delta.json, once, and then nothing new;
 FOLDER/lapi says how: ok, 500, truncated, slow. Each request is a line of FOLDER/log: status, path, and
 what it was asked with.
