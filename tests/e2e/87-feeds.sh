@@ -81,6 +81,32 @@ ok $? "the next time with its ETag: not changed"
 wait_for 5 feed_is bad running ""
 is "$(feed bad state) $(feed bad failures)" "in the gate 0" "it stays in force"
 
+echo "# a server that does not answer, and kill -9 of who waits for it"
+# fetching FILTER: of what status --security says of strazh-fetch
+fetching() { ctl status --security --json 2>/dev/null | jq -r "select(.process == \"strazh-fetch\") | $1"; }
+echo hang >"$WEB/mode"
+again
+wait_for 10 asked_times '^hang /bad.txt' 1
+ok $? "it is asked"
+FETCH=$(pgrep -x strazh-fetch)
+is "$(fetching '[.pid, .does, .effective, .permitted, .no_new_privs, .seccomp] | tostring')" \
+	"[$FETCH,\"fetches a block list\",[],[],true,\"filter\"]" "status --security shows who asks, and what it may do"
+is "$(feed bad running) $(feed bad failures)" "true 0" "strazhctl feeds as well"
+kill -9 "$FETCH"
+wait_for 10 feed_like bad fault "it ended without an answer"
+ok $? "killed: that is said"
+is "$(feed bad failures) $(($(feed bad next_s) <= 33))" "1 1" "it is tried again soon, not when it would be due"
+is "$(fetching .pid)" "" "nobody asks meanwhile"
+blocked4 $BAD
+ok $? "the last good copy holds"
+in_list 2001:db8:66::/48 feed.bad
+ok $? "all of it"
+echo ok >"$WEB/mode"
+list "# of a test, newer" "$BAD" "198.51.100.0/24" "2001:db8:66::/48" "198.51.102.1"
+wait_for 60 in_list 198.51.102.1 feed.bad
+ok $? "and then the new one comes"
+is "$(feed bad failures) $(feed bad fault)" "0 " "all is well again"
+
 echo "# what goes wrong"
 echo 500 >"$WEB/mode"
 again
@@ -257,6 +283,18 @@ wait_for 40 asked_times 'startup=true' $((before + 1))
 ok $? "after a failure it asks for everything"
 wait_for 20 not_in_list 192.0.2.200 feed.crowdsec
 ok $? "a slow answer is an answer: what is no more goes"
+cut_off() {
+	pkill -9 -x strazh-fetch
+	feed_like crowdsec fault "it ended without an answer"
+}
+wait_for 20 cut_off
+ok $? "killed while it waits for one: that is said"
+in_list 198.51.100.0/24 feed.crowdsec
+ok $? "and what holds, holds"
+wait_for 40 feed_is crowdsec fault ""
+ok $? "it is tried again by itself"
+in_list 198.51.100.0/24 feed.crowdsec
+ok $? "with the same end"
 echo ok >"$WEB/lapi"
 strazhd_kill KILL
 answer all.json "[$(decision 9 ban Ip 192.0.2.201 1h)]" null

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: AGPL-3.0-or-later
 # The worker, which talks to strangers, is a process without any right: what it cannot do even when it
-# has been taken over; what is left when it dies, when its keeper dies, when it dies again and again.
+# has been taken over; what is left when it dies, again and again, when its launcher dies, when both do,
+# when its keeper does.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$E2E_TMP" || exit 1
@@ -78,6 +79,9 @@ echo '# what strazhctl says'
 is "$(of_worker '[.uids[1], .effective, .permitted, .bounding, .no_new_privs, .seccomp] | tostring')" \
 	'[4711,[],[],[],true,"filter"]' 'status --security --json of the worker'
 is "$(of_worker '.set_up.calls > 40 and .set_up.calls < 100')" true "$(of_worker .set_up.calls) system calls"
+is "$(of_worker '.set_up | .calls == (.allowed | unique | length)')" true 'each of them by its name'
+is "$(of_worker '.set_up.allowed | map(select(IN("read", "accept4", "sendmsg", "execve", "openat"))) | tostring')" \
+	'["read","accept4"]' 'sessions need these, and nobody those'
 is "$(security '.[] | select(.process == "keeper") | [.pid, .bounding] | tostring')" \
 	"[$STRAZHD_PID,[\"net_admin\",\"sys_admin\",\"perfmon\",\"bpf\"]]" 'and of the keeper'
 FOUR='["kill","setgid","setpcap","setuid"]'
@@ -164,6 +168,42 @@ ok "$(wait_for 90 logged 'the secured server is ended: it says nothing any more'
 ok "$(wait_for 60 pings; echo $?)" 'another one serves'
 is "$(server '[.running, .cause] | tostring')" '[true,"it was ended: it says nothing any more"]' 'status tells why'
 ok "$(gone "$W"; echo $?)" 'the first one is gone'
+
+echo '# its launcher dies'
+W=$(worker)
+LAUNCHER=$(security '.[] | select(.process == "launcher") | .pid')
+: >held
+ip netns exec cl timeout 100 "$O/strazh" ping -c 900 -i 0.1 -s 10.66.0.1:443 -k @server.pub >held 2>&1 &
+held=$!
+replies() { grep -c 'bytes from' held; }
+replied() { [ "$(replies)" -gt "$1" ]; }
+ok "$(wait_for 10 replied 1; echo $?)" 'a session is there'
+kill -9 "$LAUNCHER"
+ok "$(wait_for 5 logged 'the launcher of the secured server is gone: sessions go on'; echo $?)" \
+	'kill -9: the log says so'
+n=$(replies)
+ok "$(wait_for 10 replied $((n + 20)); echo $?)" 'the session goes on'
+is "$(grep -c 'connecting again' held)" 0 'and never ended'
+ok "$(wait_for 5 has_proven 1; echo $?)" 'its flow is marked'
+ok "$(wait_for 20 pings; echo $?)" 'new ones are opened'
+is "$(worker)" "$W" 'by the same process'
+like "$(ctl status)" 'its launcher is gone: strazhd ends with it' 'status says so'
+like "$(ctl status --security)" 'launcher +does not run' 'and status --security'
+ok "$(blocked4 10.66.0.66; echo $?)" 'the gate enforces'
+echo '# and then its worker'
+kill -9 "$W"
+ok "$(wait_for 5 has_proven 0; echo $?)" 'kill -9: no flow is marked any more'
+ok "$(wait_for 5 logged 'and so is its launcher: strazhd ends in 3 s'; echo $?)" 'the log says what comes'
+ok "$(wait_for 60 gone "$STRAZHD_PID"; echo $?)" 'strazhd, which can start neither, ends'
+wait "$STRAZHD_PID"
+is "$?" 1 'as a failure: systemd starts it anew'
+like "$(sed -n 's/^Restart=//p' "$TOP/scripts/strazhd.service")" '^(always|on-failure)$' 'as its unit says'
+kill "$held"
+wait "$held" 2>/dev/null
+ok "$(blocked4 10.66.0.66; echo $?)" 'the gate enforces'
+strazhd_up --interface sv0 --config strazh.conf
+is "$(ctl list 2>/dev/null | grep -c '10\.66\.0\.66')" 1 'started again: the ban is there'
+ok "$(wait_for 10 pings; echo $?)" 'and it serves'
 
 echo '# its keeper dies'
 W=$(worker)

@@ -51,5 +51,5 @@ strazhd_up --interface sv0 --config "$CONF"
 wait_for 20 limits udp
 ok $? "and known to the next one at once: there is no open minute"
 figures udp-spoofed "$first" honest
-figures udp-one "$(detected one rate-host)"
+figures udp-one "$(detected one rate-host rate-service)"
 scene_down

@@ -7,6 +7,8 @@
 net_up
 BAD=10.66.0.66
 CONF=$E2E_TMP/strazh.conf
+# How long PostgreSQL is away: a minute where nobody waits for it.
+OUTAGE_S=${MEMORY_OUTAGE_S:-$([ "${CI:-}" = true ] && echo 60 || echo 2)}
 STORE=$E2E_TMP/state/strazh.db
 
 store() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"store\") | .$1"; }
@@ -40,6 +42,7 @@ boot() {
 }
 rows() { sqlite3 -cmd '.timeout 5000' "$STORE" "$1"; }
 rows_are() { [ "$(rows "$1" 2>/dev/null)" = "$2" ]; }
+denied() { ctl list deny --json 2>/dev/null | jq -es "any(.[]; .prefix == \"$1\")" >/dev/null; }
 
 ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
 
@@ -56,8 +59,14 @@ conf "" "mode = enforce" "ban_time = 1h"
 up
 like "$(ctl status 2>/dev/null)" "^store +sqlite://$E2E_TMP/state/strazh.db, ok; backlog 0 of" "status shows the store"
 is "$(stat -c %a "$STORE")" 640 "which is not for everybody"
-rights() { awk '/CapPrm/ { print $2 }' /proc/"$STRAZHD_PID"/task/*/status | sort -u; }
-like "$(rights)" "^0000000000000000" "its threads have no right at all"
+# rights: of all threads but the keeper's own, each set once
+rights() {
+	local task
+	for task in "/proc/$STRAZHD_PID/task"/*; do
+		[ "${task##*/}" = "$STRAZHD_PID" ] || awk '/^Cap(Prm|Eff)/ { print $2 }' "$task/status"
+	done | sort -u
+}
+is "$(rights)" 0000000000000000 "its threads have no right at all, none of them"
 garbage $BAD 200 >/dev/null
 wait_for 5 banned $BAD
 ok $? "banned"
@@ -205,6 +214,52 @@ ok $? "and the ban is in it"
 is "$(store missed) $(store undone)" "0 0" "nothing was lost"
 strazhd_kill TERM
 
+echo "# somebody else holds the store"
+STORE=$E2E_TMP/state/held.db
+conf "sqlite://$STORE" "mode = enforce" "ban_time = 1h"
+boot
+up
+store_is degraded false
+ok $? "the store is there"
+/usr/bin/python3 -c 'import sqlite3, sys, time
+c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
+c.execute("BEGIN EXCLUSIVE")
+open(sys.argv[2], "w").close()
+time.sleep(600)' "$STORE" "$E2E_TMP/held" &
+HOLDER=$!
+wait_for 15 test -e "$E2E_TMP/held"
+ok $? "another process has locked it"
+garbage $BAD 200 >/dev/null
+wait_for 5 banned $BAD
+ok $? "banned all the same"
+like "$(timeout 60 "$O/strazhctl" ban 192.0.2.7 2>&1)" "written to the journal" \
+	"an operator's act is answered: journaled"
+denied 192.0.2.7
+ok $? "and in force"
+timeout 60 "$O/strazhctl" -q ban 192.0.2.8 >/dev/null 2>&1
+timeout 60 "$O/strazhctl" -q unban 192.0.2.8 >/dev/null 2>&1
+denied 192.0.2.8
+is $? 1 "so is one that takes another back"
+wait_for 30 store_is degraded true
+ok $? "status says that the store is degraded"
+kill "$HOLDER"
+wait "$HOLDER" 2>/dev/null
+wait_for 60 store_is degraded false
+ok $? "it is let go: well again"
+HELD="SELECT group_concat(cidr) FROM
+	(SELECT cidr FROM ban WHERE cidr LIKE '192.0.2.%' OR cidr = '$BAD/32' ORDER BY cidr)"
+wait_for 30 rows_are "$HELD" "$BAD/32,192.0.2.7/32"
+ok $? "the store has the guard's ban and the operator's, and not what was taken back"
+is "$(store missed) $(store undone)" "0 0" "nothing was lost"
+strazhd_kill TERM
+boot
+up
+wait_for 20 denied 192.0.2.7
+ok $? "after a reboot: denied"
+banned $BAD
+ok $? "and banned"
+strazhd_kill TERM
+
 echo "# a store that cannot be opened"
 conf "sqlite:///nowhere/at/all.db" "mode = enforce"
 up
@@ -232,24 +287,38 @@ if ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1; then
 	wait_for 20 store_is degraded true
 	ok $? "status says so"
 	ok "$([ "$(store backlog)" -gt 0 ]; echo $?)" "the ban waits"
-	sleep "${MEMORY_OUTAGE_S:-2}"
-	banned $BAD && store_is degraded true
-	ok $? "and is in force for ${MEMORY_OUTAGE_S:-2} s of it"
+	like "$(timeout 60 "$O/strazhctl" ban 192.0.2.9 2>&1)" "written to the journal" \
+		"an operator's act is answered: journaled"
+	free=0
+	for ((i = 0; i < OUTAGE_S; i++)); do
+		sleep 1
+		{ banned $BAD && denied 192.0.2.9 && store_is degraded true; } || free=$((free + 1))
+	done
+	is "$free" 0 "both are in force, each second of $OUTAGE_S"
 	ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1
 	wait_for 20 store_is degraded false
 	ok $? "it is back"
 	wait_for 10 store_is backlog 0
 	ok $? "nothing waits any more"
+	no_journal() {
+		ctl status --json 2>/dev/null |
+			jq -es 'map(.kind) | index("gate") and (index("journal") | not)'
+	}
+	wait_for 60 no_journal
+	ok $? "in the journal neither"
+	is "$(store missed) $(store undone)" "0 0" "nothing was lost"
 	strazhd_kill TERM
 	boot
 	up
 	banned $BAD
 	ok $? "and after a restart: banned"
 	like "$(why $BAD)" "ban $BAD by guard: banned for 1h" "with its story"
+	wait_for 20 denied 192.0.2.9
+	ok $? "denied: the operator's act as well"
 	strazhd_kill TERM
 	"$HERE/../orm/pg" stop "$PG" >/dev/null 2>&1
 else
-	echo "# no PostgreSQL here: $(tail -n 1 "$E2E_TMP/pg.log")"
+	skip "what PostgreSQL remembers, and its outage" "no PostgreSQL: $(tail -n 1 "$E2E_TMP/pg.log")"
 fi
 rm -rf "$PG"
 umount "$E2E_TMP/small"

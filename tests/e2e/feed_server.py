@@ -4,8 +4,8 @@
 usage: feed_server.py FOLDER PORT
 
 GET /NAME serves FOLDER/NAME with an ETag; FOLDER/mode says how: ok, 500, truncated, gzip, bomb (more
-after decompression than anybody wants), away (a redirect to /moved), inwards
-(the same, to 127.0.0.1 as IPv6 writes it). GET /v1/decisions/stream wants the
+after decompression than anybody wants), away (a redirect to /moved), inwards (the same, to 127.0.0.1
+as IPv6 writes it), hang (no answer, as long as that stands there). GET /v1/decisions/stream wants the
 key "secret"; with startup=true it is FOLDER/all.json, else FOLDER/delta.json, once, and then nothing new;
 FOLDER/lapi says how: ok, 500, truncated, slow. Each request is a line of FOLDER/log: status, path, and
 what it was asked with.
@@ -34,10 +34,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-    def answer(self, status, body=b"", headers=(), cut=0):
+    def note(self, status):
         with open(os.path.join(FOLDER, "log"), "a", encoding="ascii") as log:
             log.write(f"{status} {self.path} inm={self.headers.get('If-None-Match', '-')} "
                       f"key={self.headers.get('X-Api-Key', '-')}\n")
+
+    def answer(self, status, body=b"", headers=(), cut=0):
+        self.note(status)
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -58,6 +61,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         mode = read("mode", b"ok").decode().strip()
         if mode == "500":
             return self.answer(500, b"no")
+        if mode == "hang":
+            self.note("hang")
+            while read("mode").decode().strip() == "hang":
+                time.sleep(0.1)
+            self.close_connection = True
+            return None
         if mode == "away" and name != "moved":
             return self.answer(302, headers=[("Location", f"/moved?{name}")])
         if mode == "inwards" and name != "moved":

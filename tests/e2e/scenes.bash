@@ -155,7 +155,7 @@ unhurt() {
 figures() {
 	local honest='null'
 	[ $# -lt 3 ] || honest=$(of "$3" '{held_ok: .held.ok, held_lost: .held.lost, new_ok: .new.ok,
-		new_fail: .new.fail}')
+		new_fail: .new.fail, sources, jain, least}')
 	jq -nc --arg scene "$1" --argjson ms "$2" --argjson honest "$honest" 'def ppm(lost; all):
 		if all > 0 then lost * 1000000 / all | round else 0 end;
 		{scene: $scene, detect_ms: $ms} + if $honest then $honest + {

@@ -11,6 +11,9 @@
  * opened, the first ones and those of who comes again included; failed is one that is not there in
  * time or whose first request is not answered. With --strangers each connection has another client
  * key.
+ *
+ * Jain is the index of fairness over the addresses: of each, what part of all its requests and
+ * sessions was answered. Least is that of the address that fared worst.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -29,7 +32,9 @@
 #include <tests/tools/kit/number.h>
 #include <tests/tools/kit/samples.h>
 #include <tests/tools/kit/target.h>
+#include <tests/unit/guard/jain.h>
 
+#define SOURCES_MAX 65536
 #define GUESTS_MAX 4096
 #define ASKED_MAX 64
 #define AGAIN_MS 500
@@ -60,6 +65,9 @@ static struct {
 	unsigned int ok, lost, broken, new_ok, new_fail;
 	char why[128]; /* of the first failure */
 } told;
+static struct {
+	unsigned int asked, got;
+} sources[SOURCES_MAX];
 static struct samples answers;
 static int epoll_fd;
 static volatile sig_atomic_t stop;
@@ -78,6 +86,15 @@ static void die(const char *what)
 
 /* ---- one guest ---- */
 
+static void count(const struct guest *guest, unsigned int *told_of, bool got)
+{
+	uint32_t source = guest->number % MAX(want.callers.count, 1U);
+
+	(*told_of)++;
+	sources[source].asked++;
+	sources[source].got += got;
+}
+
 static void ask(struct guest *guest)
 {
 	struct strazh_message message = {.service = PH_S_ECHO,
@@ -89,7 +106,7 @@ static void ask(struct guest *guest)
 	message.request = ++guest->asked;
 	slot = &guest->asked_ms[message.request % ASKED_MAX];
 	if (*slot || strazh_queue(guest->client, &message))
-		told.lost++;
+		count(guest, &told.lost, false);
 	else
 		*slot = caller_now_ms();
 }
@@ -116,9 +133,9 @@ static void on_message(void *data, const struct strazh_message *message)
 	*slot = 0;
 	if (!guest->greeted) {
 		guest->greeted = guest->served = true;
-		told.new_ok++;
+		count(guest, &told.new_ok, true);
 	} else {
-		told.ok++;
+		count(guest, &told.ok, true);
 	}
 }
 
@@ -169,9 +186,10 @@ static void come(struct guest *guest)
 static void close_session(struct guest *guest)
 {
 	for (unsigned int i = 0; i < ASKED_MAX; i++)
-		told.lost += guest->greeted && guest->asked_ms[i];
+		if (guest->greeted && guest->asked_ms[i])
+			count(guest, &told.lost, false);
 	if (!guest->greeted)
-		told.new_fail++;
+		count(guest, &told.new_fail, false);
 	(void)epoll_ctl(epoll_fd, EPOLL_CTL_DEL, strazh_fd(guest->client), NULL);
 	strazh_close(guest->client);
 	guest->client = NULL;
@@ -186,8 +204,8 @@ static void on_due(struct guest *guest, double now)
 	for (unsigned int i = 0; i < want.burst; i++) {
 		if (guest->client && guest->greeted)
 			ask(guest);
-		else
-			told.lost += guest->served;
+		else if (guest->served)
+			count(guest, &told.lost, false);
 	}
 }
 
@@ -197,7 +215,8 @@ static void give_up_late(struct guest *guest, double now)
 		if (!guest->asked_ms[i] || now - guest->asked_ms[i] < want.timeout_ms)
 			continue;
 		guest->asked_ms[i] = 0;
-		told.lost += guest->greeted;
+		if (guest->greeted)
+			count(guest, &told.lost, false);
 	}
 }
 
@@ -288,13 +307,35 @@ static void run(void)
 			close_session(&guests[i]);
 }
 
+/* Of who asked anything: in a short run not everybody does. */
+static unsigned int share(double shares[SOURCES_MAX], double *ret_least)
+{
+	unsigned int len = 0;
+
+	*ret_least = 1;
+	for (unsigned int i = 0; i < SOURCES_MAX; i++) {
+		if (!sources[i].asked)
+			continue;
+		shares[len] = (double)sources[i].got / sources[i].asked;
+		*ret_least = MIN(*ret_least, shares[len]);
+		len++;
+	}
+	return len;
+}
+
 static void report(double begin_ms)
 {
+	static double shares[SOURCES_MAX];
+	double least;
+	unsigned int len = share(shares, &least);
+
 	samples_sort(&answers);
 	printf("{\"begin_ms\":%.1f,\"guests\":%u,\"held\":{\"ok\":%u,\"lost\":%u,\"broken\":%u},"
-	       "\"new\":{\"ok\":%u,\"fail\":%u},\"p50_us\":%u,\"p99_us\":%u,\"why\":\"%s\"}\n",
+	       "\"new\":{\"ok\":%u,\"fail\":%u},\"p50_us\":%u,\"p99_us\":%u,\"sources\":%u,"
+	       "\"jain\":%.6f,\"least\":%.4f,\"why\":\"%s\"}\n",
 	       begin_ms, arrivals, told.ok, told.lost, told.broken, told.new_ok, told.new_fail,
-	       samples_at(&answers, 50), samples_at(&answers, 99), told.why);
+	       samples_at(&answers, 50), samples_at(&answers, 99), len,
+	       told.ok + told.new_ok ? jain_index(shares, len) : 0, least, told.why);
 }
 
 /* ---- the command line ---- */
@@ -334,7 +375,7 @@ static void parse_option(int option)
 		target_parse("--from", optarg, &want.callers.first, &want.callers.len);
 		break;
 	case 'n':
-		want.callers.count = number_parse("--sources", optarg, 65536);
+		want.callers.count = number_parse("--sources", optarg, SOURCES_MAX);
 		break;
 	case 'S':
 		want.callers.step = number_parse("--step", optarg, 1U << 24);

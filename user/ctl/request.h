@@ -72,14 +72,16 @@ struct host_memory {
 	const char *moved_why;	   /* why it is not known where the store was moved to, or NULL */
 };
 
-#define HOST_PROCESSES_MAX 4
+#define HOST_PROCESSES_MAX 8
+#define HOST_CALLS_MAX 128
 struct host_process {
 	const char *name, *does;
-	pid_t pid;	/* 0: it does not run */
-	bool confined;	/* and so by what: */
-	uint32_t calls; /* that its filter allows */
-	int landlock;	/* ABI; 0: the kernel has none */
-	uint32_t ports; /* that it may connect to */
+	pid_t pid;			   /* 0: it does not run */
+	bool confined;			   /* and so by what: */
+	uint32_t calls;			   /* that its filter allows, as it says */
+	const char *names[HOST_CALLS_MAX]; /* of these calls; NULL ends them, or the room does */
+	int landlock;			   /* ABI; 0: the kernel has none */
+	uint32_t ports;			   /* that it may connect to */
 };
 
 struct host {

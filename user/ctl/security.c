@@ -95,6 +95,17 @@ static int read_status(pid_t pid, char *text, size_t size)
 	return 0;
 }
 
+/* What was set up, by a table: the row has it apart from what the kernel says. */
+static json_t *set_up(const struct host_process *process)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < HOST_CALLS_MAX && process->names[i]; i++)
+		(void)!json_array_append_new(names, json_string(process->names[i]));
+	return json_pack("{s:i, s:o, s:i, s:i}", "calls", (int)process->calls, "allowed", names,
+			 "landlock_abi", process->landlock, "landlock_ports", (int)process->ports);
+}
+
 static void describe(json_t *row, const struct host_process *process, const char *text)
 {
 	unsigned long long mode = number(text, "Seccomp", 10);
@@ -109,9 +120,7 @@ static void describe(json_t *row, const struct host_process *process, const char
 	set(row, "seccomp_filters", json_integer((json_int_t)number(text, "Seccomp_filters", 10)));
 	if (!process->confined)
 		return;
-	set(row, "set_up",
-	    json_pack("{s:i, s:i, s:i}", "calls", (int)process->calls, "landlock_abi",
-		      process->landlock, "landlock_ports", (int)process->ports));
+	set(row, "set_up", set_up(process));
 }
 
 static int show(struct request *request, const struct host_process *process)

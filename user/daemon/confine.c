@@ -179,9 +179,11 @@ static int add_all(scmp_filter_ctx filter, const struct narrow *list, size_t len
 	return r;
 }
 
+#define OWN_SIGNALS "tgkill"
+
 static int add_own_signals(scmp_filter_ctx filter)
 {
-	const struct narrow raise = {"tgkill", 1, {IS(0, getpid())}};
+	const struct narrow raise = {OWN_SIGNALS, 1, {IS(0, getpid())}};
 
 	return rule(filter, SCMP_ACT_ALLOW, &raise);
 }
@@ -207,28 +209,32 @@ static int fill(scmp_filter_ctx filter, bool connects)
 	return r;
 }
 
-static bool known(const char *name)
+static unsigned add_name(const char *call, unsigned n, const char *ret_names[CONFINE_NAMES_MAX])
 {
-	return seccomp_syscall_resolve_name(name) >= 0;
+	if (seccomp_syscall_resolve_name(call) < 0 || n == CONFINE_NAMES_MAX)
+		return n;
+	/* One call of several sorts of arguments: they are in a row. */
+	if (n && strcmp(ret_names[n - 1], call) == 0)
+		return n;
+	ret_names[n] = call;
+	return n + 1;
 }
 
-static unsigned count(const struct narrow *list, size_t len)
+_Static_assert(ARRAY_LEN(allowed) + ARRAY_LEN(narrows) + ARRAY_LEN(outwards) < CONFINE_NAMES_MAX,
+	       "all of them are named");
+
+unsigned confine_names(bool connects, const char *ret_names[CONFINE_NAMES_MAX])
 {
 	unsigned n = 0;
 
-	for (size_t i = 0; i < len; i++)
-		if (known(list[i].name) && (!i || strcmp(list[i].name, list[i - 1].name) != 0))
-			n++;
-	return n;
-}
-
-static unsigned calls(bool connects)
-{
-	unsigned n = 1 + count(narrows, ARRAY_LEN(narrows)); /* tgkill */
-
 	for (size_t i = 0; i < ARRAY_LEN(allowed); i++)
-		n += known(allowed[i]);
-	return n + (connects ? count(outwards, ARRAY_LEN(outwards)) : 0);
+		n = add_name(allowed[i], n, ret_names);
+	for (size_t i = 0; i < ARRAY_LEN(narrows); i++)
+		n = add_name(narrows[i].name, n, ret_names);
+	n = add_name(OWN_SIGNALS, n, ret_names);
+	for (size_t i = 0; connects && i < ARRAY_LEN(outwards); i++)
+		n = add_name(outwards[i].name, n, ret_names);
+	return n;
 }
 
 static int filter_calls(bool connects)
@@ -265,7 +271,8 @@ static int fix_limits(void)
 
 int confine(const uint16_t *ports, size_t ports_len, struct confine_report *ret_report)
 {
-	struct confine_report report = {.calls = calls(ports_len)};
+	const char *names[CONFINE_NAMES_MAX];
+	struct confine_report report = {.calls = confine_names(ports_len, names)};
 	int r = fix_limits();
 
 	sanitized_confine();

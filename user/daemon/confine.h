@@ -7,6 +7,7 @@
 #ifndef STRAZH_USER_DAEMON_CONFINE_H
 #define STRAZH_USER_DAEMON_CONFINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,5 +21,9 @@ struct confine_report {
 /* no_new_privs is set. `ports`: TCP ports that it connects to; 0 of them: it makes no socket at
  * all. -errno: it is not held, and must not go on. */
 int confine(const uint16_t *ports, size_t ports_len, struct confine_report *ret_report) must_check;
+
+#define CONFINE_NAMES_MAX 128U
+/* Of the system calls that report.calls counts; returns how many. `connects`: with ports. */
+unsigned confine_names(bool connects, const char *ret_names[CONFINE_NAMES_MAX]);
 
 #endif

@@ -9,7 +9,9 @@
 #define STRAZH_USER_DAEMON_FEEDING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <strazh/base/compiler.h>
 #include <user/base/prefix.h>
@@ -26,6 +28,15 @@ void feeding_take(struct keeper *keeper);
 
 /* What a feed says of a host whom the guard has just met, as a fact to the guard. */
 void feeding_met(struct keeper *keeper, uint8_t family, const uint8_t addr[16]);
+
+#define FEEDING_RUNNING_MAX 4U
+struct feeding_process {
+	pid_t pid;
+	const char *does;
+};
+/* Those of strazh-fetch that run now; returns how many. */
+size_t feeding_processes(const struct keeper *keeper,
+			 struct feeding_process ret_list[FEEDING_RUNNING_MAX]);
 
 /* For `strazhctl feeds` and status: all of them; valid until the next call. */
 const struct host_feed *feeding_show(void *keeper, size_t *ret_count);

@@ -86,3 +86,21 @@ const struct host_feed *feeding_show(void *context, size_t *ret_count)
 	*ret_count = count;
 	return f->shown;
 }
+
+size_t feeding_processes(const struct keeper *keeper,
+			 struct feeding_process ret_list[FEEDING_RUNNING_MAX])
+{
+	const struct feeding *f = keeper->feeding;
+	size_t len = 0;
+
+	if (!f)
+		return 0;
+	if (f->crowdsec && f->crowdsec->child.pid)
+		ret_list[len++] = (struct feeding_process){f->crowdsec->child.pid, "asks CrowdSec"};
+	for (const struct feed *feed = f->feeds; feed && len < FEEDING_RUNNING_MAX;
+	     feed = feed->next)
+		if (feed->child.pid)
+			ret_list[len++] = (struct feeding_process){feed->child.pid,
+								   "fetches a block list"};
+	return len;
+}

@@ -329,7 +329,10 @@ int keeper_run(const struct daemon_options *options, const struct launched *laun
 		testmode_tick(keeper);
 		(void)sd_notify(0, "READY=1");
 		notify_status(keeper);
-		r = loop_run(keeper->loop);
+		if (!keeper->failed)
+			r = loop_run(keeper->loop);
+		if (keeper->failed)
+			r = -ECHILD;
 		(void)sd_notify(0, "STOPPING=1");
 		log_info("stopping; the gate stays as it is");
 	}

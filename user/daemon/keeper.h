@@ -76,6 +76,8 @@ struct secured {
 	char mute[CONTROL_TEXT_LEN];	  /* text, while it is silent */
 	const char *killed;		  /* why we ended it; NULL: we did not */
 	bool expected;			  /* its end: it said why, or we want it */
+	bool launched;			  /* a worker has answered, whichever */
+	bool alone;			  /* worker and launcher are gone, for good */
 };
 
 struct keeper {
@@ -129,6 +131,7 @@ struct keeper {
 	void *on_config_owner;
 	struct config *reloading; /* offered, and not answered yet; NULL: none */
 	bool reload_again;	  /* SIGHUP meanwhile */
+	bool failed;		  /* it ends, and not because somebody wants it */
 	char status[200];
 };
 

@@ -167,10 +167,14 @@ static const char *describe(struct secured *s, bool running)
 {
 	if (!running)
 		return s->trouble;
-	if (s->silent_s < SILENT_SAY_S)
+	if (s->silent_s >= SILENT_SAY_S)
+		snprintf(s->mute, sizeof(s->mute), "%.120s; it has said nothing for %u s", s->text,
+			 s->silent_s);
+	else if (s->launcher_watch.fd < 0)
+		snprintf(s->mute, sizeof(s->mute),
+			 "%.110s; its launcher is gone: strazhd ends with it", s->text);
+	else
 		return s->text;
-	snprintf(s->mute, sizeof(s->mute), "%.120s; it has said nothing for %u s", s->text,
-		 s->silent_s);
 	return s->mute;
 }
 

@@ -13,6 +13,10 @@
  *
  * A worker that could not be started because a port could not be bound stays down: the keeper gave
  * up the right to try again.
+ *
+ * A launcher that dies takes nothing with it: its worker goes on, unless it was being started. Once
+ * both are gone the keeper, which can start neither, ends as a failure, so that who looks after it
+ * starts all of it anew; the gate enforces meanwhile.
  */
 #include <user/daemon/secured.h>
 
@@ -39,6 +43,7 @@
 #define STOP_MS 5000	/* beyond drain_timeout */
 #define PAUSE_MAX_S 60U
 #define HEALTHY_S 60U
+#define ALONE_MS 3000 /* systemd takes five starts within ten seconds for one that never works */
 
 /* ---- troubles ---- */
 
@@ -78,27 +83,68 @@ static void unwatch(struct keeper *keeper, struct watch *watch)
 	watch->fd = -1;
 }
 
-void secured_kill(struct keeper *keeper, const char *why)
-{
-	struct secured *s = &keeper->secured;
-
-	if (why && s->launcher_watch.fd < 0)
-		log_error("the secured server cannot be ended, its launcher is gone: %s", why);
-	else if (why)
-		log_error("the secured server is ended: %s", why);
-	if (why)
-		s->killed = why;
-	if (s->launcher_watch.fd >= 0)
-		(void)!launcher_kill(s->launcher_watch.fd);
-}
-
-/* ---- start ---- */
-
 static void later(struct secured *s, uint64_t ms)
 {
 	if (timer_start(&s->timer, ms, 0))
 		log_error("the secured server: there is no timer");
 }
+
+static void give_up(struct keeper *keeper)
+{
+	keeper->failed = true;
+	loop_stop(keeper->loop);
+}
+
+/*
+ * The worker is gone, its launcher as well. Or it cannot be ended by anybody: with our end of the
+ * control socket it ends by itself, and what hangs ends with us, for systemd leaves nothing of it.
+ * A launcher that never started a worker would not do so the next time either: there the keeper is
+ * of more use as it is.
+ */
+static void alone(struct keeper *keeper)
+{
+	struct secured *s = &keeper->secured;
+	bool reloading = s->state == SECURED_RELOADING;
+
+	if (s->alone)
+		return;
+	s->alone = true;
+	unwatch(keeper, &s->control_watch);
+	secured_forget(keeper);
+	s->state = SECURED_DOWN;
+	s->pid = 0;
+	if (s->launched) {
+		trouble(s, "it is gone, and so is its launcher; strazhd ends, to be started anew");
+		log_error("the secured server is gone, and so is its launcher: strazhd ends in %d "
+			  "s, to be started anew",
+			  ALONE_MS / 1000);
+		if (timer_start(&s->timer, ALONE_MS, 0))
+			give_up(keeper);
+	} else {
+		trouble(s, "its launcher is gone; strazhd has to be started again");
+		log_error("the launcher of the secured server is gone: strazhd has to be started "
+			  "again before that server can be");
+		(void)!timer_stop(&s->timer);
+	}
+	if (reloading)
+		reload_end(keeper, -ECONNRESET, NULL);
+}
+
+void secured_kill(struct keeper *keeper, const char *why)
+{
+	struct secured *s = &keeper->secured;
+
+	if (why) {
+		log_error("the secured server is ended: %s", why);
+		s->killed = why;
+	}
+	if (s->launcher_watch.fd < 0)
+		alone(keeper);
+	else
+		(void)!launcher_kill(s->launcher_watch.fd);
+}
+
+/* ---- start ---- */
 
 static void launch_later(struct secured *s)
 {
@@ -217,6 +263,7 @@ static void started(struct keeper *keeper)
 	struct secured *s = &keeper->secured;
 	const struct control_answer *a = s->answer;
 
+	s->launched = true;
 	if (a->r) {
 		say_trouble(s, a->r, &a->faults);
 		s->expected = true;
@@ -248,20 +295,6 @@ static void reloaded(struct keeper *keeper)
 	reload_end(keeper, a->r, &a->faults);
 }
 
-/* The socket's end is all that tells it. */
-static void lost(struct keeper *keeper)
-{
-	struct secured *s = &keeper->secured;
-	bool reloading = s->state == SECURED_RELOADING;
-
-	secured_forget(keeper);
-	s->state = SECURED_DOWN;
-	s->pid = 0;
-	log_error("the secured server is gone");
-	if (reloading)
-		reload_end(keeper, -ECONNRESET, NULL);
-}
-
 static void on_control(struct watch *watch, uint32_t events)
 {
 	struct keeper *keeper = watch->context;
@@ -280,8 +313,6 @@ static void on_control(struct watch *watch, uint32_t events)
 		secured_kill(keeper, r == -EPIPE || r == -ECONNRESET
 					     ? NULL
 					     : "it answered what nobody asked");
-		if (s->launcher_watch.fd < 0)
-			lost(keeper);
 	}
 }
 
@@ -316,7 +347,9 @@ static void on_time(struct timer *timer)
 {
 	struct keeper *keeper = timer->context;
 
-	if (keeper->secured.state == SECURED_DOWN)
+	if (keeper->secured.alone)
+		give_up(keeper);
+	else if (keeper->secured.state == SECURED_DOWN)
 		launch(keeper);
 	else
 		secured_kill(keeper, "it does not answer");
@@ -363,16 +396,19 @@ static void ended(struct keeper *keeper, int status)
 		reload_end(keeper, -ECONNRESET, NULL);
 }
 
-/* It cannot be started again; one that runs goes on, and lost() tells its end. */
+/* The end of its socket is all that tells the end of a worker from here on. When that has ended
+ * already its end was not told, and is not any more. */
 static void launcher_gone(struct keeper *keeper)
 {
 	struct secured *s = &keeper->secured;
 
 	unwatch(keeper, &s->launcher_watch);
-	log_error("the launcher of the secured server is gone: strazhd has to be started again "
-		  "before that server can be");
-	trouble(s, "its launcher is gone; strazhd has to be started again");
-	(void)!timer_stop(&s->timer);
+	if (s->state == SECURED_DOWN || s->control_watch.fd < 0) {
+		alone(keeper);
+		return;
+	}
+	log_error("the launcher of the secured server is gone: sessions go on; when that server "
+		  "ends strazhd does, to be started anew");
 }
 
 static void on_launcher(struct watch *watch, uint32_t events)

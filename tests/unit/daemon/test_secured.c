@@ -7,9 +7,12 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -216,6 +219,84 @@ static void test_start(void **state)
 	assert_int_equal(killed(), 0);
 }
 
+/* From here on as when the launcher was killed; returns the worker's end of the control socket. */
+static int without_launcher(bool launched)
+{
+	struct secured *s = secured();
+	int control[2];
+
+	assert_int_equal(control_pair(control), 0);
+	s->control_watch = (struct watch){.fd = control[0]};
+	assert_int_equal(loop_add(scene->keeper.loop, &s->control_watch, EPOLLIN), 0);
+	close(s->launcher_watch.fd);
+	s->launcher_watch.fd = -1;
+	s->launched = launched;
+	return control[1];
+}
+
+/* All that a worker sees of its keeper has ended. */
+static void assert_let_go(int control)
+{
+	struct split_message heard;
+	char byte;
+
+	assert_int_equal(recv(control, &byte, 1, MSG_DONTWAIT), 0);
+	assert_int_equal(split_receive(scene->worker, &heard), -EPIPE);
+	assert_int_equal(secured()->state, SECURED_DOWN);
+	assert_true(secured()->trouble[0]);
+	close(control);
+}
+
+static void on_time(struct timer *timer)
+{
+	(void)timer;
+}
+
+/* A worker that hangs, and nobody can end it: the keeper ends, after a pause. */
+static void test_alone(void **state)
+{
+	struct secured *s = secured();
+	int control = without_launcher(true);
+	struct itimerspec when;
+
+	(void)state;
+	assert_int_equal(timer_open(scene->keeper.loop, &s->timer, on_time, &scene->keeper), 0);
+	for (unsigned i = 0; i < 29; i++)
+		secured_tick(&scene->keeper);
+	assert_int_equal(s->state, SECURED_RUNNING);
+	secured_tick(&scene->keeper);
+	assert_let_go(control);
+	assert_false(scene->keeper.failed);
+	assert_int_equal(timerfd_gettime(s->timer.watch.fd, &when), 0);
+	assert_true(when.it_value.tv_sec || when.it_value.tv_nsec);
+	timer_close(&s->timer);
+}
+
+static void test_alone_without_a_timer(void **state)
+{
+	int control = without_launcher(true);
+
+	(void)state;
+	secured()->timer.watch.fd = -1;
+	assert_true(say(SPLIT_PROVEN, 22));
+	secured_hear(&secured()->watch, EPOLLIN);
+	assert_let_go(control);
+	assert_true(scene->keeper.failed);
+}
+
+/* A launcher that never worked would not the next time: strazhd goes on without a server. */
+static void test_never_launched(void **state)
+{
+	int control = without_launcher(false);
+
+	(void)state;
+	secured()->timer.watch.fd = -1;
+	secured()->state = SECURED_STARTING;
+	secured_kill(&scene->keeper, NULL);
+	assert_let_go(control);
+	assert_false(scene->keeper.failed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -225,6 +306,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_silence, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_stuck, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_start, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_alone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_alone_without_a_timer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_never_launched, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
