@@ -99,7 +99,8 @@ checkpoint() {
 	after=$(scores)
 	same_scores "$before" "$after"
 	ok $? "$1: why gives the scores that it gave before a restart"
-	same_scores "$before" "$after" || printf '# %s\n# %s\n' "$(tr '\n' ';' <<<"$before")" "$(tr '\n' ';' <<<"$after")"
+	same_scores "$before" "$after" ||
+		printf '# %s\n' "$(tr '\n' ';' <<<"$before")" "$(tr '\n' ';' <<<"$after")"
 	wait_for 30 agree
 	ok $? "$1: and the bans are the same"
 }

@@ -282,7 +282,8 @@ void rebuild_soon(struct keeper *keeper)
 	if (!rebuild)
 		return;
 	rebuild->next_s = clock_boot_s();
-	rebuild->again = true; /* of one that runs now: it has read before this */
+	/* The one that runs has read before this. */
+	rebuild->again |= rebuild->stage != REBUILD_IDLE;
 }
 
 /* ---- life ---- */

@@ -7,8 +7,8 @@
  *	  +---- the launcher tells that it ended: ended() starts the timer ---+
  *
  * A worker that ended by itself is started again, after 1 s, 2 s, 4 s to a minute; one that served
- * a minute has earned a first try anew. One that cannot start is tried again the same way (a name of
- * an upstream may be known in a minute), and why is in the log once. Nothing here waits but
+ * a minute has earned a first try anew. One that cannot start is tried again the same way (a name
+ * of an upstream may be known in a minute), and why is in the log once. Nothing here waits but
  * secured_life_open() and secured_life_close(), outside the loop and for a bounded time.
  *
  * A worker that could not be started because a port could not be bound stays down: the keeper gave
