@@ -10,7 +10,7 @@ export ORM_PG_OWNER=$$
 PG=$HERE/../orm/pg
 PGDIR=$E2E_TMP/pg
 chmod 711 "$E2E_TMP"
-trap '"$PG" drop "$PGDIR" 2>/dev/null; rm -rf "$E2E_TMP"' EXIT
+trap '"$PG" drop "$PGDIR" 2>/dev/null; e2e_remove' EXIT
 "$PG" start "$PGDIR" >"$E2E_TMP/pg.log" 2>&1
 case $? in 0) ;; 3) skip_all 'no PostgreSQL: sudo ./scripts/setup test' ;; *) sed 's/^/# /' "$E2E_TMP/pg.log" ;; esac
 SERVER=$("$PG" url "$PGDIR")

@@ -21,7 +21,19 @@ mount -t tmpfs tmpfs /run
 mount -t bpf bpf /sys/fs/bpf
 mkdir -p /run/strazh
 E2E_TMP=$(mktemp -d)
-trap 'rm -rf "$E2E_TMP"' EXIT
+# What is mounted below it is let go first, or the folder stays: what a bind shows is somebody else's.
+e2e_remove() {
+	local at
+	while read -r _ _ _ _ at _; do
+		case $at in "$E2E_TMP"/*) umount -R -l "$at" 2>/dev/null ;; esac
+	done < <(tac /proc/self/mountinfo)
+	if grep -qF " $E2E_TMP/" /proc/self/mountinfo; then
+		echo "# $E2E_TMP stays: something is mounted there" >&2
+	else
+		rm -rf "$E2E_TMP"
+	fi
+}
+trap e2e_remove EXIT
 # strazhctl keeps its journal there while no strazhd runs.
 export STRAZH_STATE_DIR=$E2E_TMP/state
 export PATH="$O:$O/tests/tools:$PATH"
