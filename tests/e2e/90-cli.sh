@@ -10,6 +10,22 @@ denied() {
 		jq -rs '[.[] | select(.prefix) | .prefix] | sort | join(" ")'
 }
 
+# helps: what every --help says
+helps() {
+	local name
+	ctl --help
+	for name in $(ctl --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do ctl help "$name"; done
+	"$O/strazhd" --help
+	"$O/strazh" --help
+	for name in $("$O/strazh" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p'); do
+		"$O/strazh" "$name" --help
+	done
+}
+helps >"$E2E_TMP/helps" 2>&1
+is "$(grep -c '^strazhctl capture \|^strazhctl set \|^strazhctl keys \|^usage: strazh tunnel' "$E2E_TMP/helps")" 4 \
+	"helps of the commands"
+is "$(awk 'length($0) > 80' "$E2E_TMP/helps")" '' "no help is wider than 80 columns"
+
 refuses 6 "not loaded|no gate" ban 192.0.2.1
 refuses 6 "not loaded|no gate" list
 refuses 2 "did you mean|nearest|ban" bna 192.0.2.1

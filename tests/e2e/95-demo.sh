@@ -38,10 +38,14 @@ for phase in before during; do
 	ok $? "the honest client is served $phase the attack"
 done
 
-has '^  a stranger, .* banned at [0-9]+ s .* remembered at [0-9]+ s .* lifted at [0-9]+ s'
+joined() { tr '\n' ' ' <"$TMP/said" | tr -s ' '; }
+joined | grep -qE ' a stranger, .* banned at [0-9]+ s, .* remembered at [0-9]+ s, lifted at [0-9]+ s'
 ok $? "whom nobody configured is banned, also by a strazhd that was killed, and let go"
-tr '\n' ' ' <"$TMP/said" | tr -s ' ' | grep -qE 'because: [0-9]+ handshake failures in'
+joined | grep -qE 'because: [0-9]+ handshake failures in'
 ok $? "and why says because of what"
+WIDE=$(sed -n '/^strazh demo/,$p' "$TMP/said" | sed '$d' | awk 'length($0) > 80 || / $/')
+[[ -z $WIDE ]]
+ok $? "what it says at the end is for 80 columns: ${WIDE:-no line is wider}"
 
 # The same build, except that its gate only observes and its strazhd has a name of its own.
 mkdir "$TMP/o"

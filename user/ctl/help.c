@@ -11,6 +11,8 @@
 
 #define TEXT_COLUMNS 78U
 #define LEFT_COLUMNS 16
+#define SETTING_LEFT 17
+#define SETTING_VALUES 20
 
 static void show_codes(FILE *out)
 {
@@ -40,6 +42,33 @@ void help_all(FILE *out)
 	show_codes(out);
 }
 
+/*
+ * A line that has come to column `at`, ended by `text`; what does not fit goes below, from column
+ * `from` on. What is in brackets stays together.
+ */
+static void print_hanging(FILE *out, const char *text, size_t at, size_t from)
+{
+	for (const char *end = text; *text; text = end) {
+		bool inside = false;
+		size_t len;
+
+		for (end = text; *end && (inside || *end != ' '); end++)
+			inside = *end == '[' || (inside && *end != ']');
+		len = (size_t)(end - text);
+		if (at > from && at + 1 + len > TEXT_COLUMNS) {
+			fprintf(out, "\n%*s", (int)from, "");
+			at = from;
+		} else if (at > from) {
+			fputc(' ', out);
+			at++;
+		}
+		fprintf(out, "%.*s", (int)len, text);
+		at += len;
+		end += *end == ' ';
+	}
+	fputc('\n', out);
+}
+
 static void show_arg(FILE *out, const struct arg *arg)
 {
 	char left[60];
@@ -50,9 +79,10 @@ static void show_arg(FILE *out, const struct arg *arg)
 	(void)snprintf(left, sizeof(left), "%s%s%s%s", place ? "" : "--", place ? "" : arg->key,
 		       place || !arg->meta ? "" : " ", arg->meta ? arg->meta : "");
 	if (strlen(left) > LEFT_COLUMNS)
-		fprintf(out, "  %s\n  %*s %s\n", left, LEFT_COLUMNS, "", arg->help);
+		fprintf(out, "  %s\n  %*s ", left, LEFT_COLUMNS, "");
 	else
-		fprintf(out, "  %-*s %s\n", LEFT_COLUMNS, left, arg->help);
+		fprintf(out, "  %-*s ", LEFT_COLUMNS, left);
+	print_hanging(out, arg->help, 2 + LEFT_COLUMNS + 1, 2 + LEFT_COLUMNS + 1);
 }
 
 void help_command(FILE *out, const struct command *command)
@@ -60,7 +90,9 @@ void help_command(FILE *out, const struct command *command)
 	char synopsis[200];
 
 	args_synopsis(command, synopsis, sizeof(synopsis));
-	fprintf(out, "strazhctl %s\n\n", synopsis);
+	fputs("strazhctl", out);
+	print_hanging(out, synopsis, strlen("strazhctl"), 4);
+	fputc('\n', out);
 	for (const char *at = command->help; at;) {
 		const char *end = strchr(at, '\n');
 
@@ -73,9 +105,13 @@ void help_command(FILE *out, const struct command *command)
 		show_arg(out, arg);
 	if (strcmp(command->name, "set") == 0) {
 		fputc('\n', out);
-		for (size_t i = 0; i < SETTINGS_COUNT; i++)
-			fprintf(out, "  %-17s %-16s %s\n", settings_all[i].name,
-				settings_all[i].values, settings_all[i].text);
+		for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+			const size_t from = 2 + SETTING_LEFT + 1 + SETTING_VALUES + 1;
+
+			fprintf(out, "  %-*s %-*s ", SETTING_LEFT, settings_all[i].name,
+				SETTING_VALUES, settings_all[i].values);
+			print_hanging(out, settings_all[i].text, from, from);
+		}
 	}
 }
 

@@ -253,17 +253,15 @@ void daemon_options_help(void)
 	     "  --run-dir DIR          socket and lock (/run/strazh, $STRAZH_RUN_DIR)\n"
 	     "  --pin-dir DIR          pinned maps (/sys/fs/bpf/strazh, $STRAZH_PIN_DIR)\n"
 	     "  --state-dir DIR        journal (/var/lib/strazh, $STRAZH_STATE_DIR)\n"
-	     "  --size-window 1m       how long sizes of packets are watched before they are "
-	     "judged\n"
+	     "  --size-window 1m       how long sizes are watched before they are judged\n"
 	     "  --log-level LEVEL      error, warning, info (default) or debug\n"
 	     "  --test-mode            relaxed limits, for a load test: daemon.test_mode\n"
-	     "  --config FILE          the configuration (" CONFIG_FILE "): strazh.conf(5)\n"
+	     "  --config FILE          strazh.conf(5) (" CONFIG_FILE ")\n"
 	     "  --set section.key=VAL  any key of it; may be repeated\n"
 	     "  --check [--json]       say what is wrong with all that, or the values, and end\n"
 	     "  --example              print a configuration with every key, and end\n"
 	     "  --foreground           as always: strazhd does not fork\n"
 	     "  -V, --version\n\n"
-	     "SIGTERM ends strazhd and leaves the gate enforcing; SIGHUP checks everything anew "
-	     "and\n"
-	     "reads the configuration again.");
+	     "SIGTERM ends strazhd and leaves the gate enforcing; SIGHUP checks everything\n"
+	     "anew and reads the configuration again.");
 }

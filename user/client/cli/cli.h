@@ -50,7 +50,7 @@ enum cli_for {
 	X(ROOT, "root", 'r', "BASE64|@FILE", FOR_SESSION, "the key that signs its certificate")    \
 	X(IDENTITY, "identity", 'I', "FILE", FOR_SESSION, "who we are: strazh keygen")             \
 	X(PASSPHRASE, "passphrase", 0, "FILE", FOR_ALL, "file with the passphrase of key files")   \
-	X(NAME, "name", 0, "NAME", FOR_ALL, "the server's name (strazh); keygen: of the key")      \
+	X(NAME, "name", 0, "NAME", FOR_ALL, "the server's name (strazh); keygen: the key's")       \
 	X(STRICT, "strict", 0, NULL, FOR_SESSION, "a new seed of keys for each record")            \
 	X(HYBRID, "hybrid", 0, NULL, FOR_SESSION, "ML-KEM-768 besides X25519, or nothing")         \
 	X(TIMEOUT, "timeout", 't', "SECONDS", FOR_SESSION, "for connecting, for an answer (5)")    \
