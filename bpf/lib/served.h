@@ -40,7 +40,7 @@ static inlined int served_total(const struct sz_service *config, const struct pa
 
 /*
  * What a protected service has to say: `reason`, or one of its own. Service 0, everything else, has
- * but limits, mostly none: its packets do not come here, and take 135 ns instead of 141.
+ * but limits, mostly none: its packets do not come here, and take 4 % less time.
  */
 __attribute__((noinline)) int gate_service(struct packet *p, struct verdict *v, __u32 class,
 					   __u32 reason, __u64 now_ns)

@@ -142,7 +142,11 @@ static inlined int service_pressed(__u32 service, const struct sz_service *confi
 	return 1;
 }
 
-/* What the load asks for, SZ_PACE_*; < 0: nothing, or nobody is there to say it again. */
+/*
+ * What the load asks for, SZ_PACE_*; < 0: nothing, or nobody is there to say it again. The settings
+ * are looked up again though gate_rate() has them: handed over in struct verdict they save 41 of
+ * 8,825 instructions (clang 14), and the verifier of Linux 6.1 refuses the gate.
+ */
 static inlined __s64 service_pace(__u64 now_ns)
 {
 	__u32 first = 0;

@@ -5,54 +5,26 @@
 # fail2ban is Debian's, with folders, socket and database of this test's own.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/jail.bash
+. "$HERE/jail.bash"
 command -v fail2ban-server >/dev/null || skip_all 'no fail2ban: sudo ./scripts/setup test'
 net_up
 BAD=10.66.0.66
-F=$E2E_TMP/f2b
-LOG=$E2E_TMP/door.log
 
-f2b() { timeout 20 fail2ban-client -c "$F" -s "$F/sock" -p "$F/pid" "$@"; }
-f2b_pings() { f2b ping; }
 # doors ADDR N: so many failures, as its log would have them
-doors() { for ((i = 0; i < $2; i++)); do echo "$(date '+%Y-%m-%d %H:%M:%S') door: refused $1"; done >>"$LOG"; }
+doors() { for ((i = 0; i < $2; i++)); do echo "$(date '+%Y-%m-%d %H:%M:%S') door: refused $1"; done >>"$DOOR_LOG"; }
 banned() { ctl list deny --json 2>/dev/null | jq -es "any(.[]; .prefix == \"$1\")" >/dev/null; }
 free() { ! banned "$1"; }
 in_jail() { f2b get door banip 2>/dev/null | grep -qw "$1"; }
 not_in_jail() { ! in_jail "$1"; }
 
-mkdir -p "$F"/{action.d,filter.d,fail2ban.d,jail.d}
 cp "$HERE/../../scripts/fail2ban/strazh.conf" "$F/action.d/"
-: >"$LOG"
-cat >"$F/fail2ban.conf" <<-CONF
-	[Definition]
-	loglevel = INFO
-	logtarget = $F/log
-	syslogsocket = auto
-	socket = $F/sock
-	pidfile = $F/pid
-	dbfile = $F/db.sqlite3
-	dbmaxmatches = 10
-	dbpurgeage = 1d
-	[Thread]
-CONF
-printf '[Definition]\nfailregex = ^ door: refused <HOST>$\n' >"$F/filter.d/door.conf"
-cat >"$F/jail.conf" <<-CONF
-	[door]
-	enabled = true
-	filter = door
-	backend = polling
-	logpath = $LOG
-	maxretry = 3
-	findtime = 1h
-	bantime = 1h
-	action = strazh[strazhctl="$O/strazhctl"]
-CONF
+jail_make INFO '^ door: refused <HOST>$' 'maxretry = 3' 'findtime = 1h' 'bantime = 1h' \
+	"action = strazh[strazhctl=\"$O/strazhctl\"]"
 
 jail() {
 	sed -i "s/^bantime = .*/bantime = $1/" "$F/jail.conf"
-	fail2ban-server -c "$F" -s "$F/sock" -p "$F/pid" -f >"$F/out" 2>&1 &
-	JAIL=$!
-	wait_for 20 f2b_pings
+	jail_start
 }
 jail_end() {
 	f2b stop >/dev/null 2>&1
@@ -112,14 +84,14 @@ ok $? "a jail that ends takes its bans back"
 echo "# with strazhd"
 strazhd_up
 rm -f "$F"/db.sqlite3 "$F/log"
-: >"$LOG"
+: >"$DOOR_LOG"
 jail 1h
 story
 jail_end
 
 echo "# a ban that ends by itself"
 rm -f "$F"/db.sqlite3 "$F/log"
-: >"$LOG"
+: >"$DOOR_LOG"
 jail 4
 doors $BAD 3
 wait_for 15 banned $BAD

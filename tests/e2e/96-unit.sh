@@ -4,10 +4,11 @@
 # alone the gate, the secured server in its own process, downloads, guard and store work.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 command -v systemd-analyze >/dev/null || skip_all "needs systemd-analyze"
 UNIT=$TOP/scripts/strazhd.service
 BAD=10.66.0.66
-CONF=$E2E_TMP/strazh.conf
 
 # The tree that `make install` makes, as far as strazhd needs it.
 mkdir -p "$E2E_TMP/sbin" "$E2E_TMP/lib/strazh"
@@ -43,23 +44,13 @@ ok "$([ "$(wc -l <"$E2E_TMP/calls")" -gt 200 ]; echo $?)" "which are some hundre
 CAPS=$(sed -n 's/^CapabilityBoundingSet=//p' "$UNIT" | tr '[:upper:] ' '[:lower:],')
 
 net_up
-ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
-sed -n 's/^public: //p' "$E2E_TMP/server.key" >"$E2E_TMP/server.pub"
+server_keys
 mkdir "$E2E_TMP/www"
 printf '198.51.100.0/24\n' >"$E2E_TMP/www/list"
 /usr/bin/python3 -m http.server 8099 --bind 127.0.0.1 --directory "$E2E_TMP/www" >/dev/null 2>&1 &
 WEB=$!
 wait_for 10 curl -sf http://127.0.0.1:8099/list
-cat >"$CONF" <<-CONF
-	[server]
-	enable = on
-	listen = 10.66.0.1:8000
-	key = $E2E_TMP/server.key
-	[guard]
-	mode = enforce
-	[feed test]
-	url = http://127.0.0.1:8099/list
-CONF
+conf 'mode = enforce' '[feed test]' 'url = http://127.0.0.1:8099/list'
 setpriv --bounding-set "-all,${CAPS//cap_/+}" --no-new-privs "$O/tests/tools/only-calls" \
 	"$E2E_TMP/sbin/strazhd" --interface sv0 --config "$CONF" --state-dir "$E2E_TMP/state" \
 	<"$E2E_TMP/calls" >>"$E2E_TMP/strazhd.log" 2>&1 &

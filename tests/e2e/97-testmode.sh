@@ -4,31 +4,23 @@
 # Besides, what strazhd says of the machine it runs on.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 net_up
 BAD=10.66.0.66
-CONF=$E2E_TMP/strazh.conf
 
 gate() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"gate\") | .$1"; }
 gate_is() { [ "$(gate "$1")" = "$2" ]; }
 send() { cl timeout 100 /usr/bin/python3 "$HERE/prefix_send.py" "$@" | jq -c .; }
 # held N: connections of one host that say nothing; how many the server keeps
 held() { cl timeout 30 /usr/bin/python3 "$HERE/hold_send.py" 10.66.0.2 "$1"; }
+# conf TEST_MODE
 conf() {
-	cat >"$CONF" <<-CONF
-		[daemon]
-		test_mode = $1
-		[server]
-		enable = on
-		listen = 10.66.0.1:8000
-		key = $E2E_TMP/server.key
-		max_per_source = 4
-		max_half_open_per_source = 3
-		[guard]
-		mode = enforce
-	CONF
+	server_conf 'max_per_source = 4' 'max_half_open_per_source = 3' '[daemon]' "test_mode = $1" \
+		'[guard]' 'mode = enforce'
 }
 
-ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
+server_keys
 conf off
 is "$("$O/strazhd" --check --json --config "$CONF" --test-mode 2>&1 |
 	jq -r '.. | objects | select(.key? == "daemon.test_mode") | .value')" on "--test-mode is daemon.test_mode = on"

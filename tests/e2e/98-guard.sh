@@ -4,39 +4,18 @@
 # framed is not. Learning says so and does nothing; bans end on time; an operator has the last word.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 net_up
 AT=10.66.0.1:8000
 BAD=10.66.0.66
-CONF=$E2E_TMP/strazh.conf
 
 # st COMMAND ARGS...: strazh on the client, at the server
 st() { cl timeout 100 "$O/strazh" "$@" -s "$AT" -k "@$E2E_TMP/server.pub"; }
 of() { jq -r "select(.$2 != null) | .$2" "$1"; }
 denials() { ctl stats --json 2>/dev/null | jq -s 'map(select(.reason == "deny-host") | .packets) | add // 0'; }
-garbage() { cl timeout 60 /usr/bin/python3 "$HERE/garbage_send.py" "$@"; }
-# conf LINES...: of [guard]
-conf() {
-	cat >"$CONF" <<-CONF
-		[server]
-		enable = on
-		listen = 10.66.0.1:8000
-		key = $E2E_TMP/server.key
-		[guard]
-	CONF
-	printf '%s\n' "$@" >>"$CONF"
-}
-# reload MODE LINES...: and wait until it holds
-reload() {
-	local mode=$1
-	shift
-	conf "mode = $mode" "$@"
-	kill -HUP "$STRAZHD_PID"
-	wait_for 5 guard_is mode "$mode"
-	ok $? "reload: guard.mode = $mode"
-}
 
-ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
-sed -n 's/^public: //p' "$E2E_TMP/server.key" >"$E2E_TMP/server.pub"
+server_keys
 conf "ban_time = 1h" "ban_time_most = 5m" "limit = 80" "ban = 60"
 like "$("$O/strazhd" --check --config "$CONF" 2>&1)" "guard.limit: above guard.ban, 60" "limit and ban stay in order"
 like "$("$O/strazhd" --check --config "$CONF" 2>&1)" "guard.ban_time: more than guard.ban_time_most, 5m" \

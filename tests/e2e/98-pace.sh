@@ -4,11 +4,12 @@
 # on; the load is gone, or strazhd is, and all is as the operator set it.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 net_up
 client_native
 cl ip addr add 10.66.0.77/24 dev cl0
 AT=10.66.0.1:8000
-CONF=$E2E_TMP/strazh.conf
 # What is asked for is renewed, and ends by itself after three seconds.
 HOLD=8
 
@@ -42,18 +43,8 @@ let_go() {
 }
 # conf LINES...: of [guard]. Pressure is that of all who work on this machine.
 conf() {
-	cat >"$CONF" <<-CONF
-		[server]
-		enable = on
-		listen = 10.66.0.1:8000
-		key = $E2E_TMP/server.key
-		max_half_open = 10
-		max_half_open_per_source = 10
-		hello_timeout = 60s
-		[guard]
-		psi = 0
-	CONF
-	printf '%s\n' "$@" >>"$CONF"
+	server_conf 'max_half_open = 10' 'max_half_open_per_source = 10' 'hello_timeout = 60s' \
+		'[guard]' 'psi = 0' "$@"
 }
 reload() {
 	conf "$@"
@@ -66,8 +57,7 @@ up() {
 }
 
 sysctl -qw net.ipv4.tcp_syncookies=2 net.ipv4.tcp_timestamps=2
-ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
-sed -n 's/^public: //p' "$E2E_TMP/server.key" >"$E2E_TMP/server.pub"
+server_keys
 conf "mode = enforce"
 up
 quiet set rate.mode enforce

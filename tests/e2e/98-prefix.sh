@@ -4,16 +4,15 @@
 # least, and a tenth of those seen), who has earned trust. And what a reload changes for them.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 net_up
-CONF=$E2E_TMP/strazh.conf
 V4=10.66.0.1 V6=fd66::1
+LISTEN="$V4:8000 [$V6]:8000"
 
 listening() { [ "$(ss -Hltn 'sport = :8000' | awk '{ print $4 }' | sort -u | wc -l)" = 2 ]; }
-# bans: of the guard, in the gate
-bans() {
-	ctl list deny --json 2>/dev/null |
-		jq -rs '[.[] | select(.lists) | select(.lists | index("guard")) | .prefix] | sort | join(" ")'
-}
+# bans: of the guard, in the gate, in one line
+bans() { in_gate | paste -sd' '; }
 banned() { case " $(bans) " in *" $1 "*) ;; *) return 1 ;; esac }
 free() { ! banned "$1"; }
 # tier PREFIX: what the gate has of that source: 1 trusted, 2 limited
@@ -22,25 +21,6 @@ tier_is() { [ "$(tier "$1")" = "$2" ]; }
 send() { cl timeout 100 /usr/bin/python3 "$HERE/prefix_send.py" "$@" | jq -c .; }
 st() { cl timeout 30 "$O/strazh" "$@" -s "$V4:8000" -k "@$E2E_TMP/server.pub"; }
 score_gone() { ctl why "$1" 2>/dev/null | grep -qE 'score 0\.0[0-9]'; }
-conf() {
-	cat >"$CONF" <<-CONF
-		[server]
-		enable = on
-		listen = $V4:8000 [$V6]:8000
-		key = $E2E_TMP/server.key
-		[guard]
-	CONF
-	printf '%s\n' "$@" >>"$CONF"
-}
-# reload MODE LINES...: and wait until it holds
-reload() {
-	local mode=$1
-	shift
-	conf "mode = $mode" "$@"
-	kill -HUP "$STRAZHD_PID"
-	wait_for 5 guard_is mode "$mode"
-	ok $? "reload: guard.mode = $mode $*"
-}
 # anew: a guard that knows nobody
 anew() {
 	reload off
@@ -56,8 +36,7 @@ ip route add 10.66.7.0/24 dev sv0
 ip route add fd67::/48 via fd66::2
 ip route add fd68::/64 via fd66::2
 
-ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
-sed -n 's/^public: //p' "$E2E_TMP/server.key" >"$E2E_TMP/server.pub"
+server_keys
 conf "mode = enforce"
 strazhd_up --interface sv0 --config "$CONF"
 wait_for 5 listening

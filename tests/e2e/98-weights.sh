@@ -4,26 +4,12 @@
 # rooms by a start, and what is wrong is refused with its place. And what the store keeps.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 net_up
-CONF=$E2E_TMP/strazh.conf
 
-garbage() { cl timeout 60 /usr/bin/python3 "$HERE/garbage_send.py" "$@" >/dev/null; }
-why() { ctl why "$1" 2>/dev/null; }
 why_says() { why "$1" | grep -qE -- "$2"; }
-# conf LINES...: of [guard]
-conf() {
-	cat >"$CONF" <<-CONF
-		[server]
-		enable = on
-		listen = 10.66.0.1:8000
-		key = $E2E_TMP/server.key
-		[store]
-		backlog = 100
-		bans_keep = 1h
-		[guard]
-	CONF
-	printf '%s\n' "$@" >>"$CONF"
-}
+MORE=('[store]' 'backlog = 100' 'bans_keep = 1h')
 # reload LINES...: and wait until it holds; another number of trust_sessions says that it is this one
 RELOADS=20
 reload() {
@@ -46,7 +32,7 @@ heard() {
 	next
 	marker=$BAD
 	BAD=$bad
-	garbage "$marker" 1
+	garbage "$marker" 1 >/dev/null
 	wait_for 10 why_says "$marker" "has answered us"
 }
 # refused LINE: what --check says of it
@@ -61,7 +47,7 @@ keys() {
 		| select((.key | startswith(\"guard.\")) and .key != \"guard.mode\" and ($1)) | \"\(.key) \(.value)\""
 }
 
-ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
+server_keys
 
 echo "# what is wrong"
 conf "the line of a fault"
@@ -121,7 +107,7 @@ ok "$([ "$known" -ge 48 ] && [ "$known" -le 64 ]; echo $?)" "guard.sources = 64:
 echo "# what a handshake weighs"
 next
 reload "weight_handshake_failure = 1"
-garbage "$BAD" 60
+garbage "$BAD" 60 >/dev/null
 wait_for 5 why_says "$BAD" "HandshakeFailure: [0-9]+ handshake failures in"
 ok $? "one hundredth: it is seen"
 heard
@@ -129,13 +115,13 @@ free "$BAD"
 ok $? "and sixty of them are no ban"
 next
 reload "weight_handshake_failure = 99"
-garbage "$BAD" 8
+garbage "$BAD" 8 >/dev/null
 wait_for 5 banned "$BAD"
 ok $? "99: eight are"
 quiet unban "$BAD"
 next
 reload "weight_handshake_failure = 99" "handshake_failures = 100"
-garbage "$BAD" 8
+garbage "$BAD" 8 >/dev/null
 heard
 ok $? "eight more were heard"
 free "$BAD"

@@ -4,41 +4,20 @@
 # gate or store, not even one that it has forgotten; a flush forgives who is in the store alone.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 net_up
 BAD=10.66.0.66
-CONF=$E2E_TMP/strazh.conf
-STORE=$E2E_TMP/state/strazh.db
 
-quiet() { ctl -q "$@" >/dev/null 2>&1; }
-listening() { [ -n "$(ss -Hltn 'sport = :8000')" ]; }
-guards() { ctl list deny --json 2>/dev/null | jq -r 'select(.prefix and (.lists | index("guard"))) | .prefix' | sort; }
-banned() { guards | grep -qx -- "$1"; }
+banned() { in_gate | grep -qx -- "$1"; }
 free() { ! banned "$1"; }
-none_banned() { [ -z "$(guards)" ]; }
-garbage() { cl timeout 60 /usr/bin/python3 "$HERE/garbage_send.py" "$@"; }
-why() { ctl why "$@" 2>/dev/null; }
-said() { grep -qE -- "$1" "$E2E_TMP/strazhd.log"; }
-rows() { sqlite3 -cmd '.timeout 5000' "$STORE" "$1"; }
-rows_are() { [ "$(rows "$1" 2>/dev/null)" = "$2" ]; }
-conf() {
-	cat >"$CONF" <<-CONF
-		[server]
-		enable = on
-		listen = 10.66.0.1:8000
-		key = $E2E_TMP/server.key
-		[guard]
-		mode = $1
-		ban_time = 1h
-	CONF
-}
+none_banned() { [ -z "$(in_gate)" ]; }
+# conf MODE
+conf() { server_conf '[guard]' "mode = $1" 'ban_time = 1h'; }
 up() {
 	: >"$E2E_TMP/strazhd.log"
 	strazhd_up --interface sv0 --config "$CONF"
 	wait_for 5 listening
-}
-boot() {
-	ip link set dev sv0 xdp off
-	rm -rf /sys/fs/bpf/strazh
 }
 GUARDS="SELECT count(*) FROM ban WHERE origin = 'guard'"
 # Banned, in gate and store, by an enforcing guard.
@@ -53,7 +32,7 @@ ban_bad() {
 # What is in the gate in its name, and unknown to it.
 forget() { rows "DELETE FROM ban; DELETE FROM source"; }
 
-ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
+server_keys
 
 echo "# enforce, then learn"
 ban_bad "enforce"
@@ -67,17 +46,17 @@ like "$(rows "SELECT actor, action, subject, cause FROM audit WHERE action = 'fl
 	"^guard\|flush\|deny guard\|taken back, for the guard's mode was changed$" "which the audit tells"
 wait_for 15 rows_are "SELECT offences FROM source WHERE cidr = '$BAD/32'" 1
 strazhd_kill KILL
-boot
+lose_gate
 conf enforce
 up
-ok "$(guards | wc -l)" "killed, the gate lost, enforced again: it does not come back"
+ok "$(in_gate | wc -l)" "killed, the gate lost, enforced again: it does not come back"
 like "$(why $BAD)" "1 bans? remembered" "but is remembered"
 quiet unban $BAD
 strazhd_kill TERM
 
 for mode in learn off; do
 	echo "# $mode at start, after a kill -9 of one that enforced"
-	boot
+	lose_gate
 	ban_bad "$mode"
 	strazhd_kill KILL
 	conf $mode
@@ -144,7 +123,7 @@ has_settings() {
 wait_for 10 has_settings gate.rate.source.fd66:1::/64
 ok $? "limits and sources with limits of their own are taken into it"
 strazhd_kill KILL
-boot
+lose_gate
 up
 like "$(ctl rate show syn 2>/dev/null)" "^syn +77 .*changed" "the gate is lost: limits are back"
 is "$(ctl rate show --json 2>/dev/null | jq -r 'select(.source) | .source' | sort | tr '\n' ' ')" \

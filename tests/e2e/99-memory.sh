@@ -4,47 +4,29 @@
 # away or has no room. And why tells all of it.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 net_up
 BAD=10.66.0.66
-CONF=$E2E_TMP/strazh.conf
 # How long PostgreSQL is away: a minute where nobody waits for it.
 OUTAGE_S=${MEMORY_OUTAGE_S:-$([ "${CI:-}" = true ] && echo 60 || echo 2)}
-STORE=$E2E_TMP/state/strazh.db
 
 store() { ctl status --json 2>/dev/null | jq -r "select(.kind == \"store\") | .$1"; }
 store_is() { [ "$(store "$1")" = "$2" ]; }
-garbage() { cl timeout 60 /usr/bin/python3 "$HERE/garbage_send.py" "$@"; }
-why() { ctl why "$@" 2>/dev/null; }
 why_says() { why "$1" | grep -qE -- "$2"; }
 # conf URL LINES...: the store's, and of [guard]
 conf() {
 	local url=$1
 	shift
-	cat >"$CONF" <<-CONF
-		[server]
-		enable = on
-		listen = 10.66.0.1:8000
-		key = $E2E_TMP/server.key
-		[store]
-		url = $url
-		[guard]
-	CONF
-	printf '%s\n' "$@" >>"$CONF"
+	server_conf '[store]' "url = $url" '[guard]' "$@"
 }
 up() {
 	strazhd_up --interface sv0 --config "$CONF" "$@"
 	wait_for 5 listening
 }
-# The gate is gone, as after a boot of the machine.
-boot() {
-	ip link set dev sv0 xdp off
-	rm -rf /sys/fs/bpf/strazh
-}
-rows() { sqlite3 -cmd '.timeout 5000' "$STORE" "$1"; }
-rows_are() { [ "$(rows "$1" 2>/dev/null)" = "$2" ]; }
 denied() { ctl list deny --json 2>/dev/null | jq -es "any(.[]; .prefix == \"$1\")" >/dev/null; }
 
-ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
+server_keys
 
 echo "# a wrong store"
 conf "mysql://h/x"
@@ -78,7 +60,7 @@ KNOWN="SELECT offences, proven, score > 0.5, length(evidence) > 10 FROM source W
 wait_for 5 rows_are "$KNOWN" "1|1|1|1"
 ok $? "and the source with its evidence"
 strazhd_kill TERM
-boot
+lose_gate
 up
 ok $? "strazhd again, the gate made anew"
 banned $BAD
@@ -100,7 +82,7 @@ garbage $BAD 200 >/dev/null
 wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32' AND origin = 'guard'" 1
 ok $? "banned again, and in the store"
 strazhd_kill KILL
-boot
+lose_gate
 up
 banned $BAD
 ok $? "strazhd killed: banned"
@@ -110,7 +92,7 @@ is "$(rows "SELECT count(*) FROM audit WHERE action = 'ban'")" 2 "two bans in th
 echo "# a ban that ended meanwhile"
 strazhd_kill TERM
 rows "UPDATE ban SET since_ms = since_ms - 7200000, until_ms = until_ms - 7200000"
-boot
+lose_gate
 up
 free $BAD
 ok $? "over: not banned"
@@ -137,7 +119,7 @@ wait_for 5 rows_are "SELECT count(*) FROM ban WHERE cidr = '$BAD/32'" 0
 strazhd_kill TERM
 
 rows "INSERT INTO ban SELECT '$BAD/32', $(date +%s)000 + 86400000, $(date +%s)000 + 86460000, 1, 'guard', 'guard', 'x'"
-boot
+lose_gate
 up
 banned $BAD
 ok $? "a ban of tomorrow for a minute: banned"
@@ -191,7 +173,7 @@ mkdir -p "$E2E_TMP/small"
 mount -t tmpfs -o size=1m,mode=750 tmpfs "$E2E_TMP/small"
 conf "sqlite://$E2E_TMP/small/strazh.db" "mode = enforce" "ban_time = 1h"
 STORE=$E2E_TMP/small/strazh.db
-boot
+lose_gate
 up
 store_is degraded false
 ok $? "the store is there"
@@ -217,7 +199,7 @@ strazhd_kill TERM
 echo "# somebody else holds the store"
 STORE=$E2E_TMP/state/held.db
 conf "sqlite://$STORE" "mode = enforce" "ban_time = 1h"
-boot
+lose_gate
 up
 store_is degraded false
 ok $? "the store is there"
@@ -252,7 +234,7 @@ wait_for 30 rows_are "$HELD" "$BAD/32,192.0.2.7/32"
 ok $? "the store has the guard's ban and the operator's, and not what was taken back"
 is "$(store missed) $(store undone)" "0 0" "nothing was lost"
 strazhd_kill TERM
-boot
+lose_gate
 up
 wait_for 20 denied 192.0.2.7
 ok $? "after a reboot: denied"
@@ -277,7 +259,7 @@ echo "# PostgreSQL, and an outage of it"
 PG=$(mktemp -d /tmp/strazh-memory-pg.XXXXXX)
 if ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1; then
 	conf "$("$HERE/../orm/pg" url "$PG")" "mode = enforce" "ban_time = 1h"
-	boot
+	lose_gate
 	up
 	like "$(ctl status 2>/dev/null)" "^store +postgresql://.*, ok" "strazhd on PostgreSQL"
 	"$HERE/../orm/pg" stop "$PG" >/dev/null 2>&1
@@ -308,7 +290,7 @@ if ORM_PG_OWNER=$$ "$HERE/../orm/pg" start "$PG" >"$E2E_TMP/pg.log" 2>&1; then
 	ok $? "in the journal neither"
 	is "$(store missed) $(store undone)" "0 0" "nothing was lost"
 	strazhd_kill TERM
-	boot
+	lose_gate
 	up
 	banned $BAD
 	ok $? "and after a restart: banned"

@@ -6,24 +6,16 @@
 # it gave before a restart. TRUTH_SEED, TRUTH_ROUNDS (each event once in four).
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 net_up
-CONF=$E2E_TMP/strazh.conf
-STORE=$E2E_TMP/state/strazh.db
 HOSTS=24 AT_ONCE=2 TAKEN=
 SEED=${TRUTH_SEED:-$RANDOM}
 RANDOM=$SEED
 echo "# seed $SEED"
 
-cat >"$CONF" <<-CONF
-	[server]
-	enable = on
-	listen = 10.66.0.1:8000
-	key = $E2E_TMP/server.key
-	[guard]
-	mode = enforce
-	ban_time = 1h
-CONF
-ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
+conf 'mode = enforce' 'ban_time = 1h'
+server_keys
 # Each in a /24 of its own: no prefix is banned for them.
 host() { echo "10.66.$1.7"; }
 for ((i = 1; i <= HOSTS; i++)); do cl ip addr add "$(host $i)/32" dev cl0; done
@@ -33,15 +25,9 @@ up() {
 	strazhd_up --interface sv0 --config "$CONF"
 	wait_for 10 listening
 }
-lose_gate() {
-	ip link set dev sv0 xdp off
-	rm -rf /sys/fs/bpf/strazh
-}
-rows() { sqlite3 -cmd '.timeout 5000' "$STORE" "$1"; }
 
 # ---- the four ----
 
-in_gate() { ctl list deny --json 2>/dev/null | jq -r 'select(.prefix and (.lists | index("guard"))) | .prefix' | sort; }
 in_store() { rows "SELECT cidr FROM ban WHERE origin = 'guard'" | sed 's|/32$||' | sort; }
 # The acts of the guard, and those that take its bans back, one after the other.
 in_audit() {

@@ -11,10 +11,10 @@
 # What is asked is what is true: who was dropped, who was banned, how many honest requests were
 # lost. Times are figures: they are printed, and written to $SCENE_LOG, a line of JSON a scene.
 AT=10.66.0.1:8000
-CONF=$E2E_TMP/strazh.conf
+# shellcheck source=tests/e2e/guarded.bash
+. "$HERE/guarded.bash"
 
 quiet() { ctl -q "$@" >"$E2E_TMP/said" 2>&1 || sed "s/^/# strazhctl $*: /" "$E2E_TMP/said"; }
-why() { ctl why "$1" 2>/dev/null; }
 # bans_in PATTERN: prefixes that the guard has banned and that begin so
 bans_in() {
 	ctl list deny --json 2>/dev/null |
@@ -48,12 +48,10 @@ scene_up() {
 	cl ip neigh replace fd66::1 lladdr "$MAC" dev cl0 nud permanent
 	ip route replace default via 10.66.0.254
 	ip -6 route replace default via fd66::254 dev sv0
-	ctl keys new "$E2E_TMP/server.key" >/dev/null 2>&1
-	KEY=$(sed -n 's/^public: //p' "$E2E_TMP/server.key" | base64 -d | od -An -tx1 | tr -d ' \n')
-	{
-		printf '%s\n' '[server]' 'enable = on' 'listen = 10.66.0.1:8000 [fd66::1]:8000' \
-			"key = $E2E_TMP/server.key" "$@" '[guard]' 'mode = enforce' "${GUARD[@]}"
-	} >"$CONF"
+	server_keys
+	KEY=$(base64 -d "$E2E_TMP/server.pub" | od -An -tx1 | tr -d ' \n')
+	LISTEN='10.66.0.1:8000 [fd66::1]:8000'
+	server_conf "$@" '[guard]' 'mode = enforce' "${GUARD[@]}"
 	strazhd_up --interface sv0 --config "$CONF"
 	wait_for 10 listening
 	ok $? "it listens"

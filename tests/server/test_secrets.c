@@ -6,7 +6,6 @@
  *			what is over	the static key	seeds in use	planted
  *	all memory	nowhere		nowhere		found		found
  *	a core dump	nowhere		nowhere		nowhere		found
- *	a forked child	nowhere		nowhere		nowhere		found
  *
  * Dumps are gcore's, which leaves out what madvise(2) says, as the kernel does; gcore -a, which
  * does not; and at the end the kernel's own, by SIGABRT, where core_pattern is a file. "Planted" is
@@ -27,7 +26,6 @@
 
 #define LIVE 700U /* echoes: two blocks and a half */
 #define SCANS 4U
-#define READERS 6U
 
 struct told {
 	uint16_t port;
@@ -37,7 +35,6 @@ struct told {
 
 static struct told told;
 static pid_t server;
-static int to_server, from_server;
 
 /* ---- the server ---- */
 
@@ -47,29 +44,13 @@ static void small(struct server_limits *limits)
 	limits->half_open = 256;
 }
 
-/* As strazhd forks a reader: at a moment without secrets in hand. */
-static void fork_reader(struct house *house, int tell)
-{
-	pid_t pid;
-
-	reactors_hold(house->reactors);
-	pid = fork();
-	if (!pid) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		pause();
-		_exit(0);
-	}
-	reactors_let_go(house->reactors);
-	(void)!write(tell, &pid, sizeof(pid));
-}
-
-/* The child, until its parent is done or it is killed; forks when it gets a byte. */
+/* The child, until its parent is done or it is killed. */
 static void be_server(int tell, int until)
 {
 	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
 	static struct house house;
 	uint8_t *planted = malloc(32);
-	char command;
+	char byte;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that failed leaves nothing behind */
 	house_open(&house, &(struct house_plan){.limits = small, .reactors = 2});
@@ -82,8 +63,7 @@ static void be_server(int tell, int until)
 		_exit(1);
 	memcpy(told.planted, planted, 32);
 	(void)!write(tell, &told, sizeof(told));
-	while (read(until, &command, 1) == 1)
-		fork_reader(&house, tell);
+	(void)!read(until, &byte, 1);
 	house_close(&house);
 	_exit(0);
 }
@@ -214,24 +194,6 @@ static void *keep_busy(void *arg)
 	return NULL;
 }
 
-/* Children of a server that is busy. */
-static void look_in_readers(const struct secrets *secrets)
-{
-	const pid_t parent = server;
-
-	for (unsigned i = 0; i < READERS; i++) {
-		pid_t pid;
-
-		assert_int_equal(write(to_server, "f", 1), 1);
-		assert_int_equal(read(from_server, &pid, sizeof(pid)), sizeof(pid));
-		assert_true(pid > 0);
-		server = pid;
-		look_in(secrets, NULL, PLANTED, OVER | FIXED | CURRENT);
-		server = parent;
-		kill(pid, SIGKILL);
-	}
-}
-
 /* What is over is nowhere, even while others are at it; of the static key only how often. */
 static void look_under_load(const struct secrets *secrets, const struct house *seen)
 {
@@ -263,7 +225,6 @@ static void look_under_load(const struct secrets *secrets, const struct house *s
 		dumps++;
 		unlink(core);
 	}
-	look_in_readers(secrets);
 	atomic_store(&ending, true);
 	for (unsigned i = 0; i < 2; i++)
 		assert_int_equal(pthread_join(crowd[i].thread, NULL), 0);
@@ -387,8 +348,6 @@ static void secrets_of_a_server(void **state)
 		be_server(tell[1], until[0]);
 	}
 	close(until[0]);
-	to_server = until[1];
-	from_server = tell[0];
 	assert_int_equal(read(tell[0], &told, sizeof(told)), sizeof(told));
 	look_at_server(secrets);
 	look_in_core(secrets);

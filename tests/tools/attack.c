@@ -12,7 +12,6 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 
 #include <tests/tools/kit/flood.h>
 #include <tests/tools/kit/frame.h>
+#include <tests/tools/kit/stop.h>
 #include <tests/tools/kit/wire.h>
 
 #define BATCH 64
@@ -43,13 +43,6 @@ static struct flood flood;
 /* Of IPv4 and IPv6: spoofed frames that were made, and that were sent. They leave in order. */
 static uint64_t made[2], spoofed[2];
 static uint64_t key, turn;
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stop = 1;
-}
 
 static uint64_t now_ns(void)
 {
@@ -211,7 +204,6 @@ static void report(uint64_t begin_ns, uint64_t took_ns)
 
 int main(int argc, char **argv)
 {
-	struct sigaction action = {.sa_handler = on_signal};
 	uint8_t own_mac[ETH_ALEN];
 	uint64_t begin;
 	int fd;
@@ -221,8 +213,7 @@ int main(int argc, char **argv)
 	fd = wire_open(flood.dev, own_mac);
 	if (!flood.has_from_mac)
 		memcpy(flood.from_mac, own_mac, ETH_ALEN);
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	stop_by_signals();
 	begin = now_ns();
 	random_seed(begin);
 	key = random_draw();

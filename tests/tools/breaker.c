@@ -9,7 +9,6 @@
  * was lost.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,8 +19,7 @@
 
 #include <strazh/client.h>
 #include <tests/tools/kit/caller.h>
-#include <tests/tools/kit/number.h>
-#include <tests/tools/kit/target.h>
+#include <tests/tools/kit/options.h>
 #include <user/wire/record.h>
 
 #define PATIENCE_MS 5000
@@ -29,8 +27,7 @@
 
 static struct {
 	const char *to;
-	uint8_t key[32];
-	bool has_key;
+	uint8_t key[OPTIONS_KEY_LEN];
 	struct callers callers;
 	unsigned int count;
 } want = {.count = 1};
@@ -99,52 +96,22 @@ static bool break_one(void)
 	return true;
 }
 
-static void usage(void)
-{
-	fputs("usage: breaker --to ADDRESS:PORT --key HEX [--from ADDRESS] [--count N]\n", stderr);
-	exit(2);
-}
+static const char usage[] =
+	"usage: breaker --to ADDRESS:PORT --key HEX [--from ADDRESS] [--count N]\n";
 
-static void parse_key(const char *text)
-{
-	if (strlen(text) != 2 * sizeof(want.key))
-		usage();
-	for (unsigned int i = 0; i < sizeof(want.key); i++) {
-		unsigned int byte;
-
-		if (sscanf(text + (size_t)2 * i, "%2x", &byte) != 1)
-			usage();
-		want.key[i] = (uint8_t)byte;
-	}
-	want.has_key = true;
-}
+static const struct tool_option options[] = {
+	{.name = "to", .text = &want.to, .needed = true},
+	{.name = "key", .key = want.key, .needed = true},
+	OPTION_FROM(want.callers),
+	{.name = "count", .number = &want.count, .most = 100000},
+	{0},
+};
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"to", required_argument, NULL, 't'},
-		{"key", required_argument, NULL, 'k'},
-		{"from", required_argument, NULL, 'f'},
-		{"count", required_argument, NULL, 'c'},
-		{NULL, 0, NULL, 0},
-	};
 	bool lost = false;
-	int option;
 
-	while ((option = getopt_long(argc, argv, "t:k:f:c:", options, NULL)) != -1) {
-		if (option == 't')
-			want.to = optarg;
-		else if (option == 'k')
-			parse_key(optarg);
-		else if (option == 'f')
-			target_parse("--from", optarg, &want.callers.first, &want.callers.len);
-		else if (option == 'c')
-			want.count = number_parse("--count", optarg, 100000);
-		else
-			usage();
-	}
-	if (!want.to || !want.has_key || optind < argc)
-		usage();
+	options_parse(argc, argv, options, usage);
 	for (unsigned int i = 0; i < want.count && !lost; i++)
 		lost = !break_one();
 	printf("{\"begin_ms\":%.1f,\"sessions\":%u,\"closed\":%u,\"lost\":%s}\n", begin_ms,

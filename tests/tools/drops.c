@@ -4,23 +4,15 @@
  * object: for each reason whose count grew, when that was seen first (CLOCK_MONOTONIC, ms) and by
  * how much it grew in all.
  */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include <tests/tools/kit/caller.h>
+#include <tests/tools/kit/stop.h>
 #include <user/gate/stats.h>
 
 #define PAUSE_NS 1000000
-
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stop = 1;
-}
 
 static void look(struct gate *gate, struct gate_stats *ret_stats)
 {
@@ -32,14 +24,12 @@ static void look(struct gate *gate, struct gate_stats *ret_stats)
 
 int main(void)
 {
-	struct sigaction action = {.sa_handler = on_signal};
 	double first_ms[SZ_REASON_COUNT] = {0};
 	struct gate_stats begin, now;
 	const char *comma = "";
 	struct gate *gate;
 
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	stop_by_signals();
 	if (gate_open(NULL, 0, NULL, &gate)) {
 		fprintf(stderr, "drops: %s\n", gate_error());
 		return 1;

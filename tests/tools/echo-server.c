@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,6 +20,7 @@
 #include <unistd.h>
 
 #include <tests/tools/kit/number.h>
+#include <tests/tools/kit/stop.h>
 
 #define CONNS_MAX 4096
 #define BUFFER_LEN 4096
@@ -33,15 +33,8 @@ struct conn {
 	unsigned char buffer[BUFFER_LEN];
 };
 
-static volatile sig_atomic_t stop;
 static int epoll = -1;
 static unsigned int conns;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stop = 1;
-}
 
 static void die(const char *what)
 {
@@ -197,7 +190,6 @@ int main(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	struct sigaction action = {.sa_handler = on_signal};
 	uint16_t port = 7777;
 	bool with_udp = false;
 	int option, tcp, udp;
@@ -216,8 +208,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "echo-server: unexpected argument '%s'\n", argv[optind]);
 		return 2;
 	}
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	stop_by_signals();
 	epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll < 0)
 		die("epoll_create1");

@@ -16,8 +16,6 @@
  * sessions was answered. Least is that of the address that fared worst.
  */
 #include <errno.h>
-#include <getopt.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,12 +27,11 @@
 #include <strazh/client.h>
 #include <strazh/wire/phantom.h>
 #include <tests/tools/kit/caller.h>
-#include <tests/tools/kit/number.h>
+#include <tests/tools/kit/options.h>
 #include <tests/tools/kit/samples.h>
-#include <tests/tools/kit/target.h>
+#include <tests/tools/kit/stop.h>
 #include <tests/unit/guard/jain.h>
 
-#define SOURCES_MAX 65536
 #define GUESTS_MAX 4096
 #define ASKED_MAX 64
 #define AGAIN_MS 500
@@ -42,8 +39,8 @@
 
 static struct {
 	const char *to;
-	uint8_t key[32];
-	bool has_key, strangers;
+	uint8_t key[OPTIONS_KEY_LEN];
+	bool strangers;
 	struct callers callers;
 	unsigned int guests, arrive_ms, rate, burst, new_rate, seconds, timeout_ms;
 } want = {.guests = 0, .arrive_ms = 1, .rate = 1, .burst = 1, .seconds = 10, .timeout_ms = 5000};
@@ -67,16 +64,9 @@ static struct {
 } told;
 static struct {
 	unsigned int asked, got;
-} sources[SOURCES_MAX];
+} sources[CALLERS_MAX];
 static struct samples answers;
 static int epoll_fd;
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stop = 1;
-}
 
 static void die(const char *what)
 {
@@ -308,12 +298,12 @@ static void run(void)
 }
 
 /* Of who asked anything: in a short run not everybody does. */
-static unsigned int share(double shares[SOURCES_MAX], double *ret_least)
+static unsigned int share(double shares[CALLERS_MAX], double *ret_least)
 {
 	unsigned int len = 0;
 
 	*ret_least = 1;
-	for (unsigned int i = 0; i < SOURCES_MAX; i++) {
+	for (unsigned int i = 0; i < CALLERS_MAX; i++) {
 		if (!sources[i].asked)
 			continue;
 		shares[len] = (double)sources[i].got / sources[i].asked;
@@ -325,7 +315,7 @@ static unsigned int share(double shares[SOURCES_MAX], double *ret_least)
 
 static void report(double begin_ms)
 {
-	static double shares[SOURCES_MAX];
+	static double shares[CALLERS_MAX];
 	double least;
 	unsigned int len = share(shares, &least);
 
@@ -340,103 +330,34 @@ static void report(double begin_ms)
 
 /* ---- the command line ---- */
 
-static void usage(void)
-{
-	fputs("usage: guests --to ADDRESS:PORT --key HEX [--from ADDRESS [--sources N] [--step "
-	      "N]]\n"
-	      "  [--guests N [--arrive MS] [--rate N [--burst N]]] [--new N] [--seconds N]\n"
-	      "  [--timeout-ms N] [--strangers]\n",
-	      stderr);
-	exit(2);
-}
+static const char usage[] =
+	"usage: guests --to ADDRESS:PORT --key HEX [--from ADDRESS [--sources N] [--step N]]\n"
+	"  [--guests N [--arrive MS] [--rate N [--burst N]]] [--new N] [--seconds N]\n"
+	"  [--timeout-ms N] [--strangers]\n";
 
-static void parse_key(const char *text)
-{
-	for (unsigned int i = 0; i < 32; i++) {
-		unsigned int byte;
-
-		if (sscanf(text + strnlen(text, (size_t)2 * i), "%2x", &byte) != 1)
-			usage();
-		want.key[i] = (uint8_t)byte;
-	}
-	want.has_key = true;
-}
-
-static void parse_option(int option)
-{
-	switch (option) {
-	case 't':
-		want.to = optarg;
-		break;
-	case 'k':
-		parse_key(optarg);
-		break;
-	case 'f':
-		target_parse("--from", optarg, &want.callers.first, &want.callers.len);
-		break;
-	case 'n':
-		want.callers.count = number_parse("--sources", optarg, SOURCES_MAX);
-		break;
-	case 'S':
-		want.callers.step = number_parse("--step", optarg, 1U << 24);
-		break;
-	case 'g':
-		want.guests = number_parse("--guests", optarg, GUESTS_MAX);
-		break;
-	case 'a':
-		want.arrive_ms = number_parse("--arrive", optarg, 600000);
-		break;
-	case 'r':
-		want.rate = number_parse("--rate", optarg, 1000);
-		break;
-	case 'b':
-		want.burst = number_parse("--burst", optarg, ASKED_MAX - 1);
-		break;
-	case 'N':
-		want.new_rate = number_parse("--new", optarg, 10000);
-		break;
-	case 's':
-		want.seconds = number_parse("--seconds", optarg, 3600);
-		break;
-	case 'w':
-		want.timeout_ms = number_parse("--timeout-ms", optarg, 60000);
-		break;
-	case 'x':
-		want.strangers = true;
-		break;
-	default:
-		usage();
-	}
-}
+static const struct tool_option options[] = {
+	{.name = "to", .text = &want.to, .needed = true},
+	{.name = "key", .key = want.key, .needed = true},
+	OPTION_FROM(want.callers),
+	OPTION_SOURCES(want.callers),
+	OPTION_STEP(want.callers),
+	{.name = "guests", .number = &want.guests, .most = GUESTS_MAX},
+	{.name = "arrive", .number = &want.arrive_ms, .most = 600000},
+	{.name = "rate", .number = &want.rate, .most = 1000},
+	{.name = "burst", .number = &want.burst, .most = ASKED_MAX - 1},
+	{.name = "new", .number = &want.new_rate, .most = 10000},
+	{.name = "seconds", .number = &want.seconds, .most = 3600},
+	{.name = "timeout-ms", .number = &want.timeout_ms, .most = 60000},
+	{.name = "strangers", .flag = &want.strangers},
+	{0},
+};
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"to", required_argument, NULL, 't'},
-		{"key", required_argument, NULL, 'k'},
-		{"from", required_argument, NULL, 'f'},
-		{"sources", required_argument, NULL, 'n'},
-		{"step", required_argument, NULL, 'S'},
-		{"guests", required_argument, NULL, 'g'},
-		{"arrive", required_argument, NULL, 'a'},
-		{"rate", required_argument, NULL, 'r'},
-		{"burst", required_argument, NULL, 'b'},
-		{"new", required_argument, NULL, 'N'},
-		{"seconds", required_argument, NULL, 's'},
-		{"timeout-ms", required_argument, NULL, 'w'},
-		{"strangers", no_argument, NULL, 'x'},
-		{NULL, 0, NULL, 0},
-	};
-	struct sigaction action = {.sa_handler = on_signal};
 	double begin_ms;
-	int option;
 
-	while ((option = getopt_long(argc, argv, "t:k:f:n:S:g:a:r:b:N:s:w:x", options, NULL)) != -1)
-		parse_option(option);
-	if (!want.to || !want.has_key || optind < argc)
-		usage();
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	options_parse(argc, argv, options, usage);
+	stop_by_signals();
 	caller_room((want.guests + ASKED_MAX) * 6);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (epoll_fd < 0)

@@ -11,7 +11,6 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include <tests/tools/kit/crowd.h>
 #include <tests/tools/kit/number.h>
 #include <tests/tools/kit/session.h>
+#include <tests/tools/kit/stop.h>
 
 #define PER_CONN 8
 #define CLIENTS 16
@@ -42,13 +42,6 @@ static struct {
 static struct crowd requests, strangers;
 static struct session sessions[SESSIONS_MAX];
 static unsigned int session_count;
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stop = 1;
-}
 
 /* ---- the report ---- */
 
@@ -324,7 +317,6 @@ int main(int argc, char **argv)
 		{"help", no_argument, NULL, 'H'},
 		{NULL, 0, NULL, 0},
 	};
-	struct sigaction action = {.sa_handler = on_signal};
 	int option;
 
 	while ((option = getopt_long(argc, argv, "t:f:p:P:r:n:h:u:s:w:H", options, NULL)) != -1)
@@ -334,8 +326,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	set_ends();
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	stop_by_signals();
 	run();
 	return 0;
 }

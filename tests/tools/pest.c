@@ -13,10 +13,8 @@
  * nobody answered.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,22 +24,21 @@
 
 #include <strazh/base/compiler.h>
 #include <tests/tools/kit/caller.h>
-#include <tests/tools/kit/number.h>
+#include <tests/tools/kit/options.h>
+#include <tests/tools/kit/stop.h>
 #include <tests/tools/kit/target.h>
 
 #define LINES 512
 #define PATIENCE_MS 900 /* a SYN is sent again after a second */
 #define HOLD_MS 8000
 
-enum kind { GARBAGE, CONNECT, HOLD, TOUCH };
-static const char *const kind_names[] = {"garbage", "connect", "hold", "touch"};
+enum { GARBAGE, CONNECT, HOLD, TOUCH };
+static const char *const kind_names[] = {"garbage", "connect", "hold", "touch", NULL};
 
 static struct {
 	struct target target;
 	struct callers callers;
-	enum kind kind;
-	unsigned int rate, seconds, count;
-	uint16_t port;
+	unsigned int kind, port, rate, seconds, count;
 } want = {.rate = 100, .seconds = 10, .count = 1000000, .port = 8000};
 
 struct line {
@@ -52,13 +49,6 @@ struct line {
 
 static struct line lines[LINES];
 static unsigned int sent, answered, refused, unanswered, busy;
-static volatile sig_atomic_t stop;
-
-static void on_signal(int number)
-{
-	(void)number;
-	stop = 1;
-}
 
 static void end(struct line *line)
 {
@@ -169,83 +159,27 @@ static void run(void)
 	       begin_ms, sent, answered, refused, unanswered, busy);
 }
 
-static void usage(void)
-{
-	fputs("usage: pest --to ADDRESS [--port N] [--kind garbage|connect|hold|touch]\n"
-	      "  [--from ADDRESS [--sources N] [--step N]] [--rate N] [--seconds N] [--count N]\n",
-	      stderr);
-	exit(2);
-}
+static const char usage[] =
+	"usage: pest --to ADDRESS [--port N] [--kind garbage|connect|hold|touch]\n"
+	"  [--from ADDRESS [--sources N] [--step N]] [--rate N] [--seconds N] [--count N]\n";
 
-static void parse_kind(const char *text)
-{
-	for (unsigned int i = 0; i < ARRAY_LEN(kind_names); i++) {
-		if (strcmp(text, kind_names[i]) != 0)
-			continue;
-		want.kind = (enum kind)i;
-		return;
-	}
-	usage();
-}
-
-static void parse_option(int option)
-{
-	switch (option) {
-	case 't':
-		target_parse("--to", optarg, &want.target.to, &want.target.len);
-		break;
-	case 'f':
-		target_parse("--from", optarg, &want.callers.first, &want.callers.len);
-		break;
-	case 'n':
-		want.callers.count = number_parse("--sources", optarg, 65536);
-		break;
-	case 'S':
-		want.callers.step = number_parse("--step", optarg, 1U << 24);
-		break;
-	case 'k':
-		parse_kind(optarg);
-		break;
-	case 'p':
-		want.port = (uint16_t)number_parse("--port", optarg, 65535);
-		break;
-	case 'r':
-		want.rate = number_parse("--rate", optarg, 100000);
-		break;
-	case 's':
-		want.seconds = number_parse("--seconds", optarg, 3600);
-		break;
-	case 'c':
-		want.count = number_parse("--count", optarg, 10000000);
-		break;
-	default:
-		usage();
-	}
-}
+static const struct tool_option options[] = {
+	{.name = "to", .address = &want.target.to, .address_len = &want.target.len, .needed = true},
+	OPTION_FROM(want.callers),
+	OPTION_SOURCES(want.callers),
+	OPTION_STEP(want.callers),
+	{.name = "kind", .choice = &want.kind, .names = kind_names},
+	{.name = "port", .number = &want.port, .most = 65535},
+	{.name = "rate", .number = &want.rate, .most = 100000},
+	{.name = "seconds", .number = &want.seconds, .most = 3600},
+	{.name = "count", .number = &want.count, .most = 10000000},
+	{0},
+};
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"to", required_argument, NULL, 't'},
-		{"from", required_argument, NULL, 'f'},
-		{"sources", required_argument, NULL, 'n'},
-		{"step", required_argument, NULL, 'S'},
-		{"kind", required_argument, NULL, 'k'},
-		{"port", required_argument, NULL, 'p'},
-		{"rate", required_argument, NULL, 'r'},
-		{"seconds", required_argument, NULL, 's'},
-		{"count", required_argument, NULL, 'c'},
-		{NULL, 0, NULL, 0},
-	};
-	struct sigaction action = {.sa_handler = on_signal};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "t:f:n:S:k:p:r:s:c:", options, NULL)) != -1)
-		parse_option(option);
-	if (!want.target.len || optind < argc)
-		usage();
-	sigaction(SIGTERM, &action, NULL);
-	sigaction(SIGINT, &action, NULL);
+	options_parse(argc, argv, options, usage);
+	stop_by_signals();
 	caller_room(LINES);
 	run();
 	return 0;

@@ -9,8 +9,8 @@
  * Mappings are locked, left out of core dumps and lie between pages that cannot be touched; where
  * the kernel has memfd_secret(2) it cannot read them either. A child after fork() gets none of it.
  * It does not protect from code that runs in this process. While it is open the secret is in plain
- * memory, on the stack and in what OpenSSL allocates: a core dump made then has it, and so has a
- * child that is forked then (worker_hold() of the daemon waits for another moment).
+ * memory, on the stack and in what OpenSSL allocates: a core dump made then has it, and so would
+ * a child that is forked then: the process that has the keys forks none.
  *
  *	own_wiped struct secret32 key = {0};
  *	r = shield_open(shield, &key);

@@ -299,14 +299,6 @@ static bool runs(const struct workpool *pool, const struct workpool_job *job)
 	return false;
 }
 
-static bool runs_any(const struct workpool *pool)
-{
-	for (unsigned i = 0; i < pool->config.threads_max; i++)
-		if (pool->workers[i].running)
-			return true;
-	return false;
-}
-
 bool workpool_settle(struct workpool *pool, struct workpool_job *job)
 {
 	bool queued;
@@ -319,22 +311,6 @@ bool workpool_settle(struct workpool *pool, struct workpool_job *job)
 		pthread_cond_wait(&pool->settled, &pool->lock);
 	pthread_mutex_unlock(&pool->lock);
 	return queued;
-}
-
-/* Without the lock nobody takes a job. */
-void workpool_hold(struct workpool *pool)
-{
-	if (!pool)
-		return;
-	pthread_mutex_lock(&pool->lock);
-	while (runs_any(pool))
-		pthread_cond_wait(&pool->settled, &pool->lock);
-}
-
-void workpool_let_go(struct workpool *pool)
-{
-	if (pool)
-		pthread_mutex_unlock(&pool->lock);
 }
 
 bool workpool_works(struct workpool *pool)

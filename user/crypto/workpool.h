@@ -93,10 +93,6 @@ static inline bool workpool_waits(const struct workpool_job *job)
 }
 /* The job neither waits nor runs when this returns. True: it has not run. */
 bool workpool_settle(struct workpool *pool, struct workpool_job *job) must_check;
-/* For a fork(): when it returns no job runs, and none begins before workpool_let_go() by the same
- * thread; who calls anything of the pool meanwhile waits. NULL is fine. */
-void workpool_hold(struct workpool *pool);
-void workpool_let_go(struct workpool *pool);
 /* False: nobody takes jobs now, and nobody comes before one is put. */
 bool workpool_works(struct workpool *pool) must_check;
 struct workpool_stats workpool_stats(struct workpool *pool);

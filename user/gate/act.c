@@ -185,7 +185,6 @@ static int try_net(struct gate *gate, const struct act *act, struct act_answer *
 {
 	struct net_table *t;
 	struct net *net;
-	struct say old;
 	int r = nets_table(gate, act->table, act->prefix.family, &t);
 
 	if (!r)
@@ -194,20 +193,9 @@ static int try_net(struct gate *gate, const struct act *act, struct act_answer *
 		r = nets_add(t, &act->prefix, &net);
 	if (r)
 		return r;
-	old = net->own;
 	net->was.lists = 0; /* written in any case: others may have deleted it meanwhile */
-	answer->was_there = was_live(act, &old);
-	say_add(act->table, &net->own, act->bit, act->until_s, clock_boot_s());
-	r = nets_settle_below(gate, t, &act->prefix);
-	if (!r)
-		return 0;
-	net = nets_find(t, &act->prefix);
-	if (net) {
-		net->own = old;
-		if (nets_settle_below(gate, t, &act->prefix))
-			return r; /* the first failure; the sweep settles it again */
-	}
-	return r;
+	answer->was_there = was_live(act, &net->own);
+	return nets_say(gate, t, net, act->bit, act->until_s);
 }
 
 static int try_add(struct gate *gate, const struct act *act, struct act_answer *answer)

@@ -96,6 +96,12 @@ int nets_settle(struct gate *gate, struct net_table *t, size_t begin, size_t end
 /* The entry and all that inherits from it. */
 int nets_settle_below(struct gate *gate, struct net_table *t,
 		      const struct prefix *prefix) must_check;
+/*
+ * List `bit` says `net` until then (0: for good), and that is settled; where it cannot be, the old
+ * say holds.
+ */
+int nets_say(struct gate *gate, struct net_table *t, struct net *net, uint32_t bit,
+	     uint32_t until_s) must_check;
 int nets_settle_all(struct gate *gate, struct net_table *t, uint64_t drop,
 		    struct nets_settled *settled) must_check;
 

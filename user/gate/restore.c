@@ -60,7 +60,6 @@ static void put_note(struct gate *gate, enum sz_table table, const struct restor
 
 static int try_net(struct gate *gate, enum sz_table table, const struct restore_host *entry)
 {
-	struct say old;
 	struct net_table *t;
 	struct net *net;
 	int r = nets_table(gate, table, entry->prefix.family, &t);
@@ -72,18 +71,7 @@ static int try_net(struct gate *gate, enum sz_table table, const struct restore_
 		r = nets_add(t, &entry->prefix, &net);
 	if (r)
 		return r;
-	old = net->own;
-	say_add(table, &net->own, SZ_LIST_OPERATOR, entry->until_s, clock_boot_s());
-	r = nets_settle_below(gate, t, &entry->prefix);
-	if (!r)
-		return 0;
-	net = nets_find(t, &entry->prefix);
-	if (net) {
-		net->own = old;
-		if (nets_settle_below(gate, t, &entry->prefix))
-			return r; /* the first failure; the sweep settles it again */
-	}
-	return r;
+	return nets_say(gate, t, net, SZ_LIST_OPERATOR, entry->until_s);
 }
 
 int restore_net(struct gate *gate, enum sz_table table, const struct restore_host *net)

@@ -161,6 +161,26 @@ int nets_settle_below(struct gate *gate, struct net_table *t, const struct prefi
 	return nets_settle(gate, t, begin, end, 0, &settled, &end);
 }
 
+int nets_say(struct gate *gate, struct net_table *t, struct net *net, uint32_t bit,
+	     uint32_t until_s)
+{
+	const struct prefix prefix = net->prefix;
+	const struct say old = net->own;
+	int r;
+
+	say_add(t->table, &net->own, bit, until_s, clock_boot_s());
+	r = nets_settle_below(gate, t, &prefix);
+	if (!r)
+		return 0;
+	net = nets_find(t, &prefix);
+	if (net) {
+		net->own = old;
+		if (nets_settle_below(gate, t, &prefix))
+			return r; /* the first failure; the sweep settles it again */
+	}
+	return r;
+}
+
 int nets_settle_all(struct gate *gate, struct net_table *t, uint64_t drop,
 		    struct nets_settled *settled)
 {

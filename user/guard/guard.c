@@ -411,30 +411,24 @@ void guard_counts(struct guard *guard, const struct sz_count sums[], uint64_t no
 static void step_pace(struct guard *guard, float congestion)
 {
 	struct guard_pace pace;
-	bool changed = false;
 
 	for (unsigned i = 0; i < GUARD_TIERS; i++) {
 		bool behaves = i != GUARD_TIER_LIMITED || !guard->limited_fired;
 		float scale = i == GUARD_TIER_TRUSTED ? 1
 						      : attack_scales[guard->attack.state].limits;
 
-		changed |= aimd_step(&guard->tiers[i], &guard->config.tiers[i], congestion, behaves,
-				     guard->now_ms);
+		(void)aimd_step(&guard->tiers[i], &guard->config.tiers[i], congestion, behaves,
+				guard->now_ms);
 		/* A bound and no factor: what ends with the state comes back by growth, not at
 		 * once, which would bring the state back. */
 		aimd_bound(&guard->tiers[i], scale);
 		pace.tiers[i] = guard->tiers[i].share;
 	}
-	changed |= aimd_step(&guard->admission, &guard->config.admission, congestion, true,
-			     guard->now_ms);
+	(void)aimd_step(&guard->admission, &guard->config.admission, congestion, true,
+			guard->now_ms);
 	pace.admission = guard->admission.share;
 	guard->limited_fired = 0;
-	for (unsigned i = 0; i < GUARD_TIERS; i++)
-		changed |= pace.tiers[i] < guard->figures.pace.tiers[i] ||
-			   pace.tiers[i] > guard->figures.pace.tiers[i];
 	guard->figures.pace = pace;
-	if (changed && guard->ops.pace && !guard->config.learning)
-		guard->ops.pace(guard->owner, &pace);
 }
 
 void guard_load(struct guard *guard, const struct guard_load *load, uint64_t now_ms)
@@ -454,9 +448,7 @@ void guard_load(struct guard *guard, const struct guard_load *load, uint64_t now
 			.act = GUARD_ACT_STATE,
 			.state = (uint8_t)guard->attack.state,
 		};
-		if (policy_enforces(guard, &record) && guard->ops.state)
-			guard->ops.state(guard->owner, guard->attack.state,
-					 &attack_scales[guard->attack.state]);
+		(void)policy_enforces(guard, &record);
 		policy_say(guard, &record);
 	}
 	step_pace(guard, attack_congestion(&guard->config.attack, &all));

@@ -77,8 +77,6 @@ struct guard_ops {
 	void (*unlimit)(void *owner, const struct prefix *prefix);
 	void (*ban)(void *owner, const struct guard_ban *ban);
 	void (*lift)(void *owner, const struct prefix *prefix);
-	void (*state)(void *owner, enum attack_state state, const struct attack_scale *scale);
-	void (*pace)(void *owner, const struct guard_pace *pace);
 	void (*record)(void *owner, const struct guard_record *record);
 	/* It is forgotten here; a ban of it stays in the gate until its time. */
 	void (*evict)(void *owner, const struct guard_kept *kept);
@@ -110,8 +108,7 @@ int guard_observe(struct guard *guard, const struct observation *seen, uint64_t 
 enum guard_level guard_level(struct guard *guard, const struct prefix *host, uint64_t now_ms);
 /* A sample of the gate; spoofable ones weigh what guard_counts() found that a sample stands for. */
 void guard_event(struct guard *guard, const struct sz_event *event, uint64_t now_ms);
-/* The gate's counters, summed over CPUs, as they stand. Every 100 ms to 1 s, before guard_load().
- */
+/* The gate's counters, summed over CPUs. Every 100 ms to 1 s, before guard_load(). */
 void guard_counts(struct guard *guard, const struct sz_count sums[], uint64_t now_ms);
 /* What was measured; packets a second are added where they are 0. Every 100 ms to 1 s. */
 void guard_load(struct guard *guard, const struct guard_load *load, uint64_t now_ms);
@@ -181,10 +178,7 @@ bool guard_walk_banned_prefixes(struct guard *guard, uint32_t *cursor, uint32_t 
 				void (*visit)(void *context, const struct prefix *prefix,
 					      uint64_t banned_ms, unsigned offences),
 				void *context);
-/*
- * The whole story of a host as lines of text, each with a newline. Writes as snprintf does and
- * returns the length of the whole.
- */
+/* The whole story of a host in lines that end with a newline; writes and returns as snprintf. */
 int guard_why(struct guard *guard, const struct prefix *host, uint64_t now_ms, char *text,
 	      size_t size);
 
@@ -195,7 +189,7 @@ struct guard_figures {
 	uint64_t limits, bans, prefix_bans, lifts, alarms;
 	uint64_t limits_held; /* of strangers, above limits_s */
 	uint64_t strangers_evicted, proven_evicted;
-	enum attack_state state;
+	enum attack_state state; /* moves while learning as well, and the pace with it */
 	float strain, hostility;
 	struct guard_pace pace;
 };

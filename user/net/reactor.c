@@ -109,35 +109,6 @@ static void run_deferred(struct reactor *reactor)
 	}
 }
 
-/* A turnstile: a thread that goes round and round would not let go of one mutex for long enough. */
-static void begin_round(struct reactor *reactor)
-{
-	pthread_mutex_lock(&reactor->door);
-	pthread_mutex_lock(&reactor->round);
-	pthread_mutex_unlock(&reactor->door);
-	reactor->in_round = true;
-}
-
-static void end_round(struct reactor *reactor)
-{
-	if (!reactor->in_round)
-		return;
-	reactor->in_round = false;
-	pthread_mutex_unlock(&reactor->round);
-}
-
-void reactor_hold(struct reactor *reactor)
-{
-	pthread_mutex_lock(&reactor->door);
-	pthread_mutex_lock(&reactor->round);
-}
-
-void reactor_let_go(struct reactor *reactor)
-{
-	pthread_mutex_unlock(&reactor->round);
-	pthread_mutex_unlock(&reactor->door);
-}
-
 static int finish_round(struct reactor *reactor)
 {
 	refresh(reactor);
@@ -155,14 +126,7 @@ static int finish_round(struct reactor *reactor)
 
 static int before_wait(void *context)
 {
-	struct reactor *reactor = context;
-	int most;
-
-	if (!reactor->in_round)
-		begin_round(reactor);
-	most = finish_round(reactor);
-	end_round(reactor);
-	return most;
+	return finish_round(context);
 }
 
 /* What the callbacks start counts from after the sleep; what is due fires when they are done. */
@@ -170,7 +134,6 @@ static void after_wait(void *context)
 {
 	struct reactor *reactor = context;
 
-	begin_round(reactor);
 	refresh(reactor);
 	wheel_set_now(&reactor->wheel, reactor->now_ms);
 }
@@ -260,18 +223,12 @@ void reactor_push(struct reactor *reactor, struct mail *letter)
 
 int reactor_run(struct reactor *reactor)
 {
-	int r = loop_run(reactor->loop);
-
-	end_round(reactor);
-	return r;
+	return loop_run(reactor->loop);
 }
 
 int reactor_turn(struct reactor *reactor, int wait_ms)
 {
-	int r = loop_turn(reactor->loop, wait_ms);
-
-	end_round(reactor);
-	return r;
+	return loop_turn(reactor->loop, wait_ms);
 }
 
 void reactor_end(struct reactor *reactor)
@@ -300,8 +257,6 @@ void reactor_free(struct reactor *reactor)
 	mailbox_free(reactor->mailbox);
 	loop_free(reactor->loop);
 	pool_deinit(&reactor->pool);
-	pthread_mutex_destroy(&reactor->round);
-	pthread_mutex_destroy(&reactor->door);
 	free(reactor->slots);
 	free(reactor->scratch);
 	free(reactor);
@@ -343,8 +298,6 @@ int reactor_new(const struct reactor_config *config, struct reactor **ret_reacto
 	reactor = calloc(1, sizeof(*reactor));
 	if (!reactor)
 		return -ENOMEM;
-	pthread_mutex_init(&reactor->door, NULL);
-	pthread_mutex_init(&reactor->round, NULL);
 	reactor->number = config->number;
 	reactor->context = config->context;
 	reactor->sources = config->sources;

@@ -10,7 +10,6 @@
 #ifndef STRAZH_USER_NET_REACTOR_H
 #define STRAZH_USER_NET_REACTOR_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -71,10 +70,6 @@ struct reactor {
 	struct wheel_timer drain_deadline;
 	uint64_t drain_until;
 	bool draining;
-	/* `round` is held during a round by the reactor's thread; who wants it keeps `door` first.
-	 */
-	pthread_mutex_t door, round;
-	bool in_round;
 	uint8_t *scratch; /* REACTOR_SCRATCH bytes: where connections without a buffer read to */
 };
 
@@ -107,8 +102,5 @@ void reactor_defer(struct reactor *reactor, struct deferred *deferred);
  */
 void reactor_stop(struct reactor *reactor, uint64_t drain_ms);
 bool reactor_stopped(const struct reactor *reactor);
-/* Another thread: waits for the end of the round; none begins until reactor_let_go(). */
-void reactor_hold(struct reactor *reactor);
-void reactor_let_go(struct reactor *reactor);
 
 #endif

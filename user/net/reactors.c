@@ -180,18 +180,6 @@ int reactors_run(struct reactors *reactors)
 	return reactors_join(reactors);
 }
 
-void reactors_hold(struct reactors *reactors)
-{
-	for (unsigned i = 0; i < reactors->count; i++)
-		reactor_hold(reactors->runners[i].reactor);
-}
-
-void reactors_let_go(struct reactors *reactors)
-{
-	for (unsigned i = 0; i < reactors->count; i++)
-		reactor_let_go(reactors->runners[i].reactor);
-}
-
 unsigned reactors_count(const struct reactors *reactors)
 {
 	return reactors->count;

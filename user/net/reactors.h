@@ -38,14 +38,6 @@ int reactors_run(struct reactors *reactors) must_check;
 /* Any thread, any signal handler: reactor_stop() for each. */
 void reactors_stop(struct reactors *reactors, uint64_t drain_ms);
 
-/*
- * One thread that is none of theirs: when it returns, no reactor is in a round, and none begins one
- * until reactors_let_go(). For a fork(): of what the others compute with, a child then has only
- * what they leave behind at rest. As long as the longest round takes.
- */
-void reactors_hold(struct reactors *reactors);
-void reactors_let_go(struct reactors *reactors);
-
 unsigned reactors_count(const struct reactors *reactors);
 struct reactor *reactors_get(struct reactors *reactors, unsigned number);
 /* The sum over all. */

@@ -10,11 +10,12 @@
 command -v fail2ban-server >/dev/null || { echo "skip no fail2ban: scripts/setup test"; exit 0; }
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../../e2e/lib.sh"
+# shellcheck source=tests/e2e/jail.bash
+. "$HERE/jail.bash"
 net_up
 BANS=10000
 BUDGET_S=180
 PIECE=1000
-F=$E2E_TMP/f2b
 
 cost() { /usr/bin/python3 "$TOP/tests/bench/guard/cost.py" "$@"; }
 wrong() {
@@ -25,43 +26,17 @@ addresses() { awk -v n=$BANS 'BEGIN { for (i = 0; i < n; i++) printf "100.64.%d.
 
 # ---- fail2ban ----
 
-F2B=(fail2ban-client -c "$F" -s "$F/sock" -p "$F/pid" --timeout 600)
-f2b_pings() { "${F2B[@]}" ping; }
-mkdir -p "$F"/{filter.d,jail.d,fail2ban.d}
 cp -r /etc/fail2ban/action.d "$F/"
-printf '[Definition]\nfailregex = ^ refused <HOST>$\n' >"$F/filter.d/door.conf"
-cat >"$F/fail2ban.conf" <<-CONF
-	[Definition]
-	loglevel = WARNING
-	logtarget = $F/log
-	syslogsocket = auto
-	socket = $F/sock
-	pidfile = $F/pid
-	dbfile = $F/db.sqlite3
-	dbmaxmatches = 10
-	dbpurgeage = 1d
-	[Thread]
-CONF
-: >"$F/door.log"
-cat >"$F/jail.conf" <<-CONF
-	[door]
-	enabled = true
-	filter = door
-	backend = polling
-	logpath = $F/door.log
-	bantime = 1h
-	action = nftables[type=allports, name=door, protocol=tcp]
-CONF
-fail2ban-server -c "$F" -s "$F/sock" -p "$F/pid" -f >"$F/out" 2>&1 &
-JAIL=$!
-wait_for 20 f2b_pings || wrong "fail2ban does not start: $(tail -n 3 "$F/out")"
+jail_make WARNING '^ refused <HOST>$' 'bantime = 1h' 'action = nftables[type=allports, name=door, protocol=tcp]'
+jail_start || wrong "fail2ban does not start: $(tail -n 3 "$F/out")"
 mapfile -t ALL < <(addresses)
 banned=0
 : >"$F/costs"
 spent() { awk '{ took += $1; cpu += $2 } END { printf "%.6f %.6f\n", took, cpu }' "$F/costs"; }
 has_time() { awk -v most=$BUDGET_S '{ exit !($1 < most) }' <<<"$(spent)"; }
 while [ "$banned" -lt "$BANS" ] && has_time; do
-	cost $JAIL "${F2B[@]}" set door banip "${ALL[@]:banned:PIECE}" >>"$F/costs" || wrong "fail2ban refuses"
+	cost $JAIL "${F2B[@]}" --timeout 600 set door banip "${ALL[@]:banned:PIECE}" >>"$F/costs" ||
+		wrong "fail2ban refuses"
 	banned=$((banned + PIECE))
 done
 held=$(nft -j list set inet f2b-table addr-set-door | jq '.nftables[1].set.elem | length')

@@ -10,6 +10,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#define CALLERS_MAX 65536
+
 struct callers {
 	struct sockaddr_storage first; /* family 0: the kernel chooses */
 	socklen_t len;

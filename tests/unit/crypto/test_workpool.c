@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -324,87 +323,6 @@ static void many_owners(void **state)
 	workpool_free(shared);
 }
 
-/* Held, no job is between its begin and its end, however many are put. */
-static atomic_int inside;
-
-static void go_in_and_out(struct workpool_job *job, struct crypto *crypto)
-{
-	struct task *task = (struct task *)(void *)job;
-	uint8_t secret[32];
-
-	atomic_fetch_add(&inside, 1);
-	task->r = dh_generate(crypto, secret, task->public);
-	atomic_fetch_sub(&inside, 1);
-	sem_post(task->done);
-}
-
-static void nothing_runs_while_it_is_held(void **state)
-{
-	enum { TASKS = 64, TURNS_HELD = 50 };
-	static struct task tasks[TASKS];
-	struct workpool *pool = new_pool(2, TASKS, 10000);
-	sem_t done;
-
-	(void)state;
-	sem_init(&done, 0, 0);
-	for (unsigned turn = 0; turn < TURNS_HELD; turn++) {
-		for (unsigned i = 0; i < TASKS; i++) {
-			tasks[i] = (struct task){.job.run = go_in_and_out, .done = &done};
-			assert_int_equal(workpool_put(pool, &tasks[i].job), 0);
-		}
-		workpool_hold(pool);
-		for (unsigned i = 0; i < 1000; i++)
-			assert_int_equal(atomic_load(&inside), 0);
-		workpool_let_go(pool);
-		for (unsigned i = 0; i < TASKS; i++)
-			wait_for(&done);
-		for (unsigned i = 0; i < TASKS; i++)
-			assert_false(workpool_settle(pool, &tasks[i].job));
-	}
-	workpool_hold(NULL);
-	workpool_let_go(NULL);
-	workpool_free(pool);
-	sem_destroy(&done);
-}
-
-/* And it waits for one that runs. */
-static struct workpool *held_pool;
-static atomic_bool held;
-
-static void *hold(void *arg)
-{
-	(void)arg;
-	workpool_hold(held_pool);
-	atomic_store(&held, true);
-	workpool_let_go(held_pool);
-	return NULL;
-}
-
-static void a_hold_waits_for_who_runs(void **state)
-{
-	const struct timespec pause = {.tv_nsec = 50000000};
-	struct task task;
-	pthread_t thread;
-	sem_t begun, go, done;
-
-	(void)state;
-	sem_init(&begun, 0, 0);
-	sem_init(&go, 0, 0);
-	sem_init(&done, 0, 0);
-	task = (struct task){.job.run = run, .begun = &begun, .go = &go, .done = &done, .r = -1};
-	held_pool = new_pool(1, 1, 10000);
-	assert_int_equal(workpool_put(held_pool, &task.job), 0);
-	wait_for(&begun);
-	assert_int_equal(pthread_create(&thread, NULL, hold, NULL), 0);
-	nanosleep(&pause, NULL); /* time enough for one that does not wait */
-	assert_false(atomic_load(&held));
-	sem_post(&go);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_true(atomic_load(&held));
-	assert_int_equal(task.r, 0);
-	workpool_free(held_pool);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -419,8 +337,6 @@ int main(void)
 		cmocka_unit_test(no_threads_no_work),
 		cmocka_unit_test(they_come_and_go),
 		cmocka_unit_test(many_owners),
-		cmocka_unit_test(nothing_runs_while_it_is_held),
-		cmocka_unit_test(a_hold_waits_for_who_runs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,12 +20,11 @@
 struct kit {
 	struct guard *guard;
 	uint64_t now_ms;
-	unsigned limits, unlimits, bans, lifts, states, paces, evicted, records[GUARD_ACT_COUNT];
-	struct guard_limit limit; /* the last ones */
+	unsigned limits, unlimits, bans, lifts, evicted;
+	unsigned records[GUARD_ACT_COUNT], enforced; /* of all records */
+	struct guard_limit limit;		     /* the last ones */
 	struct guard_ban ban;
 	struct prefix unlimited, lifted;
-	enum attack_state state;
-	struct guard_pace pace;
 	struct guard_record record[GUARD_ACT_COUNT];
 	struct guard_kept kept;
 };
@@ -58,26 +57,12 @@ static void kit_lift(void *owner, const struct prefix *prefix)
 	kit->lifts++;
 	kit->lifted = *prefix;
 }
-static void kit_state(void *owner, enum attack_state state, const struct attack_scale *scale)
-{
-	struct kit *kit = owner;
-
-	assert_ptr_equal(scale, &attack_scales[state]);
-	kit->states++;
-	kit->state = state;
-}
-static void kit_pace(void *owner, const struct guard_pace *pace)
-{
-	struct kit *kit = owner;
-
-	kit->paces++;
-	kit->pace = *pace;
-}
 static void kit_record(void *owner, const struct guard_record *record)
 {
 	struct kit *kit = owner;
 
 	kit->records[record->act]++;
+	kit->enforced += record->enforced;
 	kit->record[record->act] = *record;
 }
 static void kit_evict(void *owner, const struct guard_kept *kept)
@@ -93,8 +78,6 @@ static const struct guard_ops kit_ops = {
 	.unlimit = kit_unlimit,
 	.ban = kit_ban,
 	.lift = kit_lift,
-	.state = kit_state,
-	.pace = kit_pace,
 	.record = kit_record,
 	.evict = kit_evict,
 };

@@ -413,7 +413,7 @@ static void samples_weigh_what_they_stand_for(void **state)
 	guard_load(kit.guard, &(struct guard_load){0}, kit.now_ms);
 	kit.now_ms += 100;
 	guard_load(kit.guard, &(struct guard_load){0}, kit.now_ms);
-	assert_int_equal(kit.state, ATTACK_UNDER_ATTACK);
+	assert_int_equal(guard_figures(kit.guard).state, ATTACK_UNDER_ATTACK);
 	/* The gate was loaded anew: counters begin again, and tell no nonsense. */
 	memset(sums, 0, sizeof(sums));
 	kit.now_ms += 100;
@@ -435,7 +435,7 @@ static void old_counters_are_no_attack(void **state)
 		guard_counts(kit.guard, sums, kit.now_ms);
 		guard_load(kit.guard, &(struct guard_load){0}, kit.now_ms);
 	}
-	assert_int_equal(kit.states, 0);
+	assert_int_equal(kit.records[GUARD_ACT_STATE], 0);
 	kit_close(&kit);
 }
 

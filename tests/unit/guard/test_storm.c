@@ -48,7 +48,7 @@ static void a_night_of_sleep(void **state)
 	busy(&kit, 30000);
 	share = guard_figures(kit.guard).pace.tiers[GUARD_TIER_ALL];
 	assert_true(share < 0.5F);
-	assert_int_equal(kit.state, ATTACK_UNDER_ATTACK);
+	assert_int_equal(guard_figures(kit.guard).state, ATTACK_UNDER_ATTACK);
 	kit.now_ms += 8 * HOUR_MS;
 	guard_tick(kit.guard, kit.now_ms);
 	assert_int_equal(guard_level(kit.guard, &bad, kit.now_ms), GUARD_FREE);
@@ -81,7 +81,7 @@ static void counters_begin_anew(void **state)
 		guard_counts(kit.guard, sums, kit.now_ms);
 		guard_load(kit.guard, &(struct guard_load){0}, kit.now_ms);
 	}
-	assert_int_equal(kit.states, 0);
+	assert_int_equal(kit.records[GUARD_ACT_STATE], 0);
 	kit_close(&kit);
 }
 
