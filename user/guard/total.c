@@ -14,7 +14,8 @@ static uint32_t rise_ms(const struct total_seen *seen, float dropped_pps)
 		return 0;
 	if (seen->state == ATTACK_UNDER_ATTACK || (seen->state == ATTACK_CRITICAL && seen->hostile))
 		return drops || seen->short_ ? 0 : TOTAL_RISE_SLOW_MS;
-	return seen->state == ATTACK_NORMAL && !drops ? TOTAL_RISE_MS : TOTAL_RISE_SLOW_MS;
+	return seen->state <= ATTACK_HIGH && !seen->hostile && !drops ? TOTAL_RISE_MS
+								      : TOTAL_RISE_SLOW_MS;
 }
 
 /* Packets a second; a counter that was more before has begun anew. */

@@ -7,12 +7,17 @@
  * that was learned, for whoever has taught us a high normal is not to strike with four times that.
  * Never below TOTAL_FLOOR of what is normal.
  *
- * Normal is what came through: up within seconds while the state is normal, down by half in a day,
- * so that what an office does by day is not forgotten at night. Within minutes only where the limit
- * drops some of this class, since what is let through is then no measure, but a limit below what is
- * normal must not keep itself; likewise in other states that are not hostile, and while others are
- * attacked with something else. Not at all from a flood, which would teach us to let it in: the
- * limit drops as much as makes an attack; or it drops while under attack or short of room.
+ * Normal is what came through: up within seconds, down by half in a day, so that what an office
+ * does by day is not forgotten at night. That goes for more load than usual as well (high), which
+ * is what a service that grows brings. Within minutes only:
+ *
+ *	where the limit drops some of this class: what is let through is then no measure, but a
+ *	limit below what is normal must not keep itself;
+ *	in a critical state, and where much of all that comes is hostile;
+ *	under attack with something else.
+ *
+ * Not at all from a flood, which would teach us to let it in: the limit drops as much as makes an
+ * attack; or it drops while under attack or short of room.
  *
  * Whoever knows nothing has no limit: until it has learned for TOTAL_OPEN_MS all may come, unless
  * it strains us (a state from critical on). It learns as well while the guard only learns, and may

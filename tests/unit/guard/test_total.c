@@ -129,6 +129,17 @@ static void normal_is_learned(void **state)
 	assert_in_range(may(ATTACK_NORMAL), 100000, 120000);
 }
 
+/* More load than usual, as PSI says it: the service grows, or somebody makes a backup. */
+static void load_is_no_attack(void **state)
+{
+	(void)state;
+	come(1000, 60, ATTACK_NORMAL, false);
+	for (uint32_t pps = 1500; pps < 100000; pps += pps / 3) {
+		send(pps, 4, ATTACK_HIGH);
+		assert_true(may(ATTACK_HIGH) > pps + pps / 3);
+	}
+}
+
 /* Traffic above a limit that knew less of it: the limit follows, soon or in minutes. */
 static void a_limit_does_not_keep_itself(void **state)
 {
@@ -260,6 +271,7 @@ int main(void)
 		cmocka_unit_test_setup(nothing_is_known, set_up),
 		cmocka_unit_test_setup(a_new_one_is_open, set_up_new),
 		cmocka_unit_test_setup(normal_is_learned, set_up),
+		cmocka_unit_test_setup(load_is_no_attack, set_up),
 		cmocka_unit_test_setup(a_limit_does_not_keep_itself, set_up),
 		cmocka_unit_test_setup(a_flood_teaches_nothing, set_up),
 		cmocka_unit_test_setup(a_flood_hides_in_other_traffic, set_up),
