@@ -200,10 +200,11 @@ static void a_strike_after_a_rise(void **state)
 	/* Each second of it is more than there is room for. */
 	is_short = true;
 	for (int i = 0; i < 600; i++) {
-		uint32_t pass = MIN(1000000U, may_share(ATTACK_CRITICAL, 0.125F));
+		uint32_t sent = i % 2 ? 1000000 : 500000;
+		uint32_t pass = MIN(sent, may_share(ATTACK_CRITICAL, 0.125F));
 
 		assert_true(pass <= 450000);
-		come_and_drop(pass, 1000000 - pass, 1, ATTACK_CRITICAL, false);
+		come_and_drop(pass, sent - pass, 1, ATTACK_CRITICAL, false);
 	}
 	/* What such a machine takes anyway is not shared out: it may be a crowd's. */
 	(void)set_up(state);
