@@ -64,6 +64,7 @@ static inlined int parse_ip4(struct cursor *c, struct packet *p)
 		return SZ_REASON_IP4_SHORT;
 	if (c->pos[0] >> 4 != 4)
 		return SZ_REASON_IP4_VERSION;
+	p->hop_limit = c->pos[8];
 	p->proto = c->pos[9];
 	p->net4.len = 32;
 	p->net4.addr = load_be32(c->pos + 12);

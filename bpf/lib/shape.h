@@ -87,14 +87,15 @@ static inlined int shape_udp(const struct cursor *c, struct packet *p)
 
 /*
  * What a network cannot be without, and what is no flood's business: whose loss would hang
- * connections (path MTU: RFC 1191, RFC 8201) or move a router's address (VRRP).
+ * connections (path MTU: RFC 1191, RFC 8201) or move a router's address (VRRP, RFC 5798: of 255
+ * hops, so that nobody beyond this link can flood it).
  */
 static inlined int shape_is_vital(const struct cursor *c, const struct packet *p)
 {
 	if (p->flags & PACKET_FRAGMENT)
 		return 0;
 	if (p->proto == PROTO_VRRP)
-		return 1;
+		return p->hop_limit == 255;
 	if ((p->proto != PROTO_ICMP && p->proto != PROTO_ICMP6) || p->left < 2 ||
 	    c->pos + 2 > c->end)
 		return 0;

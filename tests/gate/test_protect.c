@@ -79,6 +79,22 @@ static struct frame *message(const struct spec *spec, const char *src)
 	return &frame;
 }
 
+static struct frame *message6(const struct spec *spec)
+{
+	static struct frame frame;
+	struct spec from = *spec;
+
+	from.src = "fd66::2";
+	from.dst = "fd66::1";
+	frame_build(&frame, &from);
+	return &frame;
+}
+
+static void clear_words(const struct live *live)
+{
+	memset(&live->gate->rsvc[0], 0, sizeof(live->gate->rsvc[0]));
+}
+
 /* Beside a total of the guard: who is listed, and what a network cannot be without; each within a
  * bound of its own. What the guard's limits drop is counted apart, an operator's is not. */
 static void some_pass_beside_a_total(void **state)
@@ -134,10 +150,13 @@ static void its_services_count_apart(void **state)
 	assert_int_equal(live_tally(live, SZ_TALLY_GUARD_OVER), 1);
 }
 
-/* It has the class of UDP, and a word of its own. */
+/* It has the class of UDP, and a word of its own; from beyond this link it is what others send. */
 static void routers_pass_beside_a_total(void **state)
 {
-	static const struct spec vrrp = {.proto = P_VRRP};
+	static const struct spec vrrp = {.proto = P_VRRP, .hops = 255};
+	static const struct spec vrrp6 = {.proto = P_VRRP, .hops = 255, .family = 6};
+	static const struct spec forged = {.proto = P_VRRP, .hops = 254};
+	static const struct spec forged6 = {.proto = P_VRRP, .hops = 254, .family = 6};
 	const struct live *live = *state;
 
 	live->gate->settings->flags = SZ_SET_RATE_GUARD;
@@ -146,8 +165,14 @@ static void routers_pass_beside_a_total(void **state)
 	pace_put(live->gate, &CALM);
 	expect(live, datagram(1, 2), SZ_REASON_PASS);
 	expect(live, datagram(1, 2), SZ_REASON_RATE_SERVICE);
+	expect(live, message(&forged, PEER), SZ_REASON_RATE_SERVICE);
+	expect(live, message6(&forged6), SZ_REASON_RATE_SERVICE);
 	expect(live, message(&vrrp, PEER), SZ_REASON_PASS);
 	expect(live, message(&vrrp, PEER), SZ_REASON_RATE_SERVICE);
+	/* The word is one of both families. */
+	expect(live, message6(&vrrp6), SZ_REASON_RATE_SERVICE);
+	clear_words(live);
+	expect(live, message6(&vrrp6), SZ_REASON_PASS);
 }
 
 static void an_operator_has_the_word(void **state)

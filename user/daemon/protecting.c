@@ -19,6 +19,7 @@
 #define LOOK_MS 1000U
 #define PROCESSORS_LEAST 2U
 #define STORE_MS 3600000U
+#define STORE_SOON_MS 60000U
 
 static const struct {
 	enum sz_rate_class class_;
@@ -95,26 +96,61 @@ static void keep_ports(struct guarding *g)
 
 /* ---- totals ---- */
 
+/*
+ * The gate counts by class what was over the limit, and in one sum what of that it dropped: what
+ * goes to connected sockets is no flood, however much it is.
+ */
+static uint64_t dropped(struct protecting *p, size_t class_, uint64_t over, uint64_t most)
+{
+	uint64_t more = over - MIN(p->over[class_], over);
+
+	p->over[class_] = over;
+	p->dropped[class_] += MIN(more, most);
+	return p->dropped[class_];
+}
+
+/* What a predecessor that was killed had learned: more than what is let in anyway. */
+static void adopt_total(struct gate *gate, struct total *total, enum sz_rate_class class_,
+			uint32_t least)
+{
+	uint32_t pps = service_pps_of(&gate->services[0].limit[class_]);
+
+	if (!total->at_ms && service_total_is_guards(gate, 0, class_) && pps > least &&
+	    pps < TOTAL_MOST)
+		total_know(total, (float)pps / TOTAL_ROOM);
+}
+
 /* The gate counts what has a limit: while the guard only learns, one that nothing reaches. */
 static void keep_totals(struct guarding *g, bool limits)
 {
 	const struct guard_figures figures = guard_figures(g->guard);
-	const bool hostile = figures.hostility >= attack_config_usual().hostile;
 	const bool paces = config_number(g->keeper->options->config, CFG_GUARD_PACE) > 0;
 	const float scale = paces ? attack_scales[figures.state].limits : 1;
+	const float share = paces ? figures.pace.tiers[GUARD_TIER_ALL] : 1;
+	struct protecting *p = &g->protecting;
+	struct total_seen seen = {
+		.state = figures.state,
+		.hostile = figures.hostility >= attack_config_usual().hostile,
+		.short_ = share < 1,
+	};
+	uint64_t guards = g->loading.guards - MIN(p->guards, g->loading.guards);
 	struct gate *gate = g->keeper->gate;
 	struct sz_size counted;
 
 	if (profile_sizes(gate, 0, &counted))
 		return;
+	p->guards = g->loading.guards;
 	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
-		struct total *total = &g->protecting.totals[totals[i].class_];
+		enum sz_rate_class class_ = totals[i].class_;
+		struct total *total = &p->totals[class_];
 		uint32_t least = totals[i].pps * processors();
 
-		total_take(total, figures.state, hostile, counted.bin[totals[i].class_],
-			   clock_boot_ns() / 1000000);
-		(void)service_total(gate, totals[i].class_,
-				    limits ? total_limit(total, least, scale) : TOTAL_MOST);
+		adopt_total(gate, total, class_, least);
+		seen.passed = counted.bin[class_];
+		seen.dropped = dropped(p, class_, counted.over[class_], guards);
+		total_take(total, &seen, clock_boot_ns() / 1000000);
+		(void)service_total(gate, class_,
+				    limits ? total_limit(total, least, scale, share) : TOTAL_MOST);
 	}
 }
 
@@ -125,15 +161,16 @@ static void keep_totals(struct guarding *g, bool limits)
 #define PARTS 4
 #define NOTHING_PPS 1000
 
-static bool is_news(const struct protecting *p)
+static bool is_news(const struct protecting *p, uint64_t since_ms)
 {
-	bool any = !p->stored;
+	bool any = !p->stored && since_ms >= STORE_SOON_MS;
 
 	for (size_t i = 0; i < ARRAY_LEN(totals); i++) {
 		float stored = p->stored_pps[totals[i].class_];
 		float away = p->totals[totals[i].class_].normal_pps - stored;
 
-		any |= MAX(away, -away) > stored / PARTS + NOTHING_PPS;
+		any |= MAX(away, -away) > stored / PARTS + NOTHING_PPS && since_ms >= STORE_MS;
+		any |= away > stored + NOTHING_PPS && since_ms >= STORE_SOON_MS;
 	}
 	return any;
 }
@@ -150,8 +187,8 @@ static void store_normal(struct guarding *g, uint64_t now_ms)
 		.setting = {.name = PROTECT_STORED, .value = value},
 	};
 
-	if (p->totals[SZ_RATE_UDP].learned_ms < TOTAL_OPEN_MS || !is_news(p) ||
-	    (p->stored_ms && now_ms - p->stored_ms < STORE_MS))
+	if (p->totals[SZ_RATE_UDP].learned_ms < TOTAL_OPEN_MS ||
+	    !is_news(p, p->stored_ms ? now_ms - p->stored_ms : UINT64_MAX))
 		return;
 	(void)snprintf(value, sizeof(value), "%.0f %.0f %.0f",
 		       (double)p->totals[SZ_RATE_UDP].normal_pps,

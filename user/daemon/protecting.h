@@ -11,11 +11,13 @@
  *		what a network cannot be without (path MTU, VRRP) are beside them
  *
  * What an operator has said of any of it stands, and nothing of this is his: it is not in the
- * journal, and of the store it has what is normal, at most once an hour. Mode learn or off takes
+ * journal, and of the store it has what is normal: when that has doubled, and else at most once an
+ * hour. A strazhd that comes back takes it from there, and from what its predecessor, if it was
+ * killed, left in the gate. Mode learn or off takes
  * all of it back; in mode learn totals that nothing reaches stay, for the gate counts what has one.
- *When strazhd dies or stops, the totals end with what the load asks for (gate/pace.h), since nobody
- * is left who learns what is normal; rates and services stay as they are, for its end leaves the
- * gate enforcing.
+ * When strazhd dies or stops, the totals end with what the load asks for (gate/pace.h), since
+ *nobody is left who learns what is normal; rates and services stay as they are, for its end leaves
+ *the gate enforcing.
  */
 #ifndef STRAZH_USER_DAEMON_PROTECTING_H
 #define STRAZH_USER_DAEMON_PROTECTING_H
@@ -40,6 +42,9 @@ struct keeper;
 
 struct protecting {
 	struct total totals[SZ_RATE_CLASSES];
+	uint64_t over[SZ_RATE_CLASSES];	   /* counted so far; what proved itself then has passed */
+	uint64_t dropped[SZ_RATE_CLASSES]; /* of it, as far as the gate says that it dropped */
+	uint64_t guards;		   /* so many, by limits of the guard's */
 	float stored_pps[SZ_RATE_CLASSES];
 	uint64_t stored_ms; /* when that was tried last; 0: not yet */
 	bool stored;	    /* the store has it */

@@ -262,10 +262,10 @@ static unsigned detect_said(const struct detect_config *config, struct source *s
 			return 0;
 		return find(found, GUARD_KIND_QUERY_FLOOD, GUARD_PROVEN, seen->count, 0);
 	case GUARD_IN_FLOW_OVER:
-		if (!may_fire(config, source, GUARD_KIND_HIGH_PACKET_RATE, GUARD_PROVEN,
+		if (!may_fire(config, source, GUARD_KIND_HIGH_PACKET_RATE, GUARD_SPOOFABLE,
 			      seen->count, now_ms))
 			return 0;
-		return find(found, GUARD_KIND_HIGH_PACKET_RATE, GUARD_PROVEN, seen->count, 0);
+		return find(found, GUARD_KIND_HIGH_PACKET_RATE, GUARD_SPOOFABLE, seen->count, 0);
 	default:
 		return 0;
 	}

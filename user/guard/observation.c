@@ -31,8 +31,9 @@ static const struct {
 	{SZ_REASON_RATE_HOST, -1, GUARD_IN_PACKETS,
 	 "spoofable: nobody has answered us from that address"},
 	{SZ_REASON_RATE_FLOW, -1, GUARD_IN_FLOW_OVER,
-	 "proven: address, port and service of a live session; a port can be guessed, so the cap "
-	 "of HighPacketRate stops short of a ban"},
+	 "spoofable: address, port and service of a live session, which whoever guesses the port "
+	 "can "
+	 "write as well"},
 	{SZ_REASON_RATE_NET, -1, GUARD_INPUT_COUNT,
 	 "nothing: the prefix is over its limit, this host may be the honest one in it"},
 	{SZ_REASON_SIZE, -1, GUARD_IN_ODD_SIZE, "spoofable: a lone packet"},
@@ -60,8 +61,7 @@ enum guard_input observation_of_event(const struct sz_event *event, const char *
 	*ret_why = "nothing: it says nothing about one source";
 	if (event->family != 4 && event->family != 6)
 		return GUARD_INPUT_COUNT;
-	/* Of a connection the kernel knows sequence numbers; of a connected socket of UDP nothing.
-	 */
+	/* Nor is there a session of ours: counted as what comes from there without a socket. */
 	if (event->reason == SZ_REASON_RATE_FLOW && event->proto == IPPROTO_UDP) {
 		*ret_why = "spoofable: anybody can write the address of a datagram socket's peer";
 		return GUARD_IN_PACKETS;

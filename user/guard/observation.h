@@ -25,7 +25,7 @@
 	X(ODD_SIZE, "odd-size", SPOOFABLE, "packets of sizes that their service does not know")    \
 	X(MALFORMED, "malformed", SPOOFABLE, "packets that no honest stack sends")                 \
 	X(PROBED, "probed", SPOOFABLE, "a packet to `port`")                                       \
-	X(FLOW_OVER, "flow-over", PROVEN, "packets of a live session above its own limit")         \
+	X(FLOW_OVER, "flow-over", SPOOFABLE, "packets of a live session above its own limit")      \
 	X(COOKIE_OVER, "cookie-over", PROVEN, "connections with a valid SYN cookie, too many")     \
 	X(CONN_OPENED, "conn-opened", PROVEN, "a connection was accepted")                         \
 	X(CONN_WASTED, "conn-wasted", PROVEN, "it ended, by peer or timeout, without a session")   \

@@ -282,7 +282,7 @@ static void others_have_judged(void **state)
 		see((struct observation){.input = GUARD_IN_FLOW_OVER, .count = 500});
 	}
 	assert_int_equal(fired[GUARD_KIND_QUERY_FLOOD][GUARD_PROVEN], 1);
-	assert_int_equal(fired[GUARD_KIND_HIGH_PACKET_RATE][GUARD_PROVEN], 1);
+	assert_int_equal(fired[GUARD_KIND_HIGH_PACKET_RATE][GUARD_SPOOFABLE], 1);
 	see((struct observation){.input = GUARD_IN_FEED_LISTED, .weight = 0.2F});
 	see((struct observation){.input = GUARD_IN_REPORTED});
 	assert_int_equal(all_fired(), 5);
@@ -315,9 +315,10 @@ static void what_is_said_is_no_flood(void **state)
 	static const struct {
 		enum guard_input input;
 		unsigned kind;
+		enum guard_evidence evidence;
 	} of[] = {
-		{GUARD_IN_FLOW_OVER, GUARD_KIND_HIGH_PACKET_RATE},
-		{GUARD_IN_QUERY_FLOOD, GUARD_KIND_QUERY_FLOOD},
+		{GUARD_IN_FLOW_OVER, GUARD_KIND_HIGH_PACKET_RATE, GUARD_SPOOFABLE},
+		{GUARD_IN_QUERY_FLOOD, GUARD_KIND_QUERY_FLOOD, GUARD_PROVEN},
 	};
 
 	(void)state;
@@ -325,11 +326,11 @@ static void what_is_said_is_no_flood(void **state)
 		set_up(NULL);
 		for (unsigned n = 0; n < 100; n++, now_ms += 10)
 			see((struct observation){.input = (uint8_t)of[i].input, .count = 1000000});
-		assert_int_equal(fired[of[i].kind][GUARD_PROVEN], 1);
+		assert_int_equal(fired[of[i].kind][of[i].evidence], 1);
 		/* The others of that second are in the story. */
 		assert_int_equal(source.slots[0].count, SCORE_COUNT_MAX);
 		see((struct observation){.input = (uint8_t)of[i].input});
-		assert_int_equal(fired[of[i].kind][GUARD_PROVEN], 2);
+		assert_int_equal(fired[of[i].kind][of[i].evidence], 2);
 		assert_int_equal(all_fired(), 2);
 		assert_true(source.slow_pps <= 0 && source.fast_pps <= 0);
 		/* No meter was charged: what is fine is fine as ever. */
