@@ -65,7 +65,7 @@ not_journaling() { ! journaling; }
 wait_for 20 not_journaling
 ok $? "in the end there is no journal"
 is "$(sql 'SELECT count(*) FROM ban')" $((sent + 2)) "the store has each of them"
-is "$(sql "SELECT count(*) FROM audit WHERE action = 'ban' AND subject LIKE '10.%' GROUP BY subject HAVING count(*) > 2")" "" \
+is "$(sql "SELECT subject FROM audit WHERE action = 'ban' GROUP BY subject HAVING count(*) > 2")" "" \
 	"and a record of each, or two of those that went both ways"
 strazhd_kill KILL
 rm -rf /sys/fs/bpf/strazh
