@@ -47,7 +47,7 @@ for n in $(seq $STREAMS); do
 	stream "$n" &
 	STREAM_PIDS+=($!)
 done
-wait_for 20 journaling
+wait_for 60 said "the store is away" && wait_for 20 journaling
 ok $? "the store is away: acts go to the journal"
 bpftool map delete pinned /sys/fs/bpf/strazh/sz_dhost4 key 192 0 2 1
 kill "$HOLDER"
