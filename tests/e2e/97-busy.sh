@@ -49,6 +49,7 @@ for n in $(seq $STREAMS); do
 done
 wait_for 60 said "the store is away" && wait_for 20 journaling
 ok $? "the store is away: acts go to the journal"
+sleep 1 # strazhd looks four times a second whether it is
 bpftool map delete pinned /sys/fs/bpf/strazh/sz_dhost4 key 192 0 2 1
 kill "$HOLDER"
 wait "$HOLDER" 2>/dev/null
