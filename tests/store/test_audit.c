@@ -143,6 +143,26 @@ static void retention_keeps_it_whole(void **state)
 	depot_close(st);
 }
 
+/* Where the record is gone up to which it would be cut, the rest of retention goes on. */
+static void a_hole_stops_no_retention(void **state)
+{
+	const struct database *db = *state;
+	struct store_options options = {
+		.audit_keep_ms = 10 * DAY_MS, .bans_keep_ms = 10 * DAY_MS, .retain_every_ms = -1};
+	const struct store_act ban = depot_ban("192.0.2.1", DEPOT_T0 + DAY_MS, "");
+	struct store *st = depot_open(db, &options);
+	uint64_t deleted = 0;
+
+	notes(st, 0, 3, DEPOT_T0);
+	depot_do(st, &ban);
+	notes(st, 3, 1, DEPOT_T0 + 20 * DAY_MS);
+	database_do(db, "DELETE FROM audit WHERE seq = 4");
+	assert_int_equal(store_retain(st, DEPOT_T0 + 25 * DAY_MS, &deleted, NULL), 0);
+	assert_int_equal(deleted, 1); /* the ban */
+	broken_at(st, 4, "missing");
+	depot_close(st);
+}
+
 /* All that is old may go, the last record never: the chain goes on from it. */
 static void the_last_record_stays(void **state)
 {
@@ -243,7 +263,7 @@ int main(void)
 		DATABASE_TEST(an_empty_chain_is_whole),	 DATABASE_TEST(tampering_is_found),
 		DATABASE_TEST(a_new_hash_does_not_help), DATABASE_TEST(retention_keeps_it_whole),
 		DATABASE_TEST(the_last_record_stays),	 DATABASE_TEST(appends_have_one_order),
-		DATABASE_TEST(records_are_read),
+		DATABASE_TEST(records_are_read),	 DATABASE_TEST(a_hole_stops_no_retention),
 	};
 
 	return DATABASE_RUN(tests);

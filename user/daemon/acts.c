@@ -3,7 +3,7 @@
  * An ack is a request whose acts are on their way. All of them stand in one list, in the order in
  * which they were done. An ack leaves it when the store has decided about each of its acts:
  *
- *	waiting		the link is paused
+ *	waiting		the link is paused: for the store, or for the last of the journal
  *	writing		so it is while a thread writes it to the journal (acts_journal.c)
  *	journaled	written there and answered; only its callbacks are awaited
  *
@@ -114,11 +114,6 @@ void acts_waiting(const struct keeper *keeper, uint64_t *ret_bytes, uint64_t *re
 	*ret_forgotten = acts ? acts->unwritten + acts->refused : 0;
 }
 
-bool acts_settled(const struct keeper *keeper)
-{
-	return !keeper->acts->first && !keeper->acts->journaling;
-}
-
 bool acts_handed(const struct keeper *keeper)
 {
 	const struct acts *acts = keeper->acts;
@@ -126,8 +121,7 @@ bool acts_handed(const struct keeper *keeper)
 	if (!acts || (!acts->journaling && !acts->writing))
 		return true;
 	/* Taken in, and it cannot be emptied. */
-	return !acts->writing && acts->stuck_ms && acts->at == acts->len && !acts->out &&
-	       acts_journal_len(keeper) <= acts->len;
+	return !acts->writing && acts->stuck_ms && acts_imported(keeper);
 }
 
 /* ---- answers ---- */
@@ -244,6 +238,19 @@ static int submit(struct keeper *keeper, struct ack *ack)
 		r = r == ACTROWS_END ? 0 : r;
 	}
 	return r;
+}
+
+void acts_submit_held(struct keeper *keeper)
+{
+	for (struct ack *ack = keeper->acts->first; ack; ack = ack->next) {
+		if (!ack->must || ack->journaled || ack->writing)
+			continue;
+		if (memory_show(keeper)->degraded || submit(keeper, ack)) {
+			acts_journal(keeper);
+			return;
+		}
+		ack->must = false;
+	}
 }
 
 /* ---- requests ---- */
@@ -366,7 +373,7 @@ bool acts_end(struct keeper *keeper, struct client_link *link, json_t *result)
 	}
 	ack->must = acts->writing || acts->journaling || memory_show(keeper)->degraded ||
 		    submit(keeper, ack);
-	if (ack->must)
+	if (ack->must && !acts->holding)
 		acts_journal(keeper);
 	ack->link = link;
 	if (link) {
@@ -396,7 +403,7 @@ static void on_tick(struct timer *timer)
 	if (ack && (memory_show(keeper)->degraded || now_ms() - ack->since_ms >= ACTS_WAIT_MS))
 		acts_journal(keeper);
 	acts_answer(acts);
-	if (acts->journaling && !acts->first && !acts->writing)
+	if (acts->journaling && !acts->writing)
 		acts_import(keeper);
 }
 

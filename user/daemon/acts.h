@@ -7,8 +7,9 @@
  * While the store is away, or does not answer within ACTS_WAIT_MS, or its backlog is full, acts go
  * into the journal (ctl/journal.h, confirmed by the disk), and the answer says so. From then on
  * everything goes there, until the store is back and has taken the journal in: so acts reach it in
- * the order in which they were done, whichever way they went. An act that went both ways is done
- * twice, which leaves what it would have left once.
+ * the order in which they were done, whichever way they went. What is done while the last of the
+ * journal is taken in waits for that, no longer than for a store. An act that went both ways is
+ * done twice, which leaves what it would have left once.
  *
  * With `none` as the store acts hold in the maps and nowhere else.
  */
@@ -59,8 +60,6 @@ void acts_abandon(struct client_link *link);
 /* Bytes that wait in the journal; acts that neither journal nor store took. */
 void acts_waiting(const struct keeper *keeper, uint64_t *ret_bytes, uint64_t *ret_forgotten);
 
-/* Nothing is on its way to the store, and nothing in the journal: what it holds is the truth. */
-bool acts_settled(const struct keeper *keeper);
 /* Each of them is with the store or was handed to it: none waits in the journal or on its way. */
 bool acts_handed(const struct keeper *keeper);
 /*

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /*
- * The journal into the store, in its order, at most OUT_MAX acts at once. What is appended
- * meanwhile is read when the rest is with the store, and only a file of which the store has
- * everything is emptied: dying on the way means doing it again, which changes nothing.
+ * The journal into the store, in its order, a piece of it at once. What is appended meanwhile is
+ * read behind that, and only a file of which the store has everything is emptied: dying on the way
+ * means doing it again, which changes nothing.
+ *
+ * Where somebody bans all the time there always is more. So acts wait while the last piece is on
+ * its way and the file is emptied, some tenths of a second, and then go to the store.
  */
 #include <user/daemon/acts_parts.h>
 
@@ -17,11 +20,10 @@
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
-#include <user/base/file.h>
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
 
-#define OUT_MAX 4096U
+#define PIECE (128U << 10) /* some 700 acts, 10 ms of the loop */
 #define WAIT_MS 50
 #define STUCK_MS 1000U
 
@@ -46,21 +48,27 @@ size_t acts_journal_len(const struct keeper *keeper)
 	return (size_t)st.st_size;
 }
 
-static int read_text(struct keeper *keeper)
+/* From behind the piece that was there: whole lines, but for the end of the file. */
+static int read_piece(struct keeper *keeper)
 {
 	struct acts *acts = keeper->acts;
+	own_free char *text = malloc(PIECE);
+	const char *end;
 	own_fd int fd = -1;
-	char *text = NULL;
-	size_t len = 0;
-	int r = open_journal(keeper, O_RDONLY, &fd);
+	ssize_t n;
+	int r = text ? open_journal(keeper, O_RDONLY, &fd) : -ENOMEM;
 
-	if (!r)
-		r = file_read(fd, JOURNAL_BYTES_MAX, &text, &len);
 	if (r)
 		return r;
+	n = pread(fd, text, PIECE, (off_t)(acts->from + acts->len));
+	if (n < 0)
+		return -errno;
+	end = n == PIECE ? memrchr(text, '\n', PIECE) : NULL;
 	free(acts->text);
-	acts->text = text;
-	acts->len = len;
+	acts->text = take_ptr(text);
+	acts->from += acts->len;
+	acts->len = end ? (size_t)(end + 1 - acts->text) : (size_t)n;
+	acts->at = 0;
 	return 0;
 }
 
@@ -109,7 +117,7 @@ static void submit_some(struct keeper *keeper)
 {
 	struct acts *acts = keeper->acts;
 
-	while (acts->at < acts->len && acts->out < OUT_MAX) {
+	while (acts->at < acts->len) {
 		const char *line = acts->text + acts->at;
 		const char *end = memchr(line, '\n', acts->len - acts->at);
 		size_t len = end ? (size_t)(end - line) : acts->len - acts->at;
@@ -125,8 +133,16 @@ void acts_import_end(struct acts *acts)
 {
 	free(acts->text);
 	acts->text = NULL;
-	acts->len = acts->at = 0;
-	acts->failed = false;
+	acts->from = acts->len = acts->at = 0;
+	acts->failed = acts->holding = false;
+}
+
+bool acts_imported(const struct keeper *keeper)
+{
+	const struct acts *acts = keeper->acts;
+
+	return acts->at == acts->len && !acts->out && !acts->failed &&
+	       acts_journal_len(keeper) <= acts->from + acts->len;
 }
 
 void acts_import(struct keeper *keeper)
@@ -140,10 +156,12 @@ void acts_import(struct keeper *keeper)
 		return;
 	len = acts_journal_len(keeper);
 	/* Shorter: it was emptied, and that was not known to be for good. */
-	if ((acts->failed || len < acts->len) && !acts->out)
+	if ((acts->failed || len < acts->from + acts->len) && !acts->out)
 		acts_import_end(acts);
-	if (acts->at == acts->len && !acts->out && len > acts->len) {
-		r = read_text(keeper);
+	if (acts->at == acts->len && !acts->out && len > acts->from + acts->len) {
+		r = read_piece(keeper);
+		if (r == -ENOMEM)
+			return;
 		if (r) {
 			log_error("journal in '%s' cannot be read: %s; it is left as it is",
 				  keeper->options->state_dir, strerror(-r));
@@ -151,10 +169,11 @@ void acts_import(struct keeper *keeper)
 			acts_import_end(acts);
 			return;
 		}
+		acts->holding = len <= acts->from + acts->len;
 	}
 	submit_some(keeper);
-	/* Its text is kept until it is: what the store has is not done a second time. */
-	if (acts->at == acts->len && !acts->out && !acts->failed && len <= acts->len)
+	/* Its place is kept until it is: what the store has is not done a second time. */
+	if (acts_imported(keeper))
 		acts_journal_empty(keeper);
 }
 

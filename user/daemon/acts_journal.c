@@ -87,6 +87,7 @@ static void emptied(struct keeper *keeper)
 	if (acts->crossed)
 		remember_say_again(keeper);
 	acts->crossed = false;
+	acts->holding = false;
 	acts->stuck_ms = acts->job.r ? clock_boot_ns() / 1000000 : 0;
 	if (acts->job.r) {
 		/* Left there, it would be done again at the next start, behind newer acts. */
@@ -169,6 +170,7 @@ void acts_journal(struct keeper *keeper)
 {
 	struct acts *acts = keeper->acts;
 
+	acts->holding = false; /* whoever waited has waited long enough */
 	if (acts->writing)
 		return;
 	acts->job.text = gather(acts);
@@ -192,6 +194,10 @@ static void go_on(struct keeper *keeper)
 {
 	const struct ack *ack = keeper->acts->first;
 
+	if (keeper->acts->holding)
+		return;
+	if (!keeper->acts->journaling)
+		acts_submit_held(keeper);
 	while (ack && !(ack->must && is_wanted(ack)))
 		ack = ack->next;
 	if (ack)
@@ -209,6 +215,9 @@ static void on_written(struct watch *watch, uint32_t events)
 		return;
 	pthread_join(acts->journal_thread, NULL);
 	end(keeper);
+	/* Here, too: where acts come all the time a thread always writes when the timer looks. */
+	if (acts->journaling && !acts->stuck_ms)
+		acts_import(keeper);
 	go_on(keeper);
 	acts_answer(acts);
 }
@@ -247,5 +256,6 @@ void acts_journal_close(struct keeper *keeper)
 	acts->journal_watch.fd = -1;
 	if (writing)
 		end(keeper);
+	acts->holding = false;
 	go_on(keeper);
 }

@@ -32,6 +32,7 @@ struct acts {
 	bool running;		       /* a request is */
 	bool on;		       /* there is a store */
 	bool journaling;	       /* the journal has acts that the store does not have */
+	bool holding;		       /* the last of them are on their way: others wait for it */
 	uint64_t unwritten, refused;
 	struct timer timer;
 	uint8_t touched[ACTS_TOUCHED_BITS / 8], named[ACTS_NAMED_BITS / 8];
@@ -48,9 +49,9 @@ struct acts {
 		int fd, r;
 	} job;
 
-	/* acts_import.c: of the journal's text, all before `at` is with the store. */
+	/* acts_import.c: a piece of the journal; all before `from` + `at` is with the store. */
 	char *text;
-	size_t len, at;
+	size_t from, len, at;
 	uint32_t out;	   /* not decided yet */
 	bool failed;	   /* begin anew */
 	uint64_t stuck_ms; /* when the journal, taken in, could not be emptied; 0: it could */
@@ -74,6 +75,8 @@ static inline uint32_t acts_bit(const struct prefix *prefix)
 void acts_warn(json_t *result, const char *text); /* adds to its warning */
 /* Those that were journaled and not answered yet. An answer may add to the list behind them. */
 void acts_answer(struct acts *acts);
+/* The journal is empty: those that waited for that go to the store. */
+void acts_submit_held(struct keeper *keeper);
 
 /* All that is in no journal yet goes there, by a thread; unless it is at work: then afterwards. */
 void acts_journal(struct keeper *keeper);
@@ -85,6 +88,8 @@ void acts_journal_close(struct keeper *keeper);
 size_t acts_journal_len(const struct keeper *keeper);
 /* As much of the journal as the store takes now. Emptied when the store has all of it. */
 void acts_import(struct keeper *keeper);
+/* The store has all that is in the journal. */
+bool acts_imported(const struct keeper *keeper);
 void acts_import_end(struct acts *acts);
 /* Before the loop runs: until the store has decided something, some moments at most. */
 int acts_wait(struct keeper *keeper) must_check;

@@ -116,6 +116,8 @@ struct keeper {
 	int64_t wall_ahead_ns;	  /* wall minus boot, as the store was told times by */
 	uint32_t last_never_s, last_drift_s;
 	uint64_t sweep_work_ns;		   /* spent in this round */
+	bool sweeping;			   /* in a round */
+	uint32_t sweeps_wanted;		   /* rounds without a rest */
 	bool settling;			   /* the network changed, and we let it come to rest */
 	bool watchdog;			   /* systemd wants a sign of life */
 	bool never_failing, drift_failing; /* said already */
@@ -169,7 +171,7 @@ void reload_config(struct keeper *keeper);
 /* What on_config() left open: as it would have said it. */
 void reload_end(struct keeper *keeper, int r, const struct config_faults *faults);
 
-/* Everything anew: sweep, never, drift. */
+/* Everything anew: never, drift, and a round of the sweep, in slices. */
 void ticks_resync(struct keeper *keeper);
 
 int clockwatch_open(struct keeper *keeper) must_check;

@@ -252,8 +252,8 @@ static bool is_due(struct rebuild *rebuild)
 	}
 	if (!rebuild->down && (int32_t)(clock_boot_s() - rebuild->next_s) < 0)
 		return false;
-	/* What is still on its way would look like drift. */
-	if (!acts_settled(rebuild->keeper) || loads_busy(rebuild->keeper, NULL))
+	/* What the store was not told would look like drift; what it is being told is marked. */
+	if (!acts_handed(rebuild->keeper) || loads_busy(rebuild->keeper, NULL))
 		return false;
 	rebuild->down = false;
 	return true;

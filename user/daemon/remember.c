@@ -491,7 +491,8 @@ void remember_say_again(struct keeper *keeper)
 {
 	struct memory *m = memory_of(keeper);
 
-	if (m)
+	/* Where there is no guard there is no ban of it: one that comes reads what is stored. */
+	if (m && keeper->guarding && keeper->guarding->guard)
 		restate(&m->remembering);
 }
 

@@ -20,9 +20,10 @@
 #define DRIFT_S 2U
 #define SETTLE_MS 300U
 /* A slice of collecting: what a client may have to wait for. */
-#define SLICE_ENTRIES 4096U
-#define SLICE_NS 20000000ULL
-#define SLICE_PAUSE_MS 100U
+#define SLICE_ENTRIES 1024U
+#define SLICE_NS 10000000ULL
+#define SLICE_PAUSE_MS 50U
+#define SLICE_HURRY_MS 2U /* between them, while somebody wants all of it collected now */
 /* Rest after a round, so that collecting takes a twentieth of the time. */
 #define REST_MIN_MS 1000U
 #define REST_PER_WORK 20U
@@ -97,11 +98,15 @@ static void on_sweep(struct timer *timer)
 		spent = clock_boot_ns() - begin;
 	}
 	keeper->sweep_work_ns += spent;
+	keeper->sweeping = !done;
 	if (done) {
 		report_round(keeper);
 		rest_ms = MAX(REST_MIN_MS, keeper->sweep_work_ns / 1000000 * REST_PER_WORK);
 		keeper->sweep_work_ns = 0;
+		keeper->sweeps_wanted -= keeper->sweeps_wanted > 0;
 	}
+	if (keeper->sweeps_wanted)
+		rest_ms = SLICE_HURRY_MS;
 	(void)!timer_start(timer, rest_ms, 0);
 }
 
@@ -172,10 +177,9 @@ static void on_change(struct netwatch *netwatch)
 
 void ticks_resync(struct keeper *keeper)
 {
-	if (sweep_all(keeper->sweep))
-		log_error("collecting failed: %s", gate_error());
-	else
-		report_round(keeper);
+	/* A round that is under way has passed some of it already. */
+	keeper->sweeps_wanted = keeper->sweeping ? 2 : 1;
+	(void)!timer_start(&keeper->sweeper, SLICE_HURRY_MS, 0);
 	refresh_never(keeper);
 	drift_check(keeper);
 }

@@ -270,6 +270,18 @@ static void a_state_that_is_none_is_refused(void **state)
 	assert_int_equal(room->memory.undone, 1);
 }
 
+/* Else it would be an error at the end of strazhd that bans of nobody are not written. */
+static void without_a_guard_nothing_is_said_again(void **state)
+{
+	struct room *room = *state;
+
+	remember_say_again(&room->keeper);
+	assert_false(room->memory.remembering.restate);
+	begin(room);
+	remember_say_again(&room->keeper);
+	assert_true(room->memory.remembering.restate);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +299,7 @@ int main(void)
 		TEST(leavings_of_another_mode_go),
 		TEST(notes_are_bounded),
 		TEST(states_of_sources),
+		TEST(without_a_guard_nothing_is_said_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
