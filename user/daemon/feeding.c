@@ -68,6 +68,47 @@ void feed_tries_failed(struct feed_tries *tries, const char *what, uint64_t ever
 			 feed_schedule_ms(every_s, tries->failures, feeding_chance());
 }
 
+/* ---- whom the operator allows ---- */
+
+struct allowed {
+	struct prefix *at;
+	size_t len, room;
+	uint32_t now_s;
+};
+
+static int gather_allowed(void *context, const struct entry *entry)
+{
+	struct allowed *all = context;
+
+	if (!entry_live(entry, 0, all->now_s))
+		return 0;
+	if (all->len == all->room) {
+		size_t room = all->room ? all->room * 2 : 64;
+		struct prefix *at = reallocarray(all->at, room, sizeof(*at));
+
+		if (!at)
+			return -ENOMEM;
+		all->at = at;
+		all->room = room;
+	}
+	all->at[all->len++] = entry->prefix;
+	return 0;
+}
+
+int feeding_allowed(struct feeding *f, struct prefix **ret_list, size_t *ret_len)
+{
+	struct allowed all = {.now_s = clock_boot_s()};
+	int r = act_walk(f->keeper->gate, SZ_TABLE_ALLOW, gather_allowed, &all);
+
+	if (r) {
+		free(all.at);
+		return r;
+	}
+	*ret_list = all.at;
+	*ret_len = all.len;
+	return 0;
+}
+
 /* ---- lists that go ---- */
 
 struct going {
@@ -242,6 +283,7 @@ static void change(struct feed *feed, const struct feed *to)
 	feed->wide = to->wide;
 	if (other) { /* what is on its way was asked for otherwise */
 		feed_child_kill(&feed->child);
+		feed_forget_fetched(feed);
 		feed->head.etag[0] = feed->head.modified[0] = '\0';
 	}
 	if (other || sooner)
@@ -357,6 +399,8 @@ int feeding_open(struct keeper *keeper)
 	f->seed = (uint64_t)feeding_chance() << 32 | feeding_chance();
 	r = timer_open(keeper->loop, &f->tick, on_tick, f);
 	if (!r)
+		r = feed_reads_open(keeper->loop, &f->reads);
+	if (!r)
 		r = feeding_prepare(keeper, keeper->options->config);
 	if (!r)
 		r = timer_start(&f->tick, 1, TICK_MS);
@@ -381,6 +425,7 @@ void feeding_close(struct keeper *keeper)
 	forget_prepared(f);
 	feeds_free(f->feeds);
 	crowdsec_free(f->crowdsec);
+	feed_reads_close(f->reads);
 	free(f->shown);
 	free(f);
 	keeper->feeding = NULL;
