@@ -13,8 +13,9 @@
  *	asked -> fetched (strazh-fetch) -> read (a thread) -> taken (slices) -> carried out (slices)
  *
  * One timer has all slices: while an answer is taken nothing is carried out, and nothing is asked.
- * A million decisions in one turn of the loop held it for 260 to 410 ms; in slices no turn is
- * longer than 10 ms or so.
+ * A million decisions in one turn of the loop held it for 240 ms of a processor's time (1.2 s on a
+ * busy machine), and a change of max_entries, which walked the gate, for 1.4 s; in slices the
+ * longest turn of that kind was 17 ms, with what else fell into it.
  */
 #include <user/daemon/feeding_parts.h>
 

@@ -264,7 +264,7 @@ static void put_out_of_force(struct feed *feed)
 
 static void on_read(void *context, struct feed_read_result *result);
 
-/* Whom the operator allows is asked for now: who is allowed later is let pass by the gate. */
+/* Of the allow list as it is at the beginning: who is allowed later is let pass by the gate. */
 static int want_read(struct feed *feed, enum feed_read_for what,
 		     struct feed_read_wanted *ret_wanted)
 {

@@ -116,7 +116,7 @@ struct keeper {
 	int64_t wall_ahead_ns;	  /* wall minus boot, as the store was told times by */
 	uint32_t last_never_s, last_drift_s;
 	uint64_t sweep_work_ns;		   /* spent in this round */
-	unsigned int sweep_haste;		   /* rounds that are due without rest */
+	unsigned int sweep_haste;	   /* rounds that are due without rest */
 	bool settling;			   /* the network changed, and we let it come to rest */
 	bool watchdog;			   /* systemd wants a sign of life */
 	bool never_failing, drift_failing; /* said already */
