@@ -41,13 +41,28 @@ uint32_t feeding_chance(void)
 	return chance;
 }
 
+void feed_tries_again(struct feed_tries *tries)
+{
+	tries->next_ms = 0;
+	tries->again = true;
+}
+
+static void set_next(struct feed_tries *tries, uint64_t every_s)
+{
+	tries->next_ms = feeding_now_ms() +
+			 feed_schedule_ms(every_s, tries->failures, feeding_chance());
+	if (tries->again)
+		tries->next_ms = 0;
+	tries->again = false;
+}
+
 void feed_tries_well(struct feed_tries *tries, const char *what, uint64_t every_s)
 {
 	if (tries->failures)
 		log_info("%s: well again after %u failures", what, tries->failures);
 	tries->failures = 0;
 	tries->fault[0] = '\0';
-	tries->next_ms = feeding_now_ms() + feed_schedule_ms(every_s, 0, feeding_chance());
+	set_next(tries, every_s);
 }
 
 void feed_tries_failed(struct feed_tries *tries, const char *what, uint64_t every_s,
@@ -64,8 +79,7 @@ void feed_tries_failed(struct feed_tries *tries, const char *what, uint64_t ever
 	memcpy(tries->fault, fault, sizeof(fault));
 	tries->failures++;
 	tries->tried_s = clock_wall_s();
-	tries->next_ms = feeding_now_ms() +
-			 feed_schedule_ms(every_s, tries->failures, feeding_chance());
+	set_next(tries, every_s);
 }
 
 /* ---- whom the operator allows ---- */
@@ -287,7 +301,7 @@ static void change(struct feed *feed, const struct feed *to)
 		feed->head.etag[0] = feed->head.modified[0] = '\0';
 	}
 	if (other || sooner)
-		feed->tries.next_ms = 0;
+		feed_tries_again(&feed->tries);
 }
 
 static void take_feeds(struct feeding *f)

@@ -528,6 +528,7 @@ static void try_now(struct feed *feed)
 	};
 	char path[FEED_CHILD_PATH_LEN], why[FEED_TEXT_LEN], what[48];
 
+	feed->tries.again = false;
 	(void)snprintf(what, sizeof(what), "feed '%s'", feed->name);
 	memcpy(request.url, feed->url, sizeof(request.url));
 	if (feed_left_s(feed)) { /* what is over has to come anew, changed or not */

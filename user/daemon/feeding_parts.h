@@ -22,6 +22,7 @@ struct feed_tries {
 	uint64_t next_ms; /* boot time; 0: at once */
 	uint64_t tried_s; /* wall clock; 0: never */
 	unsigned failures;
+	bool again; /* asked for while one was under way: it is not over with its end */
 	char fault[FEED_TEXT_LEN]; /* of the last try; "": it went well */
 };
 
@@ -125,6 +126,8 @@ uint64_t feeding_now_ms(void);
 uint32_t feeding_chance(void);
 /* After a try: when the next one is. `what` is the log's subject. Says a failure once. */
 void feed_tries_well(struct feed_tries *tries, const char *what, uint64_t every_s);
+/* At once, and once more when one is under way, which was asked before. */
+void feed_tries_again(struct feed_tries *tries);
 void feed_tries_failed(struct feed_tries *tries, const char *what, uint64_t every_s,
 		       const char *format, ...) printf_like(4, 5);
 /* The live entries of the allow list, in no order; free(). 0 or -errno. */
