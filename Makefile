@@ -269,7 +269,7 @@ orm-tests: orm $(ORM_UNIT_BINS) $(ORM_TEST_BINS) $(STORE_TEST_BINS)
 .PHONY: server-tests
 server-tests: $(SERVER_BINS)
 # The group unit-threads of tests/run.
-THREAD_UNITS := crypto/test_workpool daemon/test_recall daemon/test_remember daemon/test_remember_back net/test_mailbox \
+THREAD_UNITS := crypto/test_workpool daemon/test_feed_reads daemon/test_recall daemon/test_remember daemon/test_remember_back net/test_mailbox \
 	net/test_reactors service/test_relay_threads
 .PHONY: thread-tests
 thread-tests: $(THREAD_UNITS:%=$(O)/tests/unit/%)

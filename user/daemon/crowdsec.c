@@ -9,11 +9,19 @@
  * end, under a bit of its own. So what was there stays in force while a sync runs, while the API is
  * away (until the time of each entry), and over a restart: then the entries of the bit are adopted,
  * and the first sync takes out those that are no more.
+ *
+ *	asked -> fetched (strazh-fetch) -> read (a thread) -> taken (slices) -> carried out (slices)
+ *
+ * One timer has all slices: while an answer is taken nothing is carried out, and nothing is asked.
+ * A million decisions in one turn of the loop held it for 240 ms of a processor's time (1.2 s on a
+ * busy machine), and a change of max_entries, which walked the gate, for 1.4 s; in slices the
+ * longest turn of that kind was 17 ms, with what else fell into it.
  */
 #include <user/daemon/feeding_parts.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +30,9 @@
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
-#include <user/base/file.h>
 #include <user/base/log.h>
 #include <user/daemon/keeper.h>
-#include <user/feed/copy.h>
+#include <user/daemon/loads.h>
 #include <user/gate/act.h>
 #include <user/gate/lists.h>
 
@@ -36,6 +43,8 @@
 #define SLICE 256U
 #define SLICE_NS 5000000U
 #define SLICE_PAUSE_MS 5U
+#define STEP 1024U /* of what does not touch the gate: less than 1 ms */
+#define STEP_PAUSE_MS 1U
 #define EXPIRE_MS 10000U
 #define AGAIN_MS 1000U /* when the gate did not take some */
 
@@ -71,15 +80,37 @@ int crowdsec_new(struct feeding *feeding, const struct config *config,
 	return r;
 }
 
+static void forget_taking(struct crowdsec *c)
+{
+	free(c->taking.bytes);
+	c->taking = (struct crowdsec_taking){0};
+}
+
+/* An answer that is on its way. */
+static void give_up(struct crowdsec *c)
+{
+	if (c->reading)
+		feed_reads_drop(c->reading);
+	c->reading = NULL;
+	forget_taking(c);
+}
+
 void crowdsec_free(struct crowdsec *c)
 {
 	if (!c)
 		return;
 	feed_child_kill(&c->child);
+	give_up(c);
 	if (c->slice.loop)
 		timer_close(&c->slice);
 	decisions_free(c->decisions);
 	free(c);
+}
+
+/* What an earlier section left, on its way out of the gate. */
+static bool is_going(const struct crowdsec *c)
+{
+	return loads_busy(c->feeding->keeper, CROWDSEC_LIST);
 }
 
 static int adopt(void *context, const struct entry *entry)
@@ -95,8 +126,11 @@ void crowdsec_open(struct crowdsec *c)
 {
 	struct gate *gate = c->feeding->keeper->gate;
 	struct lists lists;
-	int r = lists_read(gate, &lists);
+	int r;
 
+	if (is_going(c))
+		return;
+	r = lists_read(gate, &lists);
 	if (!r)
 		c->bit = lists_find(&lists, CROWDSEC_LIST);
 	if (!r && c->bit != SZ_LISTS)
@@ -105,9 +139,14 @@ void crowdsec_open(struct crowdsec *c)
 		log_warning(WHAT ": what the gate has of before is not known: %s", gate_error());
 }
 
+/* What is half taken is brought to its end, else nobody knew what holds. */
 static void start_over(struct crowdsec *c)
 {
 	feed_child_kill(&c->child);
+	if (c->reading)
+		feed_reads_drop(c->reading);
+	c->reading = NULL;
+	c->taking.stale = true;
 	c->synced = false;
 	c->tries.next_ms = 0;
 }
@@ -115,16 +154,11 @@ static void start_over(struct crowdsec *c)
 void crowdsec_change(struct crowdsec *c, struct crowdsec *to)
 {
 	const bool other = strcmp(c->url, to->url) != 0 || c->scopes != to->scopes ||
-			   strcmp(c->key_file, to->key_file) != 0;
-	struct decisions *decisions = c->decisions;
+			   strcmp(c->key_file, to->key_file) != 0 ||
+			   c->max_entries != to->max_entries;
 
-	if (c->max_entries != to->max_entries) {
-		c->decisions = to->decisions;
-		to->decisions = decisions;
-		c->max_entries = to->max_entries;
-		crowdsec_open(c);
-		start_over(c);
-	}
+	decisions_limit(c->decisions, to->max_entries);
+	c->max_entries = to->max_entries;
 	if (c->every_s != to->every_s)
 		c->tries.next_ms = 0;
 	memcpy(c->url, to->url, sizeof(c->url));
@@ -144,8 +178,10 @@ void crowdsec_lost(struct crowdsec *c)
 	if (decisions_new(c->max_entries, (uint64_t)feeding_chance() << 32 | feeding_chance(),
 			  &fresh))
 		return;
+	give_up(c);
 	decisions_free(c->decisions);
 	c->decisions = fresh;
+	c->expiring = false;
 	c->synced = false;
 }
 
@@ -227,108 +263,184 @@ static void count_entries(struct crowdsec *c)
 		log_debug(WHAT ": the size of its list is not written");
 }
 
-static void on_slice(struct timer *timer)
+/* ---- an answer ---- */
+
+static void fail(struct crowdsec *c, const char *format, ...) printf_like(2, 3);
+static void fail(struct crowdsec *c, const char *format, ...)
 {
-	struct crowdsec *c = timer->context;
+	char why[FEED_TEXT_LEN];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(why, sizeof(why), format, args);
+	va_end(args);
+	c->synced = false;
+	feed_tries_failed(&c->tries, WHAT, c->every_s, "%s", why);
+	(void)unlink(c->child.copy);
+}
+
+static void end_taking(struct crowdsec *c)
+{
+	struct decisions_figures figures = decisions_figures(c->decisions);
+	const bool stale = c->taking.stale;
+	int r = c->taking.r;
+
+	forget_taking(c);
+	if (c->asked_all)
+		log_info(WHAT ": %u decisions about %u prefixes", figures.decisions,
+			 figures.prefixes);
+	if (r < 0) {
+		fail(c, "%s", strerror(-r));
+		return;
+	}
+	c->synced_s = clock_wall_s();
+	c->tries.tried_s = c->synced_s;
+	c->synced = !stale;
+	feed_tries_well(&c->tries, WHAT, c->every_s);
+	if (stale)
+		c->tries.next_ms = 0;
+	(void)unlink(c->child.copy);
+}
+
+/* True: there is more of it. What found no room is counted. */
+static bool take_step(struct crowdsec *c)
+{
+	struct crowdsec_taking *t = &c->taking;
+	uint64_t end = MIN(t->count, t->at + STEP);
+
+	if (t->stage == CROWDSEC_FORGET) {
+		if (!decisions_forget(c->decisions, STEP))
+			t->stage = CROWDSEC_TAKE;
+		return true;
+	}
+	if (t->stage == CROWDSEC_SETTLE)
+		return decisions_settle(c->decisions, STEP);
+	while (t->at < end && t->r >= 0)
+		t->r = decisions_take(c->decisions, &t->decisions[t->at++], t->now_ms);
+	if (t->at < t->count && t->r >= 0)
+		return true;
+	t->stage = CROWDSEC_SETTLE;
+	return c->asked_all;
+}
+
+static void take_some(struct crowdsec *c)
+{
+	uint64_t begin = clock_boot_ns();
+	bool more = true;
+
+	while (more && clock_boot_ns() - begin < SLICE_NS)
+		more = take_step(c);
+	if (!more)
+		end_taking(c);
+}
+
+static void expire_some(struct crowdsec *c)
+{
+	uint64_t begin = clock_boot_ns(), now_ms = feeding_now_ms();
+
+	while (c->expiring && clock_boot_ns() - begin < SLICE_NS)
+		c->expiring = decisions_expire(c->decisions, now_ms, STEP);
+}
+
+/* A slice of what waits; false: the gate did not take some. */
+static bool carry_out_some(struct crowdsec *c)
+{
 	uint64_t begin = clock_boot_ns(), now_ms = feeding_now_ms();
 	struct decision_deed deed;
-	bool failed = false;
 	unsigned done = 0;
 
-	if (c->bit == SZ_LISTS && take_bit(c)) {
-		if (!c->failing)
+	if (c->bit == SZ_LISTS && (is_going(c) || take_bit(c))) {
+		if (!c->failing && !is_going(c))
 			log_error(WHAT ": there is no room for its list in the gate: %s",
 				  gate_error());
 		c->failing = true;
-		failed = true;
+		return false;
 	}
-	while (!failed && done < SLICE && clock_boot_ns() - begin < SLICE_NS &&
+	while (done < SLICE && clock_boot_ns() - begin < SLICE_NS &&
 	       decisions_next(c->decisions, now_ms, &deed)) {
 		enum decision_fate fate = fate_of(c, &deed, now_ms);
 
 		decisions_done(c->decisions, &deed, fate);
-		failed = fate == DECISION_FAILED;
+		if (fate == DECISION_FAILED)
+			return false;
 		done++;
 	}
-	if (!failed && done)
+	if (done)
 		c->failing = false;
+	return true;
+}
+
+static void on_slice(struct timer *timer)
+{
+	struct crowdsec *c = timer->context;
+	bool well;
+
+	if (c->taking.bytes) {
+		take_some(c);
+		(void)!timer_start(timer, STEP_PAUSE_MS, 0);
+		return;
+	}
+	if (c->expiring) {
+		expire_some(c);
+		if (c->expiring || decisions_figures(c->decisions).waiting)
+			(void)!timer_start(timer, STEP_PAUSE_MS, 0);
+		return;
+	}
+	well = carry_out_some(c);
 	if (decisions_figures(c->decisions).waiting)
-		(void)!timer_start(timer, failed ? AGAIN_MS : SLICE_PAUSE_MS, 0);
+		(void)!timer_start(timer, well ? SLICE_PAUSE_MS : AGAIN_MS, 0);
 	else
 		count_entries(c);
 }
 
 /* ---- a try ---- */
 
-static int read_copy(struct crowdsec *c, char **ret_bytes, struct feed_copy *ret_copy,
-		     const char **ret_why)
+static void on_read(void *context, struct feed_read_result *result)
 {
-	uint64_t most = feed_copy_size_most(FEED_LAPI, FEED_DECISIONS_MOST);
-	own_fd int fd = open(c->child.copy, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	own_free char *bytes = NULL;
-	size_t len = 0;
-	int r = fd < 0 ? -errno : file_read(fd, most, &bytes, &len);
+	struct crowdsec *c = context;
 
-	*ret_why = "cannot be read";
-	if (r)
-		return r;
-	r = feed_copy_check(bytes, len, true, FEED_DECISIONS_MOST, ret_copy, ret_why);
-	if (!r)
-		*ret_bytes = take_ptr(bytes);
-	return r;
-}
-
-static int take_changes(struct crowdsec *c, char why[FEED_TEXT_LEN])
-{
-	uint64_t now_ms = feeding_now_ms();
-	own_free char *bytes = NULL;
-	struct feed_copy copy;
-	const char *cause;
-	int r = read_copy(c, &bytes, &copy, &cause);
-
-	if (r) {
-		(void)snprintf(why, FEED_TEXT_LEN, "what strazh-fetch wrote: %s", cause);
-		return r;
+	c->reading = NULL;
+	if (!result->r && timer_start(&c->slice, 1, 0))
+		result->r = -EIO;
+	if (result->r) {
+		fail(c, "what strazh-fetch wrote: %s", result->why ? result->why : "no timer");
+		return;
 	}
-	if (c->asked_all) {
-		decisions_forget(c->decisions);
-		c->refused = 0;
-		c->refusal[0] = '\0';
-	}
-	for (uint64_t i = 0; r >= 0 && i < copy.head.count; i++)
-		r = decisions_take(c->decisions, &copy.decisions[i], now_ms);
-	if (c->asked_all) {
-		decisions_settle(c->decisions);
-		log_info(WHAT ": %u decisions about %u prefixes",
-			 decisions_figures(c->decisions).decisions,
-			 decisions_figures(c->decisions).prefixes);
-	}
-	c->wrong += copy.head.wrong;
-	c->other += copy.head.lines - MIN(copy.head.lines, copy.head.count + copy.head.wrong);
-	if (timer_start(&c->slice, 1, 0))
-		r = -EIO;
-	if (r < 0)
-		(void)snprintf(why, FEED_TEXT_LEN, "%s", strerror(-r));
-	return MIN(r, 0); /* what found no room is counted */
+	c->wrong += result->copy.head.wrong;
+	c->other += result->copy.head.lines -
+		    MIN(result->copy.head.lines, result->copy.head.count + result->copy.head.wrong);
+	c->taking = (struct crowdsec_taking){
+		.bytes = take_ptr(result->bytes),
+		.decisions = result->copy.decisions,
+		.count = result->copy.head.count,
+		.now_ms = feeding_now_ms(),
+		.stage = c->asked_all ? CROWDSEC_FORGET : CROWDSEC_TAKE,
+	};
+	if (!c->asked_all)
+		return;
+	c->refused = 0;
+	c->refusal[0] = '\0';
 }
 
 static void on_done(void *context, const struct feed_answer *answer)
 {
 	struct crowdsec *c = context;
-	char why[FEED_TEXT_LEN] = "";
-	int r = answer->outcome == FEED_NEW ? take_changes(c, why) : 0;
+	struct feed_read_wanted wanted = {
+		.lapi = true,
+		.max_entries = FEED_DECISIONS_MOST,
+		.done = on_read,
+		.context = c,
+	};
+	int r;
 
-	c->tries.tried_s = clock_wall_s();
-	c->synced = answer->outcome == FEED_NEW && !r;
-	if (c->synced) {
-		c->synced_s = c->tries.tried_s;
-		feed_tries_well(&c->tries, WHAT, c->every_s);
-	} else {
-		feed_tries_failed(&c->tries, WHAT, c->every_s, "%s%s%s",
-				  r ? "" : feed_outcome_texts[answer->outcome], r ? "" : ": ",
-				  r ? why : answer->text);
+	if (answer->outcome != FEED_NEW) {
+		fail(c, "%s: %s", feed_outcome_texts[answer->outcome], answer->text);
+		return;
 	}
-	(void)unlink(c->child.copy);
+	memcpy(wanted.path, c->child.copy, sizeof(wanted.path));
+	r = feed_reads_add(c->feeding->reads, &wanted, &c->reading);
+	if (r)
+		fail(c, "%s", strerror(-r));
 }
 
 /* The first line. */
@@ -400,11 +512,12 @@ void crowdsec_tick(struct crowdsec *c, uint64_t now_ms)
 {
 	feed_child_tick(&c->child, now_ms);
 	if (now_ms - c->expired_ms >= EXPIRE_MS) {
-		decisions_expire(c->decisions, now_ms);
+		c->expiring = true;
 		c->expired_ms = now_ms;
 	}
-	if (decisions_figures(c->decisions).waiting && !c->failing)
-		(void)!timer_start(&c->slice, 1, 0);
-	if (!c->child.pid && c->tries.next_ms <= now_ms)
+	if (c->taking.bytes || c->expiring ||
+	    (decisions_figures(c->decisions).waiting && !c->failing))
+		(void)!timer_start(&c->slice, STEP_PAUSE_MS, 0);
+	if (!c->child.pid && !c->reading && !c->taking.bytes && c->tries.next_ms <= now_ms)
 		try_now(c);
 }

@@ -41,13 +41,28 @@ uint32_t feeding_chance(void)
 	return chance;
 }
 
+void feed_tries_again(struct feed_tries *tries)
+{
+	tries->next_ms = 0;
+	tries->again = true;
+}
+
+static void set_next(struct feed_tries *tries, uint64_t every_s)
+{
+	tries->next_ms = feeding_now_ms() +
+			 feed_schedule_ms(every_s, tries->failures, feeding_chance());
+	if (tries->again)
+		tries->next_ms = 0;
+	tries->again = false;
+}
+
 void feed_tries_well(struct feed_tries *tries, const char *what, uint64_t every_s)
 {
 	if (tries->failures)
 		log_info("%s: well again after %u failures", what, tries->failures);
 	tries->failures = 0;
 	tries->fault[0] = '\0';
-	tries->next_ms = feeding_now_ms() + feed_schedule_ms(every_s, 0, feeding_chance());
+	set_next(tries, every_s);
 }
 
 void feed_tries_failed(struct feed_tries *tries, const char *what, uint64_t every_s,
@@ -64,8 +79,48 @@ void feed_tries_failed(struct feed_tries *tries, const char *what, uint64_t ever
 	memcpy(tries->fault, fault, sizeof(fault));
 	tries->failures++;
 	tries->tried_s = clock_wall_s();
-	tries->next_ms = feeding_now_ms() +
-			 feed_schedule_ms(every_s, tries->failures, feeding_chance());
+	set_next(tries, every_s);
+}
+
+/* ---- whom the operator allows ---- */
+
+struct allowed {
+	struct prefix *at;
+	size_t len, room;
+	uint32_t now_s;
+};
+
+static int gather_allowed(void *context, const struct entry *entry)
+{
+	struct allowed *all = context;
+
+	if (!entry_live(entry, 0, all->now_s))
+		return 0;
+	if (all->len == all->room) {
+		size_t room = all->room ? all->room * 2 : 64;
+		struct prefix *at = reallocarray(all->at, room, sizeof(*at));
+
+		if (!at)
+			return -ENOMEM;
+		all->at = at;
+		all->room = room;
+	}
+	all->at[all->len++] = entry->prefix;
+	return 0;
+}
+
+int feeding_allowed(struct feeding *f, struct prefix **ret_list, size_t *ret_len)
+{
+	struct allowed all = {.now_s = clock_boot_s()};
+	int r = act_walk(f->keeper->gate, SZ_TABLE_ALLOW, gather_allowed, &all);
+
+	if (r) {
+		free(all.at);
+		return r;
+	}
+	*ret_list = all.at;
+	*ret_len = all.len;
+	return 0;
 }
 
 /* ---- lists that go ---- */
@@ -242,10 +297,11 @@ static void change(struct feed *feed, const struct feed *to)
 	feed->wide = to->wide;
 	if (other) { /* what is on its way was asked for otherwise */
 		feed_child_kill(&feed->child);
+		feed_forget_fetched(feed);
 		feed->head.etag[0] = feed->head.modified[0] = '\0';
 	}
 	if (other || sooner)
-		feed->tries.next_ms = 0;
+		feed_tries_again(&feed->tries);
 }
 
 static void take_feeds(struct feeding *f)
@@ -357,6 +413,8 @@ int feeding_open(struct keeper *keeper)
 	f->seed = (uint64_t)feeding_chance() << 32 | feeding_chance();
 	r = timer_open(keeper->loop, &f->tick, on_tick, f);
 	if (!r)
+		r = feed_reads_open(keeper->loop, &f->reads);
+	if (!r)
 		r = feeding_prepare(keeper, keeper->options->config);
 	if (!r)
 		r = timer_start(&f->tick, 1, TICK_MS);
@@ -381,6 +439,7 @@ void feeding_close(struct keeper *keeper)
 	forget_prepared(f);
 	feeds_free(f->feeds);
 	crowdsec_free(f->crowdsec);
+	feed_reads_close(f->reads);
 	free(f->shown);
 	free(f);
 	keeper->feeding = NULL;

@@ -22,11 +22,9 @@
 
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
-#include <user/base/file.h>
 #include <user/base/log.h>
 #include <user/daemon/keeper.h>
 #include <user/daemon/loads.h>
-#include <user/feed/copy.h>
 #include <user/feed/schedule.h>
 #include <user/gate/act.h>
 #include <user/gate/lists.h>
@@ -51,82 +49,7 @@ uint64_t feed_left_s(const struct feed *feed)
 				    : 0;
 }
 
-/* ---- its file ---- */
-
-/* All of it; `*ret_s` is its time. */
-static int read_file(const char *path, size_t most, char **ret_bytes, size_t *ret_len,
-		     uint64_t *ret_s)
-{
-	own_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	struct stat st;
-
-	if (fd < 0 || fstat(fd, &st))
-		return -errno;
-	*ret_s = (uint64_t)st.st_mtim.tv_sec;
-	return file_read(fd, most, ret_bytes, ret_len);
-}
-
-/* A checked copy; *ret_bytes is the caller's and holds what it points into. */
-static int read_copy(const struct feed *feed, const char *end, struct feed_copy *ret_copy,
-		     char **ret_bytes, uint64_t *ret_s, const char **ret_why)
-{
-	uint64_t most = feed_copy_size_most(feed->format, feed->max_entries);
-	char path[FEED_CHILD_PATH_LEN];
-	own_free char *bytes = NULL;
-	size_t len = 0;
-	int r = read_file(path_of(feed, end, path), most, &bytes, &len, ret_s);
-
-	if (r) {
-		*ret_why = strerror(-r);
-		return r;
-	}
-	r = feed_copy_check(bytes, len, false, feed->max_entries, ret_copy, ret_why);
-	if (!r)
-		*ret_bytes = take_ptr(bytes);
-	return r;
-}
-
 /* ---- in force ---- */
-
-struct allowed {
-	struct prefix *at;
-	size_t len, room;
-	uint32_t now_s;
-};
-
-static int gather_allowed(void *context, const struct entry *entry)
-{
-	struct allowed *all = context;
-
-	if (!entry_live(entry, 0, all->now_s))
-		return 0;
-	if (all->len == all->room) {
-		size_t room = all->room ? all->room * 2 : 64;
-		struct prefix *at = reallocarray(all->at, room, sizeof(*at));
-
-		if (!at)
-			return -ENOMEM;
-		all->at = at;
-		all->room = room;
-	}
-	all->at[all->len++] = entry->prefix;
-	return 0;
-}
-
-/* How many of `entries` are left. */
-static int sieve(struct feed *feed, struct prefix *entries, size_t count, size_t *ret_count)
-{
-	struct allowed all = {.now_s = clock_boot_s()};
-	int r = act_walk(feed->feeding->keeper->gate, SZ_TABLE_ALLOW, gather_allowed, &all);
-
-	if (!r) {
-		if (all.len)
-			qsort(all.at, all.len, sizeof(*all.at), prefix_compare);
-		*ret_count = feed_sieve(entries, count, all.at, all.len, feed->wide, &feed->sieve);
-	}
-	free(all.at);
-	return r;
-}
 
 static void out_of_gate(struct feed *feed)
 {
@@ -269,6 +192,16 @@ static void give_up(struct feed *feed)
 	forget_coming(feed);
 }
 
+/* Nor what is on its way from the disk. */
+static void give_up_all(struct feed *feed)
+{
+	if (feed->reading)
+		feed_reads_drop(feed->reading);
+	feed->reading = NULL;
+	feed->enforce_due = false;
+	give_up(feed);
+}
+
 /* Takes the bytes. */
 static int begin_load(struct feed *feed, char **bytes, const struct prefix *entries, size_t count)
 {
@@ -290,38 +223,36 @@ static int begin_load(struct feed *feed, char **bytes, const struct prefix *entr
 }
 
 /* LATER: on_loaded() tells; it has taken the bytes, in which the entries are. */
-static int put_in_force(struct feed *feed, char **bytes, const struct feed_copy *copy, bool now,
+static int put_in_force(struct feed *feed, struct feed_read_result *result, bool now,
 			const char **ret_why)
 {
-	struct prefix *entries = (struct prefix *)(void *)(*bytes + sizeof(copy->head));
 	const bool bans = feed_bans(feed);
-	struct listed listed = {0};
-	size_t left = 0;
-	int r;
+	int r = 0;
 
 	give_up(feed);
-	r = sieve(feed, entries, copy->head.count, &left);
-	if (!r && bans && left)
-		r = now ? into_gate(feed, entries, left) : begin_load(feed, bytes, entries, left);
-	else if (!r && !bans)
-		r = listed_init(&listed, entries, left);
+	feed->enforce_due = false;
+	feed->sieve = result->sieve;
+	if (bans && result->left)
+		r = now ? into_gate(feed, result->entries, result->left)
+			: begin_load(feed, &result->bytes, result->entries, result->left);
 	if (r == LATER)
 		return r;
 	if (r) {
 		*ret_why = load_fault(r);
 		return r;
 	}
-	if (!bans || !left)
+	if (!bans || !result->left)
 		out_of_gate(feed);
 	if (!bans)
 		feed->refused = 0;
-	in_force(feed, &listed);
+	in_force(feed, &result->listed);
+	result->listed = (struct listed){0};
 	return 0;
 }
 
 static void put_out_of_force(struct feed *feed)
 {
-	give_up(feed);
+	give_up_all(feed);
 	feed->trying = false;
 	out_of_gate(feed);
 	listed_deinit(&feed->listed);
@@ -329,16 +260,49 @@ static void put_out_of_force(struct feed *feed)
 	feeding_forget_told(feed->feeding);
 }
 
-void feed_enforce(struct feed *feed)
+/* ---- from the disk ---- */
+
+static void on_read(void *context, struct feed_read_result *result);
+
+/* Of the allow list as it is at the beginning: who is allowed later is let pass by the gate. */
+static int want_read(struct feed *feed, enum feed_read_for what,
+		     struct feed_read_wanted *ret_wanted)
 {
-	own_free char *bytes = NULL;
-	const char *why = "";
-	struct feed_copy copy;
-	uint64_t when;
-	int r = read_copy(feed, "", &copy, &bytes, &when, &why);
+	struct prefix *allow;
+	size_t allow_len;
+	int r = feeding_allowed(feed->feeding, &allow, &allow_len);
+
+	if (r)
+		return r;
+	*ret_wanted = (struct feed_read_wanted){
+		.max_entries = feed->max_entries,
+		.allow = allow,
+		.allow_len = allow_len,
+		.wide = feed->wide,
+		.weighed = !feed_bans(feed),
+		.done = on_read,
+		.context = feed,
+	};
+	(void)path_of(feed, what == FEED_READ_FETCHED ? ".new" : "", ret_wanted->path);
+	feed->reading_for = what;
+	feed->reading_weighed = ret_wanted->weighed;
+	feed->reading_wide = ret_wanted->wide;
+	return 0;
+}
+
+/* LATER: on_read() tells. */
+static int begin_read(struct feed *feed, enum feed_read_for what)
+{
+	struct feed_read_wanted wanted;
+	int r = want_read(feed, what, &wanted);
 
 	if (!r)
-		r = put_in_force(feed, &bytes, &copy, false, &why);
+		r = feed_reads_add(feed->feeding->reads, &wanted, &feed->reading);
+	return r ? r : LATER;
+}
+
+static void end_enforce(struct feed *feed, int r, const char *why)
+{
 	if (r == LATER)
 		return;
 	if (r)
@@ -347,22 +311,42 @@ void feed_enforce(struct feed *feed)
 		end_try(feed, r, why);
 }
 
-void feed_open(struct feed *feed)
+void feed_enforce(struct feed *feed)
 {
-	own_free char *bytes = NULL;
-	const char *why = "";
-	struct feed_copy copy;
-	uint64_t when;
-	int r = read_copy(feed, "", &copy, &bytes, &when, &why);
+	int r;
+
+	if (feed->reading) { /* then what it says now is asked for */
+		feed->enforce_due = feed->reading_for == FEED_READ_FETCHED;
+		return;
+	}
+	r = begin_read(feed, FEED_READ_ENFORCED);
+	end_enforce(feed, r, load_fault(r));
+}
+
+static void on_enforced(struct feed *feed, struct feed_read_result *result)
+{
+	const char *why = result->why;
+	int r = result->r;
+
+	if (!r)
+		r = put_in_force(feed, result, false, &why);
+	end_enforce(feed, r, why);
+}
+
+static void on_opened(struct feed *feed, struct feed_read_result *result, bool now)
+{
+	const char *why;
+	int r = result->r;
 
 	if (r == -ENOENT)
 		return;
 	if (r) {
-		log_warning("feed '%s': its last good copy is not taken: %s", feed->name, why);
+		log_warning("feed '%s': its last good copy is not taken: %s", feed->name,
+			    result->why);
 		return;
 	}
-	feed->head = copy.head;
-	feed->fresh_s = when;
+	feed->head = result->copy.head;
+	feed->fresh_s = result->time_s;
 	if (!feed_left_s(feed)) {
 		log_warning("feed '%s': its last good copy is over", feed->name);
 		return;
@@ -371,42 +355,64 @@ void feed_open(struct feed *feed)
 		feed->in_force = feed->in_gate = true;
 		return;
 	}
-	r = put_in_force(feed, &bytes, &copy, !feed->feeding->running, &why);
+	r = put_in_force(feed, result, now, &why);
 	if (r && r != LATER)
 		not_in_force(feed, why);
 }
 
+void feed_open(struct feed *feed)
+{
+	struct feed_read_wanted wanted;
+	struct feed_read_result result;
+	int r;
+
+	if (feed->feeding->running) {
+		r = begin_read(feed, FEED_READ_OPENED);
+		if (r != LATER)
+			not_in_force(feed, load_fault(r));
+		return;
+	}
+	r = want_read(feed, FEED_READ_OPENED, &wanted);
+	if (r) {
+		not_in_force(feed, load_fault(r));
+		return;
+	}
+	feed_read_now(&wanted, &result);
+	free(wanted.allow);
+	on_opened(feed, &result, true);
+	feed_read_result_deinit(&result);
+}
+
 /* ---- a try ---- */
 
-static int take_new(struct feed *feed, char why[FEED_TEXT_LEN])
+static int take_new(struct feed *feed, struct feed_read_result *result, char why[FEED_TEXT_LEN])
 {
 	char from[FEED_CHILD_PATH_LEN], to[FEED_CHILD_PATH_LEN];
-	uint64_t before = feed_left_s(feed) ? feed->head.count : 0, when;
-	own_free char *bytes = NULL;
-	struct feed_copy copy;
+	uint64_t before = feed_left_s(feed) ? feed->head.count : 0;
+	const struct feed_head *head = &result->copy.head;
 	const char *cause = "";
-	int r = read_copy(feed, ".new", &copy, &bytes, &when, &cause);
+	int r = result->r;
 
 	if (r) {
-		(void)snprintf(why, FEED_TEXT_LEN, "what strazh-fetch wrote: %s", cause);
+		(void)snprintf(why, FEED_TEXT_LEN, "what strazh-fetch wrote: %s", result->why);
 		return r;
 	}
-	if (feed_judge(before, copy.head.count, copy.head.lines, copy.head.wrong, why)) {
+	if (feed_judge(before, head->count, head->lines, head->wrong, why)) {
 		size_t len = strlen(why);
 
-		if (copy.head.wrong)
+		if (head->wrong)
 			(void)snprintf(why + len, FEED_TEXT_LEN - len, "; line %llu, '%s': %s",
-				       (unsigned long long)copy.head.wrongs[0].line,
-				       copy.head.wrongs[0].text, copy.head.wrongs[0].why);
+				       (unsigned long long)head->wrongs[0].line,
+				       head->wrongs[0].text, head->wrongs[0].why);
 		return -EBADMSG;
 	}
 	if (rename(path_of(feed, ".new", from), path_of(feed, "", to))) {
 		(void)snprintf(why, FEED_TEXT_LEN, "it cannot be kept: %s", strerror(errno));
 		return -EIO;
 	}
-	feed->head = copy.head;
-	feed->fresh_s = when;
-	r = put_in_force(feed, &bytes, &copy, false, &cause);
+	feed->head = *head;
+	feed->fresh_s = result->time_s;
+	r = put_in_force(feed, result, false, &cause);
 	if (r == LATER)
 		return r;
 	if (r)
@@ -414,6 +420,65 @@ static int take_new(struct feed *feed, char why[FEED_TEXT_LEN])
 	else if (feed->in_gate)
 		feeding_store_list(feed, false);
 	return r;
+}
+
+static void end_fetched(struct feed *feed, int r, const char *why)
+{
+	const bool due = feed->enforce_due;
+
+	if (r == LATER)
+		return;
+	feed->enforce_due = false;
+	end_try(feed, r, why);
+	if (r && due && feed_left_s(feed))
+		feed_enforce(feed);
+}
+
+static void on_read(void *context, struct feed_read_result *result)
+{
+	struct feed *feed = context;
+	char why[FEED_TEXT_LEN] = "";
+	int r;
+
+	feed->reading = NULL;
+	/* The configuration wants another thing meanwhile. */
+	if ((feed->reading_weighed == feed_bans(feed) || feed->reading_wide != feed->wide) &&
+	    begin_read(feed, feed->reading_for) == LATER)
+		return;
+	if (feed->reading_for == FEED_READ_OPENED)
+		on_opened(feed, result, false);
+	else if (feed->reading_for == FEED_READ_ENFORCED)
+		on_enforced(feed, result);
+	else {
+		r = take_new(feed, result, why);
+		feed->trying = r == LATER;
+		end_fetched(feed, r, why);
+	}
+}
+
+/* What was on its way meanwhile is older, but holds if this is nothing. */
+static void begin_fetched(struct feed *feed)
+{
+	const char *why = "";
+	int r;
+
+	if (feed->reading) {
+		feed->enforce_due = true;
+		feed_reads_drop(feed->reading);
+		feed->reading = NULL;
+	}
+	r = begin_read(feed, FEED_READ_FETCHED);
+	if (r != LATER)
+		why = load_fault(r);
+	end_fetched(feed, r, why);
+}
+
+void feed_forget_fetched(struct feed *feed)
+{
+	if (!feed->reading || feed->reading_for != FEED_READ_FETCHED)
+		return;
+	feed_reads_drop(feed->reading);
+	feed->reading = NULL;
 }
 
 static void take_same(struct feed *feed)
@@ -433,25 +498,21 @@ static void take_same(struct feed *feed)
 static void on_done(void *context, const struct feed_answer *answer)
 {
 	struct feed *feed = context;
-	char path[FEED_CHILD_PATH_LEN], why[FEED_TEXT_LEN] = "", what[48];
-	int r = 0;
+	char path[FEED_CHILD_PATH_LEN], what[48];
 
 	feed->tries.tried_s = clock_wall_s();
 	if (answer->outcome == FEED_NEW) {
-		r = take_new(feed, why);
-		feed->trying = r == LATER;
+		begin_fetched(feed);
 	} else if (answer->outcome == FEED_SAME) {
 		take_same(feed);
+		end_try(feed, 0, "");
 	} else {
 		(void)snprintf(what, sizeof(what), "feed '%s'", feed->name);
 		feed_tries_failed(&feed->tries, what, feed->every_s, "%s: %s",
 				  feed_outcome_texts[answer->outcome], answer->text);
 		(void)unlink(path_of(feed, ".new", path));
 		feeding_store_feed(feed);
-		return;
 	}
-	if (r != LATER)
-		end_try(feed, r, why);
 }
 
 static void try_now(struct feed *feed)
@@ -467,6 +528,7 @@ static void try_now(struct feed *feed)
 	};
 	char path[FEED_CHILD_PATH_LEN], why[FEED_TEXT_LEN], what[48];
 
+	feed->tries.again = false;
 	(void)snprintf(what, sizeof(what), "feed '%s'", feed->name);
 	memcpy(request.url, feed->url, sizeof(request.url));
 	if (feed_left_s(feed)) { /* what is over has to come anew, changed or not */
@@ -483,12 +545,13 @@ static void try_now(struct feed *feed)
 void feed_tick(struct feed *feed, uint64_t now_ms, bool may_start)
 {
 	feed_child_tick(&feed->child, now_ms);
-	if (feed->in_force && !feed_left_s(feed)) {
+	if (feed->in_force && !feed_left_s(feed) && !feed->reading) {
 		log_warning("feed '%s': its last good copy is over, and no newer one came",
 			    feed->name);
 		put_out_of_force(feed);
 	}
-	if (may_start && !feed->child.pid && !feed->order && feed->tries.next_ms <= now_ms)
+	if (may_start && !feed->child.pid && !feed->reading && !feed->order &&
+	    feed->tries.next_ms <= now_ms)
 		try_now(feed);
 }
 
@@ -508,7 +571,7 @@ void feed_free(struct feed *feed)
 	if (!feed)
 		return;
 	feed_child_kill(&feed->child);
-	give_up(feed);
+	give_up_all(feed);
 	listed_deinit(&feed->listed);
 	free(feed);
 }

@@ -5,6 +5,7 @@
 
 #include <user/daemon/config_feed.h>
 #include <user/daemon/feed_child.h>
+#include <user/daemon/feed_reads.h>
 #include <user/daemon/feeding.h>
 #include <user/feed/decisions.h>
 #include <user/feed/judge.h>
@@ -21,7 +22,15 @@ struct feed_tries {
 	uint64_t next_ms; /* boot time; 0: at once */
 	uint64_t tried_s; /* wall clock; 0: never */
 	unsigned failures;
+	bool again; /* asked for while one was under way: it is not over with its end */
 	char fault[FEED_TEXT_LEN]; /* of the last try; "": it went well */
+};
+
+/* What a copy is read for. */
+enum feed_read_for {
+	FEED_READ_OPENED,   /* it is of an earlier life */
+	FEED_READ_ENFORCED, /* weight, bar or time are others */
+	FEED_READ_FETCHED,  /* it is new: NAME.new */
 };
 
 struct feed {
@@ -42,6 +51,10 @@ struct feed {
 	struct feed_sieve sieve;
 	uint64_t refused; /* by the gate: never-ban entries */
 	char refusal[2 * PREFIX_TEXT_LEN + 32];
+	struct feed_read *reading; /* on its way from the disk; NULL: none is, with: */
+	enum feed_read_for reading_for;
+	bool reading_weighed, reading_wide; /* as it was then */
+	bool enforce_due;	  /* the copy that holds, if the one that is read is none */
 	struct load_order *order; /* on its way into the gate; NULL: none is, with: */
 	char *coming;		  /* what its entries are in */
 	uint32_t coming_until_s;
@@ -50,6 +63,17 @@ struct feed {
 	uint32_t gate_until_s; /* of its entries there; 0: in_gate, but not known */
 	struct listed listed;
 	struct feed *next;
+};
+
+/* An answer on its way into the table. */
+struct crowdsec_taking {
+	char *bytes; /* NULL: none is, with: */
+	const struct feed_decision *decisions;
+	uint64_t count, at;
+	uint64_t now_ms; /* when it came */
+	enum { CROWDSEC_FORGET, CROWDSEC_TAKE, CROWDSEC_SETTLE } stage;
+	bool stale; /* the API is another meanwhile */
+	int r;
 };
 
 struct crowdsec {
@@ -63,6 +87,9 @@ struct crowdsec {
 	struct feed_tries tries;
 	struct decisions *decisions;
 	struct timer slice;
+	struct feed_read *reading; /* an answer on its way from the disk; NULL: none is */
+	struct crowdsec_taking taking;
+	bool expiring;
 	uint32_t bit; /* in the gate; SZ_LISTS: none */
 	bool synced;  /* what came is a change of what is known */
 	bool asked_all;
@@ -76,6 +103,7 @@ struct crowdsec {
 struct feeding {
 	struct keeper *keeper;
 	struct timer tick;
+	struct feed_reads *reads;
 	struct feed *feeds; /* list, in the order of the configuration */
 	struct crowdsec *crowdsec;
 	/* Made by feeding_prepare(). */
@@ -98,8 +126,12 @@ uint64_t feeding_now_ms(void);
 uint32_t feeding_chance(void);
 /* After a try: when the next one is. `what` is the log's subject. Says a failure once. */
 void feed_tries_well(struct feed_tries *tries, const char *what, uint64_t every_s);
+/* At once, and once more when one is under way, which was asked before. */
+void feed_tries_again(struct feed_tries *tries);
 void feed_tries_failed(struct feed_tries *tries, const char *what, uint64_t every_s,
 		       const char *format, ...) printf_like(4, 5);
+/* The live entries of the allow list, in no order; free(). 0 or -errno. */
+int feeding_allowed(struct feeding *feeding, struct prefix **ret_list, size_t *ret_len) must_check;
 void feeding_forget_told(struct feeding *feeding);
 /* The list goes; `what` is the log's subject of a failure. */
 void feeding_drop_list(struct feeding *feeding, const char *list, const char *what);
@@ -111,6 +143,8 @@ void feed_open(struct feed *feed);
 void feed_tick(struct feed *feed, uint64_t now_ms, bool may_start);
 /* What is in force as it should be for weight and bar. */
 void feed_enforce(struct feed *feed);
+/* What was fetched and is on its way from the disk is not wanted any more. */
+void feed_forget_fetched(struct feed *feed);
 /* It is no more: out of the gate, its file is gone. */
 void feed_remove(struct feed *feed);
 void feed_free(struct feed *feed);

@@ -5,6 +5,9 @@
  * prefix lives as long as it has a decision, is in the gate, or waits to be written.
  *
  * Prefixes that wait form a queue; each is in it once.
+ *
+ * What concerns all of them goes by their numbers, from where it stopped before: a number never
+ * moves, and one that is given out behind the walk is as new as what comes after it.
  */
 #include <user/feed/decisions.h>
 
@@ -36,6 +39,7 @@ struct decisions {
 	struct pool ones, items;
 	uint32_t *buckets, mask;
 	uint32_t most;
+	uint32_t sync_at, expire_at; /* where the walks are; 0: at their beginning */
 	uint64_t seed;
 	uint32_t head, tail; /* of the queue */
 	struct decisions_figures figures;
@@ -209,7 +213,8 @@ int decisions_new(uint32_t most, uint64_t seed, struct decisions **ret_decisions
 
 	if (!d)
 		return -ENOMEM;
-	while (buckets < most && buckets < FEED_DECISIONS_MOST)
+	/* As many as may ever be wanted: pages of it that nobody uses cost nothing. */
+	while (buckets < FEED_DECISIONS_MOST)
 		buckets *= 2;
 	d->most = most;
 	d->seed = seed;
@@ -223,6 +228,11 @@ int decisions_new(uint32_t most, uint64_t seed, struct decisions **ret_decisions
 	}
 	*ret_decisions = d;
 	return 0;
+}
+
+void decisions_limit(struct decisions *d, uint32_t most)
+{
+	d->most = most;
 }
 
 void decisions_free(struct decisions *d)
@@ -268,18 +278,35 @@ static bool has_id(const struct one *one, uint64_t id)
 	return !id || one->id == id;
 }
 
-void decisions_forget(struct decisions *d)
+/* The next prefix of a walk; 0: `most` were looked at, or *at is 0 again and it is over. */
+static uint32_t walk(const struct decisions *d, uint32_t *at, uint32_t *most)
 {
-	for (uint32_t n = 1; n < d->items.len; n++)
-		if (item_at(d, n)->used)
-			(void)drop_ones(d, item_at(d, n), has_id, 0);
+	while (*most && ++*at < d->items.len) {
+		--*most;
+		if (item_at(d, *at)->used)
+			return *at;
+	}
+	if (*at >= d->items.len)
+		*at = 0;
+	return 0;
 }
 
-void decisions_settle(struct decisions *d)
+bool decisions_forget(struct decisions *d, uint32_t most)
 {
-	for (uint32_t n = 1; n < d->items.len; n++)
-		if (item_at(d, n)->used)
-			item_changed(d, n);
+	uint32_t n;
+
+	while ((n = walk(d, &d->sync_at, &most)))
+		(void)drop_ones(d, item_at(d, n), has_id, 0);
+	return d->sync_at != 0;
+}
+
+bool decisions_settle(struct decisions *d, uint32_t most)
+{
+	uint32_t n;
+
+	while ((n = walk(d, &d->sync_at, &most)))
+		item_changed(d, n);
+	return d->sync_at != 0;
 }
 
 /* The prefix, made where it is not there. */
@@ -362,11 +389,14 @@ int decisions_take(struct decisions *d, const struct feed_decision *decision, ui
 	return 0;
 }
 
-void decisions_expire(struct decisions *d, uint64_t now_ms)
+bool decisions_expire(struct decisions *d, uint64_t now_ms, uint32_t most)
 {
-	for (uint32_t n = 1; n < d->items.len; n++)
-		if (item_at(d, n)->used && drop_ones(d, item_at(d, n), is_over, now_ms))
+	uint32_t n;
+
+	while ((n = walk(d, &d->expire_at, &most)))
+		if (drop_ones(d, item_at(d, n), is_over, now_ms))
 			item_changed(d, n);
+	return d->expire_at != 0;
 }
 
 /* ---- to the gate ---- */

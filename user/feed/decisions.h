@@ -23,19 +23,26 @@ struct decisions;
 int decisions_new(uint32_t most, uint64_t seed, struct decisions **ret_decisions) must_check;
 void decisions_free(struct decisions *decisions); /* NULL is fine */
 
+/* Another bound. What is above a lower one stays until it goes by itself. */
+void decisions_limit(struct decisions *decisions, uint32_t most);
+
 /*
+ * What goes through all of them does so in slices, since a million take 20 ms and more: it looks at
+ * `most` prefixes and goes on there when it is called again. False: it is over.
+ *
  * The whole state comes now: all decisions are forgotten, and what is in the gate is not. What none
- * comes for goes when decisions_settle() is called behind the last one.
+ * comes for goes with decisions_settle() behind the last one. From the first slice of the one to
+ * the last of the other nothing is to be carried out: what holds is not known.
  */
-void decisions_forget(struct decisions *decisions);
-void decisions_settle(struct decisions *decisions);
+bool decisions_forget(struct decisions *decisions, uint32_t most) must_check;
+bool decisions_settle(struct decisions *decisions, uint32_t most) must_check;
 /* A prefix that the gate has from an earlier life. 0, DECISIONS_FULL, -ENOMEM. */
 int decisions_adopt(struct decisions *decisions, const struct prefix *prefix) must_check;
 #define DECISIONS_FULL 1 /* not taken, and counted */
 int decisions_take(struct decisions *decisions, const struct feed_decision *decision,
 		   uint64_t now_ms) must_check;
-/* Forget what is over. Now and then. */
-void decisions_expire(struct decisions *decisions, uint64_t now_ms);
+/* Forget what is over. Now and then, in slices. */
+bool decisions_expire(struct decisions *decisions, uint64_t now_ms, uint32_t most) must_check;
 
 struct decision_deed {
 	struct prefix prefix;

@@ -32,8 +32,7 @@ static const struct {
 	 "spoofable: nobody has answered us from that address"},
 	{SZ_REASON_RATE_FLOW, -1, GUARD_IN_FLOW_OVER,
 	 "spoofable: address, port and service of a live session, which whoever guesses the port "
-	 "can "
-	 "write as well"},
+	 "can write as well"},
 	{SZ_REASON_RATE_NET, -1, GUARD_INPUT_COUNT,
 	 "nothing: the prefix is over its limit, this host may be the honest one in it"},
 	{SZ_REASON_SIZE, -1, GUARD_IN_ODD_SIZE, "spoofable: a lone packet"},

@@ -111,6 +111,25 @@ static void compare(const struct decisions *d, const struct model *model, const 
 	assert_int_equal(decisions_figures(d).waiting, 0);
 }
 
+/* In slices of chance, as a loop does it. */
+static void forget_all(struct decisions *d, uint32_t *seed)
+{
+	while (decisions_forget(d, 1 + next(seed) % 9))
+		;
+}
+
+static void settle_all(struct decisions *d, uint32_t *seed)
+{
+	while (decisions_settle(d, 1 + next(seed) % 9))
+		;
+}
+
+static void expire_all(struct decisions *d, uint32_t *seed, uint64_t now)
+{
+	while (decisions_expire(d, now, 1 + next(seed) % 9))
+		;
+}
+
 static void test_model(void **state)
 {
 	struct model model = {0};
@@ -127,15 +146,15 @@ static void test_model(void **state)
 
 		if (sync) {
 			memset(&model, 0, sizeof(model));
-			decisions_forget(d);
+			forget_all(d, &seed);
 		}
 		while (changes--)
 			take(d, &model, &seed, now, sync);
 		if (sync)
-			decisions_settle(d);
+			settle_all(d, &seed);
 		now += next(&seed) % 60000;
 		if (next(&seed) % 4 == 0)
-			decisions_expire(d, now);
+			expire_all(d, &seed, now);
 		carry_out(d, &gate, &seed, now);
 		compare(d, &model, &gate, now);
 	}
@@ -150,6 +169,7 @@ static void test_adopted(void **state)
 	struct feed_decision decision = {.id = 4, .left_ms = 60000, .prefix = stays};
 	struct decision_deed deed;
 	struct decisions *d;
+	uint32_t seed = 1;
 
 	(void)state;
 	assert_int_equal(decisions_new(10, 1, &d), 0);
@@ -158,9 +178,9 @@ static void test_adopted(void **state)
 	assert_int_equal(decisions_adopt(d, &goes), 0);
 	assert_int_equal(decisions_figures(d).in_gate, 2);
 	assert_false(decisions_next(d, 1, &deed));
-	decisions_forget(d);
+	forget_all(d, &seed);
 	assert_int_equal(decisions_take(d, &decision, 1000), 0);
-	decisions_settle(d);
+	settle_all(d, &seed);
 	assert_int_equal(decisions_figures(d).waiting, 2);
 	while (decisions_next(d, 1000, &deed)) {
 		assert_int_equal(deed.until_ms,
@@ -177,6 +197,7 @@ static void test_bounds(void **state)
 	struct feed_decision decision = {.left_ms = 60000};
 	struct decision_deed deed;
 	struct decisions *d;
+	uint32_t seed = 1;
 
 	(void)state;
 	assert_int_equal(decisions_new(4, 1, &d), 0);
@@ -203,7 +224,7 @@ static void test_bounds(void **state)
 	}
 	assert_false(decisions_next(d, 1000, &deed));
 	/* Over: all of it is forgotten. */
-	decisions_expire(d, 200000);
+	expire_all(d, &seed, 200000);
 	while (decisions_next(d, 200000, &deed))
 		decisions_done(d, &deed, DECISION_DONE);
 	assert_int_equal(decisions_figures(d).prefixes, 0);
@@ -212,12 +233,73 @@ static void test_bounds(void **state)
 	decisions_free(d);
 }
 
+#define MANY 10000U
+#define SLICE 64U
+
+static struct prefix nth_of_many(unsigned n)
+{
+	const uint8_t addr[16] = {198, 18, (uint8_t)(n >> 8), (uint8_t)n};
+
+	return prefix_from(4, addr, 32);
+}
+
+/* One call does as much as it was asked for and no more, however many there are: else a million
+ * held strazhd's loop for a quarter of a second. */
+static void test_slices(void **state)
+{
+	struct feed_decision decision = {.left_ms = 60000};
+	unsigned calls = 1;
+	struct decisions *d;
+
+	(void)state;
+	assert_int_equal(decisions_new(MANY, 1, &d), 0);
+	for (unsigned i = 0; i < MANY; i++) {
+		decision.id = i + 1;
+		decision.prefix = nth_of_many(i);
+		assert_int_equal(decisions_take(d, &decision, 1000), 0);
+	}
+	assert_true(decisions_expire(d, 100000, SLICE));
+	assert_int_equal(decisions_figures(d).decisions, MANY - SLICE);
+	assert_true(decisions_forget(d, SLICE));
+	assert_true(decisions_forget(d, SLICE));
+	assert_int_equal(decisions_figures(d).decisions, MANY - 2 * SLICE);
+	for (; decisions_forget(d, SLICE); calls++)
+		;
+	assert_in_range(calls, MANY / SLICE - 2, MANY / SLICE + 1);
+	assert_int_equal(decisions_figures(d).decisions, 0);
+	for (calls = 0; decisions_settle(d, SLICE); calls++)
+		;
+	assert_in_range(calls, MANY / SLICE, MANY / SLICE + 1);
+	decisions_free(d);
+}
+
+/* Of a lower bound what is there already stays; of a higher one there is room at once. */
+static void test_limit(void **state)
+{
+	struct feed_decision decision = {.left_ms = 60000};
+	struct decisions *d;
+
+	(void)state;
+	assert_int_equal(decisions_new(2, 1, &d), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		decision.id = i + 1;
+		decision.prefix = nth(i);
+		if (i == 2)
+			decisions_limit(d, 3);
+		assert_int_equal(decisions_take(d, &decision, 1000), i < 3 ? 0 : DECISIONS_FULL);
+	}
+	decisions_limit(d, 1);
+	assert_int_equal(decisions_take(d, &decision, 1000), DECISIONS_FULL);
+	assert_int_equal(decisions_figures(d).decisions, 3);
+	decisions_free(d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_model),
-		cmocka_unit_test(test_adopted),
-		cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_model),  cmocka_unit_test(test_adopted),
+		cmocka_unit_test(test_bounds), cmocka_unit_test(test_slices),
+		cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
