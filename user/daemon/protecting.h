@@ -13,7 +13,9 @@
  * What an operator has said of any of it stands, and nothing of this is his: it is not in the
  * journal, and of the store it has what is normal: when that has doubled, and else at most once an
  * hour. A strazhd that comes back takes it from there, and from what its predecessor, if it was
- * killed, left in the gate. Mode learn or off takes all of it back; in mode learn totals that nothing reaches stay, for the gate counts what has one.
+ * killed, left in the gate. Mode learn or off takes all of it back; in mode learn totals that
+ * nothing reaches stay, for the gate counts what has one.
+ *
  * When strazhd dies or stops, the totals end with what the load asks for (gate/pace.h), since
  * nobody is left who learns what is normal; rates and services stay, for its end leaves the gate
  * enforcing.
