@@ -55,7 +55,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -std=gnu11 -Wall -Wextra -Wshadow -Wun
 
 # ---- what there is -------------------------------------------------------------------------
 MAINS := user/daemon/main.c user/ctl/main.c user/db/main.c
-LIB_SRCS := $(sort $(filter-out $(MAINS),$(wildcard user/*/*.c)))
+LIB_SRCS := $(sort $(filter-out $(MAINS),$(wildcard user/*/*.c user/daemon/*/*.c)))
 LIB_OBJS := $(LIB_SRCS:%.c=$(O)/obj/%.o) $(O)/obj/user/gate/object.o
 BPF_SRCS := $(sort $(wildcard bpf/*.bpf.c))
 BPF_OBJS := $(BPF_SRCS:bpf/%.bpf.c=$(O)/%.bpf.o)
@@ -112,7 +112,6 @@ STORE_TEST_HELP := $(filter-out $(STORE_TEST_SRCS),$(sort $(wildcard tests/store
 ORM_TEST_TOOL_SRCS := $(sort $(wildcard tests/orm/tools/*.c))
 ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 ORM_TEST_TOOLS := $(ORM_TEST_TOOL_SRCS:tests/orm/tools/%.c=$(O)/tests/%)
-ORM_TEST_TOOL_KIT := $(sort $(wildcard tests/orm/tools/kit/*.c))
 GATE_SRCS := $(sort $(wildcard tests/gate/test_*.c))
 GATE_BINS := $(GATE_SRCS:%.c=$(O)/%)
 GATE_HELP := $(filter-out $(GATE_SRCS),$(sort $(wildcard tests/gate/*.c)))

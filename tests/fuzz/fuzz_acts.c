@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <jansson.h>
 
-#include <user/daemon/actrows.h>
-#include <user/daemon/moving.h>
+#include <user/daemon/acts/actrows.h>
+#include <user/daemon/memory/moving.h>
 #include <user/store/inside.h>
 
 #define CHANGES_MAX 3U /* of one act */

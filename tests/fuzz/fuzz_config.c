@@ -6,7 +6,7 @@
  */
 #include "must.h"
 
-#include <user/daemon/config.h>
+#include <user/daemon/config/config.h>
 #include <user/wire/text.h>
 
 static struct config_faults faults;

@@ -12,9 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <user/daemon/config_pass.h>
-#include <user/daemon/control.h>
-#include <user/daemon/split.h>
+#include <user/daemon/config/config_pass.h>
+#include <user/daemon/worker/control.h>
+#include <user/daemon/worker/split.h>
 
 #define LEN_MAX 65536
 #define FILES 3U

@@ -13,9 +13,9 @@
 #include <user/ctl/banlines.h>
 #include <user/ctl/journal.h>
 #include <user/ctl/listcopy.h>
-#include <user/daemon/actrows.h>
-#include <user/daemon/kept_row.h>
-#include <user/daemon/moving.h>
+#include <user/daemon/acts/actrows.h>
+#include <user/daemon/memory/kept_row.h>
+#include <user/daemon/memory/moving.h>
 
 #define LEN_MAX 65536
 #define CHANGES_MAX 4U

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include <tests/server/estate.h>
-#include <user/daemon/worker.h>
+#include <user/daemon/worker/worker.h>
 #include <user/session/cert.h>
 
 #define VALID_S 1000000U

@@ -15,7 +15,7 @@
 #include <tests/server/raw.h>
 #include <tests/server/seen.h>
 #include <user/base/log.h>
-#include <user/daemon/config_diff.h>
+#include <user/daemon/config/config_diff.h>
 
 #define SHORT_MS SEEN_SHORT_MS
 #define LONG_MS 30000

@@ -11,7 +11,7 @@
 #include <strazh/orm/guard.h>
 #include <tests/server/estate.h>
 #include <user/base/clock.h>
-#include <user/daemon/guarding.h>
+#include <user/daemon/guarding/guarding.h>
 
 #define PATIENCE_MS 30000
 #define FREE_QUERIES 20 /* of a session; its clock stands still, so never more */

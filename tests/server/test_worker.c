@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <user/daemon/split.h>
-#include <user/daemon/worker.h>
+#include <user/daemon/worker/split.h>
+#include <user/daemon/worker/worker.h>
 
 #include <tests/server/house.h>
 

@@ -28,8 +28,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <user/daemon/confine.h>
-#include <user/daemon/rights.h>
+#include <user/daemon/worker/confine.h>
+#include <user/daemon/worker/rights.h>
 
 static const char *pin;
 static uint16_t open_port, closed_port;

@@ -3,9 +3,9 @@
  * The journal: acts that the store does not have yet, one JSON object a line in
  * <state dir>/journal: those done by strazhctl while no strazhd ran, and those that strazhd did
  * while its store was away. The maps hold them already; strazhd imports them into the store, in
- * their order, and empties the file (user/daemon/acts.h). Until then, should the maps be lost (a
- * reboot, removed pins), they are done again. Each act carries the identity of the maps it was done
- * on: acts on the maps that are there need no replay.
+ * their order, and empties the file (user/daemon/acts/acts.h). Until then, should the maps be lost
+ * (a reboot, removed pins), they are done again. Each act carries the identity of the maps it was
+ * done on: acts on the maps that are there need no replay.
  *
  *   {"act": "add", "table": "deny", "prefix": "192.0.2.1", "until_wall": 1700000000,
  *    "note": "...", "time": ..., "uid": 0, "boot": "...", "maps": "12.13..."}

@@ -20,16 +20,16 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/base/machine.h>
-#include <user/daemon/acts.h>
-#include <user/daemon/feed_child.h>
-#include <user/daemon/feeding.h>
-#include <user/daemon/guarding.h>
-#include <user/daemon/loads.h>
-#include <user/daemon/memory.h>
-#include <user/daemon/moving.h>
-#include <user/daemon/rebuild.h>
-#include <user/daemon/run.h>
+#include <user/daemon/acts/acts.h>
+#include <user/daemon/acts/loads.h>
+#include <user/daemon/acts/rebuild.h>
+#include <user/daemon/feeding/feed_child.h>
+#include <user/daemon/feeding/feeding.h>
+#include <user/daemon/guarding/guarding.h>
+#include <user/daemon/memory/memory.h>
+#include <user/daemon/memory/moving.h>
 #include <user/daemon/testmode.h>
+#include <user/daemon/worker/run.h>
 #include <user/gate/never.h>
 #include <user/net/unix.h>
 

@@ -11,11 +11,11 @@
 
 #include <user/ctl/history.h>
 #include <user/ctl/request.h>
-#include <user/daemon/control.h>
-#include <user/daemon/options.h>
-#include <user/daemon/split.h>
+#include <user/daemon/config/options.h>
 #include <user/daemon/wanted.h>
-#include <user/daemon/worker_ports.h>
+#include <user/daemon/worker/control.h>
+#include <user/daemon/worker/split.h>
+#include <user/daemon/worker/worker_ports.h>
 #include <user/gate/events.h>
 #include <user/gate/gate.h>
 #include <user/gate/sweep.h>

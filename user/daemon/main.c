@@ -7,15 +7,15 @@
 #include <unistd.h>
 
 #include <user/base/log.h>
-#include <user/daemon/caps.h>
-#include <user/daemon/config_show.h>
+#include <user/daemon/config/config_show.h>
+#include <user/daemon/config/options.h>
 #include <user/daemon/keeper.h>
-#include <user/daemon/launcher.h>
-#include <user/daemon/memory.h>
-#include <user/daemon/options.h>
-#include <user/daemon/run.h>
-#include <user/daemon/worker.h>
-#include <user/daemon/worker_main.h>
+#include <user/daemon/memory/memory.h>
+#include <user/daemon/worker/caps.h>
+#include <user/daemon/worker/launcher.h>
+#include <user/daemon/worker/run.h>
+#include <user/daemon/worker/worker.h>
+#include <user/daemon/worker/worker_main.h>
 
 /* With the rights that strazhd has when it reads them: root alone could read more. 0 or -ENOMEM. */
 static int check_named(const struct config *config, struct config_faults *faults)

@@ -19,10 +19,10 @@
 
 #include <strazh/base/own.h>
 #include <user/base/log.h>
-#include <user/daemon/config_diff.h>
-#include <user/daemon/config_mask.h>
-#include <user/daemon/feeding.h>
-#include <user/daemon/guarding.h>
+#include <user/daemon/config/config_diff.h>
+#include <user/daemon/config/config_mask.h>
+#include <user/daemon/feeding/feeding.h>
+#include <user/daemon/guarding/guarding.h>
 #include <user/daemon/testmode.h>
 
 static void say_change(const struct config_change *change, void *context)

@@ -4,8 +4,8 @@
 
 #include <unistd.h>
 
-#include <user/daemon/confine.h>
-#include <user/daemon/feeding.h>
+#include <user/daemon/feeding/feeding.h>
+#include <user/daemon/worker/confine.h>
 
 _Static_assert(HOST_CALLS_MAX >= CONFINE_NAMES_MAX, "all of them have room");
 _Static_assert(HOST_PROCESSES_MAX >= 3 + FEEDING_RUNNING_MAX, "so have these");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
 /* One request of one client: parsed, permitted, carried out here or by a reader. */
+#include <user/daemon/memory/story.h>
 #include <user/daemon/server.h>
-#include <user/daemon/story.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #include <strazh/base/own.h>
 #include <user/base/log.h>
-#include <user/daemon/acts.h>
+#include <user/daemon/acts/acts.h>
 
 static int put_row(void *context, json_t *row)
 {

@@ -4,9 +4,9 @@
  * so and shown out. A client costs at most LINES_IN_MAX in and OUT_MAX out; while more than
  * OUT_BUSY of answers wait for it, it is not read.
  */
-#include <user/daemon/loads.h>
+#include <user/daemon/acts/loads.h>
+#include <user/daemon/memory/story.h>
 #include <user/daemon/server.h>
-#include <user/daemon/story.h>
 
 #include <errno.h>
 #include <grp.h>
@@ -19,7 +19,7 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/rows.h>
-#include <user/daemon/acts.h>
+#include <user/daemon/acts/acts.h>
 
 #define OUT_MAX (512U << 10)
 #define IDLE_S 30U

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <user/daemon/config.h>
+#include <user/daemon/config/config.h>
 #include <user/guard/config.h>
 #include <user/net/sources.h>
 

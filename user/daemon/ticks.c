@@ -11,8 +11,8 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/lease.h>
-#include <user/daemon/secured.h>
 #include <user/daemon/testmode.h>
+#include <user/daemon/worker/secured.h>
 #include <user/gate/never.h>
 
 #define TICK_MS 1000U

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include <user/daemon/config_mask.h>
+#include <user/daemon/config/config_mask.h>
 
 static void show_counts(const struct db *db, const struct store_state *state)
 {

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <user/daemon/memory.h>
+#include <user/daemon/memory/memory.h>
 
 struct words {
 	struct db db;

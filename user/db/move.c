@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include <strazh/base/own.h>
-#include <user/daemon/config_mask.h>
+#include <user/daemon/config/config_mask.h>
 
 static bool is_dash(const char *file)
 {

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include <strazh/base/own.h>
-#include <user/daemon/config_mask.h>
+#include <user/daemon/config/config_mask.h>
 
 static int nibble(char c)
 {

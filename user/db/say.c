@@ -9,7 +9,7 @@
 #include <jansson.h>
 
 #include <user/ctl/request.h>
-#include <user/daemon/config_mask.h>
+#include <user/daemon/config/config_mask.h>
 
 static void print_result(json_t *result)
 {

@@ -9,9 +9,9 @@
  *	                                -> pressure (spoofable) -> limited, shut out for seconds
  *	load -> attack state, AIMD -> limits of the tiers, admission, puzzles, cookies
  *
- * What it is wired to, in user/daemon/guarding.h: guard_limit -> reput_put(), guard_ban -> act.h,
- * record -> the log and the store's audit, evict -> the store; pacing.h reads state and pace from
- * guard_figures().
+ * What it is wired to, in user/daemon/guarding/guarding.h: guard_limit -> reput_put(), guard_ban ->
+ *act.h, record -> the log and the store's audit, evict -> the store; pacing.h reads state and pace
+ *from guard_figures().
  */
 #ifndef STRAZH_USER_GUARD_GUARD_H
 #define STRAZH_USER_GUARD_GUARD_H

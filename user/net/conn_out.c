@@ -125,7 +125,8 @@ static void sent(struct conn *conn, size_t len)
 	block->len -= (uint32_t)len;
 }
 
-/* One after the other, and not by sendmsg(2): the worker must not have it (user/daemon/confine.c).
+/* One after the other, and not by sendmsg(2): the worker must not have it
+ * (user/daemon/worker/confine.c).
  */
 static ssize_t send_blocks(struct conn *conn)
 {

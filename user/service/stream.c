@@ -209,7 +209,7 @@ static size_t push(struct stream *s, struct iovec parts[], unsigned count)
 {
 	size_t sum = 0;
 
-	/* Not by sendmsg(2): the worker must not have it (user/daemon/confine.c). */
+	/* Not by sendmsg(2): the worker must not have it (user/daemon/worker/confine.c). */
 	for (unsigned i = 0; i < count; i++) {
 		const int more = i + 1 < count ? MSG_MORE : 0;
 		ssize_t n = send(s->watch.fd, parts[i].iov_base, parts[i].iov_len,

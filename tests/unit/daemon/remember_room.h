@@ -19,11 +19,11 @@
 #include <unistd.h>
 
 #include <user/base/clock.h>
-#include <user/daemon/acts_parts.h>
-#include <user/daemon/config.h>
-#include <user/daemon/guarding.h>
-#include <user/daemon/memory_parts.h>
-#include <user/daemon/remember.h>
+#include <user/daemon/acts/acts_parts.h>
+#include <user/daemon/config/config.h>
+#include <user/daemon/guarding/guarding.h>
+#include <user/daemon/memory/memory_parts.h>
+#include <user/daemon/memory/remember.h>
 #include <user/store/audit.h>
 
 #define BACKLOG 8U

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include <user/daemon/actrows.h>
+#include <user/daemon/acts/actrows.h>
 
 static struct actrow row;
 

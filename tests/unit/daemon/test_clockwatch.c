@@ -16,9 +16,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <user/daemon/acts/rebuild.h>
 #include <user/daemon/keeper.h>
-#include <user/daemon/rebuild.h>
-#include <user/daemon/remember.h>
+#include <user/daemon/memory/remember.h>
 
 #define DAY_S 86400
 #define MS 1000000L

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/config.h>
+#include <user/daemon/config/config.h>
 
 static struct config_faults faults;
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/config_diff.h>
+#include <user/daemon/config/config_diff.h>
 
 static struct config_faults faults;
 

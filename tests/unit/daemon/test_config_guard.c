@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/config_guard.h>
+#include <user/daemon/config/config_guard.h>
 
 static struct config_faults faults;
 

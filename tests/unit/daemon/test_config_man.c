@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include <strazh/base/own.h>
-#include <user/daemon/config_show.h>
+#include <user/daemon/config/config_show.h>
 
 #define PAGE "user/man/strazh.conf.5"
 #define END ".\\\" end of keys\n"

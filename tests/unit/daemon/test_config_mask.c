@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/config_mask.h>
+#include <user/daemon/config/config_mask.h>
 
 static void urls(void **state)
 {

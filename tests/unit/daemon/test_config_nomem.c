@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include <strazh/base/own.h>
-#include <user/daemon/config_show.h>
+#include <user/daemon/config/config_show.h>
 
 static struct config_faults faults;
 

@@ -15,9 +15,9 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/config_diff.h>
-#include <user/daemon/config_pass.h>
-#include <user/daemon/config_show.h>
+#include <user/daemon/config/config_diff.h>
+#include <user/daemon/config/config_pass.h>
+#include <user/daemon/config/config_show.h>
 
 static const char text[] = "[server]\n"
 			   "enable = on\n"

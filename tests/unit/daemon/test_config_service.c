@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/config_service.h>
+#include <user/daemon/config/config_service.h>
 
 static const struct service_ops *const services[] = {&service_echo, &service_relay,
 						     &service_tunnel};

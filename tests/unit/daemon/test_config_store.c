@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/config_store.h>
+#include <user/daemon/config/config_store.h>
 
 #define DAY_MS 86400000LL
 

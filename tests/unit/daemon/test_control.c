@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/control.h>
+#include <user/daemon/worker/control.h>
 
 static int fds[2];
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include <strazh/base/compiler.h>
-#include <user/daemon/options.h>
+#include <user/daemon/config/options.h>
 #include <user/daemon/wanted.h>
 
 static struct config_faults faults;

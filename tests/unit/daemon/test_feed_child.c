@@ -19,7 +19,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/feed_child.h>
+#include <user/daemon/feeding/feed_child.h>
 
 static char program[PATH_MAX], copy[64];
 

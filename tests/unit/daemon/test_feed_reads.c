@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/feed_reads.h>
+#include <user/daemon/feeding/feed_reads.h>
 
 #define ENTRIES 200U
 

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <math.h>
 
-#include <user/daemon/kept_row.h>
+#include <user/daemon/memory/kept_row.h>
 
 #define WALL_MS 1790000000000LL
 #define HOUR_MS 3600000LL

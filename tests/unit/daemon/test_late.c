@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-#include <user/daemon/late.h>
+#include <user/daemon/memory/late.h>
 
 static void in_order(void **state)
 {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/loading.h>
+#include <user/daemon/guarding/loading.h>
 
 static void test_psi(void **state)
 {

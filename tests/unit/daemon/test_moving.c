@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/moving.h>
+#include <user/daemon/memory/moving.h>
 
 #define OLD "sqlite:///var/lib/strazh/strazh.db"
 #define NEW "postgresql://strazh:SECRET@host/strazh"

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include <user/base/clock.h>
-#include <user/daemon/rebuild_parts.h>
+#include <user/daemon/acts/rebuild_parts.h>
 
 static void asked_for(enum rebuild_stage stage, bool want_again)
 {

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <user/daemon/recall.h>
+#include <user/daemon/memory/recall.h>
 
 #define T0 1790000000000LL
 #define SOURCES 5000U

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include <user/base/clock.h>
-#include <user/daemon/guarding.h>
+#include <user/daemon/guarding/guarding.h>
 #include <user/daemon/keeper.h>
 #include <user/service/service.h>
 

@@ -18,9 +18,9 @@
 #include <cmocka.h>
 
 #include <user/base/clock.h>
-#include <user/daemon/control.h>
-#include <user/daemon/guarding.h>
-#include <user/daemon/secured.h>
+#include <user/daemon/guarding/guarding.h>
+#include <user/daemon/worker/control.h>
+#include <user/daemon/worker/secured.h>
 
 #define PORT 8000
 

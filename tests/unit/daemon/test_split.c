@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include <user/daemon/split.h>
+#include <user/daemon/worker/split.h>
 
 static int fds[2];
 
