@@ -12,7 +12,7 @@ unset BENCH_PARTS BENCH_STRICT
 # told: what all the scenes tell when all is well
 told() {
 	local scene
-	for scene in connect framing garbage hold keys records rotate-24 rotate-64 small syn-spoofed \
+	for scene in connect framing garbage grows hold keys records rotate-24 rotate-64 small syn-spoofed \
 		udp-one udp-spoofed; do
 		printf '{"scene":"%s","detect_ms":20.5,"held_ppm":10,"new_ppm":0,"jain":0.99}\n' "$scene"
 	done

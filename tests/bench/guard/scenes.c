@@ -32,13 +32,13 @@ static struct scene {
 	bool stopped; /* an attack is, so there is a first moment of it */
 	bool told;
 } scenes[] = {
-	{"allowed", false, false},     {"bursts", false, false},     {"connect", true, false},
-	{"connections", false, false}, {"crowd", false, false},	     {"feed", false, false},
-	{"framing", true, false},      {"garbage", true, false},     {"hold", true, false},
-	{"keys", true, false},	       {"nat", false, false},	     {"odd-sizes", false, false},
-	{"records", true, false},      {"rotate-24", true, false},   {"rotate-64", true, false},
-	{"scan", false, false},	       {"small", true, false},	     {"syn-spoofed", true, false},
-	{"udp-one", true, false},      {"udp-spoofed", true, false},
+	{"allowed", false, false},     {"bursts", false, false}, {"connect", true, false},
+	{"connections", false, false}, {"crowd", false, false},	 {"feed", false, false},
+	{"framing", true, false},      {"garbage", true, false}, {"grows", true, false},
+	{"hold", true, false},	       {"keys", true, false},	 {"nat", false, false},
+	{"odd-sizes", false, false},   {"records", true, false}, {"rotate-24", true, false},
+	{"rotate-64", true, false},    {"scan", false, false},	 {"small", true, false},
+	{"syn-spoofed", true, false},  {"udp-one", true, false}, {"udp-spoofed", true, false},
 };
 
 static struct samples detect_ms, held_ppm, new_ppm, jain;
