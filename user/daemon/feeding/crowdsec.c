@@ -410,12 +410,12 @@ static void on_read(void *context, struct feed_read_result *result)
 	c->other += result->copy.head.lines -
 		    MIN(result->copy.head.lines, result->copy.head.count + result->copy.head.wrong);
 	c->taking = (struct crowdsec_taking){
-		.bytes = take_ptr(result->bytes),
 		.decisions = result->copy.decisions,
 		.count = result->copy.head.count,
 		.now_ms = feeding_now_ms(),
 		.stage = c->asked_all ? CROWDSEC_FORGET : CROWDSEC_TAKE,
 	};
+	c->taking.bytes = take_ptr(result->bytes);
 	if (!c->asked_all)
 		return;
 	c->refused = 0;
