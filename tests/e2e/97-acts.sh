@@ -5,15 +5,10 @@
 # journal has it; what somebody did to the maps or to the store is mended.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/sqlite.bash
+. "$(dirname "$0")/sqlite.bash"
 DB=$E2E_TMP/state/strazh.db
 
-# sql STATEMENT: rows of the store
-sql() {
-	/usr/bin/python3 -c 'import sqlite3, sys
-c = sqlite3.connect(sys.argv[1], timeout=10)
-for r in c.execute(sys.argv[2]): print(*r, sep="|")
-c.commit()' "$DB" "$1"
-}
 # entries TABLE: prefixes that an operator put there
 entries() {
 	ctl list "$1" --json 2>/dev/null |
@@ -81,13 +76,7 @@ is "$(sql 'SELECT cidr FROM ban ORDER BY cidr' | tr '\n' ' ')" "192.0.2.3/32 198
 	"and the store has it"
 
 echo "# the store is away"
-/usr/bin/python3 -c 'import sqlite3, sys, time
-c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
-c.execute("BEGIN EXCLUSIVE")
-open(sys.argv[2], "w").close()
-while True: time.sleep(1)' "$DB" "$E2E_TMP/held" &
-HOLDER=$!
-wait_for 10 test -e "$E2E_TMP/held"
+hold
 /usr/bin/python3 -c 'import socket
 s = socket.socket(socket.AF_UNIX)
 s.connect("/run/strazh/strazhd.sock")

@@ -4,25 +4,11 @@
 # again, store and gate are compared, and what was answered is in the store, once.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/sqlite.bash
+. "$(dirname "$0")/sqlite.bash"
 DB=$E2E_TMP/state/strazh.db
 STREAMS=4
 
-# sql STATEMENT: rows of the store
-sql() {
-	/usr/bin/python3 -c 'import sqlite3, sys
-c = sqlite3.connect(sys.argv[1], timeout=10)
-for r in c.execute(sys.argv[2]): print(*r, sep="|")' "$DB" "$1"
-}
-# hold: the store is locked until $HOLDER ends
-hold() {
-	/usr/bin/python3 -c 'import sqlite3, sys, time
-c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
-c.execute("BEGIN EXCLUSIVE")
-open(sys.argv[2], "w").close()
-while True: time.sleep(1)' "$DB" "$E2E_TMP/held" &
-	HOLDER=$!
-	wait_for 10 test -e "$E2E_TMP/held"
-}
 # stream N: bans, some in a second, until there is a file "stop"; how many, in sent.N
 stream() {
 	/usr/bin/python3 -c 'import os, sys, time

@@ -5,16 +5,11 @@
 # that cannot be emptied is emptied later.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/sqlite.bash
+. "$(dirname "$0")/sqlite.bash"
 STATE=$E2E_TMP/state
 DB=$STATE/strazh.db
 
-# sql STATEMENT: rows of the store
-sql() {
-	/usr/bin/python3 -c 'import sqlite3, sys
-c = sqlite3.connect(sys.argv[1], timeout=10)
-for r in c.execute(sys.argv[2]): print(*r, sep="|")
-c.commit()' "$DB" "$1"
-}
 quiet() { ctl -q "$@" >/dev/null 2>&1; }
 denied() { ctl list deny --json 2>/dev/null | jq -es "any(.[]; .prefix == \"$1\")" >/dev/null; }
 value() { ctl set "$1" --json 2>/dev/null | jq -r 'select(.setting) | .value'; }
@@ -28,17 +23,10 @@ journal_empty() { [ ! -s "$STATE/journal" ]; }
 in_store() { [ -n "$(sql "SELECT cidr FROM ban WHERE cidr = '$1'")" ]; }
 # locked COMMAND...: while another process has the database
 locked() {
-	local holder
-	/usr/bin/python3 -c 'import sqlite3, sys, time
-c = sqlite3.connect(sys.argv[1], timeout=10, isolation_level=None)
-c.execute("BEGIN EXCLUSIVE")
-open(sys.argv[2], "w").close()
-while True: time.sleep(1)' "$DB" "$E2E_TMP/held" &
-	holder=$!
-	wait_for 10 test -e "$E2E_TMP/held"
+	hold
 	"$@"
-	kill $holder
-	wait $holder 2>/dev/null
+	kill "$HOLDER"
+	wait "$HOLDER" 2>/dev/null
 	rm -f "$E2E_TMP/held"
 }
 

@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include <user/base/log.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/config/config_show.h>
 #include <user/daemon/config/options.h>
 #include <user/daemon/keeper.h>
 #include <user/daemon/memory/memory.h>
-#include <user/daemon/worker/caps.h>
 #include <user/daemon/worker/launcher.h>
 #include <user/daemon/worker/run.h>
 #include <user/daemon/worker/worker.h>

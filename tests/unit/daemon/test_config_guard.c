@@ -9,20 +9,8 @@
 
 #include <cmocka.h>
 
+#include <tests/unit/daemon/config_text.h>
 #include <user/daemon/config/config_guard.h>
-
-static struct config_faults faults;
-
-static struct config *read_text(const char *text)
-{
-	struct config *config = config_new();
-
-	memset(&faults, 0, sizeof(faults));
-	assert_non_null(config);
-	assert_int_equal(config_read(config, "f", text, strlen(text), &faults), 0);
-	config_check(config, &faults);
-	return config;
-}
 
 static void takes(const char *text)
 {

@@ -8,22 +8,10 @@
 
 #include <cmocka.h>
 
+#include <tests/unit/daemon/config_text.h>
 #include <user/daemon/config/config_store.h>
 
 #define DAY_MS 86400000LL
-
-static struct config_faults faults;
-
-static struct config *read_text(const char *text)
-{
-	struct config *config = config_new();
-
-	memset(&faults, 0, sizeof(faults));
-	assert_non_null(config);
-	assert_int_equal(config_read(config, "f", text, strlen(text), &faults), 0);
-	config_check(config, &faults);
-	return config;
-}
 
 /* What nobody says is what the store would take by itself. */
 static void test_usual(void **state)

@@ -21,8 +21,8 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/journal.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/memory/remember.h>
-#include <user/daemon/worker/caps.h>
 
 static const char *away_text(const struct keeper *keeper)
 {

@@ -17,8 +17,8 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/ctl/listcopy.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/keeper.h>
-#include <user/daemon/worker/caps.h>
 #include <user/gate/list_load.h>
 #include <user/gate/lists.h>
 #include <user/gate/nets.h>

@@ -9,8 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <user/daemon/caps.h>
 #include <user/daemon/memory/memory.h>
-#include <user/daemon/worker/caps.h>
 
 #define STOPPED (-ECANCELED)
 #define TEXTS_MAX (64U << 20)

@@ -20,7 +20,7 @@
 
 #include <strazh/base/own.h>
 #include <user/base/file.h>
-#include <user/daemon/worker/caps.h>
+#include <user/daemon/caps.h>
 
 struct feed_read {
 	struct feed_read *next;

@@ -20,11 +20,11 @@
 #include <user/base/clock.h>
 #include <user/base/log.h>
 #include <user/daemon/acts/acts.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/config/config_mask.h>
 #include <user/daemon/config/config_store.h>
 #include <user/daemon/memory/moving.h>
 #include <user/daemon/memory/remember.h>
-#include <user/daemon/worker/caps.h>
 
 /* How long the shutdown may wait for the database. */
 #define CLOSE_MS 5000

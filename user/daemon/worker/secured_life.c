@@ -34,8 +34,8 @@
 #include <strazh/base/own.h>
 #include <user/base/clock.h>
 #include <user/base/log.h>
+#include <user/daemon/caps.h>
 #include <user/daemon/config/config_pass.h>
-#include <user/daemon/worker/caps.h>
 #include <user/daemon/worker/launcher.h>
 
 #define FIRST_MS 5000	/* waited for, at most, before the loop runs */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: AGPL-3.0-or-later */
-#ifndef STRAZH_USER_DAEMON_WORKER_CAPS_H
-#define STRAZH_USER_DAEMON_WORKER_CAPS_H
+#ifndef STRAZH_USER_DAEMON_CAPS_H
+#define STRAZH_USER_DAEMON_CAPS_H
 
 #include <stdbool.h>
 

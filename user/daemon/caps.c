@@ -3,7 +3,7 @@
  * Capabilities are each thread's own, and a new thread has those of the one that starts it: so they
  * are dropped while there is one thread alone.
  */
-#include <user/daemon/worker/caps.h>
+#include <user/daemon/caps.h>
 
 #include <errno.h>
 #include <linux/capability.h>
